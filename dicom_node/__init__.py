@@ -1,0 +1,1 @@
+"""Speaks DICOM, and decides."""

@@ -1,0 +1,1 @@
+"""Results as DICOM objects, one file an IOD."""

@@ -1,0 +1,1 @@
+"""The stages of a study's walk; no stage imports another."""

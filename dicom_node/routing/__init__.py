@@ -1,0 +1,1 @@
+"""What fires, what does not, and why."""

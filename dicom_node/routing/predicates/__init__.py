@@ -1,0 +1,1 @@
+"""Questions to a header, a geometry or a peer, one kind a file."""

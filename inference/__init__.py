@@ -1,0 +1,1 @@
+"""Volumes in, findings out. No database, no peers."""

@@ -1,0 +1,1 @@
+"""How weights run, one kind a file."""

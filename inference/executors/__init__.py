@@ -1,0 +1,1 @@
+"""Where a request runs: in this process, or in one worker process a device."""

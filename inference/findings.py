@@ -1,0 +1,96 @@
+"""What a model found, in terms that outlive the model: labels, codes, measurements, identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from inference.codes import Code
+from inference.volume import Grid, SliceSource
+
+
+class IntendedUse(StrEnum):
+    """What a model's results may be used for; destinations say which they accept."""
+
+    DEMONSTRATION = "demonstration"
+    RESEARCH = "research"
+    CLINICAL = "clinical"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number with its quantity, UCUM unit and, where it has them, derivation and method."""
+
+    quantity: Code
+    value: float
+    unit: Code
+    derivation: Code | None = None
+    method: Code | None = None
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A thing that a task can find: its label in the model's map, name, codes and colour.
+
+    `per_lesion`: each connected lesion becomes a finding of its own ("Nodule 1", "Nodule 2").
+    """
+
+    label: int
+    name: str
+    category: Code
+    type: Code
+    region: Code | None
+    rgb: tuple[int, int, int]
+    per_lesion: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One structure or lesion of a result: the voxels of `number` in the result's label map."""
+
+    number: int  # value in the label map, 1..N without gaps
+    label: str  # shown to the radiologist, at most 64 characters
+    structure: Structure
+    measurements: tuple[Measurement, ...]
+    voxels: int
+    volume_ml: float
+    laterality: Code | None = None
+    confidence: float | None = None  # 0..1
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model made a result; enters UIDs, algorithm identification and every picture."""
+
+    name: str
+    version: str
+    sha256: str  # over the weights and configuration that were run
+    manufacturer: str
+    intended_use: IntendedUse
+    clearance: str = ""  # required text where the use is clinical
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Answer to a request, picklable and small: masks lie in a scratch file.
+
+    `labelmap`: .npy of uint8 or uint16, shape (z, y, x) on `grid`, which is the primary role's source
+    grid; 0 is background, n the voxels of `findings[n-1]`. `probability` and `uncertainty` are .npy
+    float16 on the same grid where the backend gives them.
+    `totals`: measurements over several findings (whole tumour, tumour core), by name; they are not segments.
+    """
+
+    task: str
+    model: ModelIdentity
+    grid: Grid
+    primary_role: str
+    labelmap: Path
+    findings: tuple[Finding, ...]
+    totals: tuple[tuple[str, Measurement], ...] = ()
+    sources: dict[str, tuple[SliceSource, ...]] = field(default_factory=dict)  # by role, in slice order
+    probability: Path | None = None
+    uncertainty: Path | None = None
+    notes: tuple[str, ...] = ()  # quality flags in plain words, also in the SR
+    seconds: dict[str, float] = field(default_factory=dict)  # by step: read, prepare, network, postprocess…
+    device: str = "cpu"

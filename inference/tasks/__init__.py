@@ -1,0 +1,12 @@
+"""The tasks that this house knows, by name; importing this loads no torch."""
+
+from __future__ import annotations
+
+from inference.tasks.brain_tumour import BRAIN_TUMOUR
+from inference.tasks.card import Role, TaskCard
+from inference.tasks.liver_tumour import LIVER_TUMOUR
+from inference.tasks.lung_nodule import LUNG_NODULE
+
+TASKS: dict[str, TaskCard] = {card.name: card for card in (BRAIN_TUMOUR, LIVER_TUMOUR, LUNG_NODULE)}
+
+__all__ = ["BRAIN_TUMOUR", "LIVER_TUMOUR", "LUNG_NODULE", "TASKS", "Role", "TaskCard"]

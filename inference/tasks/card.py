@@ -1,0 +1,49 @@
+"""A task's card: what goes in by role, what comes out by structure. Plain data, torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.findings import Structure
+from inference.volume import Grid, Units, Volume
+
+
+@dataclass(frozen=True)
+class Role:
+    """One input of a task: its name (T1, T1ce, CT…), what its voxels mean, and whether it may be missing."""
+
+    name: str
+    modality: str
+    units: Units
+    description: str
+
+
+@dataclass(frozen=True)
+class TaskCard:
+    """A segmentation task.
+
+    `roles` in channel order; `primary` is the role on whose source grid the answer lies.
+    `fitness` looks at the voxels by role before any network runs and raises `Unfit` with the reason.
+    `postprocess` takes the model's label map (z, y, x) on the primary grid and returns it cleaned.
+    `totals` names unions of labels that are measured but are no segment (whole tumour, tumour core).
+    """
+
+    name: str
+    title: str
+    roles: tuple[Role, ...]
+    primary: str
+    structures: tuple[Structure, ...]
+    fitness: Callable[[dict[str, Volume]], None]
+    postprocess: Callable[[NDArray[np.uint8], Grid], NDArray[np.uint8]]
+    totals: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    def structure(self, label: int) -> Structure:
+        """The structure with this label; KeyError where the card has none."""
+        for structure in self.structures:
+            if structure.label == label:
+                return structure
+        raise KeyError(f"task {self.name} has no structure with label {label}")

@@ -1,0 +1,1 @@
+"""From cases with truth to a bundle."""

@@ -1,0 +1,1 @@
+"""What happens to voxels between the source grid and the network, and back."""

@@ -1,0 +1,1 @@
+"""A Volume to files."""

@@ -1,0 +1,1 @@
+"""What outlives a crash: index, queue, outbox, journal, files. No network, no AI."""

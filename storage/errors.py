@@ -1,0 +1,40 @@
+"""What can go wrong with what must outlive a crash.
+
+StorageError
+├─ Unavailable      try again: database locked or unreachable, disk full or failing
+├─ IllegalStep      a state was asked for that the lifecycle does not allow
+├─ NotFound         no such study, job or delivery; names what was asked for
+├─ LeaseLost        another owner holds the work now; drop what you did
+├─ BadIdentifier    a UID that is no UID (PS3.5 9.1); it never becomes a path
+└─ SchemaTooNew     the database was written by a newer release
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """Root of what this package raises on purpose; names no patient."""
+
+
+class Unavailable(StorageError):
+    """The database or the disk did not answer; the same call may succeed later."""
+
+
+class IllegalStep(StorageError):
+    """The lifecycle does not allow this step."""
+
+
+class NotFound(StorageError):
+    """Nothing is stored under this identifier."""
+
+
+class LeaseLost(StorageError):
+    """The lease ran out and the work is, or may be, another owner's."""
+
+
+class BadIdentifier(StorageError):
+    """Not a valid DICOM UID."""
+
+
+class SchemaTooNew(StorageError):
+    """The database's schema is newer than this program."""

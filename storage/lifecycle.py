@@ -1,0 +1,72 @@
+"""What a study, a job and a delivery can be, and the steps allowed between.
+
+A lease is a column, not a state: a running job is PENDING with a live lease. "Incomplete" and
+"warning" are flags. Each table is restated by hand in its test.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from storage.errors import IllegalStep
+
+S = TypeVar("S", bound=StrEnum)
+
+
+class StudyState(StrEnum):
+    RECEIVING = "RECEIVING"  # images may still come
+    FETCHING = "FETCHING"  # missing images are being pulled from the archive
+    COMPLETE = "COMPLETE"  # settled; waits for dispatch
+    DISPATCHED = "DISPATCHED"  # at least one job was made
+    NOT_ROUTED = "NOT_ROUTED"  # no route wanted it; the reasons are in the journal
+
+
+class JobState(StrEnum):
+    PENDING = "PENDING"  # waits for a device, or runs under a lease
+    DONE = "DONE"  # its objects are stored and its deliveries made
+    REFUSED = "REFUSED"  # the input is unfit, with its reason
+    FAILED = "FAILED"  # the model or its worker failed, with its reason
+    SUPERSEDED = "SUPERSEDED"  # a later generation of the study took its place
+
+
+class DeliveryState(StrEnum):
+    HELD = "HELD"  # a person, or the destination's configuration, must let it go
+    PENDING = "PENDING"  # to be sent, now or at its next attempt
+    SENT = "SENT"  # the peer answered success for every object
+    COMMITTED = "COMMITTED"  # the peer took responsibility (storage commitment)
+    DEAD = "DEAD"  # given up; waits for a person
+    SUPERSEDED = "SUPERSEDED"  # never left, and its job was superseded
+
+
+STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
+    StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
+    StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
+    StudyState.COMPLETE: frozenset({StudyState.RECEIVING, StudyState.DISPATCHED, StudyState.NOT_ROUTED}),
+    StudyState.DISPATCHED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
+    StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
+}
+
+JOB_STEPS: dict[JobState, frozenset[JobState]] = {
+    JobState.PENDING: frozenset({JobState.DONE, JobState.REFUSED, JobState.FAILED, JobState.SUPERSEDED}),
+    JobState.DONE: frozenset({JobState.SUPERSEDED}),
+    JobState.REFUSED: frozenset({JobState.PENDING, JobState.SUPERSEDED}),
+    JobState.FAILED: frozenset({JobState.PENDING, JobState.SUPERSEDED}),
+    JobState.SUPERSEDED: frozenset(),
+}
+
+DELIVERY_STEPS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.HELD: frozenset({DeliveryState.PENDING, DeliveryState.SUPERSEDED}),
+    DeliveryState.PENDING: frozenset({DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.SUPERSEDED}),
+    DeliveryState.SENT: frozenset({DeliveryState.PENDING, DeliveryState.COMMITTED, DeliveryState.DEAD}),
+    DeliveryState.COMMITTED: frozenset({DeliveryState.PENDING}),
+    DeliveryState.DEAD: frozenset({DeliveryState.PENDING, DeliveryState.SUPERSEDED}),
+    DeliveryState.SUPERSEDED: frozenset(),
+}
+
+
+def check_step(table: dict[S, frozenset[S]], what: str, now: S, to: S) -> None:
+    """Raise `IllegalStep` unless `table` allows `now` → `to`."""
+    if to not in table[now]:
+        allowed = ", ".join(sorted(table[now])) or "none: it has ended"
+        raise IllegalStep(f"{what} is {now} and cannot become {to} (allowed: {allowed})")

@@ -1,0 +1,1 @@
+"""The schema's history (alembic), run by the program itself."""

@@ -1,0 +1,164 @@
+"""Frozen facts that leave this package; no ORM object does. Times are seconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from storage.lifecycle import DeliveryState, JobState, StudyState
+
+
+class InstanceKind(StrEnum):
+    """What an instance means for a study's completeness."""
+
+    IMAGE = "image"  # may be a job's input; a new one re-opens its study
+    RESULT = "result"  # our own, come back; re-opens nothing
+    OTHER = "other"  # SEG, SR, PR, KOS, PDF, RT…; indexed, re-opens nothing
+
+
+class Arrival(StrEnum):
+    """What `add_instance` found."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"  # same UID, same content: nothing was stored twice
+    CONFLICT = "conflict"  # same UID, other content: both kept, flagged
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A Part 10 file that is durable: path below the archive's root, size in bytes, SHA-256 of the data set."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One SOP instance as it arrived. `header` holds what routing and the reader's checks need, as JSON."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    transfer_syntax_uid: str
+    kind: InstanceKind
+    file: StoredFile
+    received_at: float
+    association_id: str
+    header: dict[str, Any] = field(default_factory=dict, repr=False)
+    conflict: bool = False
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series: its common header (of its first instance) and how many instances arrived."""
+
+    series_instance_uid: str
+    study_instance_uid: str
+    modality: str
+    images: int
+    others: int
+    header: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study. `header` holds patient and study attributes; it is never logged."""
+
+    study_instance_uid: str
+    state: StudyState
+    generation: int
+    received_at: float  # first instance
+    changed_at: float  # last new image
+    calling_aets: tuple[str, ...]
+    images: int
+    header: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of inference; `job_id` is the hash of inputs, task, model version and parameters."""
+
+    job_id: str
+    study_instance_uid: str
+    generation: int
+    route: str
+    task: str
+    model: str
+    state: JobState
+    priority: int  # higher is claimed first
+    inputs: dict[str, Any]  # by role: {"series": uid, "instances": [uids in order]}
+    parameters: dict[str, Any]  # frozen at dispatch: model settings, destinations, outputs
+    created_at: float
+    reason: str = ""
+    attempts: int = 0
+    crashes: int = 0
+    progress: float = 0.0
+    step: str = ""
+    started_at: float | None = None
+    finished_at: float | None = None
+    lease_owner: str | None = None
+    lease_until: float | None = None
+    summary: dict[str, Any] = field(default_factory=dict)  # seconds by step, device, volumes
+
+
+@dataclass(frozen=True)
+class ResultObject:
+    """One object that a job made: SEG, SR…"""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    job_id: str
+    kind: str  # "seg", "sr"
+    file: StoredFile
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One job's result to one destination."""
+
+    delivery_id: int
+    job_id: str
+    study_instance_uid: str
+    destination: str
+    state: DeliveryState
+    attempts: int
+    next_attempt_at: float
+    created_at: float
+    sent_at: float | None = None
+    reason: str = ""
+    statuses: dict[str, str] = field(default_factory=dict)  # by SOP instance UID: "0x0000", "0xB000 …"
+    lease_owner: str | None = None
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """What happened, when, to whom, and under which configuration revision."""
+
+    entry_id: int
+    at: float
+    event: str  # "received", "complete", "verdict", "job made", "delivered", …
+    text: str  # one plain sentence
+    study_instance_uid: str = ""
+    series_instance_uid: str = ""
+    job_id: str = ""
+    revision: int = 0
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProcessRow:
+    """A role that runs: told by its heartbeat."""
+
+    role: str
+    pid: int
+    host: str
+    started_at: float
+    seen_at: float
+    modules: tuple[str, ...]  # which heavy libraries it has loaded
+    detail: dict[str, Any] = field(default_factory=dict)
+
