@@ -1,0 +1,61 @@
+"""A procedural patient: what the scanner would have sent, and the truth that nobody tells the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.volume import Grid, Volume
+
+if TYPE_CHECKING:
+    from inference.writers.dicom_series import Acquisition
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion as drawn: `label` in the truth, size along its longest axis, place in LPS mm."""
+
+    label: int
+    diameter_mm: float
+    volume_ml: float
+    centre: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoy:
+    """A series that belongs to the study and that no model may take: a derived map, a reformat, a thick slab."""
+
+    volume: Volume
+    acquisition: Acquisition
+
+
+@dataclass(frozen=True, eq=False)
+class PhantomCase:
+    """One synthetic study of a task; the same task and seed always give the same voxels and UIDs.
+
+    `volumes` and `acquisitions` are keyed by the task's roles. `truth` is the label map (z, y, x) on the
+    grid of `volumes[primary]`. `motion` maps, a role, where the patient lay during the primary series to
+    where the patient lay during that role's series (4x4, LPS mm); a role without entry did not move.
+    """
+
+    task: str
+    seed: int
+    primary: str
+    volumes: dict[str, Volume]
+    truth: NDArray[np.uint8]
+    lesions: tuple[Lesion, ...]
+    acquisitions: dict[str, Acquisition]
+    decoys: tuple[Decoy, ...] = ()
+    motion: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.truth.shape != self.grid.shape:
+            raise ValueError(f"truth {self.truth.shape} does not lie on the primary grid {self.grid.shape}")
+
+    @property
+    def grid(self) -> Grid:
+        """The primary series' grid, on which `truth` lies."""
+        return self.volumes[self.primary].grid
