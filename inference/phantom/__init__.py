@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from inference.phantom.case import Decoy, Lesion, PhantomCase
+from collections.abc import Callable
 
-__all__ = ["Decoy", "Lesion", "PhantomCase"]
+from inference.phantom.brain import make_brain_case
+from inference.phantom.case import Decoy, Lesion, PhantomCase
+from inference.phantom.study import write_study
+
+MAKERS: dict[str, Callable[[int], PhantomCase]] = {
+    "brain_tumour": make_brain_case,
+}
+
+
+def make_case(task: str, seed: int) -> PhantomCase:
+    """The phantom of this task and seed, always the same; KeyError where no phantom is drawn for the task."""
+    return MAKERS[task](seed)
+
+
+__all__ = ["MAKERS", "Decoy", "Lesion", "PhantomCase", "make_case", "write_study"]

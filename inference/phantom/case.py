@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.volume import Grid, Volume
-
-if TYPE_CHECKING:
-    from inference.writers.dicom_series import Acquisition
+from inference.writers.acquisition import Acquisition
 
 
 @dataclass(frozen=True)
