@@ -1,0 +1,184 @@
+"""C-STORE and C-ECHO as a user: files go as they lie on disk, and every instance's answer is kept.
+
+Only where a peer does not take a plain (uncompressed little endian) file in its own syntax, but in the
+other plain one, is it written anew on the way. Nothing is ever decompressed.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.sop_class import Verification
+
+from dicom_node.errors import Refused, Unreachable
+from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from dicom_node.network.peer import Peer
+from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
+
+CONNECT_S = 10.0
+ACSE_S = 30.0
+ANSWER_S = 120.0  # an archive may take its time over a large object
+MAX_CONTEXTS = 128  # context IDs are the odd numbers of a byte (PS3.8 9.3.2.2)
+PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+TRANSIENT = 0x02  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A file to send, and what its file meta information says of it."""
+
+    path: Path
+    sop_class_uid: UID
+    sop_instance_uid: UID
+    transfer_syntax: UID
+
+    @classmethod
+    def of(cls, path: Path) -> Outgoing:
+        """Read the meta information of a Part 10 file; `Refused` where there is none."""
+        try:
+            meta = read_file_meta_info(path)
+            media = (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID)
+            uids: tuple[UID, ...] = (*media, meta.TransferSyntaxUID)
+        except (InvalidDicomError, AttributeError, EOFError, ValueError):
+            uids = ()
+        if not uids or any(not uid or len(uid) > 64 for uid in uids):
+            raise Refused("a file without valid DICOM file meta information cannot be sent")
+        return cls(path, *uids)
+
+    @property
+    def syntaxes(self) -> tuple[UID, ...]:
+        """The transfer syntaxes that it can travel in, its own first."""
+        others = tuple(syntax for syntax in PLAIN if syntax != self.transfer_syntax)
+        return (self.transfer_syntax, *others) if self.transfer_syntax in PLAIN else (self.transfer_syntax,)
+
+
+def send(files: Sequence[Path], peer: Peer, calling_aet: str = "SEGNODE") -> dict[str, Status]:
+    """Send Part 10 files by C-STORE; answers by SOP instance UID, each as the peer gave it.
+
+    `Unreachable` where no association comes about for now, or it ends before the last answer;
+    `Refused` where the peer will not have the association at all.
+    """
+    statuses: dict[str, Status] = {}
+    for batch in batches([Outgoing.of(path) for path in files]):
+        with _association(peer, calling_aet, _contexts_of(batch)) as association:
+            for number, item in enumerate(batch, start=1):
+                statuses[item.sop_instance_uid] = _store(association, item, number, peer)
+    return statuses
+
+
+def echo(peer: Peer, calling_aet: str = "SEGNODE") -> None:
+    """C-ECHO; returns when the peer answers success, raises `Unreachable` or `Refused` otherwise."""
+    with _association(peer, calling_aet, [build_context(Verification)]) as association:
+        if association is None:
+            raise Refused(f"{peer} does not offer C-ECHO")
+        answer = association.send_c_echo()
+    if "Status" not in answer:
+        raise Unreachable(f"{peer} did not answer the C-ECHO")
+    if answer.Status != 0:
+        raise Refused(f"{peer} answers the C-ECHO with 0x{answer.Status:04X}")
+
+
+def find_dicom(place: Path) -> list[Path]:
+    """`place` itself where it is a Part 10 file, or all such files below it, sorted by path."""
+    candidates = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    return [path for path in candidates if _has_magic(path)]
+
+
+def batches(items: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Split `items`, in order, so that the contexts of each part fit one association."""
+    batch: list[Outgoing] = []
+    proposed: set[tuple[UID, UID]] = set()
+    for item in items:
+        needed = {(item.sop_class_uid, syntax) for syntax in item.syntaxes}
+        if batch and len(proposed | needed) > MAX_CONTEXTS:
+            yield batch
+            batch, proposed = [], set()
+        batch.append(item)
+        proposed |= needed
+    if batch:
+        yield batch
+
+
+def _contexts_of(batch: Sequence[Outgoing]) -> list[PresentationContext]:
+    """One context for each pair of class and syntax, so that the peer cannot choose between ours."""
+    pairs = dict.fromkeys((item.sop_class_uid, syntax) for item in batch for syntax in item.syntaxes)
+    return [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+
+
+@contextmanager
+def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContext]) -> Iterator[Association | None]:
+    """An established association, or None where the peer accepts none of `contexts`."""
+    entity = AE(ae_title=calling_aet)
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION
+    entity.connection_timeout = CONNECT_S
+    entity.acse_timeout = ACSE_S
+    entity.dimse_timeout = ANSWER_S
+    entity.network_timeout = ANSWER_S
+    try:
+        association = entity.associate(
+            peer.host, peer.port, contexts, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)]
+        )
+    except OSError as error:  # the host's name has no address
+        raise Unreachable(f"{peer}: {error.strerror or error}") from error
+    if not association.is_established:
+        _explain(association, peer)
+        yield None
+        return
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def _send_at_once(event: Event) -> None:
+    """Without this, small PDUs wait for the acknowledgement of the ones before (Nagle's algorithm)."""
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _explain(association: Association, peer: Peer) -> None:
+    """Raise what became of the request; return where only the contexts were declined."""
+    answer = association.acceptor.primitive
+    if association.is_rejected and answer is not None:
+        words = f"{peer} rejects the association: {answer.reason_str.lower()} ({answer.result_str.lower()})"
+        raise (Unreachable if answer.result == TRANSIENT else Refused)(words)
+    if association.rejected_contexts:
+        return
+    if answer is None:
+        raise Unreachable(f"{peer} cannot be reached, or does not answer")
+    raise Unreachable(f"{peer} aborted the association")
+
+
+def _store(association: Association | None, item: Outgoing, number: int, peer: Peer) -> Status:
+    accepted = association.accepted_contexts if association is not None else []
+    syntaxes = {cx.transfer_syntax[0] for cx in accepted if cx.abstract_syntax == item.sop_class_uid}
+    if association is None or not syntaxes.intersection(item.syntaxes):
+        return NOT_NEGOTIATED
+    if not association.is_established:
+        raise Unreachable(f"{peer} ended the association before the last instance was sent")
+    message_id = number % 65536
+    if item.transfer_syntax in syntaxes:
+        answer = association.send_c_store(item.path, msg_id=message_id)
+    else:
+        answer = association.send_c_store(dcmread(item.path), msg_id=message_id)
+    if "Status" not in answer:
+        raise Unreachable(f"{peer} did not answer a C-STORE")
+    return meaning_of(int(answer.Status), str(answer.get("ErrorComment", "")))
+
+
+def _has_magic(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"

@@ -1,0 +1,105 @@
+"""Header elements as plain JSON values, from their bytes.
+
+The values come from strangers, so nothing here trusts pydicom's conversion of them: it warns with the
+value in its text. What cannot be read raises `ValueError`, whose text holds no value either.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as ItemSequence
+
+BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
+# Character repertoires bear on these only (PS3.5 6.1.2.3); ^ and = end an escape's reach in a name.
+LOCALISED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+MAX_TEXT = 1024
+
+
+def tag_of(keyword: str) -> int:
+    """The tag that `keyword` names; KeyError where the dictionary has none."""
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise KeyError(keyword)
+    return tag
+
+
+def value_of(data: Dataset, keyword: str) -> Any:
+    """One element's value: str, int or float, a list where there are several, None where it is absent or empty.
+
+    ValueError where the bytes are no value of the element's representation.
+    """
+    element = data.get_item(tag_of(keyword))
+    raw = element.value if element is not None else None
+    if not isinstance(element, RawDataElement) or not isinstance(raw, bytes) or not raw:
+        return None
+    representation = dictionary_VR(element.tag) if element.VR in (None, "UN") else element.VR
+    if representation in BINARY:
+        values: list[Any] = _binary(raw, BINARY[representation], little=element.is_little_endian)
+    else:
+        values = _text(raw, representation, data)
+    if not values or values == [None]:
+        return None
+    return values[0] if len(values) == 1 else values
+
+
+def items_of(data: Dataset, keyword: str) -> Sequence[Dataset]:
+    """The items of a sequence; empty where it is absent."""
+    element = data.get(tag_of(keyword))
+    value = element.value if element is not None else None
+    return value if isinstance(value, ItemSequence) else []
+
+
+def _binary(raw: bytes, code: str, *, little: bool) -> list[Any]:
+    size = struct.calcsize(code)
+    if len(raw) % size:
+        raise ValueError("a binary value of uneven length")
+    values = struct.unpack(f"{'<' if little else '>'}{len(raw) // size}{code}", raw)
+    return [_finite(value) for value in values]
+
+
+def _text(raw: bytes, representation: str, data: Dataset) -> list[Any]:
+    if len(raw) > MAX_TEXT:
+        raise ValueError("a text longer than its representation allows")
+    convert = CONVERSIONS.get(representation, str)
+    if representation in LOCALISED:
+        text = decode_bytes(raw, _encodings(data), {"\\", "^", "="})
+    else:
+        text = raw.decode("ascii", errors="replace")
+    parts = [part.strip() for part in text.replace("\0", "").split("\\")]
+    try:
+        return [convert(part) if part else None for part in parts]
+    except (ValueError, OverflowError):
+        raise ValueError(f"not a {representation}") from None
+
+
+def _encodings(data: Dataset) -> list[str]:
+    element = data.get_item("SpecificCharacterSet")
+    raw = element.value if element is not None else None
+    if not isinstance(raw, bytes):
+        return ["iso8859"]
+    return list(convert_encodings([part.strip(" \0") for part in raw.decode("ascii", errors="replace").split("\\")]))
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
+
+
+def _decimal(text: str) -> float:
+    return _finite(float(text))
+
+
+def _integer(text: str) -> int:
+    return int(float(text))  # "1.0" is common, and means 1
+
+
+CONVERSIONS: dict[str, Callable[[str], Any]] = {"DS": _decimal, "IS": _integer}

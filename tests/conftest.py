@@ -1,0 +1,204 @@
+"""Real peers for the tests: DCMTK as scanner and archive, Orthanc as PACS. Nothing here is skipped when missing."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+START_LIMIT_S = 30.0
+
+
+def require(program: str, package: str) -> str:
+    """The path of `program`, or a failure that says which Debian package brings it."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.fail(f"{program} is missing: install Debian's package {package} (apt-get install {package})")
+    return found
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives ports on loopback that nobody listens on."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return find
+
+
+def wait_for_port(port: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"{process.args[0]} ended with exit code {process.returncode} before it listened")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    pytest.fail(f"{process.args[0]} does not listen on port {port} after {START_LIMIT_S:.0f} s")
+
+
+@dataclass(frozen=True)
+class Dcmtk:
+    """DCMTK's programs, run without Nagle's algorithm so that many small images do not stall."""
+
+    environment: dict
+
+    def run(self, program: str, *arguments: object) -> subprocess.CompletedProcess:
+        """Run to the end and return code and output; the code is the caller's to judge."""
+        command = [require(program, "dcmtk"), *map(str, arguments)]
+        return subprocess.run(
+            command,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def dcmtk() -> Dcmtk:
+    require("storescu", "dcmtk")
+    return Dcmtk({**os.environ, "TCP_NODELAY": "1"})
+
+
+@dataclass(frozen=True)
+class StoreScp:
+    """A DCMTK storescp that keeps what it gets in `folder`."""
+
+    aet: str
+    port: int
+    folder: Path
+
+    def files(self) -> list[Path]:
+        return sorted(path for path in self.folder.iterdir() if path.is_file())
+
+
+@pytest.fixture
+def storescp(dcmtk, free_port, tmp_path) -> Iterator[Callable[..., StoreScp]]:
+    """Starts archives made of DCMTK's storescp; arguments choose what they accept (e.g. "+xa")."""
+    running = []
+
+    def start(*arguments: str) -> StoreScp:
+        folder = tmp_path / f"storescp-{len(running)}"
+        folder.mkdir()
+        port = free_port()
+        command = [require("storescp", "dcmtk"), "-aet", "ARCHIVE", "-od", str(folder), *arguments, str(port)]
+        process = subprocess.Popen(
+            command, env=dcmtk.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        running.append(process)
+        wait_for_port(port, process)
+        return StoreScp("ARCHIVE", port, folder)
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(10)
+
+
+class Orthanc:
+    """A PACS: Debian's Orthanc on loopback, spoken to by REST and by DICOM."""
+
+    aet = "ORTHANC"
+
+    def __init__(self, url: str, port: int) -> None:
+        self.url = url
+        self.port = port
+
+    def get(self, path: str) -> object:
+        """The JSON (or text) at `path`."""
+        return self._call("GET", path)
+
+    def post(self, path: str, body: object) -> object:
+        """POST JSON, or bytes as they are."""
+        return self._call("POST", path, body)
+
+    def put(self, path: str, body: object) -> object:
+        return self._call("PUT", path, body)
+
+    def delete(self, path: str) -> None:
+        self._call("DELETE", path)
+
+    def file(self, instance: str) -> bytes:
+        """The Part 10 file of one of its instances."""
+        with urllib.request.urlopen(f"{self.url}/instances/{instance}/file") as answer:
+            return answer.read()
+
+    def upload(self, files: list[Path]) -> list[str]:
+        """Put files in by REST; Orthanc's identifiers of the instances."""
+        return [self.post("/instances", path.read_bytes())["ID"] for path in files]
+
+    def know(self, name: str, aet: str, port: int, host: str = "127.0.0.1") -> None:
+        """Tell it of a peer that it may send to."""
+        self.put(f"/modalities/{name}", {"AET": aet, "Host": host, "Port": port})
+
+    def send(self, name: str, resources: list[str]) -> dict:
+        """Send instances, series or studies to a known peer by its own C-STORE job, and wait for its end."""
+        return self.post(f"/modalities/{name}/store", {"Resources": resources, "Synchronous": True})
+
+    def study(self, study_uid: str) -> dict | None:
+        """The study with this Study Instance UID, as Orthanc describes it."""
+        found = self.post("/tools/find", {"Level": "Study", "Expand": True, "Query": {"StudyInstanceUID": study_uid}})
+        return found[0] if found else None
+
+    def series(self, study_uid: str) -> list[dict]:
+        """The series of a study: MainDicomTags, Instances…"""
+        study = self.study(study_uid)
+        return [self.get(f"/series/{identifier}") for identifier in study["Series"]] if study else []
+
+    def _call(self, method: str, path: str, body: object = None) -> object:
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+@pytest.fixture
+def orthanc_settings() -> dict:
+    """Orthanc settings on top of the fixture's own; a test module overrides this fixture."""
+    return {}
+
+
+@pytest.fixture
+def orthanc(free_port, tmp_path, orthanc_settings) -> Iterator[Orthanc]:
+    """A fresh Orthanc that takes everything from everybody, on loopback, in a folder of its own."""
+    program = shutil.which("Orthanc") or require("/usr/sbin/Orthanc", "orthanc")
+    http, dicom = free_port(), free_port()
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    settings = {
+        "Name": "Segnode tests", "StorageDirectory": str(folder / "storage"), "IndexDirectory": str(folder / "storage"),
+        "HttpPort": http, "RemoteAccessAllowed": False, "AuthenticationEnabled": False,
+        "DicomAet": Orthanc.aet, "DicomPort": dicom, "DicomCheckCalledAet": False, "DicomModalities": {},
+        "DicomAlwaysAllowStore": True, "UnknownSopClassAccepted": True, "OverwriteInstances": False,
+        "StableAge": 1, "Plugins": [], **orthanc_settings,
+    }  # fmt: skip
+    configuration = folder / "orthanc.json"
+    configuration.write_text(json.dumps(settings))
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [program, str(configuration)], stdout=log, stderr=log, env={**os.environ, "TCP_NODELAY": "1"}
+    )
+    try:
+        wait_for_port(http, process)
+        wait_for_port(dicom, process)
+        yield Orthanc(f"http://127.0.0.1:{http}", dicom)
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()

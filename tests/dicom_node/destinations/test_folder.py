@@ -1,0 +1,30 @@
+"""A folder that takes results as files."""
+
+import pytest
+from pydicom import dcmread
+
+from dicom_node.destinations.folder import FolderDestination
+from dicom_node.errors import Unreachable
+
+
+def test_each_object_becomes_a_file_named_by_its_uid(ct_series, tmp_path):
+    place = tmp_path / "share" / "results"
+    statuses = FolderDestination(path=place).deliver(ct_series)
+    assert {str(status) for status in statuses.values()} == {"0x0000"}
+    assert {path.name for path in place.iterdir()} == {f"{uid}.dcm" for uid in statuses}
+    for path in ct_series:
+        sent = dcmread(path)
+        assert (place / f"{sent.SOPInstanceUID}.dcm").read_bytes() == path.read_bytes()
+
+
+def test_delivering_twice_leaves_no_duplicates(ct_series, tmp_path):
+    destination = FolderDestination(path=tmp_path / "results")
+    destination.deliver(ct_series)
+    destination.deliver(ct_series)
+    assert len(list((tmp_path / "results").iterdir())) == 3
+
+
+def test_a_folder_that_cannot_be_written_may_be_tried_again(ct_series, tmp_path):
+    (tmp_path / "results").write_text("a file is in the way")
+    with pytest.raises(Unreachable, match="cannot be written"):
+        FolderDestination(path=tmp_path / "results").deliver(ct_series)
