@@ -121,7 +121,8 @@ def _outside(points: Points, hull: Array, rng: np.random.Generator) -> NDArray[n
     gap, skull, scalp = rng.uniform(1.5, 5), rng.uniform(4, 8), rng.uniform(3, 9)
     face = (1 - ellipsoid(points, (-72, -32, 0), (62, 66, 58))) * 58
     neck = np.minimum((1 - np.hypot((y - 18) / 62, x / 58)) * 58, -30 - z)
-    depth = np.maximum(np.maximum(hull + gap + skull + scalp, face), neck)
+    orbit = (1 - ellipsoid((z, y, np.abs(x)), (-33, -63, 31), (18, 24, 19))) * 18
+    depth = np.maximum(np.maximum(hull + gap + skull + scalp, face), np.maximum(neck, orbit))
     lumps, sheets = smooth_noise(shape, 22, rng), smooth_noise(shape, 16, rng)
     tissue = np.full(shape, Tissue.MUSCLE, dtype=np.uint8)
     tissue[lumps > 0.4] = Tissue.FAT
@@ -133,8 +134,6 @@ def _outside(points: Points, hull: Array, rng: np.random.Generator) -> NDArray[n
         sinus = ellipsoid((z, y, x - side * 27), (-58, -62, 0), (16, 15, 13))
         tissue[sinus < 1] = Tissue.AIR
         tissue[(sinus > 1 - rng.uniform(0.05, 0.3)) & (sinus < 1)] = Tissue.MUCOSA
-        tissue[ellipsoid((z, y, x - side * 31), (-27, -66, 0), (17, 24, 18)) < 1] = Tissue.FAT
-        tissue[ellipsoid((z, y, x - side * 31), (-27, -76, 0), (12, 12, 12)) < 1] = Tissue.VITREOUS
         tissue[ellipsoid((z, y, x - side * 54), (-42, 22, 0), (13, 14, 10)) < 1] = Tissue.AIR
     tissue[depth < scalp] = np.where(lumps > 1.1, Tissue.MUSCLE, Tissue.FAT)[depth < scalp]
     shell = hull + gap + skull
@@ -143,7 +142,9 @@ def _outside(points: Points, hull: Array, rng: np.random.Generator) -> NDArray[n
     tissue[diploe & (z > -20)] = Tissue.MARROW
     tissue[hull > -gap] = Tissue.CSF
     tissue[(hull > -gap - 1.2) & (hull < -gap)] = Tissue.MUCOSA if rng.random() < 0.5 else Tissue.BONE
+    tissue[(orbit > 0) & (shell < 0)] = Tissue.FAT
     tissue[(depth > 0) & (depth < 1.8)] = Tissue.SKIN
+    tissue[(ellipsoid((z, y, np.abs(x)), (-33, -72, 31), (12, 12, 12)) < 1) & (shell < 0)] = Tissue.VITREOUS
     tissue[depth <= 0] = Tissue.AIR
     return tissue
 
