@@ -50,5 +50,5 @@ def test_an_acquired_image_holds_whole_numbers_that_fit_stored_pixels():
     image = acquire(signal, Spacing(3, 1, 1), np.random.default_rng(1))
     assert image.dtype == np.float32
     assert np.array_equal(image, np.round(image))
-    assert 0 <= image.min()
+    assert image.min() >= 0
     assert image.max() < 32768
