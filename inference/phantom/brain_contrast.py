@@ -93,17 +93,16 @@ def _tissue_table(contrast: str, rng: np.random.Generator) -> Array:
 def _overlay(signal: Array, tumour: Tumour, texture: Texture, column: int, rng: np.random.Generator) -> Array:
     """Tumour parts with soft edges over the healthy signal."""
     labels = tumour.labels
-    inside = ndimage.find_objects(((labels > 0) | tumour.cavity).astype(np.uint8))
+    inside = ndimage.find_objects((labels > 0).astype(np.uint8))
     if not inside:
         return signal
     box = tuple(slice(max(0, s.start - 6), s.stop + 6) for s in inside[0])
-    labels, solid, view = labels[box], tumour.solid[box], signal[box]
-    csf = Look(*TISSUE_SIGNAL[Tissue.CSF])
+    labels, solid, cyst, view = labels[box], tumour.solid[box], tumour.cyst[box], signal[box]
     parts = ((labels == OEDEMA, OEDEMA_LOOK, texture.oedema_blur, 0.06),
-             ((labels == NECROSIS) & ~solid, NECROTIC_LOOK, 0.6, 0.12),
+             ((labels == NECROSIS) & ~solid & ~cyst, NECROTIC_LOOK, 0.6, 0.12),
              ((labels == NECROSIS) & solid, SOLID_LOOK, 0.9, 0.10),
              (labels == ENHANCING, ENHANCING_LOOK, 0.5, 0.15),
-             (tumour.cavity[box], csf, 0.6, 0.05))
+             (cyst, TISSUE_SIGNAL[Tissue.CSF], 0.6, 0.05))
     total = np.zeros(view.shape, dtype=np.float32)
     painted = np.zeros(view.shape, dtype=np.float32)
     noise = texture.coarse[box] * 0.5 + texture.fine[box] * 0.8

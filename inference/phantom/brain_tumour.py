@@ -32,11 +32,11 @@ class Focus(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Tumour:
-    """Truth labels (z, y, x) on the canvas, and where in them tissue is solid without enhancing, or a fluid cavity."""
+    """Truth labels (z, y, x) on the canvas, and where in them tissue is solid without enhancing, or a cyst."""
 
     labels: Label
     solid: NDArray[np.bool_]
-    cavity: NDArray[np.bool_]
+    cyst: NDArray[np.bool_]
 
 
 def plan_foci(rng: np.random.Generator) -> tuple[Focus, ...]:
@@ -113,15 +113,15 @@ def _draw_focus(anatomy: Anatomy, focus: Focus, box: Box, tumour: Tumour, rng: n
     oedema = _oedema(tissue, brain, core, swelling)
     if not focus.enhances and rng.random() < 0.5:
         oedema[:] = False
-    cavity = core & (lumpy_ellipsoid(points, centre, within * 0.7, noise[0], 0.2) < 1)
-    if rng.random() > 0.06:  # few have been operated on
-        cavity[:] = False
+    cyst = core & (lumpy_ellipsoid(points, centre, within * 0.8, noise[0], 0.2) < 1)
+    if rng.random() > 0.1:
+        cyst[:] = False
+    enhancing &= ~cyst
     labels = tumour.labels[box]
     labels[oedema & (labels == 0)] = OEDEMA
     labels[core] = np.where(enhancing, ENHANCING, NECROSIS)[core]
-    labels[cavity] = 0
-    tumour.solid[box] |= core & ~enhancing & ~cavity & (~necrotic | (not focus.enhances))
-    tumour.cavity[box] |= cavity
+    tumour.solid[box] |= core & ~enhancing & ~cyst & (~necrotic | (not focus.enhances))
+    tumour.cyst[box] |= cyst
 
 
 def _oedema(tissue: Label, brain: NDArray[np.bool_], core: NDArray[np.bool_], radius: Array) -> NDArray[np.bool_]:
