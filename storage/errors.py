@@ -5,6 +5,7 @@ StorageError
 ├─ IllegalStep      a state was asked for that the lifecycle does not allow
 ├─ NotFound         no such study, job or delivery; names what was asked for
 ├─ LeaseLost        another owner holds the work now; drop what you did
+├─ Damaged          a stored file is not what was written: bytes were lost or changed on disk
 ├─ BadIdentifier    a UID that is no UID (PS3.5 9.1); it never becomes a path
 └─ SchemaTooNew     the database was written by a newer release
 """
@@ -30,6 +31,10 @@ class NotFound(StorageError):
 
 class LeaseLost(StorageError):
     """The lease ran out and the work is, or may be, another owner's."""
+
+
+class Damaged(StorageError):
+    """A stored file is not what was written."""
 
 
 class BadIdentifier(StorageError):

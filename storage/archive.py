@@ -1,0 +1,154 @@
+"""The files. A file that has its final name is whole and survives a power cut.
+
+    ROOT/incoming/                  being written; swept after a crash
+    ROOT/ab/cd/STUDY/OBJECT.dcm     hashes of the study's UID, of the object's UID and of its content
+
+Nothing that came over the network is part of a path.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from storage.errors import Damaged, NotFound, Unavailable
+from storage.identifiers import check_uid
+from storage.part10 import DataSetDigest
+from storage.records import StoredFile
+from storage.retention import Watermarks, free_space
+
+INCOMING = "incoming"
+
+
+class Archive:
+    """Part 10 files below one folder of one file system; its threads and processes write at the same time."""
+
+    def __init__(self, root: Path, *, low_water_bytes: int | None = None) -> None:
+        self.root = root
+        self._watermarks = Watermarks() if low_water_bytes is None else Watermarks(low_water_bytes)
+        self._incoming = root / INCOMING
+        self._durable: set[Path] = set()  # folders whose names this process has made safe
+        self._folders = threading.Lock()
+        with _disk():
+            self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def write(
+        self, study_uid: str, sop_uid: str, chunks: Iterable[bytes | memoryview], content_sha256: str | None = None
+    ) -> StoredFile:
+        """Store an object's Part 10 bytes; when this returns they are durable under their final name.
+
+        `content_sha256` is that of the data set after the file's head, worked out here where it is not known.
+        The same content twice is one file. BadIdentifier; Unavailable where the disk is full or fails.
+        """
+        folder = self._study_folder(check_uid(study_uid))
+        name = _hash(check_uid(sop_uid))[:32]
+        part = self._incoming / f"{name}-{uuid.uuid4().hex}.part"
+        with _disk():
+            if self._watermarks.refuse_new(self.root):
+                raise OSError(errno.ENOSPC, "free space is below the watermark")
+            try:
+                digest = _write_through(part, chunks, content_sha256)
+                final = folder / f"{name}-{digest[:32]}.dcm"
+                self._make_durable(folder)
+                if not final.exists():  # the first to come stays, whatever hash an attacker may collide
+                    part.replace(final)
+                _sync(folder)
+                return StoredFile(str(final.relative_to(self.root)), final.stat().st_size, digest)
+            finally:
+                part.unlink(missing_ok=True)
+
+    def path(self, stored: StoredFile) -> Path:
+        """Where the file lies."""
+        return self.root / stored.path
+
+    def read(self, stored: StoredFile) -> bytes:
+        """The whole file; NotFound, or Damaged where its data set is not what was written."""
+        with _disk():
+            try:
+                content = self.path(stored).read_bytes()
+            except FileNotFoundError:
+                raise NotFound(f"{stored.path} is not in the archive") from None
+        digest = DataSetDigest()
+        digest.update(content)
+        if digest.hexdigest() != stored.sha256:
+            raise Damaged(f"{stored.path} is not what was written")
+        return content
+
+    def remove(self, stored: StoredFile) -> None:
+        """Delete a file; one that is gone already is no error."""
+        with _disk():
+            self.path(stored).unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """How much may still be written on this disk."""
+        with _disk():
+            return free_space(self.root)
+
+    def sweep_parts(self, older_than: float) -> int:
+        """Delete what writers left behind that were last at it before `older_than`; gives the number."""
+        swept = 0
+        with _disk(), os.scandir(self._incoming) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # its writer has just ended
+                    if entry.stat(follow_symlinks=False).st_mtime < older_than:
+                        Path(entry.path).unlink()
+                        swept += 1
+        return swept
+
+    def _study_folder(self, study_uid: str) -> Path:
+        name = _hash(study_uid)
+        return self.root / name[:2] / name[2:4] / name[4:36]
+
+    def _make_durable(self, folder: Path) -> None:
+        """Make the folder and sync every name on the way to it, once a process: another may not have got to that."""
+        with self._folders:
+            if folder in self._durable and folder.is_dir():
+                return
+            folder.mkdir(parents=True, exist_ok=True)
+            for parent in (folder.parent, folder.parent.parent, self.root):
+                _sync(parent)
+            if len(self._durable) >= 10_000:
+                self._durable.clear()
+            self._durable.add(folder)
+
+
+def _hash(uid: str) -> str:
+    return hashlib.sha256(uid.encode("ascii")).hexdigest()
+
+
+def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> str:
+    """Write and sync the file; gives the digest of its data set."""
+    digest = DataSetDigest()
+    with part.open("xb", buffering=0) as file:
+        for chunk in chunks:
+            rest = memoryview(chunk).cast("B")
+            if known is None:
+                digest.update(rest)
+            while rest:
+                rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    return known or digest.hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable; syncing a file alone does not."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Translate the operating system's errors; their texts hold paths, ours do not."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the archive's disk failed: {error.strerror}") from error

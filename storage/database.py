@@ -1,0 +1,190 @@
+"""The database: opened, brought up to date, and used one transaction at a time.
+
+`with database.transaction() as tx` is one commit of every store in it; an exception rolls all of it back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from storage.associations import Associations
+from storage.deliveries import Deliveries
+from storage.engines import BUSY_S, WRITING, make_engine
+from storage.errors import NotFound, StorageError, Unavailable
+from storage.jobs import Jobs
+from storage.journal import Journal
+from storage.migrations import HEAD
+from storage.processes import Processes
+from storage.results import Results
+from storage.revisions import Revisions
+from storage.studies import Studies
+
+
+class Transaction:
+    """Every store, over one connection; it ends with its `with`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def studies(self) -> Studies:
+        return Studies(self._connection)
+
+    @cached_property
+    def associations(self) -> Associations:
+        return Associations(self._connection)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self._connection)
+
+    @cached_property
+    def results(self) -> Results:
+        return Results(self._connection)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self._connection)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self._connection)
+
+    @cached_property
+    def processes(self) -> Processes:
+        return Processes(self._connection)
+
+    @cached_property
+    def revisions(self) -> Revisions:
+        return Revisions(self._connection)
+
+
+class Database:
+    """One database, shared by the threads of a process; other processes open their own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        # SQLite has one writer. Threads that queue here go in turn; the file's own lock would have them poll.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Database:
+        """Connect, and bring the schema up to date.
+
+        `sqlite:///PATH` or `postgresql://USER@HOST/NAME`. NotFound where `create` is false and nothing is
+        there; SchemaTooNew where a newer release wrote it; Unavailable where it does not answer.
+        """
+        engine = make_engine(url)
+        try:
+            with _answering(), _opening_alone(engine, create):
+                _bring_up_to_date(engine, create)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """All that is written in it is one commit; an exception takes all of it back."""
+        with _answering(), self._in_turn(), self._engine.connect() as connection:
+            writing = connection.execution_options(**{WRITING: True})
+            with writing.begin():
+                yield Transaction(writing)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """One consistent look; writing in it is an error."""
+        with _answering(), self._engine.connect() as connection, connection.begin():
+            yield Transaction(connection)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_S):
+            raise Unavailable(f"another thread has kept the database for {BUSY_S} s")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Translate the library's errors; their own texts may hold values, so only the first line is kept."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable(f"the database does not answer: {_first_line(error)}") from None
+    except PoolTimeout:
+        raise Unavailable("every connection to the database is busy") from None
+    except DBAPIError as error:
+        raise StorageError(f"the database refused: {_first_line(error)}") from None
+
+
+def _first_line(error: DBAPIError) -> str:
+    return next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
+
+
+@contextmanager
+def _opening_alone(engine: Engine, create: bool) -> Iterator[None]:
+    """Keep other processes from opening the same SQLite file meanwhile; turning on its WAL suffers no company."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    path = Path(str(engine.url.database))
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.is_file():
+        raise NotFound(f"no database at {path}")
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _bring_up_to_date(engine: Engine, create: bool) -> None:
+    with engine.connect() as connection:
+        version = _version(connection)
+    if version == HEAD:
+        return
+    if version is None and not create:
+        raise NotFound("the database is empty")
+    from storage.migrations.upgrade import upgrade  # alembic takes its time to load, and is seldom needed
+
+    if engine.dialect.name == "sqlite":
+        _write_ahead(engine)
+    with engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
+        upgrade(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _write_ahead(engine: Engine) -> None:
+    """Readers beside one writer, and one fsync a commit; the file remembers it."""
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA journal_mode = WAL")
+    finally:
+        raw.close()

@@ -1,0 +1,99 @@
+"""How each kind of database is opened: SQLite for one machine, PostgreSQL for several.
+
+Both promise the same: what is committed survives a power cut, one writer at a time changes a row, and a
+busy database makes callers wait for `BUSY_S` before they are told.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from storage.errors import StorageError
+
+BUSY_S = 30
+WRITING = "storage_writing"  # execution option of a connection that may write
+
+
+def make_engine(url: str) -> Engine:
+    """An engine with this package's habits; connects to nothing yet."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StorageError("the database URL is neither sqlite:///PATH nor postgresql://USER@HOST/NAME") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(parsed)
+    if backend == "postgresql":
+        return _postgresql(parsed)
+    raise StorageError(f"databases of kind {backend} are not supported; use sqlite or postgresql")
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise StorageError("SQLite needs a file (sqlite:///PATH): its processes share it")
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_S}, json_serializer=to_json, hide_parameters=True, pool_timeout=BUSY_S
+    )
+    event.listen(engine, "connect", _connected_to_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connected_to_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # Python's module would begin transactions by itself, and late; `_begin_sqlite` does it in its place.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = FULL")  # in WAL mode NORMAL may lose the last commits
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+    # A reader that turns writer fails at once where another has written since, so a writer says it at the start.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _postgresql(url: URL) -> Engine:
+    if find_spec("psycopg") is None:
+        raise StorageError("PostgreSQL needs the library psycopg: pip install 'segnode[postgres]'")
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": 10, "options": f"-c lock_timeout={BUSY_S * 1000}"},
+        json_serializer=to_json,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_timeout=BUSY_S,
+    )
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not connection.get_execution_options().get(WRITING, False):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+
+def to_json(value: Any) -> str:
+    """JSON as the standard has it; a number that it cannot say (NaN, infinity) becomes null."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

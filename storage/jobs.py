@@ -1,0 +1,147 @@
+"""The queue of inference work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Row, case, func, select, update
+
+from storage import leases
+from storage.errors import NotFound
+from storage.lifecycle import JOB_STEPS, JobState, check_step
+from storage.records import Job
+from storage.store import Store, among, plain
+from storage.tables import jobs
+
+Jobs_ = list[Job]  # inside the class `list` is a method
+
+_PENDING = jobs.c.state == JobState.PENDING.value
+
+
+class Jobs(Store):
+    """Jobs of one transaction. A running job is PENDING with a live lease."""
+
+    def add(self, job: Job) -> bool:
+        """Queue a job; False where that `job_id` exists, whatever became of it."""
+        values = {column.name: getattr(job, column.name) for column in jobs.columns if hasattr(job, column.name)}
+        values |= {"study_uid": job.study_instance_uid, "state": job.state.value, "queued_at": job.created_at}
+        return self._add(jobs, **values)
+
+    def get(self, job_id: str) -> Job:
+        """The job; NotFound."""
+        if (job := self.find(job_id)) is None:
+            raise NotFound(f"no job {job_id}")
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        row = self._connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
+        return None if row is None else _job(row)
+
+    def of_study(self, uid: str) -> Jobs_:
+        """The study's jobs, oldest first."""
+        query = select(jobs).where(jobs.c.study_uid == uid).order_by(jobs.c.created_at, jobs.c.job_id)
+        return [_job(row) for row in self._connection.execute(query)]
+
+    def list(self, states: Collection[JobState] | None = None, limit: int = 100) -> Jobs_:
+        """The newest first."""
+        query = select(jobs).order_by(jobs.c.created_at.desc()).limit(limit)
+        if states is not None:
+            query = query.where(among(jobs.c.state, states))
+        return [_job(row) for row in self._connection.execute(query)]
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state; a state without one is left out."""
+        return self._counts(jobs.c.state, JobState)
+
+    def waiting(self, now: float) -> bool:
+        """Whether `claim` would find a job."""
+        return self._exists(_PENDING & leases.free(jobs, now))
+
+    def claim(self, owner: str, now: float, term_s: float) -> Job | None:
+        """Lease the job of highest priority, of these the one that waits longest.
+
+        A job whose last owner let the lease run out cost a worker: taking it over counts that crash.
+        """
+        queue = (
+            select(jobs.c.job_id)
+            .where(_PENDING, leases.free(jobs, now))
+            .order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
+        )
+        started = {
+            "attempts": jobs.c.attempts + 1,
+            "crashes": jobs.c.crashes + case((jobs.c.lease_owner.is_not(None), 1), else_=0),
+            "started_at": now,
+            "progress": 0.0,
+            "step": "",
+        }
+        row = leases.take(self._connection, queue, owner, now + term_s, **started)
+        return None if row is None else _job(row)
+
+    def renew(
+        self, job_id: str, owner: str, now: float, term_s: float, progress: float | None = None, step: str | None = None
+    ) -> None:
+        """Extend the lease and tell how far the work is (0 to 1); LeaseLost."""
+        told: dict[str, Any] = {} if progress is None else {"progress": progress}
+        told |= {} if step is None else {"step": plain(step)}
+        self._change(job_id, owner, lease_until=now + term_s, **told)
+
+    def finish(
+        self,
+        job_id: str,
+        owner: str,
+        state: JobState,
+        now: float,
+        reason: str = "",
+        summary: dict[str, Any] | None = None,
+    ) -> None:
+        """End the job that `owner` holds; LeaseLost where another may have ended it."""
+        check_step(JOB_STEPS, f"job {job_id}", JobState.PENDING, state)
+        end = {"state": state.value, "finished_at": now, "reason": plain(reason), "summary": summary or {}}
+        if state is JobState.DONE:
+            end["progress"] = 1.0
+        self._change(job_id, owner, **end, **leases.NO_LEASE)
+
+    def release(self, job_id: str, owner: str, crashed: bool) -> None:
+        """Give the job back to the queue; `crashed` where it cost its worker. LeaseLost."""
+        self._change(job_id, owner, crashes=jobs.c.crashes + int(crashed), **leases.NO_LEASE)
+
+    def reap(self, now: float) -> Jobs_:
+        """Give back the jobs whose lease ran out, each with a crash more."""
+        dead = update(jobs).where(_PENDING, leases.lapsed(jobs, now))
+        back = dead.values(crashes=jobs.c.crashes + 1, **leases.NO_LEASE).returning(jobs)
+        return [_job(row) for row in self._connection.execute(back)]
+
+    def fail_crashed(self, max_crashes: int, now: float) -> Jobs_:
+        """End as FAILED the waiting jobs that cost their worker `max_crashes` times; gives them."""
+        hopeless = (_PENDING, jobs.c.lease_owner.is_(None), jobs.c.crashes >= max_crashes)
+        reason = f"the worker ended under it, {max_crashes} times or more; retry runs it again"
+        failed = update(jobs).where(*hopeless).values(state=JobState.FAILED.value, finished_at=now, reason=reason)
+        return [_job(row) for row in self._connection.execute(failed.returning(jobs))]
+
+    def retry(self, job_id: str, now: float) -> None:
+        """Queue a FAILED or REFUSED job again, behind those that wait at its priority; IllegalStep."""
+        fresh = {"reason": "", "crashes": 0, "progress": 0.0, "step": "", "queued_at": now, "finished_at": None}
+        self._step(job_id, JobState.PENDING, **fresh)
+
+    def supersede(self, job_id: str, now: float, reason: str) -> None:
+        """End a job that a later generation replaced; whoever runs it loses the lease. IllegalStep."""
+        ended = {"reason": plain(reason), "finished_at": func.coalesce(jobs.c.finished_at, now)}
+        self._step(job_id, JobState.SUPERSEDED, **ended, **leases.NO_LEASE)
+
+    def _change(self, job_id: str, owner: str, **values: Any) -> None:
+        leases.change(self._connection, jobs.c.job_id, job_id, owner, **values)
+
+    def _step(self, job_id: str, to: JobState, **values: Any) -> None:
+        this = jobs.c.job_id == job_id
+        state = self._locked(jobs.c.state, this)
+        if state is None:
+            raise NotFound(f"no job {job_id}")
+        check_step(JOB_STEPS, f"job {job_id}", JobState(state), to)
+        self._connection.execute(update(jobs).where(this).values(state=to.value, **values))
+
+
+def _job(row: Row[Any]) -> Job:
+    values = dict(row._mapping)
+    del values["queued_at"]
+    return Job(study_instance_uid=values.pop("study_uid"), state=JobState(values.pop("state")), **values)

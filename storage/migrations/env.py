@@ -1,0 +1,8 @@
+"""Alembic's entry: runs the revisions over the connection that `upgrade` was given."""
+
+from alembic import context
+
+from storage.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

@@ -1,0 +1,52 @@
+"""All that is done after a crash; small, because work is leased and every step is one commit.
+
+It may run at any time, also while others work: it touches only what nobody holds any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+from storage.archive import Archive
+from storage.database import Database
+from storage.journal import About
+from storage.records import Job
+
+PART_TERM_S = 3600.0  # no association takes so long over one object
+SILENT_TERM_S = 86400.0
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """How much was given back or cleared away."""
+
+    jobs: int  # given back to the queue
+    failed: int  # …and ended, having cost too many workers
+    deliveries: int
+    associations: int
+    parts: int  # half-written files
+
+    @property
+    def anything(self) -> bool:
+        return any(astuple(self))
+
+
+def recover(db: Database, archive: Archive, now: float, max_crashes: int, *, revision: int = 0) -> Recovered:
+    """Give back what dead owners held and journal it; sweep what they left half-written."""
+
+    def about(job: Job) -> About:
+        return {"study": job.study_instance_uid, "job": job.job_id, "revision": revision}
+
+    parts = archive.sweep_parts(now - PART_TERM_S)
+    with db.transaction() as tx:
+        jobs = tx.jobs.reap(now)
+        for job in jobs:
+            told = f"its worker or the node ended under it; crash {job.crashes}"
+            tx.journal.add(now, "lease ran out", told, **about(job))
+        failed = tx.jobs.fail_crashed(max_crashes, now)
+        for job in failed:
+            tx.journal.add(now, "failed", job.reason, **about(job))
+        deliveries = tx.deliveries.reap(now)
+        associations = tx.associations.close_lapsed(now)
+        tx.processes.forget(now, SILENT_TERM_S)
+    return Recovered(len(jobs), len(failed), deliveries, associations, parts)

@@ -1,0 +1,54 @@
+"""The objects that jobs made. The first that a job commits are its result for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from storage.identifiers import check_uid
+from storage.records import ResultObject, StoredFile
+from storage.store import Store
+from storage.tables import results
+
+
+class Results(Store):
+    """Result objects of one transaction."""
+
+    def add(self, result: ResultObject) -> bool:
+        """Keep an object; False where its UID is kept already, and that one stays."""
+        return self._add(
+            results,
+            sop_uid=check_uid(result.sop_instance_uid),
+            sop_class_uid=result.sop_class_uid,
+            series_uid=result.series_instance_uid,
+            job_id=result.job_id,
+            kind=result.kind,
+            path=result.file.path,
+            size=result.file.size,
+            sha256=result.file.sha256,
+        )
+
+    def of_job(self, job_id: str) -> list[ResultObject]:
+        """The job's objects by kind and UID."""
+        query = select(results).where(results.c.job_id == job_id).order_by(results.c.kind, results.c.sop_uid)
+        return [_result(row) for row in self._connection.execute(query)]
+
+    def has(self, sop_uid: str) -> bool:
+        """Whether this SOP instance is our own."""
+        return self._exists(results.c.sop_uid == sop_uid)
+
+    def find(self, sop_uid: str) -> ResultObject | None:
+        row = self._connection.execute(select(results).where(results.c.sop_uid == sop_uid)).one_or_none()
+        return None if row is None else _result(row)
+
+
+def _result(row: Row[Any]) -> ResultObject:
+    return ResultObject(
+        sop_instance_uid=row.sop_uid,
+        sop_class_uid=row.sop_class_uid,
+        series_instance_uid=row.series_uid,
+        job_id=row.job_id,
+        kind=row.kind,
+        file=StoredFile(row.path, row.size, row.sha256),
+    )

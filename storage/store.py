@@ -1,0 +1,60 @@
+"""What the stores have in common: one connection inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.engines import WRITING
+
+Insert = sqlite.Insert | postgresql.Insert
+S = TypeVar("S", bound=StrEnum)
+
+
+class Store:
+    """One store of a transaction; it lives as long as that."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def _writing(self) -> bool:
+        return bool(self._connection.get_execution_options().get(WRITING, False))
+
+    def _insert(self, table: Table) -> Insert:
+        """An INSERT that knows ON CONFLICT in this database's way."""
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
+    def _add(self, table: Table, **values: Any) -> bool:
+        """Insert a row unless its key is there already; tell whether it was inserted."""
+        return self._connection.execute(self._insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+    def _exists(self, condition: ColumnElement[bool]) -> bool:
+        return self._connection.execute(select(1).where(condition).limit(1)).first() is not None
+
+    def _locked(self, column: ColumnElement[Any], this: ColumnElement[bool]) -> Any:
+        """The value of `column` in one row, which is held until the commit; None where there is no such row."""
+        query = select(column).where(this).with_for_update(key_share=True)
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def _counts(self, state: ColumnElement[Any], states: type[S]) -> dict[S, int]:
+        found = self._connection.execute(select(state, func.count()).group_by(state))
+        return {states(name): number for name, number in found}
+
+
+def among(column: ColumnElement[Any], states: Collection[StrEnum]) -> ColumnElement[bool]:
+    """`column` is one of `states`; a single one is compared, so that an index gives the order too."""
+    if len(states) == 1:
+        (only,) = states
+        return column == str(only)
+    return column.in_([str(state) for state in states])
+
+
+def plain(line: str) -> str:
+    """Text that every database takes: no NUL, no half of a surrogate pair."""
+    return line.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

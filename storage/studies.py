@@ -1,0 +1,251 @@
+"""The index of what arrived: studies, their series, their instances."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, exists, select, update
+
+from storage import tables
+from storage.errors import NotFound
+from storage.identifiers import check_uid
+from storage.lifecycle import STUDY_STEPS, StudyState, check_step
+from storage.records import Arrival, Instance, InstanceKind, Series, StoredFile, Study
+from storage.store import Store, among, plain
+
+studies, instances, senders = tables.studies, tables.instances, tables.senders
+associations = tables.associations
+
+Studies_ = list[Study]  # inside the class `list` is a method
+
+
+class Studies(Store):
+    """Studies, series and instances of one transaction."""
+
+    def add_instance(self, instance: Instance, study_header: Mapping[str, Any] | None = None) -> Arrival:
+        """Index an instance whose file is durable; a new image opens its study again.
+
+        `study_header` is kept where the study is new. Whether the instance's row could be inserted decides
+        what it is, so that the same object arriving twice at once is counted once.
+        """
+        for uid in (instance.sop_instance_uid, instance.series_instance_uid, instance.study_instance_uid):
+            check_uid(uid)
+        if self._exists(tables.results.c.sop_uid == instance.sop_instance_uid):
+            instance = replace(instance, kind=InstanceKind.RESULT)
+        if self._add(instances, **_instance_values(instance, conflict=False)):
+            self._count(instance, study_header or {})
+            return Arrival.NEW
+        return self._add_again(instance, study_header or {})
+
+    def get(self, uid: str) -> Study:
+        """The study; NotFound. In a writing transaction its row is held: arrivals wait for the commit."""
+        query = select(studies).where(studies.c.study_uid == uid)
+        found = self._studies(query.with_for_update(key_share=True) if self._writing else query)
+        if not found:
+            raise NotFound(f"no study {uid}")
+        return found[0]
+
+    def find(self, uid: str) -> Study | None:
+        return next(iter(self._studies(select(studies).where(studies.c.study_uid == uid))), None)
+
+    def list(
+        self, states: Collection[StudyState] | None = None, limit: int = 100, before: float | None = None
+    ) -> Studies_:
+        """The newest first by arrival; `before` (a `received_at`) turns the page."""
+        query = select(studies).order_by(studies.c.received_at.desc()).limit(limit)
+        if states is not None:
+            query = query.where(among(studies.c.state, states))
+        if before is not None:
+            query = query.where(studies.c.received_at < before)
+        return self._studies(query)
+
+    def counts(self) -> dict[StudyState, int]:
+        """How many studies are in each state; a state without one is left out."""
+        return self._counts(studies.c.state, StudyState)
+
+    def series(self, study_uid: str) -> Sequence[Series]:
+        """The study's series, by UID."""
+        of_study = tables.series.c.study_uid == study_uid
+        rows = self._connection.execute(select(tables.series).where(of_study).order_by(tables.series.c.series_uid))
+        return [Series(r.series_uid, r.study_uid, r.modality, r.images, r.others, r.header) for r in rows]
+
+    def instances(
+        self, *, study_uid: str | None = None, series_uid: str | None = None, conflicts: bool = False
+    ) -> Sequence[Instance]:
+        """Instances in the order of arrival; with `conflicts` also those that came second under a known UID."""
+        if study_uid is None and series_uid is None:
+            raise ValueError("instances of which study or series?")
+        query = select(instances).order_by(instances.c.received_at, instances.c.sop_uid)
+        if study_uid is not None:
+            query = query.where(instances.c.study_uid == study_uid)
+        if series_uid is not None:
+            query = query.where(instances.c.series_uid == series_uid)
+        if not conflicts:
+            query = query.where(instances.c.conflict.is_(False))
+        return [_instance(row) for row in self._connection.execute(query)]
+
+    def has_instance(self, uid: str) -> bool:
+        """Whether an instance of this SOP instance UID arrived."""
+        return self._exists(instances.c.sop_uid == uid)
+
+    def settled(self, now: float, quiet_s: float) -> Studies_:
+        """RECEIVING studies, quiet for `quiet_s`, with no open association that gave them something.
+
+        In a writing transaction the rows are held, so that an image that arrives meanwhile waits and then
+        opens the study again; rows that another writer holds are left out.
+        """
+        sends = and_(
+            senders.c.study_uid == studies.c.study_uid,
+            senders.c.association_id == associations.c.association_id,
+            associations.c.closed_at.is_(None),
+            associations.c.lease_until > now,
+        )
+        query = (
+            select(studies)
+            .where(studies.c.state == StudyState.RECEIVING.value, studies.c.changed_at <= now - quiet_s)
+            .where(~exists(select(1).select_from(senders).join(associations, sends)).correlate(studies))
+            .order_by(studies.c.changed_at)
+        )
+        return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
+
+    def move(self, uid: str, to: StudyState, now: float) -> None:
+        """Take the step to `to`, or IllegalStep; back to RECEIVING the quiet time begins anew."""
+        state = self._locked(studies.c.state, studies.c.study_uid == uid)
+        if state is None:
+            raise NotFound(f"no study {uid}")
+        check_step(STUDY_STEPS, f"study {uid}", StudyState(state), to)
+        values: dict[str, Any] = {"state": to.value}
+        if to is StudyState.RECEIVING:
+            values["changed_at"] = now
+        self._connection.execute(update(studies).where(studies.c.study_uid == uid).values(**values))
+
+    def open_generation(self, uid: str) -> int:
+        """Begin the next generation of the study's results and give its number."""
+        step = update(studies).where(studies.c.study_uid == uid).values(generation=studies.c.generation + 1)
+        number = self._connection.execute(step.returning(studies.c.generation)).scalar_one_or_none()
+        if number is None:
+            raise NotFound(f"no study {uid}")
+        return int(number)
+
+    def _add_again(self, instance: Instance, study_header: Mapping[str, Any]) -> Arrival:
+        known = and_(instances.c.sop_uid == instance.sop_instance_uid, instances.c.sha256 == instance.file.sha256)
+        if self._exists(known) or not self._add(instances, **_instance_values(instance, conflict=True)):
+            return Arrival.DUPLICATE
+        # The other content may name a study or series that nobody has sent; it becomes visible, without images.
+        self._add(tables.series, **_series_values(instance))
+        self._add(studies, **_study_values(instance, study_header))
+        return Arrival.CONFLICT
+
+    def _count(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
+        image = instance.kind is InstanceKind.IMAGE
+        counter = tables.series.c.images if image else tables.series.c.others
+        values = _series_values(instance) | {counter.name: 1}
+        new = self._insert(tables.series).values(**values)
+        key = [tables.series.c.study_uid, tables.series.c.series_uid]
+        self._connection.execute(new.on_conflict_do_update(index_elements=key, set_={counter.name: counter + 1}))
+        if image:
+            self._open_again(instance, study_header)
+        else:
+            self._add(studies, **_study_values(instance, study_header))
+        if instance.kind is not InstanceKind.RESULT:
+            self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
+
+    def _open_again(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
+        new = self._insert(studies).values(**_study_values(instance, study_header) | {"images": 1})
+        reopened = {
+            "images": studies.c.images + 1,
+            "state": StudyState.RECEIVING.value,  # from wherever it stood: each state allows this step
+            "changed_at": instance.received_at,
+        }
+        self._connection.execute(new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened))
+
+    def _studies(self, query: Select[Any]) -> Studies_:
+        rows = self._connection.execute(query).all()
+        aets = self._calling_aets([row.study_uid for row in rows])
+        return [_study(row, aets[row.study_uid]) for row in rows]
+
+    def _calling_aets(self, uids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        found: dict[str, dict[str, None]] = defaultdict(dict)
+        if uids:
+            query = (
+                select(senders.c.study_uid, associations.c.calling_aet)
+                .join(associations, associations.c.association_id == senders.c.association_id)
+                .where(senders.c.study_uid.in_(uids))
+                .order_by(associations.c.opened_at)
+            )
+            for uid, aet in self._connection.execute(query):
+                found[uid][aet] = None
+        return defaultdict(tuple, {uid: tuple(aets) for uid, aets in found.items()})
+
+
+def _study_values(instance: Instance, header: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "study_uid": instance.study_instance_uid,
+        "state": StudyState.RECEIVING.value,
+        "generation": 0,
+        "received_at": instance.received_at,
+        "changed_at": instance.received_at,
+        "images": 0,
+        "header": dict(header),
+    }
+
+
+def _series_values(instance: Instance) -> dict[str, Any]:
+    return {
+        "study_uid": instance.study_instance_uid,
+        "series_uid": instance.series_instance_uid,
+        "modality": plain(str(instance.header.get("Modality", ""))),
+        "images": 0,
+        "others": 0,
+        "header": instance.header,
+    }
+
+
+def _instance_values(instance: Instance, *, conflict: bool) -> dict[str, Any]:
+    return {
+        "sop_uid": instance.sop_instance_uid,
+        "sha256": instance.file.sha256,
+        "conflict": conflict,
+        "sop_class_uid": instance.sop_class_uid,
+        "series_uid": instance.series_instance_uid,
+        "study_uid": instance.study_instance_uid,
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "kind": instance.kind.value,
+        "path": instance.file.path,
+        "size": instance.file.size,
+        "received_at": instance.received_at,
+        "association_id": instance.association_id,
+        "header": instance.header,
+    }
+
+
+def _study(row: Row[Any], calling_aets: Sequence[str]) -> Study:
+    return Study(
+        study_instance_uid=row.study_uid,
+        state=StudyState(row.state),
+        generation=row.generation,
+        received_at=row.received_at,
+        changed_at=row.changed_at,
+        calling_aets=tuple(calling_aets),
+        images=row.images,
+        header=row.header,
+    )
+
+
+def _instance(row: Row[Any]) -> Instance:
+    return Instance(
+        sop_instance_uid=row.sop_uid,
+        sop_class_uid=row.sop_class_uid,
+        series_instance_uid=row.series_uid,
+        study_instance_uid=row.study_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        kind=InstanceKind(row.kind),
+        file=StoredFile(row.path, row.size, row.sha256),
+        received_at=row.received_at,
+        association_id=row.association_id,
+        header=row.header,
+        conflict=row.conflict,
+    )

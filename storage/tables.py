@@ -1,0 +1,226 @@
+"""The schema, once. Its history is in `migrations/`; a test holds the two together.
+
+Text columns have no length: what a stranger sends is bounded where it is read, and PostgreSQL gains nothing.
+Header columns are JSON, not JSONB, since PostgreSQL's JSONB refuses escapes that damaged headers contain.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+Counter = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("study_uid", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("header", JSON, nullable=False),
+    Index("ix_studies_settled", "state", "changed_at"),
+    Index("ix_studies_state_received", "state", "received_at"),
+    Index("ix_studies_received", "received_at"),
+)
+
+# A hostile or careless peer may use one series UID in two studies: they are two series here.
+series = Table(
+    "series",
+    metadata,
+    Column("study_uid", Text, ForeignKey(studies.c.study_uid, deferrable=True, initially="DEFERRED"), nullable=False),
+    Column("series_uid", Text, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("others", Integer, nullable=False),
+    Column("header", JSON, nullable=False),
+    PrimaryKeyConstraint("study_uid", "series_uid"),
+)
+
+# Foreign keys upward are checked at commit, so that an arrival can insert its instance first:
+# whether that row could be inserted decides everything else.
+instances = Table(
+    "instances",
+    metadata,
+    Column("sop_uid", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("conflict", Boolean, nullable=False),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("series_uid", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("association_id", Text, nullable=False),
+    Column("header", JSON, nullable=False),
+    PrimaryKeyConstraint("sop_uid", "sha256"),
+    ForeignKeyConstraint(
+        ["study_uid", "series_uid"], ["series.study_uid", "series.series_uid"], deferrable=True, initially="DEFERRED"
+    ),
+    Index(
+        "uq_instances_current",
+        "sop_uid",
+        unique=True,
+        sqlite_where=text("conflict = 0"),
+        postgresql_where=text("NOT conflict"),
+    ),
+    Index("ix_instances_study_series", "study_uid", "series_uid"),
+    Index("ix_instances_series", "series_uid"),
+)
+
+# Which associations gave a study something new that is not ours.
+senders = Table(
+    "senders",
+    metadata,
+    Column("study_uid", Text, ForeignKey(studies.c.study_uid), nullable=False),
+    Column("association_id", Text, nullable=False),
+    PrimaryKeyConstraint("study_uid", "association_id"),
+    Index("ix_senders_association", "association_id"),
+)
+
+associations = Table(
+    "associations",
+    metadata,
+    Column("association_id", Text, primary_key=True),
+    Column("calling_aet", Text, nullable=False),
+    Column("called_aet", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("closed_at", Double),
+    Column("lease_owner", Text, nullable=False),
+    Column("lease_until", Double, nullable=False),
+    Index("ix_associations_open", "closed_at", "lease_until"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("study_uid", Text, ForeignKey(studies.c.study_uid), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("queued_at", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("progress", Double, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Column("summary", JSON, nullable=False),
+    Index("ix_jobs_study", "study_uid"),
+    Index("ix_jobs_created", "created_at"),
+    Index("ix_jobs_state_created", "state", "created_at"),
+)
+Index("ix_jobs_queue", jobs.c.state, jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
+
+results = Table(
+    "results",
+    metadata,
+    Column("sop_uid", Text, primary_key=True),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("series_uid", Text, nullable=False),
+    Column("job_id", Text, ForeignKey(jobs.c.job_id), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Index("ix_results_job", "job_id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Counter, primary_key=True),
+    Column("job_id", Text, ForeignKey(jobs.c.job_id), nullable=False),
+    Column("study_uid", Text, ForeignKey(studies.c.study_uid), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("sent_at", Double),
+    Column("reason", Text, nullable=False),
+    Column("statuses", JSON, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    UniqueConstraint("job_id", "destination"),
+    Index("ix_deliveries_queue", "state", "next_attempt_at", "delivery_id"),
+    Index("ix_deliveries_state_newest", "state", "delivery_id"),
+    Index("ix_deliveries_study", "study_uid"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("entry_id", Counter, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("series_uid", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("ix_journal_study", "study_uid", "entry_id"),
+    Index("ix_journal_job", "job_id", "entry_id"),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("modules", JSON, nullable=False),
+    Column("detail", JSON, nullable=False),
+    PrimaryKeyConstraint("host", "pid"),
+    Index("ix_processes_seen", "seen_at"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("at", Double, nullable=False),
+)
