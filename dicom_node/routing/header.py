@@ -1,0 +1,63 @@
+"""Tolerant looks into an index header: real archives hold text where numbers are due, and nothing where a value is."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+Header = Mapping[str, Any]
+
+LONGEST_TEXT = 128  # twice the longest LO value (PS3.5 6.2); more is an accident or an attack
+
+
+def number(header: Header, keyword: str) -> float | None:
+    """The first value as a finite number, or None; takes "3.0", ["3.0"], 3 alike."""
+    found = numbers(header, keyword)
+    return found[0] if found else None
+
+
+def numbers(header: Header, keyword: str) -> tuple[float, ...]:
+    """All values as finite numbers; empty where one of them is none."""
+    found = [_finite(value) for value in _values(header, keyword)]
+    return tuple(value for value in found if value is not None) if None not in found else ()
+
+
+def words(header: Header, keyword: str) -> tuple[str, ...]:
+    """All values as upper-case text, e.g. ("ORIGINAL", "PRIMARY", "AXIAL")."""
+    return tuple(str(value).strip().upper() for value in _values(header, keyword))
+
+
+def text(header: Header, keyword: str) -> str:
+    """All values as one line of plain text, cut to a sane length, without control characters."""
+    joined = " ".join(str(value) for value in _values(header, keyword))
+    return " ".join("".join(c if c.isprintable() else " " for c in joined).split())[:LONGEST_TEXT]
+
+
+def plain(line: str) -> str:
+    """Lower-case letters and digits without accents, one space between words: "Thorax_nativ-2.0" → "thorax nativ 2.0".
+
+    A change from lower to upper case starts a word too ("ThoraxRoutine"); `+` stays (contrast), and `*` (T2*).
+    """
+    split = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", line)
+    decomposed = unicodedata.normalize("NFKD", split.replace("ß", "ss").replace("ł", "l").replace("ø", "o"))
+    folded = "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
+    return " ".join(re.sub(r"[^\w.+*]|_", " ", folded).split())
+
+
+def _values(header: Header, keyword: str) -> list[Any]:
+    value = header.get(keyword)
+    values = value if isinstance(value, list | tuple) else [value]
+    return [item for item in values if item is not None and item != ""]
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        result = float(value)
+    except ValueError:
+        return None
+    return result if math.isfinite(result) else None

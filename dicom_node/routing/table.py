@@ -1,0 +1,127 @@
+"""What fires, what does not, and why: every route looks at every series of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from dicom_node.routing.choice import Candidate, Choice
+from dicom_node.routing.facts import SeriesFacts, StudyFacts
+from dicom_node.routing.predicates import Answer
+from dicom_node.routing.route import Route
+
+CANDIDATE = "candidate: the voxels decide"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One route's yes or no about one series, or about the study as a whole where `series_uid` is empty."""
+
+    route: str
+    series_uid: str
+    ok: bool
+    reason: str
+    scores: Mapping[str, float] = field(default_factory=dict)  # by role
+
+
+class PlannedInput(NamedTuple):
+    """The series of a role and its instances, in slice order."""
+
+    series_uid: str
+    sop_instance_uids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """A job to be made; `candidate` where the header could not settle it and the worker's look at the voxels will."""
+
+    route: str
+    task: str
+    model: str
+    inputs: Mapping[str, PlannedInput]
+    priority: int
+    destinations: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    reasons: tuple[str, ...]
+    candidate: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All verdicts, in the order of routes and series, and the jobs that follow."""
+
+    verdicts: tuple[Verdict, ...]
+    plans: tuple[JobPlan, ...]
+
+
+def decide(routes: Sequence[Route], study: StudyFacts) -> Decision:
+    """Every route's verdict on every series and on the study, with the jobs to make."""
+    verdicts: list[Verdict] = []
+    plans: list[JobPlan] = []
+    for route in routes:
+        if not route.enabled:
+            verdicts.append(Verdict(route.name, "", False, "the route is switched off"))
+            continue
+        answers = {series.uid: route.when.answer(study, series) for series in study.series}
+        candidates = [Candidate(s, answers[s.uid]) for s in study.series if answers[s.uid].ok]
+        choice = route.select.choose(candidates)
+        verdicts.extend(_of_series(route, series, answers[series.uid], choice) for series in study.series)
+        if choice.inputs:
+            plans.append(_plan(route, study, choice, answers))
+            verdicts.append(Verdict(route.name, "", True, _fires(route, choice, answers)))
+        else:
+            verdicts.append(Verdict(route.name, "", False, _silent(study, answers, choice)))
+    return Decision(tuple(verdicts), tuple(plans))
+
+
+def _of_series(route: Route, series: SeriesFacts, answer: Answer, choice: Choice) -> Verdict:
+    chosen = any(series.uid == taken.uid for taken in choice.inputs.values())
+    reason = choice.notes.get(series.uid, "fits") if answer.ok else answer.reason
+    if chosen and not answer.sure:
+        reason = f"{reason} ({CANDIDATE}; {answer.reason})"
+    scores = choice.scores.get(series.uid, {})
+    return Verdict(route.name, series.uid, chosen, f"{series.label}: {reason}", scores)
+
+
+def _plan(route: Route, study: StudyFacts, choice: Choice, answers: Mapping[str, Answer]) -> JobPlan:
+    reasons = [choice.reason]
+    if not choice.sure:
+        reasons.append(_doubt(choice, answers))
+    for role, series in choice.inputs.items():
+        reasons.extend(f"{role}: {note}" for note in series.geometry.notes)
+    return JobPlan(
+        route=route.name,
+        task=route.task,
+        model=route.model,
+        inputs={
+            role: PlannedInput(series.uid, series.geometry.sop_instance_uids) for role, series in choice.inputs.items()
+        },
+        priority=route.priority.of(study.calling_aets),
+        destinations=route.destinations,
+        outputs=route.outputs,
+        parameters=route.parameters,
+        reasons=tuple(reasons),
+        candidate=not choice.sure,
+    )
+
+
+def _fires(route: Route, choice: Choice, answers: Mapping[str, Answer]) -> str:
+    fired = f"{route.task} with {route.model}: {choice.reason}"
+    return fired if choice.sure else f"{fired}; {_doubt(choice, answers)}"
+
+
+def _doubt(choice: Choice, answers: Mapping[str, Answer]) -> str:
+    unsure = [answers[series.uid].reason for series in choice.inputs.values() if not answers[series.uid].sure]
+    return f"{CANDIDATE}, because {' and '.join(dict.fromkeys(unsure))}"
+
+
+def _silent(study: StudyFacts, answers: Mapping[str, Answer], choice: Choice) -> str:
+    if not study.series:
+        return "the study has no series"
+    if any(answer.ok for answer in answers.values()):
+        return choice.reason
+    largest = max(study.series, key=lambda series: series.images)
+    count = "its only series does not fit" if len(study.series) == 1 else f"none of its {len(study.series)} series fits"
+    return f"{count}; {largest.label}: {answers[largest.uid].reason}"

@@ -1,0 +1,43 @@
+"""When a series was acquired, for the order of series before and after contrast."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dicom_node.routing.header import Header, number, text
+
+
+@dataclass(frozen=True, order=True)
+class Started:
+    """Date (DA), seconds since midnight and series number; sorts in the order of acquisition."""
+
+    date: str = ""
+    seconds: float = -1.0
+    series_number: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """True where a clock, and not the series number alone, told it."""
+        return self.seconds >= 0.0
+
+
+def started(headers: Sequence[Header]) -> Started:
+    """The earliest acquisition time of a series, else its series time (DA and TM, PS3.5 6.2)."""
+    clocks = [seconds for header in headers if (seconds := _seconds(text(header, "AcquisitionTime"))) is not None]
+    first = headers[0]
+    seconds = min(clocks) if clocks else _seconds(text(first, "SeriesTime"))
+    return Started(
+        date=text(first, "SeriesDate"),
+        seconds=-1.0 if seconds is None else seconds,
+        series_number=number(first, "SeriesNumber") or 0.0,
+    )
+
+
+def _seconds(value: str) -> float | None:
+    found = re.fullmatch(r"(\d\d):?(\d\d)?:?(\d\d(?:\.\d*)?)?", value)
+    if not found:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
