@@ -37,17 +37,32 @@ def check_ct_units(volume: Volume) -> None:
 
 def lung_volume_ml(volume: Volume) -> float:
     """Aerated lung in ml: dark regions inside the body, large and not as dark as free gas."""
+    lungs = lung_mask(volume)
+    return float(np.count_nonzero(lungs.array)) * lungs.grid.voxel_ml
+
+
+def lung_midline_mm(volume: Volume) -> float | None:
+    """LPS x of the plane halfway between the outer borders of the lungs; None without lungs."""
+    lungs = lung_mask(volume)
+    places = np.argwhere(lungs.array)
+    if len(places) == 0:
+        return None
+    x = lungs.grid.to_lps(places)[:, 0]
+    return float(np.percentile(x, 0.5) + np.percentile(x, 99.5)) / 2
+
+
+def lung_mask(volume: Volume) -> Volume:
+    """Aerated lung as bool on a canonical 4 mm grid."""
     coarse = _coarse(volume, -1024.0)
     array = np.asarray(coarse.array, dtype=np.float32)
     parts, count = ndimage.label((array < -400) & ~_outside(array))
     if count == 0:
-        return 0.0
+        return coarse.with_array(parts > 0)
     index = np.arange(1, count + 1)
     volumes = np.bincount(parts.ravel())[1:] * coarse.grid.voxel_ml
     means = ndimage.mean(array, parts, index)
     lungs = index[(volumes > 50.0) & (means > -960.0)]
-    aerated = np.isin(parts, lungs) & (array > -980.0)
-    return float(np.count_nonzero(aerated)) * coarse.grid.voxel_ml
+    return coarse.with_array(np.isin(parts, lungs) & (array > -980.0))
 
 
 def check_lungs(volume: Volume) -> None:

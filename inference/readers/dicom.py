@@ -56,9 +56,10 @@ def read_report(files: SeriesFiles | Sequence[Path]) -> ReadReport:
     modality = ""
     for path in paths:
         ds = _read(path, pixels=False)
-        where.setdefault(str(ds.get("SOPInstanceUID", "")), path)
+        header = header_of(ds)
+        where.setdefault(header["SOPInstanceUID"], path)
         modality = modality or str(ds.get("Modality", ""))
-        slices += slice_headers(header_of(ds))
+        slices += slice_headers(header)
     arrangement = arrange(slices)
     units: Units = "HU" if modality == "CT" else "signal"
     array, dropped = _voxels(arrangement, where, units)

@@ -83,7 +83,9 @@ def header_of(ds: Dataset) -> dict[str, Any]:
     """The mapping that `slice_headers` takes, of a data set with or without its pixels."""
     keywords = (*_TEXT[1:], "InstanceNumber", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient",
                 "PixelSpacing", "SliceThickness", "SpacingBetweenSlices")
-    header: dict[str, Any] = {"SOPInstanceUID": str(ds.get("SOPInstanceUID", ""))}
+    meta = getattr(ds, "file_meta", Dataset())
+    uid = ds.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID", "")  # anonymisers empty the first
+    header: dict[str, Any] = {"SOPInstanceUID": str(uid)}
     header |= {keyword: ds[keyword].value for keyword in keywords if keyword in ds}
     if "PerFrameFunctionalGroupsSequence" in ds:
         header["Frames"] = frames_of(ds)

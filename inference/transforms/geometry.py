@@ -26,16 +26,19 @@ class AxisMap(NamedTuple):
     flip: tuple[bool, bool, bool]
 
 
-def resample(volume: Volume, grid: Grid, *, order: int = 1, fill: float = 0.0) -> Volume:
+def resample(volume: Volume, grid: Grid, *, order: int = 1, fill: float = 0.0,
+             motion: NDArray[np.float64] | None = None) -> Volume:
     """The volume on another grid; `order` 0 nearest, 1 linear, 3 cubic; `fill` where it has no voxel.
 
-    Linear voxels keep their type's float32 form; nearest keeps the type. On a matching grid the array is
-    passed on as it is. The result has no slice sources: its slices are no instance's any more.
+    `motion` (4x4) leads from LPS mm of `grid` to LPS mm of the volume, where the patient moved between them.
+    Nearest keeps the voxels' type, else they become float32. On a matching grid the array is passed on as it
+    is; otherwise the result has no slice sources, for its slices are no instance's any more.
     """
-    if volume.grid.matches(grid, 1e-6):
+    if motion is None and volume.grid.matches(grid, 1e-6):
         return Volume(volume.array, grid, volume.units, volume.sources, volume.series_instance_uid)
     array = volume.array if order == 0 else np.asarray(volume.array, dtype=np.float32)
-    out = _resample_array(array, volume.grid, grid, order, fill)
+    into_volume = np.linalg.inv(volume.grid.affine) @ (np.eye(4) if motion is None else motion) @ grid.affine
+    out = _resample_array(array, into_volume, grid.shape, order, fill)
     return Volume(out, grid, volume.units, (), volume.series_instance_uid)
 
 
@@ -43,7 +46,7 @@ def resample_labels(labels: NDArray[np.generic], source: Grid, target: Grid) -> 
     """A label map from one grid to another by nearest neighbour; 0 outside."""
     if source.matches(target, 1e-6):
         return labels
-    return _resample_array(labels, source, target, 0, 0.0)
+    return _resample_array(labels, np.linalg.inv(source.affine) @ target.affine, target.shape, 0, 0.0)
 
 
 def grid_at_spacing(grid: Grid, spacing: Spacing) -> Grid:
@@ -123,16 +126,16 @@ def uncrop(array: NDArray[np.generic], box: Box, shape: tuple[int, int, int]) ->
     return out
 
 
-def _resample_array(array: NDArray[np.generic], source: Grid, target: Grid, order: int,
-                    fill: float) -> NDArray[np.generic]:
-    into_source = np.linalg.inv(source.affine) @ target.affine
+def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
+                    order: int, fill: float) -> NDArray[np.generic]:
+    """`into_source` leads from target indices to source indices, both (z, y, x)."""
     reverse = np.eye(3)[::-1]  # SimpleITK counts x, y, z
     transform = sitk.AffineTransform(3)
     transform.SetMatrix((reverse @ into_source[:3, :3] @ reverse).ravel().tolist())
     transform.SetTranslation((reverse @ into_source[:3, 3]).tolist())
     image = sitk.GetImageFromArray(np.ascontiguousarray(array))
     resampler = sitk.ResampleImageFilter()
-    resampler.SetSize([int(n) for n in target.shape[::-1]])
+    resampler.SetSize([int(n) for n in shape[::-1]])
     resampler.SetTransform(transform)
     resampler.SetInterpolator(_INTERPOLATORS[order])
     resampler.SetDefaultPixelValue(float(fill))

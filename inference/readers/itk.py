@@ -1,0 +1,38 @@
+"""Research file formats through SimpleITK, which speaks LPS by itself; one door for NIfTI and MetaImage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+
+from inference.errors import BadGeometry, Unfit
+from inference.readers.arrange import MAX_VOXELS
+from inference.volume import Grid, Units, Volume
+
+
+def read_image(path: Path, image_io: str, units: Units) -> Volume:
+    """The volume in a file; the slice axis is turned along row × column where the file has it the other way."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO(image_io)
+    try:
+        reader.ReadImageInformation()
+        if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
+            raise BadGeometry(f"{path.name} holds no single three-dimensional volume.")
+        if int(np.prod(reader.GetSize())) > MAX_VOXELS:
+            raise BadGeometry(f"{path.name} is too large: {' x '.join(map(str, reader.GetSize()))} voxels.")
+        image = reader.Execute()
+    except RuntimeError as fault:
+        raise Unfit(f"{path.name} cannot be read by {image_io}.") from fault
+    array = sitk.GetArrayFromImage(image)
+    affine = np.eye(4)
+    directions = np.array(image.GetDirection()).reshape(3, 3)
+    affine[:3, :3] = (directions * image.GetSpacing())[:, ::-1]  # columns z, y, x
+    affine[:3, 3] = image.GetOrigin()
+    if np.linalg.det(affine[:3, :3]) > 0:  # (z, y, x) columns of a right-handed frame have a negative determinant
+        affine[:3, 3] += affine[:3, 0] * (array.shape[0] - 1)
+        affine[:3, 0] *= -1
+        array = np.ascontiguousarray(array[::-1])
+    return Volume(array, Grid(array.shape, affine), units)
