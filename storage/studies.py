@@ -143,9 +143,11 @@ class Studies(Store):
         image = instance.kind is InstanceKind.IMAGE
         counter = tables.series.c.images if image else tables.series.c.others
         values = _series_values(instance) | {counter.name: 1}
-        new = self._insert(tables.series).values(**values)
         key = [tables.series.c.study_uid, tables.series.c.series_uid]
-        self._connection.execute(new.on_conflict_do_update(index_elements=key, set_={counter.name: counter + 1}))
+        counted = {counter.name: counter + 1}
+        self._connection.execute(
+            self._insert(tables.series).on_conflict_do_update(index_elements=key, set_=counted), values
+        )
         if image:
             self._open_again(instance, study_header)
         else:
@@ -154,13 +156,16 @@ class Studies(Store):
             self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
 
     def _open_again(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
-        new = self._insert(studies).values(**_study_values(instance, study_header) | {"images": 1})
+        new = self._insert(studies)
         reopened = {
             "images": studies.c.images + 1,
-            "state": StudyState.RECEIVING.value,  # from wherever it stood: each state allows this step
-            "changed_at": instance.received_at,
+            "state": new.excluded.state,  # RECEIVING, from wherever it stood: each state allows this step
+            "changed_at": new.excluded.changed_at,
         }
-        self._connection.execute(new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened))
+        values = _study_values(instance, study_header) | {"images": 1}
+        self._connection.execute(
+            new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened), values
+        )
 
     def _studies(self, query: Select[Any]) -> Studies_:
         rows = self._connection.execute(query).all()
@@ -185,7 +190,7 @@ def _study_values(instance: Instance, header: Mapping[str, Any]) -> dict[str, An
     return {
         "study_uid": instance.study_instance_uid,
         "state": StudyState.RECEIVING.value,
-        "generation": 0,
+        "generation": 1,
         "received_at": instance.received_at,
         "changed_at": instance.received_at,
         "images": 0,
