@@ -1,4 +1,4 @@
-"""Whether contrast medium was in the patient: descriptions first, then the agent tag, which protocols fill in advance."""
+"""Whether contrast medium was given: descriptions first, then the agent tag, which some protocols fill in advance."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dicom_node.routing.header import Header, number, plain, text
 from dicom_node.routing.vocabulary import compiled
 
 WITHOUT = (
-    r"\bpre\b|\bnati[vf]|unenhanced|\bplain\b|\bnon ?(contrast|enhanced)|\b(ohne|without|sans|senza|zonder|w ?o)\b|"
-    r"\b(no|sin|sem|s) ?(km|gd|iv|contr\w*|inj\w*|gado\w*)\b"
+    r"\bpre\b|\bnati[vf]|unenhanced|\bplain\b|\bnon ?(contrast|enhanced)|"
+    r"\b(ohne|without|sans|senza|zonder|w ?o)\b|\b(no|sin|sem|s) ?(km|gd|iv|contr\w*|inj\w*|gado\w*)\b"
 )
 WITH = (
-    r"\+ ?(c|gd|km|k)\b|\bc ?\+|\bpost\b|\bpost ?(km|gd|c|contr)|\bgd\b|gado|dotarem|\bkm\b|\bce\b|\bmdc\b|"
-    r"\bt1 ?(ce|c|gd|km)\b|contrast|kontrast|inject|enhanced|portal|arteri|ven(ous|os)|\bmit\b|\bavec\b"
+    r"\+ ?(c|gd|km|k)\b|\bc ?\+|\bpost\b|\bpost ?(km|gd|c|contr)|\bgd\b|gado|dotarem|\bkm\b|\bce\b|"
+    r"\bmdc\b|\bt1 ?(ce|c|gd|km)\b|contrast|kontrast|inject|enhanced|portal|arteri|ven(ous|os)|\bmit\b|\bavec\b"
 )
-BOTH = r"with (and|or) without|w (and |or )?w ?o\b|mit und ohne|ohne und mit|nativ (und|and|\+) ?km|pre (and |und )?post"
+BOTH = (
+    r"with (and|or) without|w (and |or )?w ?o\b|mit und ohne|ohne und mit|nativ (und|and|\+) ?km|"
+    r"pre (and |und )?post"
+)
 NO_AGENT = frozenset({"", "none", "no", "n", "0", "nativ", "native", "ohne", "without", "na", "n a", "nil", "kein", "keine",
                       "sans", "sin", "non", "nein"})  # fmt: skip
 

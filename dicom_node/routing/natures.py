@@ -58,9 +58,7 @@ def _by_image_type(header: Header) -> dict[Nature, str]:
     if any(value.endswith(" MPR") for value in values[2:]):
         found.setdefault(Nature.REFORMATTED, said)
     # DERIVED\PRIMARY is how some archives mark a recompressed original; it is kept, and ranks lower.
-    if values[:1] == ("DERIVED",) and values[1:2] != ("PRIMARY",):
-        found[Nature.DERIVED] = said
-    elif values[1:2] == ("SECONDARY",):
+    if values[1:2] == ("SECONDARY",) or (values[:1] == ("DERIVED",) and values[1:2] != ("PRIMARY",)):
         found[Nature.DERIVED] = said
     return found
 

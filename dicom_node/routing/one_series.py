@@ -1,4 +1,4 @@
-"""The best series for a task with one input: complete before thin, thin before thick, the right kernel, the right phase."""
+"""The best series for a task with one input: complete before thin, thin before thick, right kernel, right phase."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class OneSeries(Selection):
         return COVERAGE_POINTS * share, f"covers {candidate.series.geometry.coverage_mm or 0.0:.0f} mm"
 
     def _thickness(self, candidate: Candidate) -> tuple[float, str]:
-        geometry = candidate.series.geometry
-        thickness = max(candidate.series.thickness_mm or 0.0, geometry.spacing_mm or 0.0)  # a gap is as bad as a thick slice
+        series = candidate.series
+        thickness = max(series.thickness_mm or 0.0, series.geometry.spacing_mm or 0.0)  # a gap is as bad as thickness
         over = thickness - self.best_thickness_mm
         lost = over * self.points_per_mm if over > 0 else -over * TOO_THIN_POINTS_PER_MM
         return max(0.0, THICKNESS_POINTS - lost), f"slices of {thickness:.3g} mm"

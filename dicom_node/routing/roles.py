@@ -87,7 +87,8 @@ def _notes(
         for place, one in enumerate(scored):
             told = ", ".join(one.because)
             if place:
-                notes[one.series.uid] = f"could be {role} ({told}), but {scored[0].series.label} is better ({_ahead(scored[0])})"
+                better = f"{scored[0].series.label} is better ({_ahead(scored[0])})"
+                notes[one.series.uid] = f"could be {role} ({told}), but {better}"
             elif missing:
                 notes[one.series.uid] = f"would be {role} ({told}), but there is no {' and no '.join(missing)}"
             else:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from dicom_node.routing.one_series import OneSeries
 from dicom_node.routing.predicates import AnyPredicate
 from dicom_node.routing.roles import MrBrain
 from dicom_node.routing.vocabulary import Vocabulary
+from inference.tasks import TASKS
 
 AnySelection = Annotated[OneSeries | MrBrain, Field(discriminator="kind")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
@@ -55,6 +56,15 @@ class Route(BaseModel):
         default_factory=Priority, description="a number, or {default: number, peers: {AE title: number}}"
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="handed to the model as they are")
+
+    @model_validator(mode="after")
+    def _roles_are_the_tasks(self) -> Route:
+        card = TASKS.get(self.task)
+        needed = tuple(role.name for role in card.roles) if card else self.select.roles
+        if set(needed) != set(self.select.roles):
+            fills, needs = ", ".join(self.select.roles), ", ".join(needed)
+            raise ValueError(f"select {self.select.kind} fills {fills}, but task {self.task} needs {needs}")
+        return self
 
     @field_validator("outputs", "destinations")
     @classmethod

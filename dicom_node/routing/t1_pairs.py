@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 
 from dicom_node.routing.choice import Candidate
 from dicom_node.routing.facts import SeriesFacts
 from dicom_node.routing.header import number
 
-ALIKE = 0.1  # relative difference of echo time, repetition time and spacing within one sequence repeated
+ALIKE = 0.1  # relative difference of echo time, repetition time and spacing within one sequence run twice
 
 
 @dataclass(frozen=True)
 class Split:
-    """T1 candidates before and after contrast, why each lies where it does, and which were told by time alone."""
+    """T1 candidates before and after contrast, why each lies where it does (by UID), and which by time alone."""
 
-    before: tuple[Candidate, ...]
-    after: tuple[Candidate, ...]
+    before: tuple[Candidate, ...] = ()
+    after: tuple[Candidate, ...] = ()
     because: dict[str, str] = field(default_factory=dict)
     doubtful: frozenset[str] = frozenset()
 
@@ -26,75 +25,71 @@ class Split:
 def split_by_contrast(candidates: Sequence[Candidate]) -> Split:
     """Descriptions and agent first; time decides on what they leave open, or where all claim the same."""
     after = [c for c in candidates if c.series.contrast.given]
-    before = [c for c in candidates if c.series.contrast.given is False]
-    silent = [c for c in candidates if c.series.contrast.given is None]
-    because = {c.series.uid: c.series.contrast.reason for c in candidates}
-    if after and not before and not silent:
-        return _earlier_of_two(after, because)
     if not after:
-        return _later_of_two(before + silent, because)
+        return _nobody_claims(candidates)
+    if len(after) == len(candidates):
+        return _everybody_claims(candidates)
+    because = _evidence(candidates)
     first = min((c.series.started for c in after if c.series.started.known), default=None)
-    for candidate in silent:
-        started = candidate.series.started
+    for candidate in candidates:
+        series = candidate.series
         # Contrast medium stays in the head for the rest of the examination.
-        if first is not None and started.known and started > first:
+        if series.contrast.given is None and first is not None and series.started.known and series.started > first:
             after.append(candidate)
-            because[candidate.series.uid] = "acquired after a series with contrast medium"
-        else:
-            before.append(candidate)
-    return Split(tuple(before), tuple(after), because)
+            because[series.uid] = "acquired after a series with contrast medium"
+    late = {c.series.uid for c in after}
+    return Split(tuple(c for c in candidates if c.series.uid not in late), tuple(after), because)
 
 
-def _later_of_two(candidates: Sequence[Candidate], because: dict[str, str]) -> Split:
-    """No series says that contrast was given: of two alike, the later one is after it."""
-    silent = [c for c in candidates if c.series.contrast.given is None]
-    late = {
-        max(pair, key=lambda c: c.series.started).series.uid: min(pair, key=lambda c: c.series.started).series.label
-        for pair in combinations(silent, 2)
-        if _repeated(pair[0].series, pair[1].series)
-    }
-    told = {uid: f"the later of two alike ({label} is the earlier), so taken as after contrast" for uid, label in late.items()}
-    return _divided(candidates, frozenset(late), because | told)
+def _nobody_claims(candidates: Sequence[Candidate]) -> Split:
+    """No series says that contrast was given: the later run of one sequence is after it."""
+    because, late = _evidence(candidates), set()
+    for candidate in (c for c in candidates if c.series.contrast.given is None):
+        earlier = next((o.series for o in candidates if _runs_again(o.series, candidate.series)), None)
+        if earlier:
+            late.add(candidate.series.uid)
+            because[candidate.series.uid] = f"{earlier.label} run again, so taken as after contrast"
+    return _divided(candidates, late, because, doubtful=late)
 
 
-def _earlier_of_two(candidates: Sequence[Candidate], because: dict[str, str]) -> Split:
-    """Every series carries the agent, as some protocols fill it in advance: of two alike, the earlier is before."""
-    by_tag = [c for c in candidates if not c.series.contrast.by_text]
-    early = {
-        candidate.series.uid: other.series.label
-        for candidate in by_tag
-        for other in candidates
-        if candidate.series.started < other.series.started and _repeated(candidate.series, other.series)
-    }
+def _everybody_claims(candidates: Sequence[Candidate]) -> Split:
+    """Every series carries the agent, as protocols may fill it in advance: the first run of a sequence is before it."""
+    because, early = _evidence(candidates), set()
     first = min((c.series.started for c in candidates), default=None)
-    early = {uid: label for uid, label in early.items() if _started(candidates, uid) == first}
-    told = {uid: f"the earlier of two alike ({label} is the later), so taken as before contrast" for uid, label in early.items()}
-    split = _divided(candidates, frozenset(c.series.uid for c in candidates) - frozenset(early), because | told)
-    return Split(split.before, split.after, split.because, frozenset(early))
+    for candidate in candidates:
+        series = candidate.series
+        if series.contrast.by_text or series.started != first:
+            continue
+        later = next((o.series for o in candidates if _runs_again(series, o.series)), None)
+        if later:
+            early.add(series.uid)
+            because[series.uid] = f"run again later as {later.label}, so taken as before contrast"
+    late = {c.series.uid for c in candidates} - early
+    return _divided(candidates, late, because, doubtful=early)
 
 
-def _divided(candidates: Sequence[Candidate], late: frozenset[str], because: dict[str, str]) -> Split:
+def _evidence(candidates: Sequence[Candidate]) -> dict[str, str]:
+    return {c.series.uid: c.series.contrast.reason for c in candidates}
+
+
+def _divided(candidates: Sequence[Candidate], late: set[str], because: dict[str, str], doubtful: set[str]) -> Split:
     before = tuple(c for c in candidates if c.series.uid not in late)
     after = tuple(c for c in candidates if c.series.uid in late)
-    return Split(before, after, because, late if before else frozenset())
+    return Split(before, after, because, frozenset(doubtful))
 
 
-def _started(candidates: Sequence[Candidate], uid: str) -> object:
-    return next(c.series.started for c in candidates if c.series.uid == uid)
-
-
-def _repeated(a: SeriesFacts, b: SeriesFacts) -> bool:
-    """True where the same sequence was run twice, at times that are known."""
-    if not (a.started.known and b.started.known) or a.started == b.started:
+def _runs_again(first: SeriesFacts, again: SeriesFacts) -> bool:
+    """True where `again` is the same sequence as `first`, later by the clock."""
+    if not (first.started.known and again.started.known and first.started < again.started):
         return False
-    if a.geometry.plane is not b.geometry.plane:
+    if first.geometry.plane is not again.geometry.plane:
         return False
-    pairs = [(number(a.header, key), number(b.header, key)) for key in ("EchoTime", "RepetitionTime")]
-    pairs.append((a.geometry.spacing_mm, b.geometry.spacing_mm))
-    return all(_close(x, y) for x, y in pairs)
+    pairs = [(number(first.header, key), number(again.header, key)) for key in ("EchoTime", "RepetitionTime")]
+    pairs.append((first.geometry.spacing_mm, again.geometry.spacing_mm))
+    return all(_close(one, other) for one, other in pairs)
 
 
-def _close(x: float | None, y: float | None) -> bool:
-    if x is None or y is None:
-        return x is y
-    return abs(x - y) <= ALIKE * max(abs(x), abs(y))
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= ALIKE * max(abs(one), abs(other))

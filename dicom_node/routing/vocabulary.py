@@ -78,7 +78,7 @@ REGIONS: dict[Region, str] = {
         r"ence[fp]h?al|\bcabeza|\btesta\b|\bcabeca|hersen|schedel|\bhoofd|\bhjarn|\bhuvud|\bglow[ay]\b|mozg|mozek|"
         r"gliom|glioblast|\bgbm\b|sinus|orbit|sella|hypophys|pituit|\biac\b|\bneuro"
     ),
-    Region.NECK: r"\bneck\b|headneck|\bhals|\bcou\b|\bcuello|\bcollo\b|\bpescoco|cervical(?! ?(spine|sp\b))|soft tissue neck",
+    Region.NECK: r"\bneck\b|headneck|\bhals|\bcou\b|\bcuello|\bcollo\b|\bpescoco|cervical(?! ?(spine|sp\b))",
     Region.CHEST: (
         r"chest|thora|\bthor\b|tora[xck]|torac|\blungs?\b|\blunge|lungen|pulmo|poumon|polmon|\blong(en)?\b|\bhrct\b|\bldct\b|"
         r"\blcs\b|borstkas|brustkorb|mediastin|klatk|hrudnik|whole ?body|wholebody|ganzkorper|total ?body|"
@@ -93,7 +93,8 @@ REGIONS: dict[Region, str] = {
     ),
     Region.PELVIS: r"pelvi|pelv\b|becken|bassin\b|bekken|bacino|prostat|uterus|rectum|rektum|\b(cap|tap|ctap|ncap)\b",
     Region.SPINE: (
-        r"spine|spinal|wirbel|\b[lbh]ws\b|lumbar|lumbal|rachis|columna|colonna|coluna|wervel|vertebr|sacr[ua]|\b[ctl] ?sp\b"
+        r"spine|spinal|wirbel|\b[lbh]ws\b|lumbar|lumbal|rachis|columna|colonna|coluna|wervel|vertebr|sacr[ua]|"
+        r"\b[ctl] ?sp\b"
     ),
     Region.LIMB: (
         r"\bknees?\b|\bknie|\bgenou|rodilla|ginocchi|joelho|shoulder|schulter|epaule|hombro|\bspalla|\bombro|\bhip\b|"
@@ -109,15 +110,17 @@ NATURES: dict[Nature, str] = {
         r"locali[sz]er|\bloc\b|lokali[sz]|\bscout|topogra|surview|\bsurvey|scanogra|\bpilot\b|\b(3|three) ?plane|"
         r"\bplan scan|reperage|ubersicht|uebersicht|localizador|\bscano\b"
     ),
-    Nature.DOSE: r"dose ?(report|info|record|summary|sheet)|radiation dose|patient protocol|exam protocol|dosis ?(prot|ber)",
+    Nature.DOSE: (
+        r"dose ?(report|info|record|summary|sheet)|radiation dose|patient protocol|exam protocol|dosis ?(prot|ber)"
+    ),
     Nature.MONITORING: r"monitoring|test ?bolus|bolus ?track|smart ?prep|sure ?start|\btracker\b|timing bolus",
     Nature.SECONDARY_CAPTURE: r"screen ?(save|shot|cap)|secondary capture|snapshot|key ?images?\b",
     Nature.REFORMATTED: r"reformat|\brefmt|\bcurved\b|\bcpr\b",
     Nature.PROJECTION: r"\b((m|min|mn|max) ?ip|vrt|ssd|thick ?slab)\b|volume render|\b3d ?vr\b|projection",
     Nature.SUBTRACTION: r"\bsubtr|\bsub\b",
     Nature.MAP: (
-        r"\b((e ?)?adc|trace ?w?|col ?fa|r?cb[vf]|mtt|ttp|tmax|ktrans|vnc|z ?eff|rho|mono ?\d+ ?kev)\b|\bt[12]s? ?map|iodine|"
-        r"\biod ?(map|karte)|virtual|monoenerg|perfusion|overlay|fused|fusion|field ?map"
+        r"\b((e ?)?adc|trace ?w?|col ?fa|r?cb[vf]|mtt|ttp|tmax|ktrans|vnc|z ?eff|rho|mono ?\d+ ?kev)\b|\bt[12]s? ?map|"
+        r"iodine|\biod ?(map|karte)|virtual|monoenerg|perfusion|overlay|fused|fusion|field ?map"
     ),
     Nature.DIFFUSION: r"\b(dwi|dti|diff|diffusion|diffusie|difusion|hardi|b ?(500|800|1000|2000))\b|\bdiff ?w",
     Nature.ANGIOGRAPHY: r"\b(tof|mra|mrv|angio\w*|venogr\w*|pca|twist|tricks)\b",
@@ -128,8 +131,8 @@ NATURES: dict[Nature, str] = {
 # GE by name; Philips by letter; Canon FC01-19 body, FC30 and up bone and lung; United Imaging B_SOFT_B.
 KERNELS: dict[Kernel, tuple[str, ...]] = {
     Kernel.SHARP: (
-        r"^bl\d\d", r"^[a-z][a-z]?[5-9]\d", r"^(lung|bone|boneplus|edge|ultra|chst|hd ?lung)", r"^(ya|yb|yc|yd|ye|d|e|f|l)$",
-        r"^fc[35-8]\d", r"sharp", r"lung",
+        r"^bl\d\d", r"^[a-z][a-z]?[5-9]\d", r"^(lung|bone|edge|ultra|chst|hd ?lung)",
+        r"^(ya|yb|yc|yd|ye|d|e|f|l)$", r"^fc[35-8]\d", r"sharp", r"lung",
     ),
     Kernel.SOFT: (
         r"^[a-z][a-z]?[1-4]\d", r"^(standard|stnd|stand|soft|detail)", r"^(a|b|c|sa|sb|sc|ia|ib|ic)$", r"^fc[01]\d",

@@ -64,14 +64,16 @@ class Physics:
 
     def __str__(self) -> str:
         codes = "/".join(sorted(self.sequence)) or "sequence not told"
-        times = [f"{name} {value:.4g} ms" for name, value in (("TE", self.te), ("TR", self.tr), ("TI", self.ti)) if value]
-        return ", ".join([codes, *times])
+        times = (("TE", self.te), ("TR", self.tr), ("TI", self.ti))
+        return ", ".join([codes, *(f"{name} {value:.4g} ms" for name, value in times if value)])
 
 
 UNWEIGHTED = Weighting(Weight.UNKNOWN, "no MR series")
 
 # Contrasts that the physics cannot tell from T1 or FLAIR; the words for them go first.
-_OTHER_WORDS = r"\b(ciss|fiesta|b ?ffe|drive|swi|swan|haste ?myelo|mt|mtc|dir|dual ?ir|inv ?[12]|qsm)\b|mp2rage.*t1 ?(images|map)"
+_OTHER_WORDS = (
+    r"\b(ciss|fiesta|b ?ffe|drive|swi|swan|myelo|mt|mtc|dir|dual ?ir|inv ?[12]|qsm)\b|mp2rage.*t1 ?(images|map)"
+)
 _WEIGHT_WORDS = (
     (Weight.FLAIR, r"flair|dark ?fluid|\btirm ?(da|dark|tra|cor|sag)?\b|\bdf\b"),
     (Weight.STIR, r"\bstir\b"),

@@ -1,6 +1,6 @@
 """Questions to a header, a geometry or a peer, one kind a file.
 
-A new kind is a new module in this folder with one `Predicate` subclass whose `kind` is a literal; it is found by itself.
+A new kind is a new module in this folder with a `Predicate` subclass whose `kind` is a literal; it is found by itself.
 """
 
 from __future__ import annotations

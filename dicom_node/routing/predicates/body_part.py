@@ -39,7 +39,8 @@ class BodyPart(Predicate):
             if evidence.by_tag and not evidence.by_tag & evidence.by_text:
                 return Answer(True, f"{named}, but {tag} contradicts", sure=False)
             if evidence.by_series and not wanted & evidence.by_series and not tagged:
-                return Answer(True, f"the study names {asked}, this series only {_names(evidence.by_series)}", sure=False)
+                narrower = f"the study names {asked}, this series only {_names(evidence.by_series)}"
+                return Answer(True, narrower, sure=False)
             return Answer(True, named)
         if evidence.by_text:
             named = f"the descriptions name {_names(evidence.by_text)}, not {asked}"

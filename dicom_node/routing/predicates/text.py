@@ -21,7 +21,9 @@ class Text(Predicate):
     kind: Literal["text"] = "text"
     matches: Pattern = Field(description="Python regular expression, lower case, found anywhere in the text")
     where: tuple[Texts, ...] = Field(
-        default=("series_description", "protocol_name", "study_description"), min_length=1, description="texts looked at"
+        default=("series_description", "protocol_name", "study_description"),
+        min_length=1,
+        description="texts looked at",
     )
 
     def answer(self, study: StudyFacts, series: SeriesFacts) -> Answer:  # noqa: ARG002
