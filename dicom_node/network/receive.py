@@ -1,0 +1,192 @@
+"""The C-STORE provider: bytes as they came become a file, then a row, and only then Success.
+
+What is refused is told by its status, and journalled in a transaction of its own. The pixels are not looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom.dataset import FileMetaDataset
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
+from pynetdicom.events import Event
+from storage.archive import Archive
+
+from dicom_node.errors import BadDataset, OutOfResources, ReceiveError, UidMismatch
+from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
+from dicom_node.network.header import Header, read_header
+from dicom_node.network.register import OpenAssociation, Register
+from dicom_node.network.statuses import SUCCESS, UNFORESEEN, answer_to
+from storage.database import Database
+from storage.errors import BadIdentifier, StorageError, Unavailable
+from storage.records import Arrival, Instance, InstanceKind, StoredFile
+
+log = logging.getLogger(__name__)
+
+PREAMBLE = bytes(128) + b"DICM"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One C-STORE request: what it says of itself, and its data set as sent."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    data: memoryview
+
+
+class Receiver:
+    """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back."""
+
+    def __init__(
+        self,
+        database: Database,
+        archive: Archive,
+        register: Register,
+        *,
+        device_uids: frozenset[str] = frozenset(),
+        revision: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._archive = archive
+        self._register = register
+        self._device_uids = device_uids
+        self._revision = revision
+        self._clock = clock
+
+    def store(self, event: Event) -> int:
+        """Answer one C-STORE request with its status; Success is a promise that outlives a power cut."""
+        association = self._register.entry(event.assoc)
+        study = ""
+        try:
+            offer = _offer(event)
+            header = read_header(offer.data, offer.transfer_syntax_uid)
+            study = header.study_instance_uid
+            _check_agreement(header, offer)
+            self._keep(header, offer, association)
+        except ReceiveError as error:
+            association.refused += 1
+            return self._refuse(association, study, answer_to(error), str(error))
+        except Exception as error:  # noqa: BLE001 (the DIMSE handler: no fault of ours may end an association)
+            association.refused += 1
+            log.critical("unforeseen fault while receiving: %s", _where(error))  # its text may name the patient
+            return self._refuse(association, study, UNFORESEEN, f"unforeseen {type(error).__name__}")
+        association.kept += 1
+        return SUCCESS
+
+    def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> None:
+        with _storage_faults():
+            file = self._write(header, offer, association)
+            now = self._clock()
+            instance = self._instance(header, offer, file, association, now)
+            with self._database.transaction() as tx:
+                self._register.note(tx, association, now)
+                arrival = tx.studies.add_instance(instance, header.study)
+                if arrival is Arrival.CONFLICT:
+                    tx.journal.add(
+                        now,
+                        "conflict",
+                        f"instance {header.sop_instance_uid} came again from {association.calling_aet} with other "
+                        "content; both are kept, the first one counts",
+                        study=header.study_instance_uid,
+                        series=header.series_instance_uid,
+                        revision=self._revision,
+                    )
+            association.noted = True
+
+    def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
+        digest = hashlib.sha256(offer.data).hexdigest()
+        meta = _file_meta(offer, association.calling_aet)
+        chunks: list[bytes | memoryview] = [PREAMBLE, meta, offer.data]
+        return self._archive.write(header.study_instance_uid, header.sop_instance_uid, chunks, digest)
+
+    def _instance(
+        self, header: Header, offer: Offer, file: StoredFile, association: OpenAssociation, now: float
+    ) -> Instance:
+        kind = STORAGE_CLASSES[UID(header.sop_class_uid)]
+        if self._device_uids & header.equipment_uids:
+            kind = InstanceKind.RESULT
+        return Instance(
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            series_instance_uid=header.series_instance_uid,
+            study_instance_uid=header.study_instance_uid,
+            transfer_syntax_uid=offer.transfer_syntax_uid,
+            kind=kind,
+            file=file,
+            received_at=now,
+            association_id=association.association_id,
+            header=header.facts,
+        )
+
+    def _refuse(self, association: OpenAssociation, study: str, status: int, reason: str) -> int:
+        text = f"an instance from {association.calling_aet} was not kept, answered 0x{status:04X}: {reason}"
+        log.warning("%s", text, extra={"study": study})
+        try:
+            with self._database.transaction() as tx:
+                tx.journal.add(self._clock(), "refused", text, study=study, revision=self._revision)
+        except StorageError as trouble:
+            log.warning("refusal not journalled: %s", trouble)
+        return status
+
+
+def _offer(event: Event) -> Offer:
+    request = event.request
+    if request.DataSet is None:
+        raise BadDataset("the request came without a data set")
+    return Offer(
+        sop_class_uid=str(request.AffectedSOPClassUID),
+        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+        transfer_syntax_uid=str(event.context.transfer_syntax),
+        data=request.DataSet.getbuffer(),
+    )
+
+
+def _check_agreement(header: Header, offer: Offer) -> None:
+    """PS3.7 9.1.1.1: class and instance of the request are those of the data set."""
+    if header.sop_class_uid != offer.sop_class_uid:
+        raise UidMismatch("the data set's SOP Class UID is not the request's")
+    if header.sop_instance_uid != offer.sop_instance_uid:
+        raise UidMismatch("the data set's SOP Instance UID is not the request's")
+
+
+def _file_meta(offer: Offer, sender: str) -> bytes:
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = UID(offer.sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(offer.sop_instance_uid)
+    meta.TransferSyntaxUID = UID(offer.transfer_syntax_uid)
+    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION
+    meta.SourceApplicationEntityTitle = sender
+    buffer = BytesIO()
+    write_file_meta_info(buffer, meta)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _storage_faults() -> Iterator[None]:
+    """Storage's faults in the words of this package."""
+    try:
+        yield
+    except Unavailable as trouble:
+        raise OutOfResources(str(trouble)) from trouble
+    except BadIdentifier as wrong:
+        raise BadDataset(str(wrong)) from wrong
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "?"
+    return f"{type(error).__name__} at {place}"

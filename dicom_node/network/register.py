@@ -1,0 +1,123 @@
+"""Open associations as leased rows, so that every process knows whether a sender is still sending."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pynetdicom.association import Association
+
+from storage.database import Database, Transaction
+from storage.errors import NotFound, StorageError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class OpenAssociation:
+    """One association while it lasts; `noted` once its row is committed."""
+
+    calling_aet: str
+    called_aet: str
+    address: str
+    association_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    noted: bool = False
+    kept: int = 0
+    refused: int = 0
+
+
+class Register:
+    """The associations of this process: noted when accepted, renewed every third of their term, closed at their end."""
+
+    def __init__(
+        self, database: Database, owner: str, term_s: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._owner = owner
+        self._term_s = term_s
+        self._clock = clock
+        self._open: dict[Association, OpenAssociation] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="associations", daemon=True)
+
+    def start(self) -> None:
+        """Begin to renew."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close all that is open and renew no more."""
+        self._stop.set()
+        self._thread.join()
+        for association in list(self._open):
+            self.closed(association)
+
+    def accepted(self, association: Association) -> None:
+        """Note a new association. Where the database is away its row comes with its first instance."""
+        entry = self.entry(association)
+        try:
+            with self._database.transaction() as tx:
+                self.note(tx, entry, self._clock())
+        except StorageError as trouble:
+            log.warning("association not noted yet: %s", trouble)
+        else:
+            entry.noted = True
+
+    def entry(self, association: Association) -> OpenAssociation:
+        """What is known of `association`."""
+        with self._lock:
+            if association not in self._open:
+                requestor = association.requestor
+                called = getattr(requestor.primitive, "called_ae_title", "")
+                self._open[association] = OpenAssociation(requestor.ae_title, called, requestor.address)
+            return self._open[association]
+
+    def note(self, tx: Transaction, entry: OpenAssociation, now: float) -> None:
+        """Write the row of `entry`, unless it stands; `entry.noted` is set by who commits."""
+        if not entry.noted:
+            tx.associations.open(
+                entry.association_id,
+                self._owner,
+                entry.calling_aet,
+                entry.called_aet,
+                entry.address,
+                now,
+                self._term_s,
+            )
+
+    def closed(self, association: Association) -> None:
+        """Note the end of an association; a second end changes nothing. Unwritten, its lease runs out."""
+        with self._lock:
+            entry = self._open.pop(association, None)
+        if entry is None:
+            return
+        try:
+            with self._database.transaction() as tx:
+                tx.associations.close(entry.association_id, self._clock())
+        except NotFound:
+            log.debug("an association that was never noted has ended")
+        except StorageError as trouble:
+            log.warning("end of an association not noted: %s", trouble)
+        facts = {"calling_aet": entry.calling_aet, "kept": entry.kept, "refused": entry.refused}
+        log.info("association ended", extra=facts)
+
+    def renew(self) -> None:
+        """Extend the leases of what is open, and close what ended without a word."""
+        for association in list(self._open):
+            if not association.is_alive():
+                self.closed(association)
+        if not self._open:
+            return
+        try:
+            with self._database.transaction() as tx:
+                tx.associations.renew(self._owner, self._clock(), self._term_s)
+        except StorageError as trouble:
+            log.warning("associations not renewed: %s", trouble)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(self._term_s / 3):
+            self.renew()

@@ -1,0 +1,70 @@
+"""A node's ear on loopback, with its storage."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from dicom_node.network.peer import Peer
+from dicom_node.network.server import Server
+from storage.archive import Archive
+from storage.database import Database
+
+
+@dataclass(frozen=True)
+class Listen:
+    ae_title: str = "SEGNODE"
+    host: str = "127.0.0.1"
+    port: int = 0
+    require_called_aet: bool = True
+    accept_calling_aets: tuple[str, ...] = ()
+    max_associations: int = 8
+    max_pdu_bytes: int = 65536
+    idle_s: float = 20.0
+    lease_term_s: float = 30.0
+
+
+@dataclass
+class Ear:
+    """A running server, and what it stores into."""
+
+    server: Server
+    database: Database
+    archive: Archive
+    peer: Peer
+    root: Path = field(repr=False)
+
+    def instances(self, study_uid: str):
+        with self.database.reading() as tx:
+            return tx.studies.instances(study_uid=study_uid, conflicts=True)
+
+    def journal(self) -> list[tuple[str, str]]:
+        with self.database.reading() as tx:
+            return [(entry.event, entry.text) for entry in tx.journal.recent(50)]
+
+    def files(self) -> list[Path]:
+        return [path for path in self.root.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def database(tmp_path) -> Iterator[Database]:
+    database = Database.open(f"sqlite:///{tmp_path / 'node.sqlite'}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def listen(database, tmp_path) -> Iterator[Callable[..., Ear]]:
+    """Starts a server; keyword arguments replace its settings, or are handed to `Server`."""
+    with ExitStack() as stack:
+
+        def start(*, archive=None, device_uids=frozenset(), **changes) -> Ear:
+            settings = replace(Listen(), **changes)
+            store = archive or Archive(tmp_path / "archive")
+            server = stack.enter_context(Server(settings, database, store, "test", device_uids=device_uids))
+            peer = Peer(ae_title=settings.ae_title, host="127.0.0.1", port=server.port)
+            return Ear(server, database, store, peer, store.root)
+
+        yield start

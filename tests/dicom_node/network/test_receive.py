@@ -1,0 +1,262 @@
+"""What happens to an instance that is sent to us, with DCMTK as the scanner and hand-made requests for the rest."""
+
+import hashlib
+import logging
+from io import BytesIO
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+from pynetdicom import AE, build_context
+from pynetdicom.dimse_primitives import C_STORE
+
+from dicom_node.network.client import send
+from storage.archive import Archive
+from storage.errors import Unavailable
+from storage.lifecycle import StudyState
+from storage.records import InstanceKind
+
+SCANNER = "CT_SCANNER"
+
+
+def data_set_of(path) -> bytes:
+    """The bytes after the file meta information."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[140:144], "little")
+    return content[144 + length :]
+
+
+def store_raw(ear, data: bytes | None, *, sop_class=CTImageStorage, instance="1.2.3.4", syntax=ExplicitVRLittleEndian):
+    """Send `data` as it is, under the request's own words; the status."""
+    association = AE(ae_title=SCANNER).associate(
+        ear.peer.host, ear.peer.port, [build_context(sop_class, syntax)], ae_title=ear.peer.ae_title
+    )
+    assert association.is_established
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = sop_class, instance
+    request.DataSet = BytesIO(data) if data is not None else None
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        pass
+    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    association.release()
+    return answer.Status
+
+
+@pytest.mark.peer
+def test_bytes_are_kept_as_they_came_and_indexed_by_their_header(listen, ct_series, dcmtk):
+    ear = listen()
+    done = dcmtk.run("storescu", "-xe", "-aet", SCANNER, "-aec", "SEGNODE", "127.0.0.1", ear.peer.port, *ct_series)
+    assert done.returncode == 0, done.stdout
+    sent = {dcmread(path).SOPInstanceUID: path for path in ct_series}
+    study_uid = dcmread(ct_series[0]).StudyInstanceUID
+    kept = ear.instances(study_uid)
+    assert {instance.sop_instance_uid for instance in kept} == set(sent)
+    for instance in kept:
+        assert (instance.kind, instance.transfer_syntax_uid) == (InstanceKind.IMAGE, ExplicitVRLittleEndian)
+        content = ear.archive.read(instance.file)
+        stored = dcmread(BytesIO(content))
+        original = dcmread(sent[instance.sop_instance_uid])
+        assert stored == original
+        assert stored.file_meta.SourceApplicationEntityTitle == SCANNER
+        assert instance.header["ImagePositionPatient"] == list(original.ImagePositionPatient)
+    with ear.database.reading() as tx:
+        study = tx.studies.get(study_uid)
+    assert (study.state, study.images, study.calling_aets) == (StudyState.RECEIVING, 3, (SCANNER,))
+    assert study.header["PatientName"] == "Doe^Jane"
+
+
+def test_the_digest_is_the_data_sets(listen, ct_series):
+    ear = listen()
+    send(ct_series[:1], ear.peer)
+    (instance,) = ear.instances(dcmread(ct_series[0]).StudyInstanceUID)
+    assert instance.file.sha256 == hashlib.sha256(data_set_of(ct_series[0])).hexdigest()
+    assert data_set_of(ear.archive.path(instance.file)) == data_set_of(ct_series[0])
+
+
+COMPRESSED = [
+    ("dcmcjpeg", ["+e1"], JPEGLosslessSV1, "-xs"),
+    ("dcmcjpeg", ["+ee", "+q", "90"], JPEGExtended12Bit, "-xx"),
+    ("dcmcrle", [], RLELossless, "-xr"),
+    ("dcmcjpls", [], JPEGLSLossless, "-xt"),
+    ("dcmconv", ["+ti"], ImplicitVRLittleEndian, "-xi"),
+    ("dcmconv", ["+tb"], ExplicitVRBigEndian, "-xb"),
+    ("dcmconv", ["+td"], DeflatedExplicitVRLittleEndian, "-xd"),
+]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("program", "options", "syntax", "propose"), COMPRESSED, ids=str)
+def test_every_syntax_that_dcmtk_writes_is_stored_as_received(
+    listen, ct_series, dcmtk, tmp_path, program, options, syntax, propose
+):
+    made = tmp_path / "made.dcm"
+    assert dcmtk.run(program, *options, ct_series[0], made).returncode == 0
+    assert dcmread(made).file_meta.TransferSyntaxUID == syntax
+    ear = listen()
+    done = dcmtk.run("storescu", propose, "-R", "-aec", "SEGNODE", "127.0.0.1", ear.peer.port, made)
+    assert done.returncode == 0, done.stdout
+    (instance,) = ear.instances(dcmread(made).StudyInstanceUID)
+    assert instance.transfer_syntax_uid == syntax
+    stored = dcmread(ear.archive.path(instance.file))
+    assert stored.file_meta.TransferSyntaxUID == syntax
+    if syntax != JPEGExtended12Bit:
+        assert np.array_equal(stored.pixel_array, dcmread(ct_series[0]).pixel_array)
+
+
+@pytest.mark.peer
+def test_dcmsend_may_propose_many_contexts_at_once(listen, make_slices, dcmtk, tmp_path):
+    plain, other = make_slices(1), make_slices(1)
+    small, lossy = tmp_path / "rle.dcm", tmp_path / "lossy.dcm"
+    assert dcmtk.run("dcmcrle", other[0], small).returncode == 0
+    eight_bit = make_slices(1, BitsAllocated=8, BitsStored=8, HighBit=7, PixelData=bytes(1024))
+    assert dcmtk.run("dcmcjpeg", "+eb", eight_bit[0], lossy).returncode == 0
+    ear = listen()
+    done = dcmtk.run("dcmsend", "-dn", "-aec", "SEGNODE", "127.0.0.1", ear.peer.port, *plain, small, lossy)
+    assert done.returncode == 0, done.stdout
+    syntaxes = [
+        ear.instances(dcmread(path).StudyInstanceUID)[0].transfer_syntax_uid for path in (plain[0], small, lossy)
+    ]
+    assert syntaxes == [ExplicitVRLittleEndian, RLELossless, JPEGBaseline8Bit]
+
+
+def test_the_same_again_is_success_and_kept_once(listen, ct_series):
+    ear = listen()
+    for _ in range(2):
+        assert {str(status) for status in send(ct_series, ear.peer).values()} == {"0x0000"}
+    assert len(ear.instances(dcmread(ct_series[0]).StudyInstanceUID)) == 3
+    assert len(ear.files()) == 3
+
+
+def test_the_same_uid_with_other_content_is_kept_beside_and_journalled(listen, ct_series):
+    ear = listen()
+    send(ct_series[:1], ear.peer)
+    changed = dcmread(ct_series[0])
+    changed.PixelData = bytes(len(changed.PixelData))
+    changed.save_as(ct_series[0])
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert status.stored
+    first, second = ear.instances(changed.StudyInstanceUID)
+    assert (first.conflict, second.conflict) == (False, True)
+    assert [event for event, _ in ear.journal()] == ["conflict"]
+
+
+def test_what_is_no_image_is_indexed_as_other(listen, make_slices):
+    ear = listen()
+    files = make_slices(1, SOPClassUID=Comprehensive3DSRStorage, Modality="SR")
+    send(files, ear.peer)
+    (instance,) = ear.instances(dcmread(files[0]).StudyInstanceUID)
+    assert instance.kind is InstanceKind.OTHER
+
+
+def test_an_object_of_our_own_device_is_a_result(listen, make_slices):
+    ear = listen(device_uids=frozenset({"2.25.42"}))
+    equipment = Dataset()
+    equipment.DeviceUID = "2.25.42"
+    files = make_slices(1, ContributingEquipmentSequence=[equipment])
+    send(files, ear.peer)
+    (instance,) = ear.instances(dcmread(files[0]).StudyInstanceUID)
+    assert instance.kind is InstanceKind.RESULT
+
+
+def assert_refused(ear, status: int, expected: int, reason: str) -> None:
+    assert f"0x{status:04X}" == f"0x{expected:04X}"
+    assert ear.files() == []
+    ((event, text),) = ear.journal()
+    assert event == "refused"
+    assert SCANNER in text
+    assert reason in text
+
+
+def test_another_instance_than_announced_is_refused(listen, ct_series):
+    ear = listen()
+    assert_refused(ear, store_raw(ear, data_set_of(ct_series[0]), instance="1.2.3.99"), 0xA900, "SOP Instance UID")
+
+
+def test_another_class_than_announced_is_refused(listen, ct_series):
+    ear = listen()
+    uid = dcmread(ct_series[0]).SOPInstanceUID
+    status = store_raw(ear, data_set_of(ct_series[0]), instance=uid, sop_class=Comprehensive3DSRStorage)
+    assert_refused(ear, status, 0xA900, "SOP Class UID")
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"])
+def test_a_missing_identifier_is_refused(listen, ct_series, keyword):
+    ear = listen()
+    data = dcmread(ct_series[0])
+    uid = data.SOPInstanceUID
+    delattr(data, keyword)
+    data.save_as(ct_series[0])
+    status = store_raw(ear, data_set_of(ct_series[0]), instance=uid)
+    assert_refused(ear, status, 0xC000, f"no {keyword}")
+
+
+def test_bytes_that_are_no_data_set_are_refused(listen):
+    ear = listen()
+    assert_refused(ear, store_raw(ear, b"\xff" * 512), 0xC000, "")
+
+
+def test_a_full_disk_is_told_and_success_is_not(listen, ct_series, tmp_path):
+    ear = listen(archive=Archive(tmp_path / "full", low_water_bytes=2**62))
+    uid = dcmread(ct_series[0]).SOPInstanceUID
+    assert_refused(ear, store_raw(ear, data_set_of(ct_series[0]), instance=uid), 0xA700, "free space")
+
+
+def test_a_database_that_does_not_commit_is_told_and_the_next_try_succeeds(listen, ct_series, monkeypatch):
+    ear = listen()
+    commit = type(ear.database).transaction
+    down = True
+
+    def transaction(self):
+        if down:
+            raise Unavailable("the database does not answer")
+        return commit(self)
+
+    monkeypatch.setattr(type(ear.database), "transaction", transaction)
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status).startswith("0xA700")
+    down = False
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status) == "0x0000"
+    assert len(ear.instances(dcmread(ct_series[0]).StudyInstanceUID)) == len(ear.files()) == 1
+
+
+def test_an_unforeseen_fault_is_no_success_and_its_text_is_not_logged(listen, ct_series, monkeypatch, caplog):
+    ear = listen()
+
+    def fail(*_):
+        raise LookupError("Doe^Jane")
+
+    monkeypatch.setattr(ear.archive, "write", fail)
+    with caplog.at_level(logging.DEBUG):
+        (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status).startswith("0xC001")
+    assert "LookupError" in ear.journal()[0][1]
+    assert "Doe" not in caplog.text + str(ear.journal())
+
+
+def test_nothing_about_the_patient_is_logged(listen, ct_series, caplog):
+    ear = listen()
+    with caplog.at_level(logging.DEBUG):
+        send(ct_series, ear.peer)
+        store_raw(ear, data_set_of(ct_series[0]), instance="1.2.3.99")
+    for secret in ("Doe", "Jane", "P-17", "19700101"):
+        assert secret not in caplog.text
+        assert secret not in str(ear.journal())

@@ -1,0 +1,151 @@
+"""Who may talk to the node, and what it knows of open associations."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import CTImageStorage, RTPlanStorage
+from pynetdicom import AE, build_context
+
+from dicom_node.network.client import echo, send
+
+VERIFICATION = "1.2.840.10008.1.1"
+
+
+def call(ear, calling="SCANNER", called="SEGNODE", contexts=(VERIFICATION,)):
+    return AE(ae_title=calling).associate(
+        ear.peer.host, ear.peer.port, [build_context(uid) for uid in contexts], ae_title=called
+    )
+
+
+def rejection(association) -> tuple[int, int, int]:
+    assert association.is_rejected
+    answer = association.acceptor.primitive
+    return answer.result, answer.result_source, answer.diagnostic
+
+
+def open_count(ear) -> int:
+    with ear.database.reading() as tx:
+        return tx.associations.open_count(time.time())
+
+
+def eventually(condition) -> bool:
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.mark.peer
+def test_dcmtk_echoes(listen, dcmtk):
+    ear = listen()
+    done = dcmtk.run("echoscu", "-aec", "SEGNODE", "127.0.0.1", ear.peer.port)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.peer
+def test_dcmtk_reads_the_reason_of_a_rejection(listen, dcmtk):
+    ear = listen()
+    done = dcmtk.run("echoscu", "-aec", "OTHER", "127.0.0.1", ear.peer.port)
+    assert done.returncode != 0
+    assert "Called AE Title Not Recognized" in done.stdout
+
+
+def test_a_wrong_called_title_is_rejected_for_good(listen):
+    assert rejection(call(listen(), called="OTHER")) == (1, 1, 7)
+
+
+def test_any_called_title_will_do_where_it_is_not_required(listen):
+    association = call(listen(require_called_aet=False), called="OTHER")
+    assert association.is_established
+    association.release()
+
+
+def test_an_unknown_calling_title_is_rejected_for_good(listen):
+    ear = listen(accept_calling_aets=("CT1", "CT2"))
+    assert rejection(call(ear, calling="STRANGER")) == (1, 1, 3)
+    echo(ear.peer, calling_aet="CT2")
+
+
+def test_too_many_associations_are_rejected_for_now(listen):
+    ear = listen(max_associations=1)
+    first = call(ear)
+    assert rejection(call(ear)) == (2, 3, 2)
+    first.release()
+    assert eventually(lambda: not ear.server._server.active_associations)
+    echo(ear.peer)
+
+
+def test_a_class_that_is_not_taken_has_its_context_rejected_and_the_others_work(listen):
+    association = call(listen(), contexts=(CTImageStorage, RTPlanStorage))
+    assert [context.abstract_syntax for context in association.accepted_contexts] == [CTImageStorage]
+    (rejected,) = association.rejected_contexts
+    assert (rejected.abstract_syntax, rejected.result) == (RTPlanStorage, 3)  # abstract syntax not supported
+    association.release()
+
+
+def test_an_open_association_is_a_row_until_it_is_released(listen):
+    ear = listen()
+    association = call(ear)
+    assert eventually(lambda: open_count(ear) == 1)
+    association.release()
+    assert eventually(lambda: open_count(ear) == 0)
+
+
+def test_an_aborted_association_is_closed_too(listen):
+    ear = listen()
+    association = call(ear)
+    assert eventually(lambda: open_count(ear) == 1)
+    association.abort()
+    assert eventually(lambda: open_count(ear) == 0)
+
+
+def test_a_connection_that_just_goes_away_is_closed_too(listen):
+    ear = listen()
+    association = call(ear)
+    assert eventually(lambda: open_count(ear) == 1)
+    association.dul.socket.socket.close()
+    assert eventually(lambda: open_count(ear) == 0)
+
+
+def test_leases_are_renewed_while_a_sender_stays(listen, monkeypatch):
+    ear = listen(lease_term_s=0.3)
+    association = call(ear)
+    assert eventually(lambda: open_count(ear) == 1)
+    opened = time.time()
+    assert eventually(lambda: time.time() > opened + 0.9)
+    assert open_count(ear) == 1
+    association.release()
+
+
+def test_a_study_is_not_settled_while_its_sender_is_still_there(listen, ct_series):
+    ear = listen()
+    association = call(ear, contexts=(CTImageStorage,))
+    data = dcmread(ct_series[0])
+    data.file_meta.TransferSyntaxUID = association.accepted_contexts[0].transfer_syntax[0]
+    assert association.send_c_store(data).Status == 0
+
+    def settled() -> int:
+        with ear.database.reading() as tx:
+            return len(tx.studies.settled(time.time(), 0.0))
+
+    assert settled() == 0
+    association.release()
+    assert eventually(lambda: settled() == 1)
+
+
+def test_stopping_lets_a_sender_finish_its_association(listen, ct_series):
+    ear = listen()
+    assert all(status.stored for status in send(ct_series, ear.peer).values())
+    ear.server.stop()
+    assert open_count(ear) == 0
+    assert call(ear).is_established is False
+
+
+def test_the_receiver_loads_neither_torch_nor_highdicom():
+    heavy = "{'torch', 'highdicom', 'monai', 'SimpleITK'}"
+    code = f"import sys, dicom_node.network.server; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
