@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 from inference.phantom.brain import make_brain_case
 from inference.phantom.case import Decoy, Lesion, PhantomCase
+from inference.phantom.liver_tumour import make_liver_tumour
+from inference.phantom.lung_nodule import make_lung_nodule
 from inference.phantom.study import write_study
 
 MAKERS: dict[str, Callable[[int], PhantomCase]] = {
     "brain_tumour": make_brain_case,
+    "liver_tumour": make_liver_tumour,
+    "lung_nodule": make_lung_nodule,
 }
 
 

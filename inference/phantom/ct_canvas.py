@@ -7,12 +7,16 @@ plane, the middle of the chest, and the top of the right dome of the diaphragm.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]  # float32 throughout; numpy's types do not follow it
+
+Inside = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 
 STEP_MM = 2.0
 
@@ -57,13 +61,13 @@ def spread(coarse: Array, wz: Array, wy: Array, wx: Array) -> Array:
 class Canvas:
     """Voxels of `STEP_MM` over a box, with coordinates that a smooth random warp makes each patient's own."""
 
-    def __init__(self, box: Box, rng: np.random.Generator, *, warp_mm: float = 4.0) -> None:
+    def __init__(self, box: Box, rng: np.random.Generator, *, warp_mm: float = 3.5) -> None:
         self.rng = rng
         self.zs, self.ys, self.xs = (np.arange(box.low[axis], box.high[axis] + STEP_MM, STEP_MM)
                                      for axis in (2, 1, 0))
         self.shape = (len(self.zs), len(self.ys), len(self.xs))
         straight = (self.xs[None, None, :], self.ys[None, :, None], self.zs[:, None, None])
-        self.x, self.y, self.z = (np.asarray(axis + warp_mm * self.noise(90.0), dtype=np.float32)
+        self.x, self.y, self.z = (np.asarray(axis + warp_mm * self.noise(130.0), dtype=np.float32)
                                   for axis in straight)
         self.hu = np.full(self.shape, -1000.0, dtype=np.float32)
 
@@ -81,6 +85,26 @@ class Canvas:
         cover = coverage(depth)
         self.hu += cover * (hu - self.hu)
         return cover
+
+    def within(self, depth: Array, least_mm: float) -> Inside:
+        """A test, for points (n, 3) in LPS mm, of whether `depth` is at least `least_mm` there."""
+        origin = np.array([self.zs[0], self.ys[0], self.xs[0]])
+
+        def test(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+            index = np.rint((points[:, ::-1] - origin) / STEP_MM).astype(int)
+            known = ((index >= 0) & (index < self.shape)).all(axis=1)
+            z, y, x = np.clip(index, 0, np.array(self.shape) - 1).T
+            return np.asarray(known & (depth[z, y, x] >= least_mm))
+
+        return test
+
+    def place_within(self, depth: Array, least_mm: float) -> Point | None:
+        """A random point where `depth` is at least `least_mm`; None where there is none."""
+        found = np.flatnonzero(depth >= least_mm)
+        if not len(found):
+            return None
+        z, y, x = np.unravel_index(found[self.rng.integers(len(found))], self.shape)
+        return Point(float(self.xs[x]), float(self.ys[y]), float(self.zs[z]))
 
     def ellipsoid(self, centre: Point, radii: Point, *, tilt_deg: float = 0.0) -> Array:
         """Depth field of an ellipsoid, turned about the x axis by `tilt_deg` (head end to the back)."""
@@ -106,7 +130,7 @@ def ellipsoid_depth(u: Array, v: Array, w: Array, radii: Point) -> Array:
     return np.asarray(first * (1 - first) / np.maximum(second, 1e-6), dtype=np.float32)
 
 
-def ellipse_depth(u: Array, v: Array, radius_u: float, radius_v: float) -> Array:
+def ellipse_depth(u: Array, v: Array, radius_u: float | Array, radius_v: float | Array) -> Array:
     """First-order depth below an ellipse's outline at offsets (u, v) from its centre."""
     first = np.sqrt((u / radius_u) ** 2 + (v / radius_v) ** 2)
     second = np.sqrt((u / radius_u**2) ** 2 + (v / radius_v**2) ** 2)
@@ -122,3 +146,12 @@ def join(a: Array, b: Array, round_mm: float = 8.0) -> Array:
 def cut(a: Array, b: Array, round_mm: float = 0.0) -> Array:
     """`a` without `b`, with a rounded edge where `round_mm` asks for one."""
     return np.minimum(a, -b) if round_mm <= 0 else -join(-a, b, round_mm)
+
+
+def largest_part(depth: Array) -> Array:
+    """The depth field without the parts that do not hang together with the largest."""
+    parts, _ = ndimage.label(depth > 0)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    stray = (parts > 0) & (parts != int(sizes.argmax()))
+    return np.where(stray, np.minimum(-depth, -STEP_MM), depth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,11 @@ from scipy import ndimage
 from inference.phantom.ct_canvas import Array, Box, Canvas, Point, spread, weights
 from inference.volume import Grid, Spacing, regular_affine
 
-_FINEST_SLICE_MM = 1.3
+Scalar = TypeVar("Scalar", bound=np.generic)
+Window = tuple[slice, slice, slice]
+Offsets = tuple[Array, Array, Array]
+
+_FINEST_SLICE_MM = 1.6
 
 
 class Kernel(NamedTuple):
@@ -62,7 +66,8 @@ def draw_scan(rng: np.random.Generator, width_mm: float, z_range: tuple[float, f
               thickness_mm: float, kernels: tuple[Kernel, ...]) -> Scan:
     """A square field of view about `width_mm` wide over `z_range`, with matrix, kernel and noise by chance."""
     width = float(np.clip(width_mm, 200, 384 * 0.95))
-    matrix = int(rng.choice([m for m in (256, 288, 320, 352, 384) if 0.6 <= width / m <= 0.951]))
+    fitting = [m for m in (256, 288, 320, 352, 384) if 0.6 <= width / m <= 0.951]
+    matrix = fitting[0] if thickness_mm < 1.2 else int(rng.choice(fitting))
     pixel = width / matrix
     slices = int(np.ceil((z_range[1] - z_range[0]) / thickness_mm))
     shift_x, shift_y = rng.normal(0, 5, 2)
@@ -94,14 +99,28 @@ class Detail:
         """A field of the canvas on these voxels."""
         return spread(coarse, *self._weights)
 
-    def around(self, centre: Point, reach_mm: float) -> tuple[tuple[slice, slice, slice], tuple[Array, Array, Array]]:
-        """The voxels within a cube of half-width `reach_mm`: slices (z, y, x) and open-mesh (x, y, z) offsets in mm."""
+    def around(self, centre: Point, reach_mm: float) -> tuple[Window, Offsets]:
+        """The voxels within a cube of half-width `reach_mm`, and their open-mesh (x, y, z) offsets in mm."""
         middle = np.array([centre.z, centre.y, centre.x])
-        low = np.floor((middle - reach_mm - self.origin) / self.spacing).astype(int)
-        high = np.ceil((middle + reach_mm - self.origin) / self.spacing).astype(int) + 1
-        low, high = np.clip(low, 0, self.shape), np.clip(high, 0, self.shape)
+        low = np.clip(np.floor((middle - reach_mm - self.origin) / self.spacing).astype(int), 0, self.shape)
+        high = np.clip(np.ceil((middle + reach_mm - self.origin) / self.spacing).astype(int) + 1, 0, self.shape)
+        return self._window(low, high, middle)
+
+    def around_slices(self, centre: Point, reach_mm: float) -> tuple[Window, Offsets, Window]:
+        """As `around`, grown to whole slices of the scan; also gives the window in slices."""
+        window, _ = self.around(centre, reach_mm)
+        count = self.scan.subslices
+        first, last = window[0].start // count, -(-window[0].stop // count)
+        low = np.array([first * count, window[1].start, window[2].start])
+        high = np.array([last * count, window[1].stop, window[2].stop])
+        layers, offsets = self._window(low, high, np.array([centre.z, centre.y, centre.x]))
+        return layers, offsets, (slice(first, last), *layers[1:])
+
+    def _window(self, low: NDArray[np.intp], high: NDArray[np.intp],
+                middle: NDArray[np.float64]) -> tuple[Window, Offsets]:
         window = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
-        z, y, x = (axis[part] - c for axis, part, c in zip(self._axes, window, middle, strict=True))
+        z, y, x = ((axis[part] - c).astype(np.float32) for axis, part, c in
+                   zip(self._axes, window, middle, strict=True))
         return window, (x[None, None, :], y[None, :, None], z[:, None, None])
 
     def thicken(self, field: Array) -> Array:
@@ -109,7 +128,7 @@ class Detail:
         count = self.scan.subslices
         if count == 1:
             return field
-        return np.asarray(field.reshape(self.scan.slices, count, *field.shape[1:]).mean(axis=1), dtype=np.float32)
+        return np.asarray(field.reshape(-1, count, *field.shape[1:]).mean(axis=1), dtype=np.float32)
 
 
 def expose(detail: Detail, rng: np.random.Generator) -> NDArray[np.int16]:
@@ -126,7 +145,7 @@ def expose(detail: Detail, rng: np.random.Generator) -> NDArray[np.int16]:
     return in_position(counts, scan)
 
 
-def in_position(array: NDArray[np.generic], scan: Scan) -> NDArray[np.generic]:
+def in_position(array: NDArray[Scalar], scan: Scan) -> NDArray[Scalar]:
     """Voxels drawn for a patient on the back, in the order in which the scan's grid has them."""
     return np.ascontiguousarray(array[:, ::-1, ::-1]) if scan.prone else array
 

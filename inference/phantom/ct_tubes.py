@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.phantom.ct_canvas import Array, Point
-from inference.phantom.ct_scan import Detail
-
-Inside = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+from inference.phantom.ct_canvas import Array, Inside, Point
+from inference.phantom.ct_scan import Detail, Offsets, Window
 
 
 class Segment(NamedTuple):
@@ -60,22 +58,28 @@ def grow(roots: list[Segment], growth: Growth, inside: Inside, rng: np.random.Ge
     return grown
 
 
-def draw_tubes(detail: Detail, segments: list[Segment], *, wall_mm: float = 0.0) -> Array:
+def draw_tubes(detail: Detail, segments: Sequence[Segment], *, wall_mm: float = 0.0) -> Array:
     """How much of each of the detail's voxels lies in the tubes, widened by `wall_mm`."""
     cover = np.zeros(detail.shape, dtype=np.float32)
-    soft = float(np.mean(detail.spacing))
-    for start, end, radius in segments:
-        middle = Point(*(np.add(start, end) / 2))
-        reach = float(np.linalg.norm(np.subtract(end, start))) / 2 + radius + wall_mm + soft
-        window, offsets = detail.around(middle, reach)
-        target = cover[window]
-        if target.size:
-            depth = radius + wall_mm - _distance(offsets, np.subtract(start, middle), np.subtract(end, middle))
-            np.maximum(target, np.clip(depth / soft + 0.5, 0, min(1.0, 2 * (radius + wall_mm) / soft)), out=target)
+    for segment in segments:
+        window, share = tube_cover(detail, segment, wall_mm)
+        np.maximum(cover[window], share, out=cover[window])
     return cover
 
 
-def _distance(offsets: tuple[Array, Array, Array], start: NDArray[np.float64], end: NDArray[np.float64]) -> Array:
+def tube_cover(detail: Detail, segment: Segment, wall_mm: float = 0.0) -> tuple[Window, Array]:
+    """The voxels around one segment, and how much of each lies in it."""
+    start, end, radius = segment
+    soft = float(np.mean(detail.spacing))
+    middle = Point(*(np.add(start, end) / 2))
+    reach = float(np.linalg.norm(np.subtract(end, start))) / 2 + radius + wall_mm + soft
+    window, offsets = detail.around(middle, reach)
+    depth = radius + wall_mm - _distance(offsets, np.subtract(start, middle), np.subtract(end, middle))
+    most = min(1.0, 2 * (radius + wall_mm) / soft)  # a tube thinner than a voxel never fills it
+    return window, np.clip(depth / soft + 0.5, 0, most)
+
+
+def _distance(offsets: Offsets, start: NDArray[np.float64], end: NDArray[np.float64]) -> Array:
     """Distance in mm from the piece between two points, at open-mesh (x, y, z) offsets."""
     way = (end - start).astype(np.float32)
     x, y, z = (o - np.float32(s) for o, s in zip(offsets, start, strict=True))
