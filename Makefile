@@ -1,0 +1,60 @@
+# Segnode. `make demo` shows the whole job; `make test` proves it; `make run` serves with conf/.
+# Choose torch:   make demo TORCH='torch==2.9.1'            another version
+#                 make demo PIP_ARGS='--index-url URL'       another index (a CUDA or CPU build)
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?=
+PIP_ARGS ?=
+CONF ?= conf
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := dicom_node inference storage
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint tools train score clean
+
+help: ## Say what there is.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Segnode needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Constraints without the torch line where the user names his own.
+$(VENV)/.run: setup.cfg pyproject.toml conf/constraints.txt | $(BIN)/python
+	@if [ -n "$(TORCH)" ]; then grep -v '^torch==' conf/constraints.txt; else cat conf/constraints.txt; fi \
+	  > $(VENV)/constraints.txt
+	$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/constraints.txt "$(or $(TORCH),torch)" -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/constraints.txt -e '.[test,dev,postgres]'
+	@touch $@
+
+demo: $(VENV)/.run ## Three phantom studies go in, SEG and SR come back; pictures are written.
+	$(BIN)/segnode demo $(ARGS)
+
+run: $(VENV)/.run ## Serve with the configuration in conf/ (CONF=folder for another).
+	$(BIN)/segnode serve --conf $(CONF)
+
+tools: ## Install the real peers that the tests need, from Debian's packages.
+	@deploy/install-test-tools.sh
+
+lint: $(VENV)/.test ## Style, types, import contracts.
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+
+test: $(VENV)/.test tools lint ## Everything that must hold.
+	$(BIN)/python -m pytest $(ARGS)
+
+train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
+	$(BIN)/segnode train conf/training/$(TASK).yaml
+
+score: $(VENV)/.run ## Score the shipped bundles on phantoms that training never saw.
+	$(BIN)/segnode phantom score
+
+clean: ## Remove what was built (not your data).
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,140 @@
+"""The only file that knows everyone: settings become parts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dicom_node.settings import Settings
+from storage.archive import Archive
+from storage.database import Database
+
+if TYPE_CHECKING:
+    from inference.executors.base import Executor
+
+    from dicom_node.network.server import Server
+    from dicom_node.objects.encode import Encoded
+    from dicom_node.pipeline.dispatch import InstalledModel
+    from dicom_node.pipeline.loop import Stage
+    from inference.findings import Result
+    from storage.records import Job
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every role shares."""
+
+    settings: Settings
+    database: Database
+    archive: Archive
+    revision: int
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def assemble(settings: Settings) -> Parts:
+    """Open the storage that `settings` name and record the configuration's revision."""
+    node = settings.node
+    node.data_folder.mkdir(parents=True, exist_ok=True)
+    database = Database.open(node.database)
+    with database.transaction() as tx:
+        revision = tx.revisions.record(settings.sha256, settings.content, time.time())
+    archive = Archive(node.data_folder / "archive", low_water_bytes=node.keep_free_bytes)
+    return Parts(settings, database, archive, revision)
+
+
+def owner(role: str) -> str:
+    """Who holds a lease: host, process, role."""
+    return f"{socket.gethostname()}:{os.getpid()}:{role}"
+
+
+def installed_models(settings: Settings) -> Mapping[str, InstalledModel]:
+    """Every configured model with its identity, read from its files; loads no weights."""
+    from dicom_node.pipeline.dispatch import InstalledModel
+
+    return {
+        name: InstalledModel(
+            name=name,
+            task=model.task,
+            settings=model.backend.model_dump(mode="json"),
+            identity=model.backend.identity(),
+        )
+        for name, model in settings.models.items()
+    }
+
+
+def server(parts: Parts) -> Server:
+    """The storage provider, which knows our own models' results when they come back."""
+    from dicom_node.network.server import Server
+    from dicom_node.objects.identity import device_uid
+
+    ours = frozenset(device_uid(model.identity) for model in installed_models(parts.settings).values())
+    node = parts.settings.node
+    return Server(node, parts.database, parts.archive, owner("receive"), device_uids=ours, revision=parts.revision)
+
+
+def executor(settings: Settings) -> Executor:
+    """Where models run."""
+    from inference.executors.processes import Processes
+
+    return Processes(devices=settings.node.devices)
+
+
+def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
+    """The stages of the walk: one each, and one `infer` a device."""
+    from dicom_node.pipeline.complete import Complete
+    from dicom_node.pipeline.deliver import Backoff, Deliver
+    from dicom_node.pipeline.dispatch import Dispatch
+    from dicom_node.pipeline.infer import Infer, InferLimits
+
+    node, settings = parts.settings.node, parts.settings
+    destinations = settings.destinations()
+    accepts = {name: destination.accepts for name, destination in destinations.items()}
+    limits = InferLimits(node.lease_term_s, node.time_limit_s, node.max_crashes)
+    backoff = Backoff(node.delivery.backoff_base_s, node.delivery.backoff_max_s, node.delivery.attempts)
+    infers = [
+        Infer(
+            database=parts.database,
+            archive=parts.archive,
+            executor=run,
+            encode=_encode,
+            accepts=accepts,
+            limits=limits,
+            scratch=node.data_folder / "scratch",
+            owner=owner(f"infer-{number}"),
+            revision=parts.revision,
+            name=f"infer-{number}",
+        )
+        for number in range(run.slots)
+    ]
+    return [
+        Complete(parts.database, node.quiet_s, parts.revision),
+        Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
+        *infers,
+        Deliver(
+            database=parts.database,
+            archive=parts.archive,
+            destinations=destinations,
+            backoff=backoff,
+            owner=owner("deliver"),
+            lease_term_s=node.lease_term_s,
+            revision=parts.revision,
+        ),
+    ]
+
+
+def _encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
+    """A result's objects, those that the job asks for."""
+    from dicom_node.objects.context import EncodeContext
+    from dicom_node.objects.encode import encode
+
+    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at))
+    kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
+    wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
+    return tuple(item for item in encoded if item.kind in wanted)

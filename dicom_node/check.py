@@ -1,0 +1,85 @@
+"""`segnode check`: every mistake in the configuration at once, what will be held, and who answers C-ECHO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dicom_node.destinations.dimse import DimseDestination
+from dicom_node.errors import ConfigurationError, PeerError
+from dicom_node.network.client import echo
+from dicom_node.settings import Settings, load
+from inference.errors import ModelError
+from inference.findings import IntendedUse
+
+
+@dataclass
+class Report:
+    """What was found: mistakes that stop the node, peers that do not answer, things worth knowing."""
+
+    problems: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """2 for mistakes, 1 for silent peers, 0 when all is well."""
+        if self.problems:
+            return 2
+        return 1 if self.silent else 0
+
+
+def check(conf: Path | None, with_echo: bool) -> Report:
+    """Examine the configuration in `conf`; with `with_echo`, also ask every peer and destination."""
+    report = Report()
+    try:
+        settings = load(conf)
+    except ConfigurationError as wrong:
+        report.problems.extend(wrong.problems)
+        return report
+    uses = _models(settings, report)
+    report.remarks.extend(_held(settings, uses))
+    if with_echo:
+        _echo(settings, report)
+    return report
+
+
+def _models(settings: Settings, report: Report) -> dict[str, IntendedUse]:
+    """Intended use by model; a model that cannot be identified is a problem."""
+    uses = {}
+    for name, model in settings.models.items():
+        try:
+            uses[name] = model.backend.identity().intended_use
+        except ModelError as broken:
+            report.problems.append(f"models.yaml: {name}: {broken}")
+    return uses
+
+
+def _held(settings: Settings, uses: dict[str, IntendedUse]) -> Iterator[str]:
+    """Routes whose results would wait for a person, and why."""
+    for route in settings.routes:
+        use = uses.get(route.model)
+        for name in route.destinations:
+            destination = settings.destinations().get(name)
+            if use and destination and use not in destination.accepts:
+                accepted = ", ".join(destination.accepts)
+                yield (
+                    f"route {route.name}: model {route.model} is for {use}, destination {name} accepts {accepted}: "
+                    f"its results are HELD and shown by `segnode status`; to send them, add {use} to 'accepts' of "
+                    f"destination {name} in node.yaml"
+                )
+
+
+def _echo(settings: Settings, report: Report) -> None:
+    asked = dict(settings.peers())
+    for name, destination in settings.destinations().items():
+        if isinstance(destination, DimseDestination):
+            asked[name] = destination.peer
+    for name, peer in asked.items():
+        try:
+            echo(peer, calling_aet=settings.node.ae_title)
+        except PeerError as silence:
+            report.silent.append(f"{name} ({peer}): {silence}")
+        else:
+            report.remarks.append(f"{name} ({peer}) answers C-ECHO")

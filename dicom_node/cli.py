@@ -1,0 +1,348 @@
+"""`segnode`: the command line.
+
+Exit codes: 0 done; 1 the answer is no (not found, refused, failed); 2 wrong usage or configuration.
+Commands import what they need when they run, so that `--help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from dicom_node.assembly import Parts
+    from dicom_node.network.peer import Peer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+conf_option = click.option(
+    "--conf",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    envvar="SEGNODE_CONF",
+    help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+
+
+class Failed(click.ClickException):
+    """The answer is no; its sentence goes to standard error."""
+
+    exit_code = 1
+
+
+def plainly(command: F) -> F:
+    """Turn the house's errors into one sentence and an exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from dicom_node.errors import ConfigurationError, NodeError
+        from inference.errors import InferenceError
+        from storage.errors import StorageError
+
+        try:
+            return command(*args, **kwargs)
+        except ConfigurationError as wrong:
+            for problem in wrong.problems:
+                click.echo(problem, err=True)
+            sys.exit(2)
+        except (NodeError, StorageError, InferenceError) as error:
+            raise Failed(str(error)) from error
+
+    return run  # type: ignore[return-value]
+
+
+def _parts(conf: Path | None) -> Parts:
+    from dicom_node.assembly import assemble
+    from dicom_node.settings import load
+
+    return assemble(load(conf))
+
+
+def _peer(text: str, conf: Path | None) -> Peer:
+    """`HOST:PORT:AET`, or the name of a peer in node.yaml."""
+    from dicom_node.network.peer import Peer
+    from dicom_node.settings import load
+
+    host, _, rest = text.rpartition(":")[0].partition(":")
+    if host and rest.isdigit():
+        return Peer(host=host, port=int(rest), ae_title=text.rpartition(":")[2])
+    peers = load(conf).peers()
+    if text not in peers:
+        known = ", ".join(sorted(peers)) or "none"
+        raise click.UsageError(f"{text!r} is neither HOST:PORT:AET nor a peer in node.yaml (known: {known})")
+    return peers[text]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="segnode")
+def main() -> None:
+    """A DICOM node that segments tumours and sends SEG and SR back to the PACS."""
+
+
+@main.command()
+@conf_option
+@click.option("--roles", default="receive,pipeline,clock", show_default=True, help="Which roles run here.")
+@plainly
+def serve(conf: Path | None, roles: str) -> None:
+    """Run the node until it is told to stop."""
+    from dicom_node.log import setup
+    from dicom_node.node import ROLES
+    from dicom_node.node import serve as run
+    from dicom_node.settings import load
+
+    wanted = [role.strip() for role in roles.split(",")]
+    if unknown := [role for role in wanted if role not in ROLES]:
+        raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
+    settings = load(conf)
+    setup(settings.logging)
+    click.echo(
+        f"{settings.node.ae_title} listens on {settings.node.host}:{settings.node.port}; data in "
+        f"{settings.node.data_folder}. Stop with Ctrl-C.",
+        err=True,
+    )
+    sys.exit(run(wanted, conf))
+
+
+@main.command(hidden=True)
+@click.argument("name")
+@conf_option
+@plainly
+def role(name: str, conf: Path | None) -> None:
+    """Run one role in this process (what `serve` starts)."""
+    from dicom_node.roles import run_role
+
+    run_role(name, _parts(conf))
+
+
+@main.command()
+@click.option("--pacs", metavar="HOST:PORT:AET", help="Send results to a real PACS instead of the embedded archive.")
+@click.option("--seed", default=9000, show_default=True, help="Which phantoms are played.")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Where pictures and data go.")
+@plainly
+def demo(pacs: str | None, seed: int, output: Path | None) -> None:
+    """Play three phantom studies through a real node and show what comes back."""
+    from dicom_node.demo import run_demo
+
+    sys.exit(run_demo(seed=seed, output=output, pacs=_peer(pacs, None) if pacs else None))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--to", "peer", required=True, metavar="PEER", help="HOST:PORT:AET, or a peer in node.yaml.")
+@click.option("--aet", default="SEGNODE", show_default=True, help="Our calling AE title.")
+@conf_option
+@json_option
+@plainly
+def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
+    """Send DICOM files or folders by C-STORE."""
+    from dicom_node import present
+    from dicom_node.network.client import find_dicom
+    from dicom_node.network.client import send as store
+
+    paths = [path for given in files for path in find_dicom(given)]
+    if not paths:
+        raise Failed("no DICOM file was found there")
+    statuses = store(paths, _peer(peer, conf), calling_aet=aet)
+    bad = {uid: str(status) for uid, status in statuses.items() if not status.stored}
+    if as_json:
+        present.as_json({"sent": len(statuses) - len(bad), "not_success": bad})
+    else:
+        click.echo(f"{len(statuses) - len(bad)} of {len(statuses)} stored with success")
+        for uid, status in bad.items():
+            click.echo(f"{uid}: {status}", err=True)
+    sys.exit(1 if bad else 0)
+
+
+@main.command()
+@click.argument("peer")
+@click.option("--aet", default="SEGNODE", show_default=True, help="Our calling AE title.")
+@conf_option
+@plainly
+def echo(peer: str, aet: str, conf: Path | None) -> None:
+    """C-ECHO a peer: HOST:PORT:AET, or its name in node.yaml."""
+    from dicom_node.network.client import echo as ask
+
+    target = _peer(peer, conf)
+    started = time.perf_counter()
+    ask(target, calling_aet=aet)
+    click.echo(f"{target.ae_title} at {target.host}:{target.port} answers ({time.perf_counter() - started:.2f} s)")
+
+
+@main.command()
+@conf_option
+@json_option
+@click.option("--limit", default=20, show_default=True, help="How many of the newest studies.")
+@plainly
+def status(conf: Path | None, as_json: bool, limit: int) -> None:
+    """Is the node well, and where are the newest studies?"""
+    from dicom_node import present
+    from dicom_node.views import status_view, study_line
+
+    parts, now = _parts(conf), time.time()
+    with parts.database.reading() as tx:
+        view = status_view(tx, now, parts.archive.free_bytes())
+        view["newest"] = [
+            study_line(
+                s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now
+            )
+            for s in tx.studies.list(limit=limit)
+        ]
+    if as_json:
+        present.as_json(view)
+        return
+    present.show_status(view)
+    present.show_studies(view["newest"])
+
+
+@main.command()
+@click.argument("study_uid")
+@conf_option
+@json_option
+@plainly
+def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
+    """One study: its series, jobs, findings and deliveries."""
+    from dicom_node import present
+    from dicom_node.views import study_view
+
+    with _parts(conf).database.reading() as tx:
+        view = study_view(tx, study_uid, time.time())
+    (present.as_json if as_json else present.show_study)(view)
+
+
+@main.command()
+@click.argument("study_uid")
+@conf_option
+@json_option
+@plainly
+def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
+    """Why a study got what it got: every route, every series, every step."""
+    from dicom_node import present
+    from dicom_node.views import explain_view
+
+    with _parts(conf).database.reading() as tx:
+        view = explain_view(tx, study_uid, time.time())
+    (present.as_json if as_json else present.show_explain)(view)
+
+
+@main.command()
+@click.argument("study_uid", required=False)
+@click.option("--all", "everything", is_flag=True, help="All failed jobs and dead deliveries.")
+@click.option("--release", is_flag=True, help="Let held deliveries go as well.")
+@conf_option
+@plainly
+def retry(study_uid: str | None, everything: bool, release: bool, conf: Path | None) -> None:
+    """Run failed and refused jobs of a study again, and send its dead deliveries again."""
+    from dicom_node.retry import retry as again
+
+    if bool(study_uid) == everything:
+        raise click.UsageError("name a study, or say --all")
+    with _parts(conf).database.transaction() as tx:
+        done = again(tx, time.time(), study_uid, release)
+    click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
+    sys.exit(0 if done.jobs or done.deliveries else 1)
+
+
+@main.command()
+@conf_option
+@json_option
+@plainly
+def models(conf: Path | None, as_json: bool) -> None:
+    """Installed models: task, version, intended use, hash."""
+    from dicom_node import present
+    from dicom_node.assembly import installed_models
+    from dicom_node.settings import load
+
+    lines = [
+        {
+            "model": model.name,
+            "task": model.task,
+            "version": model.identity.version,
+            "intended_use": str(model.identity.intended_use),
+            "sha256": model.identity.sha256,
+        }
+        for model in installed_models(load(conf)).values()
+    ]
+    if as_json:
+        present.as_json(lines)
+    else:
+        present.show_lines(lines)
+
+
+@main.command()
+@conf_option
+@click.option("--echo/--no-echo", default=True, help="C-ECHO every peer.")
+@json_option
+@plainly
+def check(conf: Path | None, echo: bool, as_json: bool) -> None:
+    """Validate all configuration at once and C-ECHO the peers."""
+    from dicom_node import present
+    from dicom_node.check import check as examine
+
+    report = examine(conf, with_echo=echo)
+    if as_json:
+        present.as_json({"problems": report.problems, "silent": report.silent, "remarks": report.remarks})
+    else:
+        present.show_check(report.problems, report.silent, report.remarks)
+    sys.exit(report.exit_code)
+
+
+@main.command()
+@click.argument("configuration", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Bundle folder to write.")
+@plainly
+def train(configuration: Path, output: Path | None) -> None:
+    """Train a model from a file like conf/training/brain_tumour.yaml and export it as a bundle."""
+    from inference.training.loop import train as run
+
+    click.echo(f"bundle written to {run(configuration, output)}")
+
+
+@main.group()
+def phantom() -> None:
+    """Synthetic cases whose truth is known."""
+
+
+TASK_NAMES = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])
+
+
+@phantom.command("make")
+@click.argument("task", type=TASK_NAMES)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--seed", default=9000, show_default=True)
+@plainly
+def phantom_make(task: str, folder: Path, seed: int) -> None:
+    """Write one phantom study as DICOM files."""
+    from inference.phantom import make_case, write_study
+
+    paths = write_study(make_case(task, seed), folder)
+    click.echo(f"{len(paths)} files in {folder}")
+
+
+@phantom.command("score")
+@click.option("--task", "tasks", type=TASK_NAMES, multiple=True, help="Default: all three.")
+@click.option("--seeds", default="9000-9009", show_default=True, help="FIRST-LAST; training never saw 9000-9009.")
+@json_option
+@plainly
+def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
+    """Score the shipped models on unseen phantoms, beside the best single threshold."""
+    from inference.evaluation.score import score
+
+    from dicom_node import present
+
+    first, _, last = seeds.partition("-")
+    wanted = range(int(first), int(last or first) + 1)
+    rows = [row for task in tasks or TASK_NAMES.choices for row in score(str(task), wanted)]
+    if as_json:
+        present.as_json(rows)
+    else:
+        present.show_lines(rows)
+
+
+if __name__ == "__main__":
+    main()

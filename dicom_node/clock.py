@@ -1,0 +1,48 @@
+"""What must happen from time to time, whoever else is busy: leases that ran out, leftovers, disk."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from storage.archive import Archive
+from storage.database import Database
+from storage.errors import StorageError
+from storage.recovery import recover
+
+log = logging.getLogger(__name__)
+
+RECOVER_EVERY_S = 5
+
+
+class Clock:
+    """Runs recovery at start and then by the clock (APScheduler); one at a time, missed turns fold into one."""
+
+    def __init__(self, database: Database, archive: Archive, max_crashes: int) -> None:
+        self._database = database
+        self._archive = archive
+        self._max_crashes = max_crashes
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
+        )
+
+    def recover(self) -> None:
+        """Give back what dead owners held."""
+        try:
+            done = recover(self._database, self._archive, time.time(), self._max_crashes)
+        except StorageError as trouble:
+            log.warning("recovery will be tried again: %s", trouble)
+            return
+        if done.anything:
+            log.warning("recovered: %s", done)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set."""
+        self.recover()
+        self._scheduler.add_job(self.recover, "interval", seconds=RECOVER_EVERY_S)
+        self._scheduler.start()
+        stop.wait()
+        self._scheduler.shutdown(wait=True)

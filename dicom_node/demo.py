@@ -1,0 +1,165 @@
+"""`make demo`: an embedded archive, a real node, and a scanner that plays three phantom studies.
+
+Everything runs as in a hospital, on loopback: the node is the supervisor with its role processes, the
+studies arrive by C-STORE, the pictures are painted from the SEG that the archive received.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dicom_node import demo_report
+from dicom_node.demo_report import Played, Progress
+from dicom_node.errors import PeerError, Unreachable
+from dicom_node.network.client import echo, send
+from dicom_node.network.embedded_archive import EmbeddedArchive
+from dicom_node.network.peer import Peer
+from dicom_node.network.ports import free_port
+from dicom_node.settings import load
+from dicom_node.views import study_view
+from inference.phantom import PhantomCase, make_case, write_study
+from storage.database import Database
+from storage.errors import NotFound
+
+TASKS = ("brain_tumour", "liver_tumour", "lung_nodule")
+START_LIMIT_S = 60.0
+RESULT_LIMIT_S = 900.0
+QUIET_S = 2.0
+SCANNER = "SCANNER"
+
+NODE_YAML = """\
+# Written by `segnode demo`.
+ae_title: SEGNODE
+host: 127.0.0.1
+port: {port}
+data_folder: {data}
+quiet_s: {quiet}
+destinations:
+  pacs:
+    kind: dimse
+    ae_title: {pacs.ae_title}
+    host: {pacs.host}
+    port: {pacs.port}
+    accepts: [demonstration]
+"""
+
+
+@dataclass
+class Stage:
+    """Where the demo plays: folders, peers, and the node's database to watch."""
+
+    folder: Path
+    node: Peer
+    pacs: Peer
+    archive: EmbeddedArchive | None
+    console: Console = field(default_factory=lambda: Console(highlight=False))
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "conf"
+
+    @property
+    def pictures(self) -> Path:
+        return self.folder / "pictures"
+
+
+def run_demo(seed: int, output: Path | None, pacs: Peer | None) -> int:
+    """Play the demo; 0 when every study's result arrived."""
+    folder = output or Path(tempfile.mkdtemp(prefix="segnode-demo-"))
+    embedded = EmbeddedArchive(folder / "archive") if pacs is None else None
+    with embedded or nullcontext():
+        there = pacs or Peer(ae_title="ARCHIVE", host="127.0.0.1", port=embedded.port if embedded else 0)
+        stage = Stage(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), there, embedded)
+        _write_configuration(stage)
+        with _node(stage):
+            played = [_play(stage, task, seed) for task in TASKS]
+            finished = _watch(stage, played)
+        demo_report.show(stage.console, played, folder, _delivered(stage))
+    return 0 if finished else 1
+
+
+def _write_configuration(stage: Stage) -> None:
+    stage.conf.mkdir(parents=True, exist_ok=True)
+    text = NODE_YAML.format(port=stage.node.port, data=stage.folder / "data", quiet=QUIET_S, pacs=stage.pacs)
+    (stage.conf / "node.yaml").write_text(text)
+    load(stage.conf)  # a mistake shows here, not in the node's log
+
+
+@contextmanager
+def _node(stage: Stage) -> Iterator[None]:
+    """The real thing: `segnode serve` as a process, until the demo is over."""
+    command = [sys.executable, "-m", "dicom_node.cli", "serve", "--conf", str(stage.conf)]
+    log = stage.folder / "node.log"
+    with log.open("wb") as sink, subprocess.Popen(command, stdout=sink, stderr=sink) as process:
+        try:
+            _await_echo(stage, process)
+            stage.console.print(f"[bold]Node[/] {stage.node} is up; results go to {stage.pacs}; log in {log}")
+            yield
+        finally:
+            process.terminate()
+
+
+def _await_echo(stage: Stage, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            return echo(stage.node, calling_aet=SCANNER)
+        except PeerError as silence:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Unreachable(f"the node did not start; see {stage.folder / 'node.log'}") from silence
+            time.sleep(0.2)
+
+
+def _play(stage: Stage, task: str, seed: int) -> Played:
+    """Make one phantom study and send it as a scanner would."""
+    with stage.console.status(f"making phantom {task} {seed}"):
+        case: PhantomCase = make_case(task, seed)
+        paths = write_study(case, stage.folder / "sent" / task)
+    with stage.console.status(f"sending {len(paths)} images of {task}"):
+        started = time.monotonic()
+        statuses = send(paths, stage.node, calling_aet=SCANNER)
+        seconds = time.monotonic() - started
+    stored = sum(status.stored for status in statuses.values())
+    stage.console.print(f"[bold]Scanner[/] sent {task}: {stored} of {len(paths)} images in {seconds:.1f} s")
+    return Played(task, case, tuple(paths))
+
+
+def _watch(stage: Stage, played: list[Played]) -> bool:
+    """Show each study's way until all have ended; True when every result was delivered."""
+    database = Database.open(load(stage.conf).node.database)
+    deadline = time.monotonic() + RESULT_LIMIT_S
+    try:
+        with Progress(stage.console) as progress:
+            while time.monotonic() < deadline:
+                for study in played:
+                    study.view = _view(database, study.study_uid)
+                    progress.show(study)
+                if all(study.ended for study in played):
+                    break
+                time.sleep(0.25)
+    finally:
+        database.close()
+    return all(study.delivered for study in played)
+
+
+def _view(database: Database, uid: str) -> dict[str, Any]:
+    with database.reading() as tx:
+        try:
+            return study_view(tx, uid, time.time())
+        except NotFound:
+            return {}
+
+
+def _delivered(stage: Stage) -> dict[str, Path]:
+    """Files that the embedded archive holds, by SOP instance UID; nothing where a real PACS has them."""
+    return {kept.sop_instance_uid: kept.path for kept in stage.archive.kept()} if stage.archive else {}

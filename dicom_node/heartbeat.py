@@ -1,0 +1,66 @@
+"""Tells the database that a role is alive, and which heavy libraries its process has loaded."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+
+from storage.database import Database
+from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 2.0
+HEAVY = ("torch", "monai", "highdicom", "pynetdicom", "SimpleITK", "sqlalchemy")
+
+
+def loaded_modules() -> tuple[str, ...]:
+    """Which of the heavy libraries this process has imported."""
+    return tuple(name for name in HEAVY if name in sys.modules)
+
+
+class Heartbeat:
+    """A row a process, renewed every `BEAT_S` seconds by a thread of its own."""
+
+    def __init__(self, database: Database, role: str, detail: dict[str, object] | None = None) -> None:
+        self._database = database
+        self._role = role
+        self._detail = detail or {}
+        self._started_at = time.time()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the beat and take the row away: the role has ended on purpose."""
+        self._stop.set()
+        self._thread.join()
+        try:
+            with self._database.transaction() as tx:
+                tx.processes.gone(os.getpid(), socket.gethostname())
+        except StorageError as trouble:
+            log.warning("heartbeat row not removed: %s", trouble)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                with self._database.transaction() as tx:
+                    tx.processes.beat(
+                        self._role,
+                        os.getpid(),
+                        socket.gethostname(),
+                        self._started_at,
+                        time.time(),
+                        loaded_modules(),
+                        self._detail,
+                    )
+            except StorageError as trouble:
+                log.warning("heartbeat not written: %s", trouble)
+            if self._stop.wait(BEAT_S):
+                return

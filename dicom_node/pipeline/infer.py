@@ -1,0 +1,177 @@
+"""PENDING → DONE, REFUSED or FAILED: a leased job becomes objects that passed their check.
+
+The job's end, its result objects and their deliveries are one commit. Whoever commits first has made
+the result; a second run of the same job finds its lease gone and drops its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.executors.base import Executor
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.encode import Encoded
+from dicom_node.pipeline.keeper import LeaseKeeper
+from inference.errors import ModelError, Unfit, WorkerDied
+from inference.findings import IntendedUse, Result
+from inference.request import Request, SeriesFiles
+from storage.archive import Archive
+from storage.database import Database, Transaction
+from storage.errors import NotFound
+from storage.lifecycle import DeliveryState, JobState
+from storage.records import Instance, Job, ResultObject, StoredFile
+
+log = logging.getLogger(__name__)
+
+Encode = Callable[[Job, Result, Mapping[str, Sequence[Path]]], tuple[Encoded, ...]]
+
+
+@dataclass(frozen=True)
+class InferLimits:
+    """How long a job may take and how often it may cost its worker."""
+
+    lease_term_s: float
+    time_limit_s: float
+    max_crashes: int
+
+
+@dataclass(frozen=True)
+class Infer:
+    """Runs jobs, one at a time; one of these a device."""
+
+    database: Database
+    archive: Archive
+    executor: Executor
+    encode: Encode
+    accepts: Mapping[str, Sequence[IntendedUse]]  # by destination
+    limits: InferLimits
+    scratch: Path
+    owner: str
+    revision: int = 0
+    clock: Callable[[], float] = time.time
+    name: str = "infer"
+
+    def step(self, now: float) -> bool:
+        with self.database.reading() as tx:
+            if not tx.jobs.waiting(now):
+                return False
+        with self.database.transaction() as tx:
+            job = tx.jobs.claim(self.owner, now, self.limits.lease_term_s)
+            if job is None:
+                return False
+            self._journal(tx, job, now, "started", f"attempt {job.attempts} on {self.owner}")
+        scratch = self.scratch / job.job_id[:16]
+        try:
+            self._run(job, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return True
+
+    def _run(self, job: Job, scratch: Path) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
+            try:
+                request = self._request(job, scratch)
+                result = self.executor.run(request, keeper.report)
+                keeper.report(0.95, "encode")
+                files = {role: series.paths for role, series in request.inputs.items()}
+                encoded = self.encode(job, result, files)
+            except Unfit as unfit:
+                self._end(job, JobState.REFUSED, str(unfit))
+                return
+            except WorkerDied as died:
+                self._crashed(job, died)
+                return
+            except (ModelError, ResultInvalid, NotFound) as error:
+                self._end(job, JobState.FAILED, f"{type(error).__name__}: {error}")
+                return
+            stored = [(item, self._store(job, item)) for item in encoded]
+        self._commit(job, result, stored)
+
+    def _request(self, job: Job, scratch: Path) -> Request:
+        return Request(
+            job_id=job.job_id,
+            task=job.task,
+            inputs={role: self._files(source) for role, source in job.inputs.items()},
+            model=job.parameters["model"],
+            scratch=scratch,
+            parameters=job.parameters.get("task", {}),
+            time_limit_s=self.limits.time_limit_s,
+        )
+
+    def _files(self, source: Mapping[str, Any]) -> SeriesFiles:
+        series = str(source["series"])
+        with self.database.reading() as tx:
+            held: dict[str, Instance] = {i.sop_instance_uid: i for i in tx.studies.instances(series_uid=series)}
+        uids = [str(uid) for uid in source["instances"]]
+        missing = [uid for uid in uids if uid not in held]
+        if missing:
+            raise NotFound(f"{len(missing)} of {len(uids)} instances of series {series} are no longer held")
+        paths = tuple(self.archive.path(held[uid].file) for uid in uids)
+        return SeriesFiles(series_instance_uid=series, paths=paths, sop_instance_uids=tuple(uids))
+
+    def _store(self, job: Job, item: Encoded) -> StoredFile:
+        return self.archive.write(job.study_instance_uid, item.sop_instance_uid, [item.part10])
+
+    def _commit(self, job: Job, result: Result, stored: Sequence[tuple[Encoded, StoredFile]]) -> None:
+        now = self.clock()
+        summary = {
+            "seconds": result.seconds,
+            "device": result.device,
+            "findings": [{"label": f.label, "ml": round(f.volume_ml, 3), "voxels": f.voxels} for f in result.findings],
+            "totals": {name: round(m.value, 3) for name, m in result.totals},
+            "notes": list(result.notes),
+        }
+        with self.database.transaction() as tx:
+            tx.jobs.finish(job.job_id, self.owner, JobState.DONE, now, summary=summary)
+            for item, file in stored:
+                tx.results.add(
+                    ResultObject(
+                        item.sop_instance_uid, item.sop_class_uid, item.series_instance_uid, job.job_id, item.kind, file
+                    )
+                )
+            self._journal(tx, job, now, "done", f"{len(result.findings)} findings, {len(stored)} objects")
+            for destination in job.parameters["destinations"]:
+                self._deliver_to(tx, job, destination, result.model.intended_use, now)
+        log.info("job done", extra={"study": job.study_instance_uid, "job": job.job_id})
+
+    def _deliver_to(self, tx: Transaction, job: Job, destination: str, use: IntendedUse, now: float) -> None:
+        accepted = self.accepts.get(destination)
+        state, reason = DeliveryState.PENDING, ""
+        if accepted is None:
+            state, reason = DeliveryState.HELD, f"no destination {destination} is configured any more"
+        elif use not in accepted:
+            state = DeliveryState.HELD
+            reason = (
+                f"the model's results are for {use}, destination {destination} accepts {', '.join(accepted)}; "
+                f"add {use} to its 'accepts', or release the delivery by hand"
+            )
+        tx.deliveries.add(job.job_id, job.study_instance_uid, destination, state, now, reason)
+        if reason:
+            self._journal(tx, job, now, "held", reason)
+
+    def _end(self, job: Job, state: JobState, reason: str) -> None:
+        now = self.clock()
+        with self.database.transaction() as tx:
+            tx.jobs.finish(job.job_id, self.owner, state, now, reason=reason)
+            self._journal(tx, job, now, state.lower(), reason)
+        log.info("job %s", state.lower(), extra={"study": job.study_instance_uid, "job": job.job_id})
+
+    def _crashed(self, job: Job, died: WorkerDied) -> None:
+        now = self.clock()
+        with self.database.transaction() as tx:
+            tx.jobs.release(job.job_id, self.owner, crashed=True)
+            self._journal(tx, job, now, "worker died", str(died))
+            for failed in tx.jobs.fail_crashed(self.limits.max_crashes, now):
+                self._journal(tx, failed, now, "failed", failed.reason)
+        log.warning("worker died", extra={"study": job.study_instance_uid, "job": job.job_id})
+
+    def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
+        tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)

@@ -1,0 +1,168 @@
+"""Views on a terminal: tables where somebody looks, plain lines where nobody does, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STATE_STYLE = {
+    "DONE": "green",
+    "SENT": "green",
+    "COMMITTED": "green",
+    "RUNNING": "cyan",
+    "PENDING": "cyan",
+    "FAILED": "bold red",
+    "DEAD": "bold red",
+    "REFUSED": "yellow",
+    "HELD": "yellow",
+    "NOT_ROUTED": "yellow",
+    "SUPERSEDED": "dim",
+}
+
+
+def console() -> Console:
+    """Standard output: colours on a terminal, full-width plain text in a pipe."""
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+def as_json(view: Any) -> None:
+    """Print for a script."""
+    sys.stdout.write(json.dumps(view, indent=2, default=str) + "\n")
+
+
+def clock_text(at: float) -> str:
+    """Local time of day with the date, to the second."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def styled(state: str) -> str:
+    """A state in its colour."""
+    style = STATE_STYLE.get(state, "")
+    return f"[{style}]{state}[/]" if style else state
+
+
+def show_status(view: dict[str, Any]) -> None:
+    """Roles, queues, disk, and what needs a person first."""
+    out = console()
+    for line in view["needs_a_person"]:
+        out.print(f"[bold yellow]![/] {line}")
+    table = Table("role", "pid", "alive", "up", "loaded")
+    for role in view["roles"]:
+        table.add_row(
+            role["role"],
+            str(role["pid"]),
+            "yes" if role["alive"] else "[bold red]silent[/]",
+            f"{role['up_s']:.0f} s",
+            " ".join(role["modules"]),
+        )
+    if view["roles"]:
+        out.print(table)
+    else:
+        out.print("No role is running here.")
+    for what in ("studies", "jobs", "deliveries"):
+        counts = ", ".join(f"{n} {styled(state)}" for state, n in sorted(view[what].items()) if n)
+        out.print(f"{what}: {counts or 'none'}")
+    out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
+
+
+def show_studies(lines: list[dict[str, Any]]) -> None:
+    """Newest studies first."""
+    out = console()
+    if not lines:
+        out.print("No study has arrived.")
+        return
+    table = Table("received", "study", "state", "images", "jobs", "deliveries")
+    for line in lines:
+        table.add_row(
+            clock_text(line["received_at"]),
+            line["study"],
+            styled(line["state"]),
+            str(line["images"]),
+            "\n".join(_job_text(job) for job in line["jobs"]) or "-",
+            "\n".join(f"{d['destination']} {styled(d['state'])}" for d in line["deliveries"]) or "-",
+        )
+    out.print(table)
+
+
+def _job_text(job: dict[str, Any]) -> str:
+    text = f"{job['task']} {styled(job['state'])}"
+    if job["state"] == "RUNNING":
+        text += f" {job['step']} {100 * (job['progress'] or 0):.0f} %"
+    return text
+
+
+def show_study(view: dict[str, Any]) -> None:
+    """One study: series, jobs, findings, deliveries."""
+    out = console()
+    out.print(f"[bold]{view['study']}[/] {styled(view['state'])}, generation {view['generation']}")
+    out.print(f"received {clock_text(view['received_at'])} from {', '.join(view['from'])}; {view['images']} images")
+    table = Table("no.", "modality", "description", "images", "series", title="series", title_justify="left")
+    for series in view["series"]:
+        table.add_row(
+            str(series["number"] if series["number"] is not None else ""),
+            series["modality"],
+            escape(str(series["description"])),
+            str(series["images"] or f"{series['others']} other"),
+            series["series"],
+        )
+    out.print(table)
+    for job in view["jobs"]:
+        out.print(f"[bold]{job['task']}[/] ({job['route']}, {job['model']}) {_job_text(job)} {escape(job['reason'])}")
+        for finding in job["findings"]:
+            out.print(f"  {escape(finding['label'])}: {finding['ml']:.2f} ml")
+        for name, value in job["totals"].items():
+            out.print(f"  {name}: {value:.2f}")
+        for note in job["notes"]:
+            out.print(f"  note: {escape(note)}")
+        if job["seconds"]:
+            out.print("  " + ", ".join(f"{step} {s:.1f} s" for step, s in job["seconds"].items()))
+    for result in view["results"]:
+        out.print(f"{result['kind']}: {result['sop_instance_uid']}")
+    for d in view["deliveries"]:
+        out.print(f"to {d['destination']}: {styled(d['state'])} after {d['attempts']} attempts {escape(d['reason'])}")
+
+
+def show_explain(view: dict[str, Any]) -> None:
+    """Why: verdict by verdict, then what happened when."""
+    show_study(view)
+    out = console()
+    table = Table("route", "series", "", "reason", title="verdicts", title_justify="left")
+    numbers = {s["series"]: f"{s['number']} {s['description']}" for s in view["series"]}
+    for verdict in view["verdicts"]:
+        mark = "[green]yes[/]" if verdict["ok"] else "[yellow]no[/]"
+        about = numbers.get(verdict["series"], "whole study")
+        table.add_row(verdict["route"], escape(about), mark, escape(verdict["reason"]))
+    out.print(table)
+    for entry in view["history"]:
+        out.print(f"{clock_text(entry['at'])}  {entry['event']}: {escape(entry['text'])}")
+
+
+def show_check(problems: list[str], silent: list[str], remarks: list[str]) -> None:
+    """Configuration mistakes, or that there is none."""
+    out = console()
+    for problem in problems:
+        out.print(f"[bold red]wrong[/] {escape(problem)}")
+    for peer in silent:
+        out.print(f"[bold red]silent[/] {escape(peer)}")
+    for remark in remarks:
+        out.print(f"[yellow]note[/]  {escape(remark)}")
+    if not problems:
+        out.print("[green]The configuration holds.[/]")
+
+
+def show_lines(lines: list[dict[str, Any]]) -> None:
+    """Any list of flat records as a table."""
+    out = console()
+    if not lines:
+        out.print("nothing")
+        return
+    table = Table(*(str(key).replace("_", " ") for key in lines[0]))
+    for line in lines:
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in line.values()))
+    out.print(table)

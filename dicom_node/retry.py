@@ -1,0 +1,52 @@
+"""`segnode retry`: what ended badly goes again, by a person's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.database import Transaction
+from storage.lifecycle import DeliveryState, JobState
+
+AGAIN = (JobState.FAILED, JobState.REFUSED)
+
+
+@dataclass(frozen=True)
+class Retried:
+    """How many jobs and deliveries go again."""
+
+    jobs: int
+    deliveries: int
+
+
+def retry(tx: Transaction, now: float, study_uid: str | None, release_held: bool) -> Retried:
+    """Requeue failed jobs and dead deliveries of a study (with refused jobs), or failed ones of every study.
+
+    A refused job goes again only when its study is named: its input would be refused again otherwise.
+    """
+    if study_uid is None:
+        jobs = tx.jobs.list(states=[JobState.FAILED])
+        deliveries = tx.deliveries.list(states=[DeliveryState.DEAD, DeliveryState.HELD])
+    else:
+        tx.studies.get(study_uid)
+        jobs = [job for job in tx.jobs.of_study(study_uid) if job.state in AGAIN]
+        deliveries = tx.deliveries.of_study(study_uid)
+    for job in jobs:
+        tx.jobs.retry(job.job_id, now)
+        tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
+    sent = 0
+    for delivery in deliveries:
+        if delivery.state is DeliveryState.DEAD:
+            tx.deliveries.retry(delivery.delivery_id, now)
+        elif delivery.state is DeliveryState.HELD and release_held:
+            tx.deliveries.release_held(delivery.delivery_id, now)
+        else:
+            continue
+        sent += 1
+        tx.journal.add(
+            now,
+            "delivery retried",
+            f"a person asked for it: {delivery.destination}",
+            study=delivery.study_instance_uid,
+            job=delivery.job_id,
+        )
+    return Retried(len(jobs), sent)

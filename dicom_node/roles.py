@@ -1,0 +1,69 @@
+"""The roles of `segnode serve`: what runs in each process until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+from dicom_node.assembly import Parts, executor, server, stages
+from dicom_node.heartbeat import Heartbeat
+from dicom_node.log import setup
+from dicom_node.node import die_with_parent
+
+log = logging.getLogger(__name__)
+
+
+def receive(parts: Parts, stop: threading.Event) -> None:
+    """Take instances by C-STORE; never opens pixels."""
+    with server(parts):
+        stop.wait()
+
+
+def pipeline(parts: Parts, stop: threading.Event) -> None:
+    """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
+    from dicom_node.pipeline.loop import start_stage
+
+    run = executor(parts.settings)
+    run.start()
+    try:
+        threads = [start_stage(stage, stop) for stage in stages(parts, run)]
+        stop.wait()
+    finally:
+        run.stop()
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+def clock(parts: Parts, stop: threading.Event) -> None:
+    """Recovery by the clock."""
+    from dicom_node.clock import Clock
+
+    Clock(parts.database, parts.archive, parts.settings.node.max_crashes).run(stop)
+
+
+ROLES: dict[str, Callable[[Parts, threading.Event], None]] = {
+    "receive": receive,
+    "pipeline": pipeline,
+    "clock": clock,
+}
+
+
+def run_role(name: str, parts: Parts) -> None:
+    """Run one role until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    die_with_parent()
+    setup(parts.settings.logging)
+    heartbeat = Heartbeat(parts.database, name, {"revision": parts.revision})
+    heartbeat.start()
+    log.info("role runs", extra={"role": name, "pid": os.getpid(), "host": socket.gethostname()})
+    try:
+        ROLES[name](parts, stop)
+    finally:
+        heartbeat.stop()
+        parts.close()

@@ -1,0 +1,159 @@
+"""What a person asks of the node, as plain data: where a study is, why, and how the node fares.
+
+The command line prints these, scripts take them as JSON. No patient name, ID or birth date is in them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storage.database import Transaction
+from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.records import Delivery, Job, JournalEntry, Study
+
+ROLE_SILENT_S = 10.0
+
+
+def job_view(job: Job, now: float) -> dict[str, Any]:
+    """One job: what, where it stands, why, how long."""
+    running = job.state is JobState.PENDING and (job.lease_until or 0) > now
+    return {
+        "job": job.job_id,
+        "route": job.route,
+        "task": job.task,
+        "model": job.model,
+        "generation": job.generation,
+        "state": "RUNNING" if running else str(job.state),
+        "step": job.step if running else "",
+        "progress": job.progress if running else None,
+        "reason": job.reason,
+        "attempts": job.attempts,
+        "seconds": job.summary.get("seconds", {}),
+        "device": job.summary.get("device", ""),
+        "findings": job.summary.get("findings", []),
+        "totals": job.summary.get("totals", {}),
+        "notes": job.summary.get("notes", []),
+    }
+
+
+def delivery_view(delivery: Delivery) -> dict[str, Any]:
+    """One delivery: to whom, where it stands, why."""
+    return {
+        "delivery": delivery.delivery_id,
+        "job": delivery.job_id,
+        "destination": delivery.destination,
+        "state": str(delivery.state),
+        "attempts": delivery.attempts,
+        "next_attempt_at": delivery.next_attempt_at,
+        "reason": delivery.reason,
+        "statuses": delivery.statuses,
+    }
+
+
+def study_line(study: Study, jobs: list[Job], deliveries: list[Delivery], now: float) -> dict[str, Any]:
+    """One study in one line of a list."""
+    return {
+        "study": study.study_instance_uid,
+        "state": str(study.state),
+        "images": study.images,
+        "received_at": study.received_at,
+        "from": list(study.calling_aets),
+        "jobs": [job_view(job, now) for job in jobs],
+        "deliveries": [delivery_view(delivery) for delivery in deliveries],
+    }
+
+
+def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
+    """Everything about one study; raises NotFound."""
+    study = tx.studies.get(uid)
+    view = study_line(study, tx.jobs.of_study(uid), tx.deliveries.of_study(uid), now)
+    view["generation"] = study.generation
+    view["series"] = [
+        {
+            "series": series.series_instance_uid,
+            "modality": series.modality,
+            "number": series.header.get("SeriesNumber"),
+            "description": series.header.get("SeriesDescription", ""),
+            "images": series.images,
+            "others": series.others,
+        }
+        for series in tx.studies.series(uid)
+    ]
+    view["results"] = [
+        {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id}
+        for job in tx.jobs.of_study(uid)
+        for r in tx.results.of_job(job.job_id)
+    ]
+    return view
+
+
+def entry_view(entry: JournalEntry) -> dict[str, Any]:
+    """One line of the journal."""
+    return {
+        "at": entry.at,
+        "event": entry.event,
+        "text": entry.text,
+        "series": entry.series_instance_uid,
+        "job": entry.job_id,
+        "revision": entry.revision,
+        **({"detail": entry.detail} if entry.detail else {}),
+    }
+
+
+def explain_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
+    """A study, every verdict of every route and series with its reason, and its whole history."""
+    view = study_view(tx, uid, now)
+    journal = tx.journal.of_study(uid)
+    view["verdicts"] = [
+        {
+            "route": entry.detail.get("route", ""),
+            "series": entry.series_instance_uid,
+            "ok": bool(entry.detail.get("ok")),
+            "reason": entry.text,
+            "at": entry.at,
+        }
+        for entry in journal
+        if entry.event == "verdict"
+    ]
+    view["history"] = [entry_view(entry) for entry in journal if entry.event != "verdict"]
+    return view
+
+
+def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
+    """Whether the node is well: roles, queues, failures, disk."""
+    roles = [
+        {
+            "role": row.role,
+            "pid": row.pid,
+            "host": row.host,
+            "alive": now - row.seen_at < ROLE_SILENT_S,
+            "up_s": round(now - row.started_at, 1),
+            "modules": list(row.modules),
+            **row.detail,
+        }
+        for row in tx.processes.list(now)
+    ]
+    return {
+        "roles": roles,
+        "studies": tx.studies.counts(),
+        "jobs": tx.jobs.counts(),
+        "deliveries": tx.deliveries.counts(),
+        "open_associations": tx.associations.open_count(now),
+        "free_bytes": free_bytes,
+        "needs_a_person": _needs_a_person(tx),
+    }
+
+
+def _needs_a_person(tx: Transaction) -> list[str]:
+    """Sentences on what waits for somebody."""
+    lines = []
+    jobs, deliveries, studies = tx.jobs.counts(), tx.deliveries.counts(), tx.studies.counts()
+    if failed := jobs.get(JobState.FAILED, 0):
+        lines.append(f"{failed} failed jobs: `segnode status --failed` lists them, `segnode retry` runs them again")
+    if dead := deliveries.get(DeliveryState.DEAD, 0):
+        lines.append(f"{dead} deliveries given up: `segnode retry` sends them again")
+    if held := deliveries.get(DeliveryState.HELD, 0):
+        lines.append(f"{held} deliveries held: `segnode check` says why")
+    if unrouted := studies.get(StudyState.NOT_ROUTED, 0):
+        lines.append(f"{unrouted} studies not routed: `segnode explain STUDY_UID` says why")
+    return lines

@@ -1,0 +1,165 @@
+"""Routes become jobs; late images open a new generation only where they change a job's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dicom_node.pipeline.dispatch import Dispatch, InstalledModel
+from dicom_node.routing.route import Routing
+from inference.findings import IntendedUse, ModelIdentity
+from storage.database import Database
+from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.records import InstanceKind, Job
+
+STUDY = "1.2.3"
+ROUTING = Routing.model_validate(
+    {
+        "routes": [
+            {
+                "name": "liver",
+                "when": {"kind": "modality", "any_of": ["CT"]},
+                "select": {"kind": "one_series", "role": "CT"},
+                "task": "liver_tumour",
+                "model": "liver",
+                "destinations": ["pacs"],
+            }
+        ]
+    }
+)
+
+
+def image(number: int, series: str = "1.2.3.1", **changes: object) -> dict[str, object]:
+    return {
+        "Modality": "CT",
+        "SeriesInstanceUID": series,
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+        "ImagePositionPatient": [-150.0, -150.0, 3.0 * number],
+        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "PixelSpacing": [0.8, 0.8],
+        "SliceThickness": 3.0,
+        "Rows": 512,
+        "Columns": 512,
+        "InstanceNumber": number,
+        "FrameOfReferenceUID": "1.2.9",
+        "ConvolutionKernel": "B30f",
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+    } | changes
+
+
+@pytest.fixture
+def stage(database: Database) -> Dispatch:
+    identity = ModelIdentity("liver", "1", "ab", "us", IntendedUse.DEMONSTRATION)
+    model = InstalledModel("liver", "liver_tumour", {"kind": "threshold"}, identity)
+    return Dispatch(database, ROUTING, {"liver": model}, revision=4)
+
+
+@pytest.fixture
+def scan(arrive: Callable[..., None], database: Database) -> Callable[..., None]:
+    """`scan(first, last)` lets CT slices arrive and the study settle."""
+
+    def run(first: int, last: int, now: float = 10.0, **header: object) -> None:
+        for number in range(first, last + 1):
+            arrive(number, now, **image(number, **header))
+        settle(database, now)
+
+    return run
+
+
+def settle(database: Database, now: float) -> None:
+    with database.transaction() as tx:
+        if tx.studies.get(STUDY).state is StudyState.RECEIVING:
+            tx.studies.move(STUDY, StudyState.COMPLETE, now)
+
+
+def jobs(database: Database) -> list[Job]:
+    with database.reading() as tx:
+        return tx.jobs.of_study(STUDY)
+
+
+def state(database: Database) -> StudyState:
+    with database.reading() as tx:
+        return tx.studies.get(STUDY).state
+
+
+def test_a_fit_series_becomes_a_job(stage: Dispatch, database: Database, scan: Callable[..., None]) -> None:
+    scan(1, 80)
+    assert stage.step(20.0)
+    (job,) = jobs(database)
+    assert (job.task, job.route, job.state) == ("liver_tumour", "liver", JobState.PENDING)
+    assert len(job.inputs["CT"]["instances"]) == 80
+    assert job.parameters["destinations"] == ["pacs"]
+    assert state(database) is StudyState.DISPATCHED
+    assert not stage.step(21.0)
+
+
+def test_every_verdict_is_kept_with_its_reason_and_revision(
+    stage: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    with database.reading() as tx:
+        verdicts = [entry for entry in tx.journal.of_study(STUDY) if entry.event == "verdict"]
+    assert {entry.series_instance_uid for entry in verdicts} == {"", "1.2.3.1"}
+    assert all(entry.text and entry.revision == 4 for entry in verdicts)
+
+
+def test_what_no_route_wants_is_kept_and_said(stage: Dispatch, database: Database, scan: Callable[..., None]) -> None:
+    scan(1, 40, Modality="US")
+    stage.step(20.0)
+    assert state(database) is StudyState.NOT_ROUTED
+    assert jobs(database) == []
+    with database.reading() as tx:
+        assert "not routed" in [entry.event for entry in tx.journal.of_study(STUDY)]
+
+
+def test_a_late_slice_opens_the_next_generation(
+    stage: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    (first,) = jobs(database)
+    with database.transaction() as tx:
+        held = tx.deliveries.add(first.job_id, STUDY, "pacs", DeliveryState.HELD, 21.0)
+    scan(81, 81, now=30.0)
+    stage.step(40.0)
+    old, new = sorted(jobs(database), key=lambda job: job.generation)
+    assert (old.state, new.state) == (JobState.SUPERSEDED, JobState.PENDING)
+    assert "generation 2" in old.reason
+    assert (new.generation, len(new.inputs["CT"]["instances"])) == (2, 81)
+    with database.reading() as tx:
+        assert tx.deliveries.get(held).state is DeliveryState.SUPERSEDED
+        assert tx.studies.get(STUDY).generation == 2
+
+
+def test_a_late_image_that_changes_no_input_changes_nothing(
+    stage: Dispatch, database: Database, scan: Callable[..., None], arrive: Callable[..., None]
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    arrive(1, 30.0, series="1.2.3.2", **image(1, series="1.2.3.2", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]))
+    settle(database, 31.0)
+    stage.step(40.0)
+    (job,) = jobs(database)
+    assert (job.state, job.generation) == (JobState.PENDING, 1)
+    assert state(database) is StudyState.DISPATCHED
+
+
+@pytest.mark.parametrize("kind", [InstanceKind.OTHER, InstanceKind.RESULT])
+def test_what_a_pacs_sends_back_re_opens_nothing(
+    stage: Dispatch, database: Database, scan: Callable[..., None], arrive: Callable[..., None], kind: InstanceKind
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    arrive(1, 30.0, kind=kind, series="1.2.3.9", Modality="SEG")
+    assert state(database) is StudyState.DISPATCHED
+    assert not stage.step(40.0)
+
+
+def test_the_route_names_a_priority(stage: Dispatch, database: Database, scan: Callable[..., None]) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    assert jobs(database)[0].priority == ROUTING.routes[0].priority.default

@@ -1,0 +1,186 @@
+"""A leased job ends in one commit: DONE with objects and deliveries, REFUSED or FAILED with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.encode import Encoded
+from dicom_node.pipeline.infer import Infer, InferLimits
+from inference.errors import BundleBroken, Unfit, WorkerDied
+from inference.findings import IntendedUse, ModelIdentity, Result
+from inference.request import Request
+from inference.volume import Grid
+from storage.archive import Archive
+from storage.database import Database
+from storage.errors import LeaseLost
+from storage.lifecycle import DeliveryState, JobState
+from storage.records import Job
+
+STUDY = "1.2.3"
+MODEL = ModelIdentity("liver", "1", "ab", "us", IntendedUse.DEMONSTRATION)
+
+
+@dataclass
+class Device:
+    """An executor that answers as it is told."""
+
+    fault: Exception | None = None
+    asked: list[Request] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def run(self, request: Request, report: Callable[[float, str], None]) -> Result:
+        self.asked.append(request)
+        report(0.5, "network")
+        self.meanwhile()
+        if self.fault:
+            raise self.fault
+        return Result("liver_tumour", MODEL, Grid((1, 1, 1), np.eye(4)), "CT", request.scratch / "mask.npy", ())
+
+
+def encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
+    assert all(path.exists() for path in files["CT"])
+    return (Encoded(kind="sr", sop_instance_uid="2.25.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34",
+                    series_instance_uid="2.25.2", part10=b"a report"),)
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device()
+
+
+@pytest.fixture
+def stage(database: Database, archive: Archive, device: Device, tmp_path: Path) -> Infer:
+    return Infer(
+        database=database,
+        archive=archive,
+        executor=device,  # type: ignore[arg-type]
+        encode=encode,
+        accepts={"pacs": (IntendedUse.DEMONSTRATION,), "ward": (IntendedUse.CLINICAL,)},
+        limits=InferLimits(lease_term_s=60, time_limit_s=120, max_crashes=2),
+        scratch=tmp_path / "scratch",
+        owner="me",
+        clock=lambda: 100.0,
+    )
+
+
+def job(database: Database) -> Job:
+    with database.reading() as tx:
+        return tx.jobs.of_study(STUDY)[0]
+
+
+def events(database: Database) -> list[str]:
+    with database.reading() as tx:
+        return [entry.event for entry in tx.journal.of_study(STUDY)]
+
+
+def test_done_is_one_commit(stage: Infer, database: Database, queue: Callable[..., Job], device: Device) -> None:
+    queue()
+    assert stage.step(50.0)
+    assert job(database).state is JobState.DONE
+    with database.reading() as tx:
+        (result,) = tx.results.of_job("a" * 64)
+        (delivery,) = tx.deliveries.of_study(STUDY)
+    assert stage.archive.path(result.file).read_bytes().endswith(b"a report")
+    assert (delivery.destination, delivery.state) == ("pacs", DeliveryState.PENDING)
+    assert len(device.asked[0].inputs["CT"].paths) == 3
+    assert not stage.step(60.0), "the queue is empty"
+
+
+def test_scratch_is_swept(stage: Infer, queue: Callable[..., Job]) -> None:
+    queue()
+    stage.step(50.0)
+    assert list(stage.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "word"),
+    [
+        (Unfit("no liver is in the picture"), JobState.REFUSED, "no liver"),
+        (BundleBroken("model.pt was changed"), JobState.FAILED, "model.pt was changed"),
+        (ResultInvalid("a segment is empty"), JobState.FAILED, "a segment is empty"),
+    ],
+)
+def test_an_end_has_its_reason(
+    stage: Infer,
+    database: Database,
+    queue: Callable[..., Job],
+    device: Device,
+    fault: Exception,
+    state: JobState,
+    word: str,
+) -> None:
+    queue()
+    device.fault = fault
+    stage.step(50.0)
+    ended = job(database)
+    assert ended.state is state
+    assert word in ended.reason
+    assert str(state).lower() in events(database)
+
+
+def test_a_job_that_cost_its_worker_twice_fails(
+    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+) -> None:
+    queue()
+    device.fault = WorkerDied("killed by signal 9")
+    stage.step(50.0)
+    assert job(database).state is JobState.PENDING, "once is bad luck"
+    stage.step(51.0)
+    assert job(database).state is JobState.FAILED
+    assert events(database).count("worker died") == 2
+
+
+def test_a_worker_that_dies_once_costs_nothing(
+    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+) -> None:
+    queue()
+    device.fault = WorkerDied("killed by signal 9")
+    stage.step(50.0)
+    device.fault = None
+    stage.step(51.0)
+    assert job(database).state is JobState.DONE
+
+
+def test_results_are_held_where_the_destination_does_not_accept_them(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    queue(parameters={"model": {}, "destinations": ["pacs", "ward", "gone"], "outputs": ["sr"]})
+    stage.step(50.0)
+    with database.reading() as tx:
+        by_name = {d.destination: d for d in tx.deliveries.of_study(STUDY)}
+    assert by_name["pacs"].state is DeliveryState.PENDING
+    assert by_name["ward"].state is DeliveryState.HELD
+    assert "demonstration" in by_name["ward"].reason
+    assert by_name["gone"].state is DeliveryState.HELD
+
+
+def test_who_lost_the_lease_drops_the_work(
+    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+) -> None:
+    queue()
+
+    def supersede() -> None:
+        with database.transaction() as tx:
+            tx.jobs.supersede("a" * 64, 55.0, "late images")
+
+    device.meanwhile = supersede
+    with pytest.raises(LeaseLost):
+        stage.step(50.0)
+    with database.reading() as tx:
+        assert tx.results.of_job("a" * 64) == []
+        assert tx.deliveries.of_study(STUDY) == []
+
+
+def test_missing_files_fail_the_job_by_name(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    queue(inputs={"CT": {"series": "1.2.3.1", "instances": ["1.2.3.1.1", "1.2.3.1.99"]}})
+    stage.step(50.0)
+    assert job(database).state is JobState.FAILED
+    assert "1 of 2 instances" in job(database).reason

@@ -1,0 +1,139 @@
+"""A real node for whole trips: `segnode serve` as a process, with real sockets and its own folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_node.network.client import echo, send
+from dicom_node.network.embedded_archive import EmbeddedArchive
+from dicom_node.network.peer import Peer
+from dicom_node.network.ports import free_port
+
+QUIET_S = 0.5
+TRIP_LIMIT_S = 240.0
+
+
+@dataclass
+class RunningNode:
+    """A node under test and the archive that its results go to."""
+
+    folder: Path
+    peer: Peer
+    archive: EmbeddedArchive | None
+    process: subprocess.Popen[bytes] | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "conf"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "dicom_node.cli", "serve", "--conf", str(self.conf)]
+        self._log = (self.folder / "node.log").open("ab")
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return echo(self.peer, calling_aet="TESTER")
+            except Exception:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError((self.folder / "node.log").read_text()[-3000:]) from None
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._log.close()
+        self.process = None
+
+    def send(self, paths: list[Path], calling_aet: str = "SCANNER") -> None:
+        statuses = send(paths, self.peer, calling_aet=calling_aet)
+        assert all(status.stored for status in statuses.values()), statuses
+
+    def command(self, *args: str, ok: tuple[int, ...] = (0,)) -> Any:
+        """Run a `segnode` command on this node's configuration and return its JSON."""
+        command = [sys.executable, "-m", "dicom_node.cli", *args, "--conf", str(self.conf), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode in ok, done.stderr
+        return json.loads(done.stdout)
+
+    def study(self, uid: str) -> dict[str, Any]:
+        return self.command("study", uid)
+
+    def explain(self, uid: str) -> dict[str, Any]:
+        return self.command("explain", uid)
+
+    def until(self, uid: str, ended: Callable[[dict[str, Any]], bool], limit_s: float = TRIP_LIMIT_S) -> dict[str, Any]:
+        """Wait for the study's view to satisfy `ended`."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            with contextlib.suppress(AssertionError):
+                view = self.study(uid)
+                if ended(view):
+                    return view
+            time.sleep(0.2)
+        log = (self.folder / "node.log").read_text()[-3000:]
+        raise AssertionError(f"not in {limit_s} s: {json.dumps(self.explain(uid), indent=1)[-3000:]}\n{log}")
+
+    def until_delivered(self, uid: str) -> dict[str, Any]:
+        return self.until(uid, lambda view: bool(view["deliveries"]) and _over(view))
+
+    def until_over(self, uid: str) -> dict[str, Any]:
+        return self.until(uid, lambda view: view["state"] == "NOT_ROUTED" or (bool(view["jobs"]) and _over(view)))
+
+    def journal(self, uid: str, event: str) -> list[str]:
+        return [entry["text"] for entry in self.explain(uid)["history"] if entry["event"] == event]
+
+
+def _over(view: dict[str, Any]) -> bool:
+    return all(job["state"] not in ("PENDING", "RUNNING") for job in view["jobs"]) and all(
+        delivery["state"] != "PENDING" for delivery in view["deliveries"]
+    )
+
+
+MakeNode = Callable[..., RunningNode]
+
+
+@pytest.fixture
+def make_node(tmp_path: Path) -> Iterator[MakeNode]:
+    """`make_node(routes=YAML, models=YAML, pacs=Peer)` starts a node; without `pacs` it has an archive of its own."""
+    with contextlib.ExitStack() as stack:
+        def make(*, routes: str = "", models: str = "", pacs: Peer | None = None, node: str = "") -> RunningNode:
+            archive = None
+            if pacs is None:
+                archive = stack.enter_context(EmbeddedArchive(tmp_path / "archive"))
+                pacs = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=archive.port)
+            running = RunningNode(tmp_path, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
+            running.conf.mkdir()
+            (running.conf / "node.yaml").write_text(
+                f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {tmp_path / 'data'}\n"
+                f"quiet_s: {QUIET_S}\nlease_term_s: 5\n{node}\n"
+                f"destinations:\n  pacs:\n    kind: dimse\n    ae_title: {pacs.ae_title}\n    host: {pacs.host}\n"
+                f"    port: {pacs.port}\n    accepts: [demonstration]\n"
+            )
+            for name, text in (("routes", routes), ("models", models)):
+                if text:
+                    (running.conf / f"{name}.yaml").write_text(text)
+            stack.callback(running.stop)
+            running.start()
+            return running
+
+        yield make
