@@ -19,8 +19,8 @@ BOTH = (
     r"with (and|or) without|w (and |or )?w ?o\b|mit und ohne|ohne und mit|nativ (und|and|\+) ?km|"
     r"pre (and |und )?post"
 )
-NO_AGENT = frozenset({"", "none", "no", "n", "0", "nativ", "native", "ohne", "without", "na", "n a", "nil", "kein", "keine",
-                      "sans", "sin", "non", "nein"})  # fmt: skip
+NO_AGENT = frozenset({"", "none", "no", "n", "0", "nativ", "native", "ohne", "without", "na", "n a", "nil", "kein",
+                      "keine", "sans", "sin", "non", "nein"})  # fmt: skip
 
 
 @dataclass(frozen=True)

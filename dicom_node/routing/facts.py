@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dicom_node.routing.contrast import Contrast, contrast_of
 from dicom_node.routing.geometry import Geometry, geometry_of
-from dicom_node.routing.header import Header, number, plain, text, words
+from dicom_node.routing.header import Header, first, number, plain, text, words
 from dicom_node.routing.natures import natures_of
 from dicom_node.routing.regions import RegionEvidence, regions_of
 from dicom_node.routing.timing import Started, started
@@ -94,7 +94,7 @@ def _series_facts(
     modality = (series.modality or text(header, "Modality")).upper()
     description = text(header, "SeriesDescription")
     study_text = study_description or text(header, "StudyDescription")
-    kernel_name = next(iter(words(header, "ConvolutionKernel")), "") if modality == "CT" else ""
+    kernel_name = first(header, "ConvolutionKernel") if modality == "CT" else ""
     return SeriesFacts(
         uid=series.series_instance_uid,
         modality=modality,

@@ -1,4 +1,7 @@
-"""Tolerant looks into an index header: real archives hold text where numbers are due, and nothing where a value is."""
+"""Tolerant looks into an index header: real archives hold text where numbers are due, and nothing where a value is.
+
+Several values are a list, or one text with backslashes between them, as in the file.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,11 @@ def words(header: Header, keyword: str) -> tuple[str, ...]:
     return tuple(str(value).strip().upper() for value in _values(header, keyword))
 
 
+def first(header: Header, keyword: str) -> str:
+    """The first value as text, "" where there is none."""
+    return next((str(value).strip() for value in _values(header, keyword)), "")
+
+
 def text(header: Header, keyword: str) -> str:
     """All values as one line of plain text, cut to a sane length, without control characters."""
     joined = " ".join(str(value) for value in _values(header, keyword))
@@ -49,7 +57,7 @@ def plain(line: str) -> str:
 
 def _values(header: Header, keyword: str) -> list[Any]:
     value = header.get(keyword)
-    values = value if isinstance(value, list | tuple) else [value]
+    values = value if isinstance(value, list | tuple) else value.split("\\") if isinstance(value, str) else [value]
     return [item for item in values if item is not None and item != ""]
 
 

@@ -10,7 +10,7 @@ from dicom_node.routing.geometry import Plane
 from dicom_node.routing.t1_pairs import Split, split_by_contrast
 from dicom_node.routing.weighting import Weight
 
-MISSING = {
+NAMES = {
     "T1": "T1 before contrast",
     "T1ce": "T1 after contrast",
     "T2": "T2",
@@ -30,7 +30,7 @@ class MrBrain(Selection):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        return tuple(MISSING)
+        return tuple(NAMES)
 
     def choose(self, candidates: Sequence[Candidate]) -> Choice:
         split = split_by_contrast([c for c in candidates if c.series.weighting.weight is Weight.T1])
@@ -42,7 +42,7 @@ class MrBrain(Selection):
         }
         ranked = {role: _ranked(pool, candidates, split) for role, pool in pools.items()}
         inputs = {role: scored[0].series for role, scored in ranked.items() if scored}
-        missing = [role for role in MISSING if role not in inputs]
+        missing = [role for role in NAMES if role not in inputs]
         notes = _notes(candidates, ranked, missing)
         scores = {s.series.uid: {role: round(s.points, 1)} for role, pool in ranked.items() for s in pool}
         if missing:
@@ -59,24 +59,31 @@ def _ranked(pool: Sequence[Candidate], candidates: Sequence[Candidate], split: S
 
 def _score(candidate: Candidate, candidates: Sequence[Candidate], split: Split) -> Scored:
     series = candidate.series
-    voxel = series.geometry.voxel_mm or 10.0
+    coverage, voxel = series.geometry.coverage_mm or 0.0, series.geometry.voxel_mm or 10.0
+    resolution = max(0.0, RESOLUTION_POINTS - LOST_PER_MM * max(0.0, voxel - ISOTROPIC_MM))
+    share = coverage_share(candidate, candidates, ENOUGH_COVERAGE_MM)
     parts = [
         (0.0, series.weighting.reason),
         (0.0, split.because.get(series.uid, "")),
-        (COVERAGE_POINTS * coverage_share(candidate, candidates, ENOUGH_COVERAGE_MM),
-         f"covers {series.geometry.coverage_mm or 0.0:.0f} mm"),
-        (max(0.0, RESOLUTION_POINTS - LOST_PER_MM * max(0.0, voxel - ISOTROPIC_MM)),
-         f"voxels of up to {voxel:.2g} mm"),
-        (20.0 if series.weighting.by_physics else 0.0, ""),
-        (40.0 if candidate.answer.sure else 0.0, ""),
-        (5.0 if series.geometry.plane is Plane.AXIAL else 0.0, ""),
-        (3.0 if "NORM" in series.image_type else 0.0, ""),
-        (-25.0 if series.image_type[:1] == ("DERIVED",) else 0.0, "marked as derived"),
-        (-15.0 if "mp2rage" in series.texts["series_description"] else 0.0, "MP2RAGE, noisy outside the head"),
-        (-25.0 if series.uid in split.doubtful else 0.0, ""),
-    ]  # fmt: skip
-    told = tuple(because for points, because in parts if because and (points >= 0 or points < -1))
-    return Scored(candidate, sum(points for points, _ in parts), told)
+        (COVERAGE_POINTS * share, f"covers {coverage:.0f} mm"),
+        (resolution, f"voxels of up to {voxel:.2g} mm"),
+    ]
+    parts += [(points, because) for points, because, holds in _traits(candidate, split) if holds]
+    return Scored(candidate, sum(points for points, _ in parts), tuple(because for _, because in parts if because))
+
+
+def _traits(candidate: Candidate, split: Split) -> list[tuple[float, str, bool]]:
+    """Points for what a series is or is not: (points, words for people, whether it is so)."""
+    series = candidate.series
+    return [
+        (40.0, "", candidate.answer.sure),
+        (20.0, "", series.weighting.by_physics),
+        (5.0, "axial", series.geometry.plane is Plane.AXIAL),
+        (3.0, "evened out by the scanner", "NORM" in series.image_type),
+        (-15.0, "MP2RAGE, noisy outside the head", "mp2rage" in series.texts["series_description"]),
+        (-25.0, "marked as derived", series.image_type[:1] == ("DERIVED",)),
+        (-25.0, "", series.uid in split.doubtful),
+    ]
 
 
 def _notes(
@@ -90,7 +97,8 @@ def _notes(
                 better = f"{scored[0].series.label} is better ({_ahead(scored[0])})"
                 notes[one.series.uid] = f"could be {role} ({told}), but {better}"
             elif missing:
-                notes[one.series.uid] = f"would be {role} ({told}), but there is no {' and no '.join(missing)}"
+                lacking = " and no ".join(NAMES[other] for other in missing)
+                notes[one.series.uid] = f"would be {role} ({told}), but there is no {lacking}"
             else:
                 notes[one.series.uid] = f"chosen as {role}: {told}"
     return notes
@@ -102,6 +110,11 @@ def _ahead(best: Scored) -> str:
 
 
 def _lacking(missing: Sequence[str], candidates: Sequence[Candidate], ranked: dict[str, list[Scored]]) -> str:
-    found = [f"{MISSING[role]} ({scored[0].series.label})" for role, scored in ranked.items() if scored]
+    found = [f"{_found(role, scored[0])} ({scored[0].series.label})" for role, scored in ranked.items() if scored]
     only = f"only {' and '.join(found)}" if found else f"none of {len(candidates)} series has a role"
-    return f"no {', no '.join(MISSING[role] for role in missing)} series found: {only}"
+    return f"no {', no '.join(NAMES[role] for role in missing)} series found: {only}"
+
+
+def _found(role: str, best: Scored) -> str:
+    unsaid = role == "T1" and best.series.contrast.given is None
+    return "T1 with no sign of contrast" if unsaid else NAMES[role]

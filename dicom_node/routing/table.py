@@ -108,7 +108,7 @@ def _plan(route: Route, study: StudyFacts, choice: Choice, answers: Mapping[str,
 
 
 def _fires(route: Route, choice: Choice, answers: Mapping[str, Answer]) -> str:
-    fired = f"{route.task} with {route.model}: {choice.reason}"
+    fired = f"model {route.model} gets a job: {choice.reason}"
     return fired if choice.sure else f"{fired}; {_doubt(choice, answers)}"
 
 
