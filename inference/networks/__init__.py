@@ -1,1 +1,1 @@
-"""Networks as plain torch modules; importing this package loads no torch."""
+"""Networks as plain torch modules; only workers and training import what lies here."""
