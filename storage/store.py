@@ -33,7 +33,8 @@ class Store:
     def _add(self, table: Table, **values: Any) -> bool:
         """Insert a row unless its key is there already; tell whether it was inserted."""
         # Values go beside the statement, not into it: so it is built and compiled once, not at every arrival.
-        return self._connection.execute(self._insert(table).on_conflict_do_nothing(), values).rowcount == 1
+        new = self._insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return self._connection.execute(new, values).rowcount == 1
 
     def _exists(self, condition: ColumnElement[bool]) -> bool:
         return self._connection.execute(select(1).where(condition).limit(1)).first() is not None

@@ -1,0 +1,187 @@
+"""Both databases, fresh for each test, and makers of plausible records."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.archive import Archive
+from storage.database import Database
+from storage.lifecycle import JobState
+from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
+
+MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+STUDY = "1.2.826.0.1.1"
+
+
+def _postgres_bin() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.fail("PostgreSQL is missing: install the Debian package postgresql")
+    return found[-1].parent
+
+
+def _as_postgres(*command: str) -> None:
+    """PostgreSQL refuses to run as root."""
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    done = subprocess.run([*prefix, *command], cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[str], str]]:
+    """A private PostgreSQL without network and without fsync; `postgres(name)` gives a database's URL."""
+    binaries = _postgres_bin()
+    folder = Path(tempfile.mkdtemp(prefix="segnode-pg-"))  # a socket's path is short
+    if os.geteuid() == 0:
+        account = pwd.getpwnam("postgres")
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    data = folder / "data"
+    _as_postgres(str(binaries / "initdb"), "-D", str(data), "-U", "segnode", "-A", "trust", "-E", "UTF8", "--no-sync")
+    settings = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=60"
+    server = str(binaries / "pg_ctl")
+    _as_postgres(server, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", settings, "start")
+    try:
+        yield lambda name: f"postgresql://segnode@/{name}?host={folder}"
+    finally:
+        _as_postgres(server, "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def fresh_postgres(postgres: Callable[[str], str]) -> Callable[[], str]:
+    """Gives the URL of a new empty database each time."""
+    import psycopg
+
+    numbers = itertools.count()
+
+    def make(template: str = "template0") -> str:
+        name = f"test_{next(numbers)}"
+        with psycopg.connect(postgres("postgres"), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return postgres(name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Callable[[str], str], fresh_postgres: Callable[..., str]) -> Callable[[], str]:
+    """Gives the URL of a new database with the newest schema each time."""
+    url = fresh_postgres()
+    Database.open(url).close()
+    template = url.partition("@/")[2].partition("?")[0]
+    return lambda: fresh_postgres(template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place for a database, where none is yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/node.db"
+    return request.getfixturevalue("fresh_postgres")()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with the newest schema and nothing in it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/node.db"
+    return request.getfixturevalue("migrated_postgres")()
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Database]:
+    database = Database.open(url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "archive", low_water_bytes=0)
+
+
+@pytest.fixture
+def make_instance() -> Callable[..., Instance]:
+    """An MR image, number `number` of its series; everything can be said otherwise."""
+
+    def make(number: int = 1, *, content: str = "pixels", **other: Any) -> Instance:
+        study = other.get("study_instance_uid", STUDY)
+        series = other.get("series_instance_uid", f"{study}.1")
+        uid = other.get("sop_instance_uid", f"{series}.{number}")
+        facts: dict[str, Any] = {
+            "sop_instance_uid": uid,
+            "sop_class_uid": MR_IMAGE,
+            "series_instance_uid": series,
+            "study_instance_uid": study,
+            "transfer_syntax_uid": EXPLICIT_LITTLE,
+            "kind": InstanceKind.IMAGE,
+            "file": StoredFile(f"{uid}.dcm", 1000, hashlib.sha256(f"{uid} {content}".encode()).hexdigest()),
+            "received_at": 100.0 + number,
+            "association_id": "association-1",
+            "header": {"Modality": "MR", "InstanceNumber": number},
+        }
+        return Instance(**facts | other)
+
+    return make
+
+
+@pytest.fixture
+def make_job() -> Callable[..., Job]:
+    """A brain job of the study; everything can be said otherwise."""
+
+    def make(job_id: str = "job-1", **other: Any) -> Job:
+        facts: dict[str, Any] = {
+            "study_instance_uid": STUDY,
+            "generation": 1,
+            "route": "brain",
+            "task": "brain_tumour",
+            "model": "brain_small",
+            "state": JobState.PENDING,
+            "priority": 0,
+            "inputs": {"T1": {"series": f"{STUDY}.1", "instances": [f"{STUDY}.1.1"]}},
+            "parameters": {"destinations": ["pacs"]},
+            "created_at": 200.0,
+        }
+        return Job(job_id=job_id, **facts | other)
+
+    return make
+
+
+@pytest.fixture
+def make_result() -> Callable[..., ResultObject]:
+    """A segmentation that a job made."""
+
+    def make(uid: str = "2.25.1", job_id: str = "job-1", kind: str = "seg") -> ResultObject:
+        file = StoredFile(f"{uid}.dcm", 5000, hashlib.sha256(uid.encode()).hexdigest())
+        return ResultObject(uid, SEGMENTATION, f"{uid}.0", job_id, kind, file)
+
+    return make
+
+
+@pytest.fixture
+def study(db: Database, make_instance: Callable[..., Instance]) -> str:
+    """A study of one image, RECEIVING since 101 s; its UID."""
+    with db.transaction() as tx:
+        tx.studies.add_instance(make_instance(), {"PatientID": "P-1"})
+    return STUDY
+
+
+@pytest.fixture
+def job(db: Database, study: str, make_job: Callable[..., Job]) -> Job:
+    """A job of that study, PENDING."""
+    with db.transaction() as tx:
+        tx.jobs.add(make_job())
+    return make_job()
