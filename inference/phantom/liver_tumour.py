@@ -49,7 +49,10 @@ def _texts(phase: Phase) -> Texts:
 
 
 def _plan(abdomen: Abdomen, rng: np.random.Generator) -> list[Lump]:
-    """Where tumours grow and how large: none in one liver of eight, else one size that prevails, and strays."""
+    """Where tumours grow and how large: none in one liver of eight, else one size that prevails, and strays.
+
+    The first is at least 10 mm across, the least that RECIST 1.1 measures.
+    """
     if rng.random() < 0.12:
         return []
     prevailing = int(rng.choice(4, p=(0.10, 0.25, 0.40, 0.25)))
@@ -57,7 +60,7 @@ def _plan(abdomen: Abdomen, rng: np.random.Generator) -> list[Lump]:
     lumps: list[Lump] = []
     for _ in range(int(rng.integers(1, most + 1))):
         kind = prevailing if rng.random() < 0.75 else int(rng.integers(4))
-        radius = _TYPICAL_RADII_MM[kind] * float(rng.uniform(0.75, 1.3))
+        radius = max(_TYPICAL_RADII_MM[kind] * float(rng.uniform(0.75, 1.3)), 3.0 if lumps else 5.5)
         centre = abdomen.canvas.place_within(abdomen.liver, min(4.0 + 0.45 * radius, 16.0))
         if centre is not None and all(_apart(centre, radius, other) for other in lumps):
             lumps.append(draw_lump(centre, radius, float(rng.uniform(0.06, 0.2)), rng))

@@ -59,11 +59,11 @@ def make_lung_nodule(seed: int) -> PhantomCase:
 
 
 def _plan(chest: Chest, rng: np.random.Generator) -> list[Nodule]:
-    """None in one chest of eight, else one to six; free, at the pleura, or at a vessel."""
+    """None in one chest of eight, else one to six, the first of 6 mm or more (smaller ones alone need no follow-up)."""
     count = 0 if rng.random() < 0.12 else int(rng.integers(1, 7))
     nodules: list[Nodule] = []
-    for _ in range(count):
-        radius = float(np.clip(rng.lognormal(np.log(7.5), 0.55), 3, 30)) / 2
+    for number in range(count):
+        radius = float(np.clip(rng.lognormal(np.log(7.5), 0.55), 3 if number else 6, 30)) / 2
         centre = _place(chest, radius, rng)
         apart = centre is not None and all(
             np.linalg.norm(np.subtract(centre, other.lump.centre)) > radius + max(other.lump.radii) + 4
