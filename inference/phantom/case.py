@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,3 +56,14 @@ class PhantomCase:
     def grid(self) -> Grid:
         """The primary series' grid, on which `truth` lies."""
         return self.volumes[self.primary].grid
+
+    def aligned(self) -> dict[str, Volume]:
+        """The volumes by role as if the patient had lain still: every grid moved back by its `motion`, voxels untouched.
+
+        This is what a perfect registration would know; training uses it and saves registering.
+        """
+        still = {}
+        for role, volume in self.volumes.items():
+            affine = np.linalg.inv(self.motion[role]) @ volume.grid.affine if role in self.motion else volume.grid.affine
+            still[role] = replace(volume, grid=replace(volume.grid, affine=affine))
+        return still

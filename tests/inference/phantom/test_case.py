@@ -18,3 +18,13 @@ def test_a_case_knows_the_grid_of_its_truth():
 def test_truth_off_the_primary_grid_is_refused():
     with pytest.raises(ValueError, match="primary grid"):
         case((2, 3, 5))
+
+
+def test_aligned_volumes_lie_where_the_patient_lay_during_the_primary_series(brain_case):
+    aligned = brain_case.aligned()
+    assert aligned["T1ce"].grid.matches(brain_case.grid)
+    for role, moved in brain_case.motion.items():
+        index = np.array([3.0, 40.0, 50.0])
+        place = np.append(aligned[role].grid.to_lps(index), 1)
+        assert np.allclose((moved @ place)[:3], brain_case.volumes[role].grid.to_lps(index))
+        assert aligned[role].array is brain_case.volumes[role].array
