@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-# PS3.8 9.3.2: ISO 646 without backslash and control characters, at most 16, spaces at the ends do not count.
-AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-\[\]-~]([ -\[\]-~]*[!-\[\]-~])?$")]
+# PS3.8 9.3.2: ISO 646 without backslash and control characters; spaces at the ends do not count.
+AE_TITLE_FORM = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
+
+
+def _ae_title(text: str) -> str:
+    if not AE_TITLE_FORM.fullmatch(text):
+        raise ValueError("an AE title is 1 to 16 plain characters, no backslash, no space at either end")
+    return text
+
+
+AETitle = Annotated[str, AfterValidator(_ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

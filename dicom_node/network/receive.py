@@ -17,13 +17,13 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.events import Event
-from storage.archive import Archive
 
 from dicom_node.errors import BadDataset, OutOfResources, ReceiveError, UidMismatch
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.statuses import SUCCESS, UNFORESEEN, answer_to
+from storage.archive import Archive
 from storage.database import Database
 from storage.errors import BadIdentifier, StorageError, Unavailable
 from storage.records import Arrival, Instance, InstanceKind, StoredFile

@@ -20,6 +20,9 @@ from dicom_node.network.client import MAX_CONTEXTS, Outgoing, batches, echo, fin
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import NOT_NEGOTIATED, Outcome
 
+# pynetdicom leaves the socket of a connection that was refused to the garbage collector.
+LEAVES_ITS_SOCKET = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @contextmanager
 def archive(answer=0x0000, syntaxes=(ExplicitVRLittleEndian,), require_called="", **limits):
@@ -107,6 +110,7 @@ def test_nothing_negotiated_is_refused_for_each(make_slices):
     assert list(statuses.values()) == [NOT_NEGOTIATED] * 2
 
 
+@LEAVES_ITS_SOCKET
 def test_nobody_there_may_be_tried_again(ct_series, free_port):
     with pytest.raises(Unreachable, match="cannot be reached"):
         send(ct_series, Peer(ae_title="GONE", host="127.0.0.1", port=free_port()))
@@ -164,11 +168,20 @@ def test_more_kinds_than_an_association_holds_are_split(tmp_path):
 
 
 @pytest.mark.peer
+def test_orthanc_takes_what_we_send(listen, orthanc, ct_series):
+    statuses = send(ct_series, Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port))
+    assert {str(status) for status in statuses.values()} == {"0x0000"}
+    (series,) = orthanc.series(dcmread(ct_series[0]).StudyInstanceUID)
+    assert len(series["Instances"]) == 3
+
+
+@pytest.mark.peer
 def test_echo_is_answered_by_dcmtk(storescp):
     scp = storescp()
     echo(Peer(ae_title=scp.aet, host="127.0.0.1", port=scp.port))
 
 
+@LEAVES_ITS_SOCKET
 def test_echo_says_when_nobody_answers(free_port):
     with pytest.raises(Unreachable):
         echo(Peer(ae_title="GONE", host="127.0.0.1", port=free_port()))

@@ -12,7 +12,6 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import (
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
-    EnhancedMRImageStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -135,43 +134,6 @@ def test_our_own_mark_is_found_in_the_contributing_equipment():
     assert read_header(encode(data), ExplicitVRLittleEndian).equipment_uids == {"2.25.99"}
 
 
-def functional_group(position=None, **classic) -> Dataset:
-    group = Dataset()
-    if position is not None:
-        group.PlanePositionSequence = [Dataset()]
-        group.PlanePositionSequence[0].ImagePositionPatient = position
-    for sequence, values in classic.items():
-        item = Dataset()
-        for keyword, value in values.items():
-            setattr(item, keyword, value)
-        setattr(group, sequence, [item])
-    return group
-
-
-def test_an_enhanced_header_is_told_in_single_frame_words():
-    data = slice_of(SOPClassUID=EnhancedMRImageStorage, NumberOfFrames=2, EchoPulseSequence="SPIN")
-    data.InversionRecovery = "YES"
-    data.SharedFunctionalGroupsSequence = [
-        functional_group(
-            PixelMeasuresSequence={"PixelSpacing": [0.5, 0.6], "SliceThickness": 3},
-            PlaneOrientationSequence={"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
-            MREchoSequence={"EffectiveEchoTime": 90.0},
-        )
-    ]
-    data.PerFrameFunctionalGroupsSequence = [
-        functional_group([0, 0, z], FrameContentSequence={"StackID": "1", "TemporalPositionIndex": t})
-        for z, t in ((0, 1), (3, 2))
-    ]
-    facts = read_header(encode(data), ExplicitVRLittleEndian).facts
-    assert facts["ScanningSequence"] == "SE\\IR"
-    assert (facts["EchoTime"], facts["SliceThickness"], facts["PixelSpacing"]) == (90.0, 3.0, [0.5, 0.6])
-    common = {"orientation": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], "spacing": [0.5, 0.6], "stack": "1"}
-    assert facts["Frames"] == [
-        {**common, "position": [0.0, 0.0, 0.0], "temporal": 1},
-        {**common, "position": [0.0, 0.0, 3.0], "temporal": 2},
-    ]
-
-
 def test_a_bomb_is_inflated_no_further_than_the_bound(monkeypatch):
     monkeypatch.setattr(subject, "MAX_HEADER_BYTES", 4096)
     data = slice_of()
@@ -189,6 +151,7 @@ def test_sequences_nested_without_end_are_refused():
         read_header((sequence + item) * 20_000, ExplicitVRLittleEndian)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
 def test_arbitrary_and_damaged_bytes_raise_nothing_else(syntax):
     rng = random.Random(7)

@@ -260,3 +260,14 @@ def test_nothing_about_the_patient_is_logged(listen, ct_series, caplog):
     for secret in ("Doe", "Jane", "P-17", "19700101"):
         assert secret not in caplog.text
         assert secret not in str(ear.journal())
+
+
+@pytest.mark.peer
+def test_orthanc_sends_by_its_own_job(listen, orthanc, ct_series):
+    ear = listen()
+    instances = orthanc.upload(ct_series)
+    orthanc.know("node", "SEGNODE", ear.peer.port)
+    assert orthanc.send("node", instances)["FailedInstancesCount"] == 0
+    sent = {dcmread(path).SOPInstanceUID for path in ct_series}
+    kept = ear.instances(dcmread(ct_series[0]).StudyInstanceUID)
+    assert {instance.sop_instance_uid for instance in kept} == sent

@@ -136,6 +136,7 @@ def test_a_study_is_not_settled_while_its_sender_is_still_there(listen, ct_serie
     assert eventually(lambda: settled() == 1)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pynetdicom's refused socket
 def test_stopping_lets_a_sender_finish_its_association(listen, ct_series):
     ear = listen()
     assert all(status.stored for status in send(ct_series, ear.peer).values())

@@ -1,0 +1,244 @@
+"""The node's settings: what conf/*.yaml say, validated as a whole, frozen.
+
+A file that is not in the folder is taken from those that are shipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dicom_node.destinations import AnyDestination, Destination, FolderDestination
+from dicom_node.errors import ConfigurationError
+from dicom_node.log import LoggingSettings
+from dicom_node.network.peer import AETitle, Peer, Port
+from dicom_node.routing.route import Route, Routing
+from dicom_node.routing.vocabulary import Vocabulary
+from dicom_node.settings_files import Document, Place, problems_of, read_document
+from inference.backends import AnyBackend
+from inference.tasks import TASKS
+
+M = TypeVar("M", bound=BaseModel)
+
+FILES = ("node.yaml", "routes.yaml", "models.yaml", "logging.yaml")
+BUNDLES = Path(__file__).resolve().parent.parent / "inference" / "bundles"
+SHIPPED = "shipped:"
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
+
+
+class Frozen(BaseModel):
+    """Settings do not change; a change builds the changed parts anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DeliverySettings(Frozen):
+    """How often and how patiently a delivery is tried."""
+
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 12
+    backoff_base_s: Seconds = 10.0
+    backoff_max_s: Seconds = 3600.0
+
+
+class NodeSettings(Frozen):
+    """The whole of node.yaml. Relative paths are below the configuration's folder."""
+
+    ae_title: AETitle = "SEGNODE"
+    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104 (modalities call from other machines)
+    port: Port = 11112
+    require_called_aet: bool = True
+    accept_calling_aets: tuple[AETitle, ...] = ()
+    max_associations: Annotated[int, Field(ge=1, le=1000)] = 32
+    max_pdu_bytes: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = 131072
+    idle_s: Seconds = 60.0
+    data_folder: Path = Path("~/segnode-data")
+    database_url: str | None = None
+    keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
+    quiet_s: Seconds = 30.0
+    devices: Literal["auto"] | Annotated[tuple[str, ...], Field(min_length=1)] = "auto"
+    time_limit_s: Seconds = 1800.0
+    lease_term_s: Annotated[float, Field(ge=3, le=3600)] = 30.0
+    max_crashes: Annotated[int, Field(ge=1, le=20)] = 2
+    delivery: DeliverySettings = DeliverySettings()
+    peers: dict[Name, Peer] = Field(default_factory=dict)
+    destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
+
+    @property
+    def database(self) -> str:
+        """The database's URL: SQLite in the data folder unless one is given."""
+        return self.database_url or f"sqlite:///{self.data_folder / 'segnode.sqlite'}"
+
+
+class ModelSettings(Frozen):
+    """One model: the task that it solves, and how its weights run (`kind` and that kind's own keys)."""
+
+    task: Name
+    backend: AnyBackend
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_backend(cls, data: Any) -> Any:
+        """In the file a backend's keys stand beside `task`."""
+        if not isinstance(data, dict) or "backend" in data:
+            return data
+        backend = {key: value for key, value in data.items() if key != "task"}
+        return {"backend": backend} | ({"task": data["task"]} if "task" in data else {})
+
+
+class Models(Frozen):
+    """The whole of models.yaml."""
+
+    models: dict[Name, ModelSettings] = Field(default_factory=dict)
+
+
+class Settings(Frozen):
+    """Everything. `content` is the files' text by name, `sha256` its hash: a revision of the configuration."""
+
+    node: NodeSettings
+    routing: Routing
+    models: dict[str, ModelSettings]
+    logging: LoggingSettings
+    content: dict[str, str] = Field(repr=False)
+    sha256: str
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route that looks at every study."""
+        return self.routing.routes
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The site's own words."""
+        return self.routing.vocabulary
+
+    def destinations(self) -> Mapping[str, Destination]:
+        """Where results may go, by name."""
+        return self.node.destinations
+
+    def peers(self) -> Mapping[str, Peer]:
+        """Whom we know, by name."""
+        return self.node.peers
+
+
+def load(folder: Path | None = None) -> Settings:
+    """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once."""
+    problems: list[str] = []
+    documents = {name: _document(folder, name, problems) for name in FILES}
+    base = (folder or Path.cwd()).resolve()
+    node = _validated(documents["node.yaml"], NodeSettings, problems)
+    routing = _validated(documents["routes.yaml"], Routing, problems)
+    models = _validated(_with_paths(documents["models.yaml"], base), Models, problems)
+    logging = _validated(documents["logging.yaml"], LoggingSettings, problems)
+    if models:
+        problems += _unknown_tasks(models, documents["models.yaml"])
+    if node and routing and models:
+        problems += _loose_ends(routing, node, models, documents["routes.yaml"])
+    if problems or not (node and routing and models and logging):
+        raise ConfigurationError(problems)
+    content = {name: document.text for name, document in documents.items() if document}
+    digest = hashlib.sha256("\0".join(f"{name}\0{content[name]}" for name in sorted(content)).encode()).hexdigest()
+    return Settings(
+        node=_completed(node, base),
+        routing=routing,
+        models=models.models,
+        logging=logging,
+        content=content,
+        sha256=digest,
+    )
+
+
+def shipped_folder() -> Path:
+    """Where the shipped conf/*.yaml lie: beside the packages in a checkout, below the prefix when installed."""
+    checkout = Path(__file__).resolve().parent.parent / "conf"
+    return checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "segnode" / "conf"
+
+
+def _document(folder: Path | None, name: str, problems: list[str]) -> Document | None:
+    own = folder / name if folder else None
+    try:
+        if own is not None and own.exists():
+            return read_document(own, name)
+        return read_document(shipped_folder() / name, f"shipped {name}")
+    except ConfigurationError as wrong:
+        problems.extend(wrong.problems)
+        return None
+
+
+def _validated(document: Document | None, model: type[M], problems: list[str]) -> M | None:
+    if document is None:
+        return None
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        problems.extend(problems_of(error, document, model))
+        return None
+
+
+def _with_paths(document: Document | None, base: Path) -> Document | None:
+    """Model paths made absolute: `shipped:NAME` is a bundle that comes with the software."""
+    if document is None or not isinstance(document.data, dict) or not isinstance(document.data.get("models"), dict):
+        return document
+    models = {name: _with_path(model, base) for name, model in document.data["models"].items()}
+    return Document(document.name, document.text, {**document.data, "models": models}, document.lines)
+
+
+def _with_path(model: Any, base: Path) -> Any:
+    path = model.get("path") if isinstance(model, dict) else None
+    if not isinstance(path, str):
+        return model
+    place = BUNDLES / path.removeprefix(SHIPPED) if path.startswith(SHIPPED) else base / Path(path).expanduser()
+    return {**model, "path": str(place)}
+
+
+def _completed(node: NodeSettings, base: Path) -> NodeSettings:
+    """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
+    destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
+    return node.model_copy(update={"data_folder": base / node.data_folder.expanduser(), "destinations": destinations})
+
+
+def _completed_destination(destination: AnyDestination, node: NodeSettings, base: Path) -> AnyDestination:
+    if isinstance(destination, FolderDestination):
+        return destination.model_copy(update={"path": base / destination.path.expanduser()})
+    if "calling_ae_title" in destination.model_fields_set:
+        return destination
+    return destination.model_copy(update={"calling_ae_title": node.ae_title})
+
+
+def _unknown_tasks(models: Models, document: Document | None) -> list[str]:
+    return [
+        f"{document.at(('models', name, 'task')) if document else 'models.yaml'}: models.{name}.task = {model.task!r}: "
+        f"no such task; allowed: {_listed(TASKS)}"
+        for name, model in models.models.items()
+        if model.task not in TASKS
+    ]
+
+
+def _loose_ends(routing: Routing, node: NodeSettings, models: Models, document: Document | None) -> list[str]:
+    """What routes name that is not there."""
+    problems = []
+    for number, route in enumerate(routing.routes):
+
+        def tell(key: str, sentence: str, place: Place = ("routes", number), name: str = route.name) -> None:
+            where = document.at((*place, key)) if document else "routes.yaml"
+            problems.append(f"{where}: route {name} {sentence}")
+
+        model = models.models.get(route.model)
+        if model is None:
+            tell("model", f"names model {route.model!r}; known: {_listed(models.models)}")
+        elif model.task != route.task:
+            tell("task", f"is for {route.task}, model {route.model} solves {model.task}")
+        for name in route.destinations:
+            if name not in node.destinations:
+                tell("destinations", f"names destination {name!r}; known: {_listed(node.destinations)}")
+    return problems
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

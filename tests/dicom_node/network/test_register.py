@@ -1,0 +1,106 @@
+"""Open associations as leased rows, with the clock turned by hand."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from dicom_node.network.register import Register
+from storage.errors import Unavailable
+
+
+class Caller:
+    """What the register looks at of an association."""
+
+    def __init__(self, calling: str = "CT1") -> None:
+        primitive = SimpleNamespace(called_ae_title="SEGNODE")
+        self.requestor = SimpleNamespace(ae_title=calling, address="10.0.0.7", primitive=primitive)
+        self.alive = True
+
+    def is_alive(self) -> bool:
+        return self.alive
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def register(database, clock) -> Register:
+    return Register(database, "me", term_s=30.0, clock=clock)
+
+
+def open_count(database, now: float) -> int:
+    with database.reading() as tx:
+        return tx.associations.open_count(now)
+
+
+def test_an_accepted_association_is_a_row_that_its_end_closes(register, database, clock):
+    caller = Caller()
+    register.accepted(caller)
+    assert open_count(database, clock.now) == 1
+    register.closed(caller)
+    register.closed(caller)
+    assert open_count(database, clock.now) == 0
+
+
+def test_a_row_lives_as_long_as_it_is_renewed(register, database, clock):
+    register.accepted(Caller())
+    clock.now += 20
+    register.renew()
+    clock.now += 20
+    assert open_count(database, clock.now) == 1
+    clock.now += 20
+    assert open_count(database, clock.now) == 0
+
+
+def test_one_that_ended_without_a_word_is_closed_at_the_next_renewal(register, database, clock):
+    caller = Caller()
+    register.accepted(caller)
+    caller.alive = False
+    register.renew()
+    assert open_count(database, clock.now) == 0
+
+
+def test_while_the_database_is_away_the_row_waits_for_the_first_instance(register, database, clock, monkeypatch):
+    def away(self):
+        raise Unavailable("no answer")
+
+    caller = Caller()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(database), "transaction", away)
+        register.accepted(caller)
+        register.renew()
+    entry = register.entry(caller)
+    assert not entry.noted
+    with database.transaction() as tx:
+        register.note(tx, entry, clock.now)
+    assert open_count(database, clock.now) == 1
+
+
+def test_an_end_that_could_not_be_written_is_written_by_time(register, database, clock, monkeypatch):
+    def away(self):
+        raise Unavailable("no answer")
+
+    caller = Caller()
+    register.accepted(caller)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(database), "transaction", away)
+        register.closed(caller)
+    assert open_count(database, clock.now) == 1
+    assert open_count(database, clock.now + 31) == 0
+
+
+def test_stopping_closes_all(register, database, clock):
+    register.start()
+    for calling in ("CT1", "CT2"):
+        register.accepted(Caller(calling))
+    register.stop()
+    assert open_count(database, clock.now) == 0
