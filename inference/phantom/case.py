@@ -58,12 +58,12 @@ class PhantomCase:
         return self.volumes[self.primary].grid
 
     def aligned(self) -> dict[str, Volume]:
-        """The volumes by role as if the patient had lain still: every grid moved back by its `motion`, voxels untouched.
+        """The volumes by role as if the patient had lain still: grids moved back by `motion`, voxels untouched.
 
         This is what a perfect registration would know; training uses it and saves registering.
         """
         still = {}
         for role, volume in self.volumes.items():
-            affine = np.linalg.inv(self.motion[role]) @ volume.grid.affine if role in self.motion else volume.grid.affine
+            affine = np.linalg.inv(self.motion.get(role, np.eye(4))) @ volume.grid.affine
             still[role] = replace(volume, grid=replace(volume.grid, affine=affine))
         return still
