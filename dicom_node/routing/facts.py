@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dicom_node.routing.contrast import Contrast, contrast_of
 from dicom_node.routing.geometry import Geometry, geometry_of
-from dicom_node.routing.header import Header, first, number, plain, text, words
+from dicom_node.routing.header import Header, first, line, number, plain, text, words
 from dicom_node.routing.natures import natures_of
 from dicom_node.routing.regions import RegionEvidence, regions_of
 from dicom_node.routing.timing import Started, started
@@ -91,7 +91,7 @@ def _series_facts(
 ) -> SeriesFacts:
     geometry = geometry_of(headers)
     header = _representative(series, headers, geometry)
-    modality = (series.modality or text(header, "Modality")).upper()
+    modality = line(series.modality or text(header, "Modality")).upper()
     description = text(header, "SeriesDescription")
     study_text = study_description or text(header, "StudyDescription")
     kernel_name = first(header, "ConvolutionKernel") if modality == "CT" else ""
@@ -109,7 +109,7 @@ def _series_facts(
         image_type=words(header, "ImageType"),
         natures=natures_of(header, modality=modality, images=len(headers), vocabulary=vocabulary),
         geometry=geometry,
-        thickness_mm=number(header, "SliceThickness") or geometry.spacing_mm,
+        thickness_mm=_thickness(header, geometry),
         kernel=vocabulary.kernel(kernel_name.lower(), plain(description)) if modality == "CT" else Kernel.UNKNOWN,
         kernel_name=kernel_name,
         contrast=contrast_of(header),
@@ -128,6 +128,11 @@ def _representative(series: Series, headers: Sequence[Header], geometry: Geometr
         return headers[len(headers) // 2]
     middle = geometry.sop_instance_uids[len(geometry.sop_instance_uids) // 2]
     return next(header for header in headers if header["SOPInstanceUID"] == middle)
+
+
+def _thickness(header: Header, geometry: Geometry) -> float | None:
+    said = number(header, "SliceThickness")
+    return said if said is not None and said > 0 else geometry.spacing_mm
 
 
 def _label(header: Header, description: str) -> str:

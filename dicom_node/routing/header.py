@@ -13,7 +13,9 @@ from typing import Any
 
 Header = Mapping[str, Any]
 
-LONGEST_TEXT = 128  # twice the longest LO value (PS3.5 6.2); more is an accident or an attack
+# Twice the longest LO value (PS3.5 6.2), and more values than an image type ever has; the rest is noise or an attack.
+LONGEST_TEXT = 128
+MOST_VALUES = 32
 
 
 def number(header: Header, keyword: str) -> float | None:
@@ -30,26 +32,31 @@ def numbers(header: Header, keyword: str) -> tuple[float, ...]:
 
 def words(header: Header, keyword: str) -> tuple[str, ...]:
     """All values as upper-case text, e.g. ("ORIGINAL", "PRIMARY", "AXIAL")."""
-    return tuple(str(value).strip().upper() for value in _values(header, keyword))
+    return tuple(line(str(value)).upper() for value in _values(header, keyword))
 
 
 def first(header: Header, keyword: str) -> str:
     """The first value as text, "" where there is none."""
-    return next((str(value).strip() for value in _values(header, keyword)), "")
+    return next((line(str(value)) for value in _values(header, keyword)), "")
 
 
 def text(header: Header, keyword: str) -> str:
-    """All values as one line of plain text, cut to a sane length, without control characters."""
-    joined = " ".join(str(value) for value in _values(header, keyword))
-    return " ".join("".join(c if c.isprintable() else " " for c in joined).split())[:LONGEST_TEXT]
+    """All values as one line."""
+    return line(" ".join(str(value) for value in _values(header, keyword)))
 
 
-def plain(line: str) -> str:
+def line(value: str) -> str:
+    """One printable line of a sane length: what strangers write is shown on terminals and pages."""
+    printable = "".join(c if c.isprintable() else " " for c in value[: 4 * LONGEST_TEXT])
+    return " ".join(printable.split())[:LONGEST_TEXT]
+
+
+def plain(said: str) -> str:
     """Lower-case letters and digits without accents, one space between words: "Thorax_nativ-2.0" → "thorax nativ 2.0".
 
     A change from lower to upper case starts a word too ("ThoraxRoutine"); `+` stays (contrast), and `*` (T2*).
     """
-    split = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", line)
+    split = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", said)
     decomposed = unicodedata.normalize("NFKD", split.replace("ß", "ss").replace("ł", "l").replace("ø", "o"))
     folded = "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
     return " ".join(re.sub(r"[^\w.+*]|_", " ", folded).split())
@@ -58,7 +65,7 @@ def plain(line: str) -> str:
 def _values(header: Header, keyword: str) -> list[Any]:
     value = header.get(keyword)
     values = value if isinstance(value, list | tuple) else value.split("\\") if isinstance(value, str) else [value]
-    return [item for item in values if item is not None and item != ""]
+    return [item for item in values[:MOST_VALUES] if item is not None and item != ""]
 
 
 def _finite(value: object) -> float | None:

@@ -1,0 +1,73 @@
+"""What is left out, and what must not be."""
+
+import pytest
+
+from dicom_node.routing.natures import natures_of
+from dicom_node.routing.vocabulary import Nature, Vocabulary
+
+
+def natures(modality="CT", images=100, **header):
+    return natures_of(header, modality=modality, images=images, vocabulary=Vocabulary())
+
+
+@pytest.mark.parametrize(
+    ("modality", "image_type", "nature"),
+    [
+        ("CT", "ORIGINAL\\PRIMARY\\LOCALIZER\\CT_SOM5 TOP", Nature.LOCALIZER),
+        ("MR", "ORIGINAL\\PRIMARY\\LOCALIZER\\ND", Nature.LOCALIZER),
+        ("CT", "DERIVED\\SECONDARY\\MPR\\CT_SOM5 MPR", Nature.REFORMATTED),
+        ("CT", "DERIVED\\SECONDARY\\REFORMATTED\\AVERAGE", Nature.REFORMATTED),
+        ("CT", "ORIGINAL\\PRIMARY\\AXIAL\\CT_SOM5 MPR", Nature.REFORMATTED),
+        ("MR", "DERIVED\\SECONDARY\\MPR\\CSA MPR", Nature.REFORMATTED),
+        ("MR", "DERIVED\\PRIMARY\\PROJECTION IMAGE\\M_FFE", Nature.PROJECTION),
+        ("MR", "DERIVED\\PRIMARY\\DIFFUSION\\ADC\\ND", Nature.MAP),
+        ("MR", "DERIVED\\PRIMARY\\DIFFUSION\\TRACEW\\ND", Nature.DIFFUSION),
+        ("MR", "DERIVED\\SECONDARY\\SUBTRACT\\ND", Nature.SUBTRACTION),
+        ("MR", "ORIGINAL\\PRIMARY\\P\\ND", Nature.PHASE),
+        ("CT", "DERIVED\\SECONDARY\\OTHER", Nature.DERIVED),
+        ("CT", "DERIVED\\SECONDARY", Nature.DERIVED),
+        ("CT", "DERIVED", Nature.DERIVED),
+        ("CT", "ORIGINAL\\SECONDARY\\AXIAL", Nature.DERIVED),
+        ("CT", "DERIVED\\SECONDARY\\SCREEN SAVE", Nature.SECONDARY_CAPTURE),
+    ],
+)
+def test_image_types(modality, image_type, nature):
+    found = natures(modality, ImageType=image_type)
+    assert nature in found
+    assert image_type in found[nature]
+
+
+@pytest.mark.parametrize(
+    ("modality", "image_type", "description"),
+    [
+        ("CT", "ORIGINAL\\PRIMARY\\AXIAL\\CT_SOM5 SPI", "Thorax 1.0 B70f"),
+        ("CT", "ORIGINAL\\PRIMARY\\AXIAL\\HELIX", "ABDOMEN"),
+        ("CT", "DERIVED\\PRIMARY\\AXIAL", "recompressed by an archive"),
+        ("CT", None, None),
+        ("MR", "ORIGINAL\\PRIMARY\\M\\ND", "t1_mpr_tra_gk_v4"),
+        ("MR", "ORIGINAL\\PRIMARY\\M_FFE\\M\\FFE", "T1W 3D TFE"),
+        ("MR", "ORIGINAL\\PRIMARY\\OTHER", "Ax T2 FLAIR"),
+        ("MR", "ORIGINAL\\PRIMARY\\M\\NORM\\DIS2D", "t2_tse_tra"),
+        ("CT", "ORIGINAL\\PRIMARY\\AXIAL", "CT ANGIO CHEST"),
+    ],
+)
+def test_plain_acquisitions(modality, image_type, description):
+    assert natures(modality, ImageType=image_type, SeriesDescription=description) == {}
+
+
+def test_objects_that_are_no_slices():
+    assert Nature.NO_IMAGE in natures("SR", images=0)
+    assert Nature.SECONDARY_CAPTURE in natures("CT", SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+    assert Nature.SECONDARY_CAPTURE in natures("CT", SOPClassUID="1.2.840.10008.5.1.4.1.1.7.4")
+    assert Nature.SECONDARY_CAPTURE in natures("CT", SamplesPerPixel=3)
+    assert Nature.DOSE in natures("CT", SeriesDescription="Dose Report")
+
+
+def test_sequences_that_are_no_anatomy():
+    assert Nature.DIFFUSION in natures("MR", DiffusionBValue="1000")
+    assert Nature.DIFFUSION not in natures("MR", DiffusionBValue=0)
+    assert Nature.FUNCTIONAL in natures("MR", ScanningSequence="EP\\SE")
+
+
+def test_a_protocol_with_bolus_tracking_is_still_a_thorax():
+    assert natures("CT", SeriesDescription="Thorax 1.0", ProtocolName="Thorax with bolus tracking") == {}

@@ -1,0 +1,27 @@
+"""Acquisition times of series."""
+
+import pytest
+
+from dicom_node.routing.timing import started
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("113944.541817", 41984.541817), ("1139", 41940.0), ("11", 39600.0), ("11:39:44", 41984.0), ("", None), ("noon", None)],
+)
+def test_times_of_dicom(value, seconds):
+    at = started([{"AcquisitionTime": value}])
+    assert at.known is (seconds is not None)
+    assert at.seconds == pytest.approx(-1.0 if seconds is None else seconds)
+
+
+def test_the_earliest_image_counts_and_the_series_time_stands_in():
+    assert started([{"AcquisitionTime": "1200"}, {"AcquisitionTime": "1100"}]).seconds == 39600
+    assert started([{"SeriesTime": "1200"}]).seconds == 43200
+
+
+def test_order_is_by_date_then_time_then_series_number():
+    first = started([{"SeriesDate": "20250401", "AcquisitionTime": "235900"}])
+    second = started([{"SeriesDate": "20250402", "AcquisitionTime": "000500"}])
+    assert first < second
+    assert started([{"SeriesNumber": 2}]) < started([{"SeriesNumber": "10"}])
