@@ -17,7 +17,7 @@ from inference.volume import Spacing, Volume
 
 COARSE_MM = 4.0
 MINIMUM_LUNGS_ML = 1500.0
-MINIMUM_LIVER_CORE_ML = 150.0
+MINIMUM_LIVER_CORE_ML = 100.0
 HEAD_WIDTH_MM = (90.0, 220.0)
 HEAD_LENGTH_MM = (110.0, 280.0)
 MINIMUM_HEAD_COVERAGE_MM = 90.0
@@ -74,17 +74,18 @@ def check_lungs(volume: Volume) -> None:
 
 
 def liver_core_ml(volume: Volume) -> float:
-    """Solid tissue of 30..200 HU in the right half of the body that lies at least 16 mm deep in itself, in ml.
+    """Solid tissue of 20..200 HU in the right half of the body that lies at least 16 mm deep in itself, in ml.
 
-    A whole liver has several hundred millilitres of it; heart, muscle and bowel have little.
+    A whole liver has several hundred millilitres of it; heart, muscle and bowel have little, and so has a
+    liver of which the scan shows but a few slices.
     """
     coarse = _coarse(volume, -1024.0)
     array = ndimage.uniform_filter(np.asarray(coarse.array, dtype=np.float32), 3)
     body = array > -300
     if not body.any():
         return 0.0
-    solid = (array > 30) & (array < 200)
-    depth = ndimage.distance_transform_edt(np.pad(solid, 1, mode="edge"), sampling=coarse.grid.spacing)
+    solid = (array > 20) & (array < 200)
+    depth = ndimage.distance_transform_edt(np.pad(solid, 1), sampling=coarse.grid.spacing)
     core = depth[1:-1, 1:-1, 1:-1] > 16.0
     middle = float(np.median(np.nonzero(body)[2]))
     core[:, :, int(middle):] = False  # x runs to the patient's left
