@@ -19,6 +19,7 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
+from storage.tables import metadata
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -67,22 +68,30 @@ def fresh_postgres(postgres: Callable[[str], str]) -> Callable[[], str]:
 
     numbers = itertools.count()
 
-    def make(template: str = "template0") -> str:
+    def make() -> str:
         name = f"test_{next(numbers)}"
         with psycopg.connect(postgres("postgres"), autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+            admin.execute(f"CREATE DATABASE {name}")
         return postgres(name)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: Callable[[str], str], fresh_postgres: Callable[..., str]) -> Callable[[], str]:
-    """Gives the URL of a new database with the newest schema each time."""
+def migrated_postgres(fresh_postgres: Callable[[], str]) -> Callable[[], str]:
+    """Gives the URL of one database with the newest schema, emptied each time; a new one would take long."""
+    import psycopg
+
     url = fresh_postgres()
     Database.open(url).close()
-    template = url.partition("@/")[2].partition("?")[0]
-    return lambda: fresh_postgres(template)
+
+    def empty() -> str:
+        with psycopg.connect(url) as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(f"DELETE FROM {table.name}")
+        return url
+
+    return empty
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -93,10 +102,19 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("fresh_postgres")()
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed SQLite file with the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    Database.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with the newest schema and nothing in it."""
     if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / "node.db")
         return f"sqlite:///{tmp_path}/node.db"
     return request.getfixturevalue("migrated_postgres")()
 

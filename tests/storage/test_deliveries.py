@@ -1,0 +1,235 @@
+"""The outbox: what is due, who sends it, what becomes of it."""
+
+import pytest
+
+from storage.errors import IllegalStep, LeaseLost, NotFound
+from storage.lifecycle import DeliveryState, JobState
+
+TERM = 60.0
+OK = {"2.25.1": "0x0000"}
+
+
+@pytest.fixture
+def put(db, job):
+    """Make a delivery of the job; gives its number."""
+
+    def make(destination="pacs", state=DeliveryState.PENDING, now=300.0, reason=""):
+        with db.transaction() as tx:
+            return tx.deliveries.add(job.job_id, job.study_instance_uid, destination, state, now, reason)
+
+    return make
+
+
+@pytest.fixture
+def claim(db):
+    def take(owner="a", now=1000.0):
+        with db.transaction() as tx:
+            return tx.deliveries.claim(owner, now, TERM)
+
+    return take
+
+
+@pytest.fixture
+def look(db):
+    def get(number):
+        with db.reading() as tx:
+            return tx.deliveries.get(number)
+
+    return get
+
+
+@pytest.fixture
+def do(db):
+    """Take one step in a transaction of its own."""
+
+    def step(name, *arguments, **more):
+        with db.transaction() as tx:
+            return getattr(tx.deliveries, name)(*arguments, **more)
+
+    return step
+
+
+def test_a_delivery_is_made_once_for_a_job_and_a_destination(put, look, do, job):
+    number = put()
+    assert put(state=DeliveryState.HELD, now=999.0) == number
+    assert put("research") != number
+    found = look(number)
+    assert (found.job_id, found.destination, found.state) == ("job-1", "pacs", DeliveryState.PENDING)
+    assert (found.attempts, found.created_at, found.next_attempt_at) == (0, 300.0, 300.0)
+
+
+def test_claim_takes_what_has_been_due_longest_and_counts(put, claim):
+    late, early, future = put("late", now=20.0), put("early", now=10.0), put("future", now=5000.0)
+    first, second = claim(), claim()
+    assert (first.delivery_id, first.attempts, first.lease_owner, first.lease_until) == (early, 1, "a", 1060.0)
+    assert (second.delivery_id, claim()) == (late, None)
+    assert claim(now=5000.0).delivery_id in (early, late), "their leases have run out, they are due longer"
+    assert future
+
+
+def test_due_tells_whether_a_claim_would_find_one(db, put, claim):
+    def due(now):
+        with db.reading() as tx:
+            return tx.deliveries.due(now)
+
+    put(now=300.0)
+    assert (due(299.0), due(300.0)) == (False, True)
+    claim(now=300.0)
+    assert (due(359.0), due(360.0)) == (False, True)
+
+
+def test_sent_keeps_time_statuses_and_warning(put, claim, do, look):
+    number = put()
+    claim()
+    do("sent", number, "a", 1001.0, {"2.25.1": "0xB000"}, reason="1 warning")
+    found = look(number)
+    assert (found.state, found.sent_at, found.reason) == (DeliveryState.SENT, 1001.0, "1 warning")
+    assert (found.statuses, found.lease_owner) == ({"2.25.1": "0xB000"}, None)
+    assert claim(now=9999.0) is None
+
+
+def test_postpone_waits_for_its_time(put, claim, do, look):
+    number = put()
+    claim()
+    do("postpone", number, "a", 1030.0, "connection refused", {})
+    assert (look(number).state, look(number).reason) == (DeliveryState.PENDING, "connection refused")
+    assert claim(now=1029.0) is None
+    assert claim(now=1030.0).attempts == 2
+
+
+def test_dead_waits_for_a_person(put, claim, do, look):
+    number = put()
+    claim()
+    do("dead", number, "a", 1001.0, "the peer takes no SEG", {"2.25.1": "0x0122"})
+    assert (look(number).state, look(number).statuses) == (DeliveryState.DEAD, {"2.25.1": "0x0122"})
+    assert claim(now=9999.0) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("sent", (1070.0, OK)),
+        ("postpone", (1100.0, "", {})),
+        ("dead", (1070.0, "", {})),
+        ("renew", (1070.0, TERM)),
+    ],
+)
+def test_whoever_lost_the_lease_changes_nothing(put, claim, do, look, name, arguments):
+    number = put()
+    claim("a", 1000.0)
+    claim("b", 1060.0)
+    before = look(number)
+    with pytest.raises(LeaseLost):
+        do(name, number, "a", *arguments)
+    assert look(number) == before
+
+
+def test_renew_keeps_others_away(put, claim, do):
+    number = put()
+    claim("a", 1000.0)
+    do("renew", number, "a", 1050.0, TERM)
+    assert claim("b", 1060.0) is None
+
+
+@pytest.mark.parametrize("ended", ["dead", "sent"])
+def test_retry_sends_again_with_fresh_attempts(put, claim, do, look, ended):
+    number = put()
+    claim()
+    do(ended, number, "a", 1001.0, *(("no", {}) if ended == "dead" else (OK,)))
+    do("retry", number, 2000.0)
+    found = look(number)
+    assert (found.state, found.attempts, found.reason) == (DeliveryState.PENDING, 0, "")
+    assert claim(now=1999.0) is None
+    assert claim(now=2000.0).attempts == 1
+
+
+def test_what_is_held_goes_only_when_released(put, claim, do, look):
+    number = put(state=DeliveryState.HELD, reason="destination accepts clinical only")
+    assert claim() is None
+    with pytest.raises(IllegalStep, match="accepts clinical only"):
+        do("retry", number, 2000.0)
+    do("release_held", number, 2000.0)
+    assert claim(now=2000.0).delivery_id == number
+    with pytest.raises(IllegalStep, match="not HELD"):
+        do("release_held", number, 2001.0)
+
+
+def test_what_waits_is_not_retried(put, do):
+    with pytest.raises(IllegalStep):
+        do("retry", put(), 2000.0)
+
+
+def test_unknown_numbers_say_so(do):
+    for name in ("retry", "release_held"):
+        with pytest.raises(NotFound, match="77"):
+            do(name, 77, 1.0)
+
+
+class TestSupersede:
+    """What has not left never will; what is leaving or has left keeps its history."""
+
+    def test_unsent_is_stopped(self, put, claim, do, look):
+        sent, dead = put("sent", now=1.0), put("dead", now=2.0)
+        claim(now=10.0)
+        do("sent", sent, "a", 11.0, OK)
+        claim(now=10.0)
+        do("dead", dead, "a", 11.0, "no", {})
+        waiting, held = put("waiting"), put("held", DeliveryState.HELD)
+        assert do("supersede_unsent", "job-1", 2000.0) == 3
+        assert do("supersede_unsent", "job-1", 2000.0) == 0
+        assert {look(n).state for n in (dead, waiting, held)} == {DeliveryState.SUPERSEDED}
+        assert look(sent).state is DeliveryState.SENT
+
+    def test_leaving_is_left_to_its_sender(self, put, claim, do, look):
+        number = put()
+        claim()
+        assert do("supersede_unsent", "job-1", 1010.0) == 0
+        do("sent", number, "a", 1011.0, OK)
+        assert look(number).state is DeliveryState.SENT
+
+    def test_leaving_that_failed_is_not_tried_again(self, db, put, claim, do, look):
+        number = put()
+        claim()
+        with db.transaction() as tx:
+            tx.jobs.supersede("job-1", 1010.0, "late images")
+        do("postpone", number, "a", 1030.0, "connection refused", {})
+        assert look(number).state is DeliveryState.SUPERSEDED
+
+
+def test_reap_gives_back_what_a_dead_sender_held(put, claim, do, look):
+    number = put()
+    claim("a", 1000.0)
+    assert (do("reap", 1059.0), do("reap", 1060.0), do("reap", 1060.0)) == (0, 1, 0)
+    assert (look(number).lease_owner, look(number).attempts) == (None, 1)
+
+
+def test_lists(db, put, claim, do, job):
+    one, two = put("one"), put("two")
+    claim()
+    do("sent", one, "a", 1001.0, OK)
+
+    def numbers(found):
+        return [delivery.delivery_id for delivery in found]
+
+    with db.reading() as tx:
+        assert numbers(tx.deliveries.list()) == [two, one]
+        assert numbers(tx.deliveries.list([DeliveryState.SENT])) == [one]
+        assert numbers(tx.deliveries.list(limit=1)) == [two]
+        assert numbers(tx.deliveries.of_job("job-1")) == [one, two]
+        assert numbers(tx.deliveries.of_study(job.study_instance_uid)) == [one, two]
+        assert tx.deliveries.counts() == {DeliveryState.SENT: 1, DeliveryState.PENDING: 1}
+
+
+def test_the_job_and_its_deliveries_are_one_commit(db, job):
+    def step():
+        with db.transaction() as tx:
+            tx.jobs.claim("a", 1000.0, TERM)
+            tx.jobs.finish("job-1", "a", JobState.DONE, 1010.0)
+            tx.deliveries.add("job-1", job.study_instance_uid, "pacs", DeliveryState.PENDING, 1010.0)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        step()
+    with db.reading() as tx:
+        assert tx.jobs.get("job-1") == job
+        assert tx.deliveries.list() == []

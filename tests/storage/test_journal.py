@@ -1,0 +1,43 @@
+"""History is appended, in the commit of what it tells."""
+
+import pytest
+
+from storage.records import JournalEntry
+
+
+def test_an_entry_comes_back_as_it_was_written(db):
+    with db.transaction() as tx:
+        number = tx.journal.add(
+            5.0, "verdict", "too few slices", study="1.2", series="1.2.3", job="job-1", revision=7, detail={"ok": False}
+        )
+    expected = JournalEntry(number, 5.0, "verdict", "too few slices", "1.2", "1.2.3", "job-1", 7, {"ok": False})
+    with db.reading() as tx:
+        assert tx.journal.of_study("1.2") == tx.journal.of_job("job-1") == tx.journal.recent(1) == [expected]
+
+
+def test_the_past_is_told_forward_and_the_news_backward(db):
+    with db.transaction() as tx:
+        for at, study in ((1.0, "1.2"), (2.0, "1.3"), (3.0, "1.2")):
+            tx.journal.add(at, "received", "an image", study=study, job="job-1")
+    with db.reading() as tx:
+        assert [entry.at for entry in tx.journal.of_study("1.2")] == [1.0, 3.0]
+        assert [entry.at for entry in tx.journal.of_job("job-1")] == [1.0, 2.0, 3.0]
+        assert [entry.at for entry in tx.journal.recent(2)] == [3.0, 2.0]
+
+
+def test_what_did_not_happen_is_not_told(db):
+    def step():
+        with db.transaction() as tx:
+            tx.journal.add(1.0, "received", "an image")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        step()
+    with db.reading() as tx:
+        assert tx.journal.recent(10) == []
+
+
+def test_a_damaged_description_in_a_reason_is_kept_as_text(db):
+    with db.transaction() as tx:
+        tx.journal.add(1.0, "verdict", "series t1\0 \ud800 is a localizer")
+        assert tx.journal.recent(1)[0].text == "series t1 ? is a localizer"

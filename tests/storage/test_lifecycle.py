@@ -1,0 +1,78 @@
+"""The three lifecycles, written down a second time by hand: each pair of states is allowed or it is not."""
+
+from itertools import product
+
+import pytest
+
+from storage.errors import IllegalStep
+from storage.lifecycle import (
+    DELIVERY_STEPS,
+    JOB_STEPS,
+    STUDY_STEPS,
+    DeliveryState,
+    JobState,
+    StudyState,
+    check_step,
+)
+
+STUDY = """
+RECEIVING  -> FETCHING COMPLETE
+FETCHING   -> RECEIVING COMPLETE
+COMPLETE   -> RECEIVING DISPATCHED NOT_ROUTED
+DISPATCHED -> RECEIVING COMPLETE
+NOT_ROUTED -> RECEIVING COMPLETE
+"""
+JOB = """
+PENDING    -> DONE REFUSED FAILED SUPERSEDED
+DONE       -> SUPERSEDED
+REFUSED    -> PENDING SUPERSEDED
+FAILED     -> PENDING SUPERSEDED
+SUPERSEDED ->
+"""
+DELIVERY = """
+HELD       -> PENDING SUPERSEDED
+PENDING    -> SENT DEAD SUPERSEDED
+SENT       -> PENDING COMMITTED DEAD
+COMMITTED  -> PENDING
+DEAD       -> PENDING SUPERSEDED
+SUPERSEDED ->
+"""
+
+
+def pairs(table):
+    lines = [line.split("->") for line in table.strip().splitlines()]
+    return {(start.strip(), end) for start, ends in lines for end in ends.split()}
+
+
+def every_pair():
+    for name, states, steps, table in (
+        ("study", StudyState, STUDY_STEPS, STUDY),
+        ("job", JobState, JOB_STEPS, JOB),
+        ("delivery", DeliveryState, DELIVERY_STEPS, DELIVERY),
+    ):
+        allowed = pairs(table)
+        for now, to in product(states, states):
+            yield pytest.param(steps, now, to, (now.value, to.value) in allowed, id=f"{name}-{now}-{to}")
+
+
+@pytest.mark.parametrize(("steps", "now", "to", "allowed"), list(every_pair()))
+def test_step(steps, now, to, allowed):
+    if allowed:
+        check_step(steps, "this", now, to)
+    else:
+        with pytest.raises(IllegalStep, match=f"this is {now} and cannot become {to}"):
+            check_step(steps, "this", now, to)
+
+
+@pytest.mark.parametrize(
+    ("states", "table"),
+    [(StudyState, STUDY), (JobState, JOB), (DeliveryState, DELIVERY)],
+    ids=["study", "job", "delivery"],
+)
+def test_the_tables_here_know_every_state(states, table):
+    assert {line.split("->")[0].strip() for line in table.strip().splitlines()} == {str(state) for state in states}
+
+
+def test_an_ended_state_says_so():
+    with pytest.raises(IllegalStep, match="it has ended"):
+        check_step(JOB_STEPS, "job 1", JobState.SUPERSEDED, JobState.PENDING)

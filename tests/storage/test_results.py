@@ -1,0 +1,36 @@
+"""The objects that jobs made."""
+
+from dataclasses import replace
+
+import pytest
+
+from storage.errors import BadIdentifier, StorageError
+from storage.records import StoredFile
+
+
+def test_a_jobs_objects_come_back_by_kind(db, job, make_result):
+    seg, sr = make_result("2.25.9", kind="seg"), make_result("2.25.1", kind="sr")
+    with db.transaction() as tx:
+        assert tx.results.add(sr)
+        assert tx.results.add(seg)
+    with db.reading() as tx:
+        assert tx.results.of_job("job-1") == [seg, sr]
+        assert tx.results.of_job("job-2") == []
+        assert (tx.results.has("2.25.1"), tx.results.has("2.25.2")) == (True, False)
+        assert (tx.results.find("2.25.1"), tx.results.find("2.25.2")) == (sr, None)
+
+
+def test_the_first_that_a_job_commits_is_its_result(db, job, make_result):
+    first = make_result()
+    with db.transaction() as tx:
+        tx.results.add(first)
+        assert not tx.results.add(replace(first, file=StoredFile("other.dcm", 1, "0" * 64)))
+    with db.reading() as tx:
+        assert tx.results.of_job("job-1") == [first]
+
+
+def test_a_result_needs_its_job_and_a_uid(db, job, make_result):
+    with pytest.raises(StorageError), db.transaction() as tx:
+        tx.results.add(make_result(job_id="nobody's"))
+    with pytest.raises(BadIdentifier), db.transaction() as tx:
+        tx.results.add(make_result("no uid"))
