@@ -9,7 +9,7 @@ import numpy as np
 
 from inference.phantom.ct_canvas import Array, Canvas, Point, coverage
 from inference.phantom.ct_scan import Detail
-from inference.phantom.ct_tubes import Growth, Segment, draw_tubes, grow
+from inference.phantom.ct_tubes import Growth, Segment, draw_tubes, draw_walls, grow
 from inference.phantom.trunk import Physique, Trunk
 
 
@@ -159,13 +159,9 @@ class Chest:
 
     def draw_tubes(self, detail: Detail) -> None:
         """Everything tubular on the scan's own voxels: vessels, scars, then airways with wall and air."""
-        blood = self.aeration.blood_hu
-        large = draw_tubes(detail, self.great_vessels())
-        fine = draw_tubes(detail, self.vessels())
-        detail.hu += np.maximum(large, fine) * (np.maximum(blood - 15, 30) - detail.hu)
-        scars = draw_tubes(detail, self.scars()) * float(self.rng.uniform(0.5, 0.95))
-        detail.hu += scars * (20 - detail.hu)
+        blood = max(self.aeration.blood_hu - 15, 30.0)
+        draw_tubes(detail, self.great_vessels() + self.vessels(), blood)
+        draw_tubes(detail, self.scars(), 20.0, float(self.rng.uniform(0.5, 0.95)))
         airways = self.airways()
-        wall = draw_tubes(detail, airways, wall_mm=1.1)
-        np.maximum(detail.hu, wall * 900 - 870, out=detail.hu)
-        detail.hu += draw_tubes(detail, airways) * (-995 - detail.hu)
+        draw_walls(detail, airways, 30.0, 1.1)
+        draw_tubes(detail, airways, -995.0)

@@ -154,5 +154,8 @@ def _grain(shape: tuple[int, ...], scan: Scan, rng: np.random.Generator) -> Arra
     """Noise (z, y, x) in HU: blurred for soft kernels, without its low frequencies for sharp ones."""
     white = rng.standard_normal(shape, dtype=np.float32)
     smooth = ndimage.gaussian_filter(white, (0, scan.kernel.grain_px, scan.kernel.grain_px), truncate=3.0)
-    grain = white - 0.7 * smooth if scan.kernel.sharp else smooth
-    return np.asarray(grain * (scan.noise_hu / float(grain[::4].std())), dtype=np.float32)
+    if scan.kernel.sharp:
+        smooth *= -0.7
+        smooth += white
+    smooth *= scan.noise_hu / float(smooth[::4].std())
+    return np.asarray(smooth, dtype=np.float32)

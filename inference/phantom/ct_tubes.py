@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,13 +58,20 @@ def grow(roots: list[Segment], growth: Growth, inside: Inside, rng: np.random.Ge
     return grown
 
 
-def draw_tubes(detail: Detail, segments: Sequence[Segment], *, wall_mm: float = 0.0) -> Array:
-    """How much of each of the detail's voxels lies in the tubes, widened by `wall_mm`."""
-    cover = np.zeros(detail.shape, dtype=np.float32)
+def draw_tubes(detail: Detail, segments: Iterable[Segment], hu: float, strength: float = 1.0) -> None:
+    """Fills tubes with `hu`; `strength` below 1 lets what was there show through."""
+    for segment in segments:
+        window, share = tube_cover(detail, segment)
+        there = detail.hu[window]
+        there += strength * share * (hu - there)
+
+
+def draw_walls(detail: Detail, segments: Iterable[Segment], hu: float, wall_mm: float) -> None:
+    """Lays a wall of `hu` around tubes that run through air; what is denser stays."""
     for segment in segments:
         window, share = tube_cover(detail, segment, wall_mm)
-        np.maximum(cover[window], share, out=cover[window])
-    return cover
+        there = detail.hu[window]
+        np.maximum(there, share * (hu + 900) - 900, out=there)
 
 
 def tube_cover(detail: Detail, segment: Segment, wall_mm: float = 0.0) -> tuple[Window, Array]:

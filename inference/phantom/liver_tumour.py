@@ -35,8 +35,7 @@ def make_liver_tumour(seed: int) -> PhantomCase:
     abdomen.paint()
     detail = Detail(abdomen.canvas, scan)
     liver = detail.refine(np.clip(abdomen.liver, -4, 4))
-    veins = draw_tubes(detail, abdomen.vessels())
-    detail.hu += veins * (phase.portal - detail.hu)
+    draw_tubes(detail, abdomen.vessels(), phase.portal)
     truth = Truth((detail.thicken(np.clip(liver / 2 + 0.5, 0, 1)) >= 0.5).astype(np.uint8))
     for lump in _plan(abdomen, rng):
         _draw(lump, detail, liver, phase, truth, rng)

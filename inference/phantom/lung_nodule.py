@@ -16,7 +16,7 @@ from inference.phantom.ct_canvas import Array, Canvas, Point
 from inference.phantom.ct_lesions import Lump, Ripple, draw_lump, edge, spikes
 from inference.phantom.ct_scan import SHARP, SOFT, Detail, draw_scan, expose
 from inference.phantom.ct_study import Texts, Truth, assemble
-from inference.phantom.ct_tubes import Segment, tube_cover
+from inference.phantom.ct_tubes import Segment, draw_tubes
 from inference.phantom.trunk import draw_physique
 
 NODULE = 1
@@ -106,8 +106,6 @@ def _draw(nodule: Nodule, detail: Detail, lung: Array, truth: Truth, rng: np.ran
     if nodule.core:
         core = edge(depth - (1 - nodule.core) * min(lump.radii), detail) * inside
         hu += core * (nodule.core_hu - hu)
-    for strand in nodule.strands:
-        near, share = tube_cover(detail, strand)
-        detail.hu[near] += 0.7 * share * np.maximum(nodule.body_hu - detail.hu[near], 0)
+    draw_tubes(detail, nodule.strands, nodule.body_hu, 0.7)
     body = detail.thicken(edge(depth, detail) * inside) >= 0.5
     truth.mark(body, slices, NODULE, lump.centre, detail.scan.spacing)
