@@ -1,1 +1,1 @@
-"""Results as DICOM objects, one file an IOD."""
+"""Results as DICOM objects, one file an IOD. highdicom is used here and nowhere else."""

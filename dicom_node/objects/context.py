@@ -1,0 +1,39 @@
+"""What the node itself adds to an object: who writes, when, and for which job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dicom_node.objects.identity import JobNames, Moment
+
+
+@dataclass(frozen=True)
+class EncodeContext:
+    """The equipment that writes and the job that it writes for.
+
+    `created_at` (epoch seconds) is the job's, not the clock's: a rerun then writes the same bytes.
+    An empty `institution` is taken from the source images. `dciodvfy` runs that checker where it is installed.
+    """
+
+    created_at: float
+    job_id: str = ""
+    manufacturer: str = "Segnode"
+    model_name: str = "Segnode"
+    software_version: str = "0.1.0"
+    serial_number: str = "1"
+    institution: str = ""
+    dciodvfy: bool = True
+
+    @property
+    def names(self) -> JobNames:
+        """UIDs and numbers of the job's objects."""
+        return JobNames(self.job_id)
+
+    @property
+    def moment(self) -> Moment:
+        """Date and time that every object of the job carries."""
+        return Moment.of(self.created_at)
+
+    def of_job(self, job_id: str) -> EncodeContext:
+        """The same equipment at work for this job."""
+        return replace(self, job_id=job_id)

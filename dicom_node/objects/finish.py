@@ -1,0 +1,37 @@
+"""The last touch on every object: what highdicom draws from the clock or from chance is set to what repeats."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from pydicom.dataset import Dataset
+from pydicom.filewriter import dcmwrite
+
+from dicom_node.objects.context import EncodeContext
+from dicom_node.objects.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.objects.wording import plain
+
+
+def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
+    """Dates of the job, our implementation, the source's institution and character set."""
+    moment = context.moment
+    ds.InstanceCreationDate, ds.InstanceCreationTime = moment.date, moment.time
+    ds.SeriesDate, ds.SeriesTime = moment.date, moment.time
+    for item in ds.ContributingEquipmentSequence:
+        if item.get("ManufacturerModelName") == "highdicom":
+            item.ContributionDateTime = moment.date_time
+    institution = plain(context.institution) or header.get("InstitutionName")
+    if institution:
+        ds.InstitutionName = institution
+    if header.get("SpecificCharacterSet"):
+        ds.SpecificCharacterSet = header.SpecificCharacterSet
+    ds.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    ds.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    return ds
+
+
+def part10(ds: Dataset) -> bytes:
+    """The object as a file (PS3.10); the same object gives the same bytes."""
+    out = BytesIO()
+    dcmwrite(out, ds, enforce_file_format=True)
+    return out.getvalue()

@@ -1,0 +1,78 @@
+"""Names that come out the same whenever a job is run again: UIDs, series numbers, dates.
+
+Cheap to import: what only needs a UID loads neither pydicom nor highdicom.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from inference.findings import ModelIdentity
+
+FIRST_SERIES_NUMBER = 5000  # above what scanners number, so that results sort behind their images
+_JOB_BLOCKS = 400
+
+
+def uid_from(*parts: str) -> str:
+    """A UID that the same parts always give: 2.25 and 128 bits of their SHA-256 (PS3.5 B.2)."""
+    digest = hashlib.sha256("|".join(parts).encode()).digest()
+    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+
+
+IMPLEMENTATION_CLASS_UID = uid_from("segnode", "implementation", "objects")
+IMPLEMENTATION_VERSION_NAME = "SEGNODE_1"
+
+
+def device_uid(model: ModelIdentity) -> str:
+    """The model as a device (0018,1002); other weights are another device (IHE AIR 6.5.3.1)."""
+    return uid_from("device", model.manufacturer, model.name, model.version, model.sha256)
+
+
+def frame_of_reference_for(series_instance_uid: str) -> str:
+    """The frame of reference that stands in for the one that a series' images lack."""
+    return uid_from("frame of reference", series_instance_uid)
+
+
+@dataclass(frozen=True)
+class JobNames:
+    """Every name that the objects of one job carry."""
+
+    job_id: str
+
+    def instance(self, kind: str) -> str:
+        """SOP Instance UID of the job's object of this kind ("seg", "sr", "summary")."""
+        return uid_from(self.job_id, "instance", kind)
+
+    def series(self, kind: str) -> str:
+        """Series Instance UID; each object has a series of its own, since viewers show a series' last only."""
+        return uid_from(self.job_id, "series", kind)
+
+    def tracking(self, what: str) -> str:
+        """Tracking UID of a finding's number or of a total's name, shared by SEG and SR."""
+        return uid_from(self.job_id, "tracking", what)
+
+    def dimensions(self, kind: str) -> str:
+        """Dimension Organization UID of the job's multi-frame object."""
+        return uid_from(self.job_id, "dimensions", kind)
+
+    def series_number(self, kind: str) -> int:
+        """Neighbouring numbers for the objects of one job, most likely others for another job."""
+        block = int(hashlib.sha256(self.job_id.encode()).hexdigest(), 16) % _JOB_BLOCKS
+        return FIRST_SERIES_NUMBER + 10 * block + {"seg": 1, "sr": 2, "summary": 3}.get(kind, 9)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point in time as DICOM writes it, in this machine's local time as scanners do."""
+
+    date: str  # DA
+    time: str  # TM
+    date_time: str  # DT, with its offset from UTC
+
+    @classmethod
+    def of(cls, epoch_s: float) -> Moment:
+        """The moment `epoch_s` seconds after 1970 in UTC, to the second."""
+        local = datetime.fromtimestamp(int(epoch_s), tz=UTC).astimezone()
+        return cls(local.strftime("%Y%m%d"), local.strftime("%H%M%S"), local.strftime("%Y%m%d%H%M%S%z"))

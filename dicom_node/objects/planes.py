@@ -1,0 +1,89 @@
+"""One slice of a source series as a single-frame image that exists in memory only.
+
+highdicom takes a series of single-frame images or one multi-frame image, never a choice of frames; given
+a plane for each slice it need not know where the slice came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage, MRImageStorage
+from pydicom.valuerep import DSfloat
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.identity import uid_from
+from inference.volume import SliceSource
+
+_SINGLE_FRAME = {"CT": CTImageStorage, "MR": MRImageStorage}
+
+
+def plane_of(image: Dataset, source: SliceSource, thickness_mm: float) -> Dataset:
+    """One slice as a single-frame image; a frame gets a SOP Instance UID of its own until it is referred to."""
+    if str(image.Modality) not in _SINGLE_FRAME:
+        raise ResultInvalid(f"results on {image.Modality} images cannot be encoded")
+    groups = functional_groups(image, source.frame)
+    plane = Dataset()
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns"):
+        plane[keyword] = image[keyword]
+    plane.SOPClassUID = _SINGLE_FRAME[str(image.Modality)]
+    plane.SOPInstanceUID = source.sop_instance_uid if source.frame is None else uid_from(
+        "frame", source.sop_instance_uid, str(source.frame))
+    plane.ImagePositionPatient = _decimals(groups, "PlanePositionSequence", "ImagePositionPatient")
+    plane.ImageOrientationPatient = _decimals(groups, "PlaneOrientationSequence", "ImageOrientationPatient")
+    plane.PixelSpacing = _decimals(groups, "PixelMeasuresSequence", "PixelSpacing")
+    thickness = find(groups, "PixelMeasuresSequence", "SliceThickness")
+    plane.SliceThickness = _decimal(thickness if thickness else thickness_mm)
+    return plane
+
+
+def functional_groups(image: Dataset, frame: int | None) -> tuple[Dataset, ...]:
+    """Where a slice's geometry may stand: its own frame's groups, the shared ones, the root."""
+    if frame is None:
+        return (image,)
+    return image.PerFrameFunctionalGroupsSequence[frame - 1], *image.SharedFunctionalGroupsSequence, image
+
+
+def find(groups: Sequence[Dataset], sequence: str, keyword: str) -> object:
+    """The first value of `keyword` in the groups' `sequence` or at their root; None where there is none."""
+    for group in groups:
+        for item in (*(group.get(sequence) or ()), group):
+            if item.get(keyword) not in (None, ""):
+                return item.get(keyword)
+    return None
+
+
+def _decimals(groups: Sequence[Dataset], sequence: str, keyword: str) -> list[DSfloat]:
+    values = find(groups, sequence, keyword)
+    if values is None:
+        raise ResultInvalid(f"a source image has no {keyword}")
+    return [_decimal(value) for value in values]  # type: ignore[attr-defined]
+
+
+def _decimal(value: object) -> DSfloat:
+    """The number as it was written; shortened where it exceeds a DS's 16 characters (PS3.5 6.2)."""
+    as_written = str(getattr(value, "original_string", value))
+    return DSfloat(as_written) if len(as_written) <= 16 else DSfloat(float(as_written), auto_format=True)
+
+
+def share_geometry(planes: Sequence[Dataset], frame_of_reference: str) -> None:
+    """One orientation and spacing for all planes, which may differ by a rounding; ResultInvalid beyond that."""
+    first = planes[0]
+    for plane in planes:
+        for keyword, tolerance in (("ImageOrientationPatient", 1e-3), ("PixelSpacing", 1e-3)):
+            if not np.allclose(plane.get(keyword), first.get(keyword), rtol=0, atol=tolerance):
+                raise ResultInvalid(f"the source images differ in {keyword}")
+            plane[keyword] = first[keyword]
+        plane.FrameOfReferenceUID = frame_of_reference
+
+
+def corners(plane: Dataset) -> NDArray[np.float64]:
+    """Centres in LPS mm of a plane's first and last pixel, shape (2, 3) (PS3.3 C.7.6.2.1.1)."""
+    origin = np.array(plane.ImagePositionPatient, dtype=float)
+    along_row, along_column = np.array(plane.ImageOrientationPatient, dtype=float).reshape(2, 3)
+    between_rows, between_columns = (float(v) for v in plane.PixelSpacing)
+    last = origin + along_column * between_rows * (plane.Rows - 1) + along_row * between_columns * (plane.Columns - 1)
+    return np.stack([origin, last])

@@ -1,0 +1,160 @@
+"""The images that a result refers to, in the shape that the encoders need.
+
+highdicom wants the images of one series in slice order, with every attribute that its IODs copy. Archives
+do not always hold that: each slice becomes a plane of its own (planes.py), and a Type 2 attribute that is
+missing, or holds what it may not hold, is empty. All this happens in memory only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DA, TM
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.identity import frame_of_reference_for
+from dicom_node.objects.planes import plane_of, share_geometry
+from inference.findings import Result
+from inference.volume import SliceSource
+
+logging.getLogger("highdicom").setLevel(logging.ERROR)  # its warnings quote patients' names
+
+_TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
+           "AccessionNumber", "ReferringPhysicianName")
+_REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Modality")
+_GEOMETRY = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient",
+             "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An instance, and its frame where it has several."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    frame: int | None = None
+
+    def write(self, item: Dataset) -> None:
+        """Make a reference item (PS3.3 Table 10-3) point here."""
+        item.ReferencedSOPClassUID = self.sop_class_uid
+        item.ReferencedSOPInstanceUID = self.sop_instance_uid
+        if self.frame is not None:
+            item.ReferencedFrameNumber = self.frame
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """All images behind a result.
+
+    `header` is the first primary image as it is, Type 2 attributes filled in; `planes` holds one data set
+    a slice of the primary series, `references` what each plane stands for; `evidence` names every instance
+    of every role once, primary first. `notes` says what had to be made up.
+    """
+
+    header: Dataset
+    planes: tuple[Dataset, ...]
+    references: tuple[Reference, ...]
+    evidence: tuple[Dataset, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def series_instance_uid(self) -> str:
+        """The primary series."""
+        return str(self.header.SeriesInstanceUID)
+
+    @property
+    def modality(self) -> str:
+        """The primary series' modality."""
+        return str(self.header.Modality)
+
+    def resolve(self, items: Iterable[Dataset]) -> None:
+        """Make reference items (PS3.3 Table 10-3) that point at planes point at what the planes stand for."""
+        for item in items:
+            reference = self._aliases.get(str(item.ReferencedSOPInstanceUID))
+            if reference is not None:
+                reference.write(item)
+
+    def instances(self) -> list[Dataset]:
+        """Reference items of the primary series' instances, each once, in slice order."""
+        items = []
+        for whole in dict.fromkeys(replace(r, frame=None) for r in self.references):
+            item = Dataset()
+            whole.write(item)
+            items.append(item)
+        return items
+
+    @cached_property
+    def _aliases(self) -> dict[str, Reference]:
+        return {str(p.SOPInstanceUID): r for p, r in zip(self.planes, self.references, strict=True)}
+
+
+def load_sources(result: Result, files: Mapping[str, Sequence[Path]]) -> Sources:
+    """Read the headers behind `result` from each role's files; ResultInvalid where a slice's image is missing."""
+    wanted = result.sources[result.primary_role]
+    images = _headers(files[result.primary_role], (*_REFERENCE, *_GEOMETRY), wanted)
+    header = _patched(dcmread(images[wanted[0].sop_instance_uid].filename, stop_before_pixels=True, force=True))
+    notes = []
+    if not header.get("FrameOfReferenceUID"):
+        header.FrameOfReferenceUID = frame_of_reference_for(header.SeriesInstanceUID)
+        notes.append("The source images name no frame of reference; one was made up from their series.")
+    planes = [plane_of(images[s.sop_instance_uid], s, result.grid.spacing.z) for s in wanted]
+    planes[0] = _first_plane(header, planes[0])
+    share_geometry(planes, header.FrameOfReferenceUID)
+    evidence = list(images.values())
+    for role, slices in result.sources.items():
+        if role != result.primary_role:
+            evidence += _headers(files[role], _REFERENCE, slices).values()
+    _require_one_study(evidence, header)
+    references = [Reference(str(images[s.sop_instance_uid].SOPClassUID), s.sop_instance_uid, s.frame) for s in wanted]
+    return Sources(header, tuple(planes), tuple(references), tuple(evidence), tuple(notes))
+
+
+def _headers(paths: Iterable[Path], keywords: Sequence[str], wanted: Sequence[SliceSource]) -> dict[str, Dataset]:
+    """The wanted instances' headers by UID, in slice order; only `keywords`, since there may be a thousand."""
+    held: dict[str, Dataset] = {}
+    for path in paths:
+        ds = dcmread(path, stop_before_pixels=True, specific_tags=list(keywords), force=True)
+        held[str(ds.SOPInstanceUID)] = ds
+    uids = dict.fromkeys(s.sop_instance_uid for s in wanted)
+    missing = [uid for uid in uids if uid not in held]
+    if missing:
+        raise ResultInvalid(f"{len(missing)} of {len(uids)} source images are not among the files")
+    return {uid: held[uid] for uid in uids}
+
+
+def _first_plane(header: Dataset, plane: Dataset) -> Dataset:
+    """The first plane carries what encoders copy of patient, study and equipment."""
+    full = Dataset()
+    full.update(header)
+    full.update(plane)
+    for keyword in ("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        if keyword in full:
+            del full[keyword]
+    return full
+
+
+def _patched(header: Dataset) -> Dataset:
+    """The header with every Type 2 attribute present, and emptied where its value cannot be one."""
+    for keyword in _TYPE_2:
+        if keyword not in header or header.get(keyword) is None:
+            setattr(header, keyword, "")
+    if str(header.PatientSex) not in ("M", "F", "O", ""):
+        header.PatientSex = ""
+    for keyword, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
+        try:
+            kind(str(header.get(keyword)))
+        except (ValueError, OverflowError):
+            setattr(header, keyword, "")
+    return header
+
+
+def _require_one_study(images: Sequence[Dataset], header: Dataset) -> None:
+    for image in images:
+        if (image.StudyInstanceUID, image.get("PatientID") or "") != (header.StudyInstanceUID, header.PatientID):
+            raise ResultInvalid("the source images belong to different studies or patients")

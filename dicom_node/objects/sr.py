@@ -1,0 +1,107 @@
+"""The measurement report: one TID 1411 group a segment, in segment order, and nothing else beside them.
+
+Readers fill a table's columns from the first group and its rows by position, so every group holds the
+same measurements in the same order; what concerns several segments stands in the summary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from highdicom import sr
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from dicom_node.objects import wording
+from dicom_node.objects.codes import PROBABILITY, concept
+from dicom_node.objects.context import EncodeContext
+from dicom_node.objects.report import Content, algorithm, number, write_report
+from dicom_node.objects.source import Sources
+from inference.codes import NO_UNITS, Code
+from inference.findings import Finding, Measurement, Result
+
+KIND = "sr"
+
+
+class Column(NamedTuple):
+    """What tells one measurement of a finding from another."""
+
+    quantity: Code
+    unit: Code
+    derivation: Code | None
+    method: Code | None
+
+
+def encode_measurements(result: Result, seg: Dataset, sources: Sources, context: EncodeContext) -> Dataset:
+    """The SR of a result's segments; `seg` is the object that holds them."""
+    shared = columns(result.findings)
+    content = Content(
+        kind=KIND,
+        title="measurements",
+        groups=[_group(finding, shared, result, seg, sources, context) for finding in result.findings],
+        library=library(result),
+        cites=[seg],
+    )
+    return write_report(content, result, sources, context)
+
+
+def columns(findings: Sequence[Finding]) -> tuple[Column, ...]:
+    """The measurements that every finding has with a finite value, in the first finding's order."""
+    if not findings:
+        return ()
+    tables = [table(finding) for finding in findings]
+    return tuple(column for column in tables[0] if all(column in other for other in tables))
+
+
+def table(finding: Finding) -> dict[Column, Measurement]:
+    """A finding's measurements by column, its confidence among them."""
+    measurements = list(finding.measurements)
+    if finding.confidence is not None:
+        measurements.append(Measurement(PROBABILITY, finding.confidence, NO_UNITS))
+    return {Column(m.quantity, m.unit, m.derivation, m.method): m for m in measurements if math.isfinite(m.value)}
+
+
+def omitted(findings: Sequence[Finding]) -> list[str]:
+    """The measurements that the report leaves out because some finding lacks them, each in a sentence."""
+    shared = set(columns(findings))
+    return [f"{column.quantity.meaning} of {finding.label} is not in the report: other findings have none"
+            for finding in findings for column in table(finding) if column not in shared]
+
+
+def library(result: Result) -> list[int]:
+    """The first slice, the last, and those with findings."""
+    labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")
+    return [z for z in range(len(labels)) if z in (0, len(labels) - 1) or labels[z].any()]
+
+
+def site_of(finding: Finding) -> sr.FindingSite:
+    """Where it is: its region, or for an organ the organ itself."""
+    return sr.FindingSite(
+        anatomic_location=concept(finding.structure.region or finding.structure.type),
+        laterality=concept(finding.laterality) if finding.laterality else None,
+    )
+
+
+def _group(finding: Finding, shared: Sequence[Column], result: Result, seg: Dataset, sources: Sources,
+           context: EncodeContext) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+    values = table(finding)
+    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(
+            uid=context.names.tracking(str(finding.number)),
+            identifier=wording.plain(finding.label),
+        ),
+        referenced_segment=sr.ReferencedSegment(
+            seg.SOPClassUID,
+            seg.SOPInstanceUID,
+            finding.number,
+            source_series=sr.SourceSeriesForSegmentation(sources.series_instance_uid),
+        ),
+        finding_category=concept(finding.structure.category),
+        finding_type=concept(finding.structure.type),
+        finding_sites=[site_of(finding)],
+        algorithm_id=algorithm(result.model),
+        measurements=[number(values[column]) for column in shared],
+    )

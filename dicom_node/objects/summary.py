@@ -1,0 +1,106 @@
+"""The summary report: what holds for the study as a whole, as TID 1501 groups in a series of its own.
+
+Here stand the number of lesions (0 is an answer too), the totals over several segments, the quality
+flags and the intended use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from highdicom import sr
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from scipy import ndimage
+
+from dicom_node.objects import wording
+from dicom_node.objects.codes import COMMENT, concept
+from dicom_node.objects.context import EncodeContext
+from dicom_node.objects.report import Content, algorithm, number, write_report
+from dicom_node.objects.source import Sources
+from inference.codes import ABNORMAL_STRUCTURE, LESIONS, NEOPLASM, NUMBER_OF_LESIONS, Code
+from inference.findings import Finding, Measurement, Result
+from inference.tasks import TASKS
+
+KIND = "summary"
+SUMMARY = "Summary"
+
+
+def encode_summary(result: Result, sources: Sources, context: EncodeContext, seg: Dataset | None = None) -> Dataset:
+    """The summary of a result, with or without findings; `seg` is cited where there is one."""
+    totals: dict[str, list[Measurement]] = {SUMMARY: [_lesions(result)]}
+    for name, measurement in result.totals:
+        if measurement.quantity != NUMBER_OF_LESIONS and math.isfinite(measurement.value):
+            totals.setdefault(name, []).append(measurement)
+    groups = [_group(name, measurements, result, context) for name, measurements in totals.items()]
+    _comment(groups[0], [wording.intended_use_sentence(result.model), *sources.notes, *result.notes])
+    content = Content(
+        kind=KIND,
+        title="summary",
+        groups=groups,
+        library=sorted({0, len(sources.planes) - 1}),
+        cites=[seg] if seg is not None else [],
+    )
+    return write_report(content, result, sources, context)
+
+
+class Sought(NamedTuple):
+    """What a task looks for as a whole, so that "none" says none of what and where."""
+
+    type: Code
+    region: Code | None
+
+
+def sought(result: Result) -> Sought:
+    """The lesion of the task's card; regions of several types together are a neoplasm."""
+    card = TASKS.get(result.task)
+    structures = card.structures if card else tuple(f.structure for f in result.findings)
+    lesions = [s for s in structures if s.category == ABNORMAL_STRUCTURE]
+    types = {s.type for s in lesions}
+    regions = [s.region for s in lesions if s.region]
+    return Sought(types.pop() if len(types) == 1 else NEOPLASM, regions[0] if regions else None)
+
+
+def count_lesions(findings: Sequence[Finding], labels: NDArray[np.unsignedinteger]) -> int:
+    """Findings that are a lesion each, and connected lesions (26 neighbours) of those that are regions of one."""
+    lesions = [f for f in findings if f.structure.category == ABNORMAL_STRUCTURE]
+    regions = [f.number for f in lesions if not f.structure.per_lesion]
+    count = len(lesions) - len(regions)
+    if regions:
+        (box,) = ndimage.find_objects((labels > 0).astype(np.uint8))
+        count += ndimage.label(np.isin(labels[box], regions), structure=np.ones((3, 3, 3)))[1]
+    return count
+
+
+def _lesions(result: Result) -> Measurement:
+    for _, measurement in result.totals:
+        if measurement.quantity == NUMBER_OF_LESIONS:
+            return measurement
+    count = count_lesions(result.findings, np.load(result.labelmap)) if result.findings else 0
+    return Measurement(NUMBER_OF_LESIONS, float(count), LESIONS)
+
+
+def _group(name: str, measurements: Sequence[Measurement], result: Result, context: EncodeContext,
+           ) -> sr.MeasurementsAndQualitativeEvaluations:
+    lesion = sought(result)
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=context.names.tracking(name), identifier=wording.plain(name)),
+        finding_category=concept(ABNORMAL_STRUCTURE),
+        finding_type=concept(lesion.type),
+        finding_sites=[sr.FindingSite(concept(lesion.region))] if lesion.region else None,
+        algorithm_id=algorithm(result.model),
+        measurements=[number(m) for m in measurements],
+    )
+
+
+def _comment(group: sr.MeasurementsAndQualitativeEvaluations, sentences: Sequence[str]) -> None:
+    """Free text of a group (TID 1501, qualitative evaluation as text)."""
+    for sentence in sentences:
+        group[0].ContentSequence.append(sr.TextContentItem(
+            name=concept(COMMENT),
+            value=wording.plain(sentence, 1024),
+            relationship_type=sr.RelationshipTypeValues.CONTAINS,
+        ))

@@ -1,0 +1,158 @@
+"""Our own check of each object, on the bytes that are about to leave.
+
+It decodes by itself, without the library that encoded: what is compared with the model's mask is what
+a viewer will see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, Comprehensive3DSRStorage, SegmentationStorage
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.decode import frames, segment_of, source_of
+from dicom_node.objects.planes import corners
+from dicom_node.objects.source import Sources
+from inference.findings import Result
+
+_REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "SeriesNumber",
+             "InstanceNumber", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
+             "ContentDate", "ContentTime", "InstanceCreationDate", "SeriesDescription", "ContributingEquipmentSequence")
+_FROM_PATIENT = ("StudyInstanceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber")
+
+
+def check_objects(objects: Sequence[bytes], result: Result, sources: Sources) -> None:
+    """ResultInvalid unless every object is whole, of this patient, and says what `result` says."""
+    datasets = [dcmread(BytesIO(part10)) for part10 in objects]
+    for ds in datasets:
+        _check_attributes(ds, sources)
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+        _require(len({ds[keyword].value for ds in datasets}) == len(datasets), f"two objects share a {keyword}")
+    segs = [ds for ds in datasets if ds.SOPClassUID == SegmentationStorage]
+    for seg in segs:
+        check_segments(seg, result)
+        check_voxels(seg, result, sources)
+    known = {str(e.SOPInstanceUID): str(e.SOPClassUID) for e in (*sources.evidence, *segs)}
+    for report in datasets:
+        if report.SOPClassUID == Comprehensive3DSRStorage:
+            check_references(report, known)
+            check_groups(report, segs)
+
+
+def check_segments(seg: Dataset, result: Result) -> None:
+    """Segments are numbered in place, named, coloured and tracked as the findings are."""
+    _require(len(seg.SegmentSequence) == len(result.findings), "segments and findings differ in number")
+    for number, (segment, finding) in enumerate(zip(seg.SegmentSequence, result.findings, strict=True), start=1):
+        _require(segment.SegmentNumber == number == finding.number, f"segment {number} is not in its place")
+        for keyword in ("SegmentLabel", "RecommendedDisplayCIELabValue", "TrackingID", "TrackingUID",
+                        "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence",
+                        "SegmentationAlgorithmIdentificationSequence"):
+            _require(bool(segment.get(keyword)), f"segment {number} has no {keyword}")
+    _require(len({s.TrackingUID for s in seg.SegmentSequence}) == len(seg.SegmentSequence), "segments share a track")
+
+
+def check_voxels(seg: Dataset, result: Result, sources: Sources) -> None:
+    """Every frame decodes to the model's mask, lies where its source slice lies, and refers to it."""
+    labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")
+    _check_places(sources, result)
+    slice_of = {reference: z for z, reference in enumerate(sources.references)}
+    decoded = np.zeros(len(result.findings) + 1, dtype=np.int64)
+    seen: set[tuple[int, int]] = set()
+    orientation = seg.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
+    for group, mask in zip(seg.PerFrameFunctionalGroupsSequence, frames(seg), strict=True):
+        number = segment_of(group)
+        z = slice_of.get(source_of(group))
+        if z is None:
+            raise ResultInvalid(f"a frame of segment {number} refers to no source slice")
+        plane = sources.planes[z]
+        _require(np.allclose(group.PlanePositionSequence[0].ImagePositionPatient, plane.ImagePositionPatient,
+                             atol=1e-4) and np.allclose(orientation, plane.ImageOrientationPatient, atol=1e-6),
+                 f"a frame of segment {number} lies elsewhere than its source slice")
+        _require((number, z) not in seen, f"slice {z + 1} of segment {number} is there twice")
+        _require(np.array_equal(mask, labels[z] == number), f"slice {z + 1} of segment {number} is not the mask")
+        seen.add((number, z))
+        decoded[number] += int(mask.sum())
+    for finding in result.findings:
+        _require(decoded[finding.number] == finding.voxels > 0,
+                 f"segment {finding.number} holds {decoded[finding.number]} of {finding.voxels} voxels")
+
+
+def check_references(report: Dataset, known: dict[str, str]) -> None:
+    """All that the report's content cites is a source or a segmentation of ours, and stands in its evidence."""
+    evidence = {
+        str(sop.ReferencedSOPInstanceUID)
+        for study in report.get("CurrentRequestedProcedureEvidenceSequence") or ()
+        for series in study.ReferencedSeriesSequence
+        for sop in series.ReferencedSOPSequence
+    }
+    for item in _items(report):
+        for sop in item.get("ReferencedSOPSequence") or ():
+            uid = str(sop.ReferencedSOPInstanceUID)
+            _require(known.get(uid) == sop.ReferencedSOPClassUID, "the report cites an unknown instance")
+            _require(uid in evidence, "the report cites an instance that its evidence lacks")
+
+
+def check_groups(report: Dataset, segs: Sequence[Dataset]) -> None:
+    """Groups that refer to segments are as many, in the same order, and of the same tracks as the segments."""
+    tracks = {(str(seg.SOPInstanceUID), int(s.SegmentNumber)): str(s.TrackingUID)
+              for seg in segs for s in seg.SegmentSequence}
+    found = []
+    for group in groups(report):
+        children = group.ContentSequence
+        uids = [str(c.UID) for c in children if c.ValueType == "UIDREF" and _name(c) == "112040"]
+        _require(len(uids) == 1, "a measurement group has no tracking UID")
+        for child in children:
+            if _name(child) == "121191":
+                sop = child.ReferencedSOPSequence[0]
+                segment = (str(sop.ReferencedSOPInstanceUID), int(sop.ReferencedSegmentNumber))
+                _require(tracks.get(segment) == uids[0], "a group and its segment are not of one track")
+                found.append(segment)
+    _require(not found or found == list(tracks), "groups do not follow the segments' order")
+
+
+def groups(report: Dataset) -> list[Dataset]:
+    """The measurement groups (125007) of a TID 1500 report."""
+    return [item for item in _items(report) if item.ValueType == "CONTAINER" and _name(item) == "125007"]
+
+
+def _check_attributes(ds: Dataset, sources: Sources) -> None:
+    for keyword in _REQUIRED:
+        _require(ds.get(keyword) not in (None, ""), f"an object has no {keyword}")
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+        _require(UID(ds[keyword].value).is_valid, f"an object's {keyword} is no UID")
+    _require(ds.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID, "file meta and data set disagree")
+    for keyword in _FROM_PATIENT:
+        _require((ds.get(keyword) or "") == (sources.header.get(keyword) or ""), f"an object has another {keyword}")
+    _require(ds.SeriesInstanceUID != sources.header.SeriesInstanceUID, "an object lies in its source's series")
+
+
+def _check_places(sources: Sources, result: Result) -> None:
+    """The source slices lie where the model's grid lies, to a quarter of a voxel."""
+    shape = result.grid.shape
+    tolerance = min(result.grid.spacing) / 4
+    for z, plane in enumerate(sources.planes):
+        expected = result.grid.to_lps([[z, 0, 0], [z, shape[1] - 1, shape[2] - 1]])
+        _require(bool(np.abs(corners(plane) - expected).max() <= tolerance), f"slice {z + 1} is not where its image is")
+
+
+def _items(report: Dataset) -> Iterator[Dataset]:
+    """Every content item of a report, parents first, in order."""
+    yield report
+    for child in report.get("ContentSequence") or ():
+        yield from _items(child)
+
+
+def _name(item: Dataset) -> str:
+    names = item.get("ConceptNameCodeSequence")
+    return str(names[0].CodeValue) if names else ""
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ResultInvalid(otherwise)

@@ -1,0 +1,58 @@
+"""Plain words inside objects: what fits DICOM's short text types, and the mark of intended use."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from inference.findings import IntendedUse, ModelIdentity, Result
+from inference.tasks import TASKS
+
+LONG_STRING = 64  # LO: at most 64 characters, no backslash (PS3.5 6.2)
+
+
+def plain(text: str, limit: int = LONG_STRING) -> str:
+    """`text` in printable ASCII, which every Specific Character Set can hold, cut to `limit` characters."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return " ".join(re.sub(r"[\\\x00-\x1f\x7f]", " ", ascii_text).split())[:limit].rstrip()
+
+
+def mark(use: IntendedUse) -> str:
+    """The words that stand on every result which no one may treat a patient by; empty for clinical use."""
+    return {
+        IntendedUse.DEMONSTRATION: "DEMONSTRATION - not for clinical use",
+        IntendedUse.RESEARCH: "RESEARCH - not for clinical use",
+        IntendedUse.CLINICAL: "",
+    }[use]
+
+
+def task_title(task: str) -> str:
+    """What a task is called in front of a radiologist."""
+    card = TASKS.get(task)
+    return card.title if card else task.replace("_", " ")
+
+
+def series_description(result: Result, what: str) -> str:
+    """Mark first, so that a viewer's narrow column cannot cut it off: "DEMONSTRATION: Nodules on CT, SEG"."""
+    use = result.model.intended_use
+    prefix = "" if use is IntendedUse.CLINICAL else f"{use.upper()}: "
+    room = LONG_STRING - len(prefix) - len(what) - 2
+    return f"{prefix}{plain(task_title(result.task), room)}, {what}"
+
+
+def content_description(model: ModelIdentity) -> str:
+    """The mark and the model that made it, for (0070,0081)."""
+    made_by = f"{model.name} {model.version}"
+    return plain("; ".join(part for part in (mark(model.intended_use), made_by) if part))
+
+
+def content_label(task: str) -> str:
+    """The task as a code string of at most 16 characters, for (0070,0080)."""
+    return re.sub(r"[^A-Z0-9_]", "_", plain(task).upper())[:16]
+
+
+def intended_use_sentence(model: ModelIdentity) -> str:
+    """Intended use in a full sentence, for text items of reports."""
+    if model.intended_use is IntendedUse.CLINICAL:
+        return plain(f"Intended use: clinical. {model.clearance}", 1024)
+    return f"Intended use: {model.intended_use}. Not for clinical use."
