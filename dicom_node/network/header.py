@@ -35,7 +35,7 @@ FACTS = (
     "FrameOfReferenceUID", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "RescaleSlope",
     "RescaleIntercept", "ConvolutionKernel", "GantryDetectorTilt", "ScanningSequence", "SequenceVariant",
     "MRAcquisitionType", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "ContrastBolusAgent",
-    "DiffusionBValue", "SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined", "SeriesNumber",
+    "ContrastBolusVolume", "DiffusionBValue", "SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined", "SeriesNumber",
     "SeriesDate", "SeriesTime", "Manufacturer", "PatientPosition", "ImagedNucleus",
 )  # fmt: skip
 STUDY_FACTS = (
