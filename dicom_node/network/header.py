@@ -35,8 +35,9 @@ FACTS = (
     "FrameOfReferenceUID", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "RescaleSlope",
     "RescaleIntercept", "ConvolutionKernel", "GantryDetectorTilt", "ScanningSequence", "SequenceVariant",
     "MRAcquisitionType", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "ContrastBolusAgent",
-    "ContrastBolusVolume", "DiffusionBValue", "SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined", "SeriesNumber",
-    "SeriesDate", "SeriesTime", "Manufacturer", "PatientPosition", "ImagedNucleus",
+    "ContrastBolusVolume", "DiffusionBValue", "SeriesDescription", "ProtocolName", "StudyDescription",
+    "BodyPartExamined", "SeriesNumber", "SeriesDate", "SeriesTime", "Manufacturer", "PatientPosition",
+    "ImagedNucleus",
 )  # fmt: skip
 STUDY_FACTS = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
