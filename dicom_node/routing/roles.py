@@ -16,7 +16,7 @@ NAMES = {
     "T2": "T2",
     "FLAIR": "FLAIR",
 }
-COVERAGE_POINTS = 40.0
+COVERAGE_POINTS = 100.0  # a head cut short is worse than any voxel size
 RESOLUTION_POINTS = 30.0
 LOST_PER_MM = 5.0  # for each mm of voxel edge beyond an isotropic acquisition's
 ISOTROPIC_MM = 1.5

@@ -37,14 +37,13 @@ class Kernel(StrEnum):
 
 
 class Nature(StrEnum):
-    """Why a series is no plain acquisition of anatomy."""
+    """Why a series is no plain acquisition of anatomy; where several hold, the first here is the reason told."""
 
     NO_IMAGE = "no image"
     LOCALIZER = "localizer"
-    SECONDARY_CAPTURE = "secondary capture"
     DOSE = "dose report"
+    SECONDARY_CAPTURE = "secondary capture"
     MONITORING = "contrast monitoring"
-    DERIVED = "derived"
     REFORMATTED = "reformatted"
     PROJECTION = "projection"
     SUBTRACTION = "subtraction"
@@ -53,6 +52,7 @@ class Nature(StrEnum):
     FUNCTIONAL = "functional or dynamic"
     ANGIOGRAPHY = "angiography"
     PHASE = "phase image"
+    DERIVED = "derived"
 
 
 def _expression(pattern: str) -> str:

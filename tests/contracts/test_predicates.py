@@ -1,4 +1,4 @@
-"""What every kind of predicate keeps: settings that are its schema, a yes or no with a reason, no surprise on odd headers."""
+"""What every kind of predicate keeps: settings that are its schema, a yes or no with a reason, calm on odd headers."""
 
 import json
 
@@ -70,15 +70,15 @@ ODD_HEADERS = [
     dict.fromkeys(HEADER, "\x1b[2J\\\\x" * 50),
     dict.fromkeys(HEADER, -1),
     dict.fromkeys(HEADER, 1e300),
-    dict.fromkeys(HEADER, ["a", None, 3]),
-    dict.fromkeys(HEADER, {"nested": True}),
+    {keyword: ["a", None, 3] for keyword in HEADER},
+    {keyword: {"nested": True} for keyword in HEADER},
 ]
 
 
 def study_of(header, positions=range(0, 100, 2)):
     instances = [
-        Instance(f"1.2.{k}", "1.2.840.10008.5.1.4.1.1.2", "1.1", "1", "", InstanceKind.IMAGE, StoredFile("f", 1, "0"), 0.0,
-                 "a", {**header, "ImagePositionPatient": [0, 0, z]})
+        Instance(f"1.2.{k}", "1.2.840.10008.5.1.4.1.1.2", "1.1", "1", "", InstanceKind.IMAGE, StoredFile("f", 1, "0"),
+                 0.0, "a", {**header, "ImagePositionPatient": [0, 0, z]})
         for k, z in enumerate(positions)
     ]  # fmt: skip
     series = Series("1.1", "1", str(header.get("Modality") or ""), len(instances), 0, header)
@@ -99,7 +99,8 @@ def study():
 
 
 def test_every_kind_has_its_example_here():
-    assert KINDS == {kind: example[0] for kind, example in EXAMPLES.items()}
+    examples = {kind: example[0] for kind, example in EXAMPLES.items()}
+    assert examples == KINDS
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

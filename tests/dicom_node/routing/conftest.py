@@ -24,6 +24,10 @@ PLANES = {
 }
 
 
+def without_gaps(header):
+    return {name: value for name, value in header.items() if value is not None}
+
+
 class Scanner:
     """Makes series records; every keyword argument that is no geometry is a header value (None takes one away)."""
 
@@ -65,7 +69,9 @@ class Scanner:
         return self.series(slices=1, kind=InstanceKind.OTHER,
                            **({"SOPClassUID": ENHANCED_SR, "Modality": "SR", "Rows": None, "Columns": None} | header))
 
-    def series(self, *, slices, spacing=1.0, fov=300.0, plane="axial", kind=InstanceKind.IMAGE, positions=None, **header):
+    def series(
+        self, *, slices, spacing=1.0, fov=300.0, plane="axial", kind=InstanceKind.IMAGE, positions=None, **header
+    ):
         """One series as its instances; `positions` in mm along the normal replace even spacing."""
         number = next(self.numbers)
         uid = f"1.2.3.{number}"
@@ -85,11 +91,11 @@ class Scanner:
                 file=StoredFile(f"{uid}.{k}", 1, "0"),
                 received_at=0.0,
                 association_id="a",
-                header={name: value for name, value in
-                        ({"InstanceNumber": k + 1, "ImagePositionPatient": [place * n for n in normal]} | common).items()
-                        if value is not None},
+                header=without_gaps(
+                    {"InstanceNumber": k + 1, "ImagePositionPatient": [place * n for n in normal]} | common
+                ),
             )
-            for k, place in enumerate(places, start=0)
+            for k, place in enumerate(places)
         ]
 
 

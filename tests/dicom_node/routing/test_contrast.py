@@ -7,8 +7,8 @@ from dicom_node.routing.contrast import contrast_of
 
 @pytest.mark.parametrize(
     "description",
-    ["t1_mprage_sag_km", "AX T1 +C", "T1 post Gd", "T1 C+", "SAG T1 GADO", "T1CE", "Ax T1 SE POST", "Abdomen portalvenös",
-     "T1 mit KM", "T1 TSE avec injection", "Abdomen arterial"],
+    ["t1_mprage_sag_km", "AX T1 +C", "T1 post Gd", "T1 C+", "SAG T1 GADO", "T1CE", "Ax T1 SE POST",
+     "Abdomen portalvenös", "T1 mit KM", "T1 TSE avec injection", "Abdomen arterial"],
 )  # fmt: skip
 def test_descriptions_that_speak_of_contrast(description):
     said = contrast_of({"SeriesDescription": description})

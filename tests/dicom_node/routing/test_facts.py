@@ -35,7 +35,7 @@ def test_series_without_images_have_their_own_word(scanner, series_facts):
 
 
 def test_a_stray_scout_does_not_speak_for_its_series(scanner, facts):
-    scout = scanner.ct(slices=1, plane="coronal", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], SeriesDescription="Scout")
+    scout = scanner.ct(slices=1, plane="coronal", ImageType="ORIGINAL\\PRIMARY\\LOCALIZER", SeriesDescription="Scout")
     axial = scanner.ct(slices=50, SeriesDescription="Thorax")
     together = [replace(i, series_instance_uid=axial[0].series_instance_uid) for i in scout] + axial
     (one,) = facts(together).series

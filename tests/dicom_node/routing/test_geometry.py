@@ -50,7 +50,8 @@ def test_missing_slices_are_named(scanner):
 
 
 def test_an_enhanced_image_is_as_many_slices_as_it_has_frames(scanner):
-    frames = [{"position": [0, 0, 2.0 * k], "orientation": [1, 0, 0, 0, 1, 0], "spacing": [0.8, 0.8]} for k in range(60)]
+    shared = {"orientation": [1, 0, 0, 0, 1, 0], "spacing": [0.8, 0.8]}
+    frames = [{"position": [0, 0, 2.0 * k]} | shared for k in range(60)]
     geometry = geometry_of(headers(scanner.ct(slices=1, Frames=frames, NumberOfFrames=60)))
     assert (geometry.slices, geometry.coverage_mm) == (60, 120.0)
     assert len(geometry.sop_instance_uids) == 1

@@ -27,7 +27,7 @@ def choose(routes):
 @pytest.mark.parametrize(
     ("route", "offered", "expected"),
     [
-        # (slices, spacing, kernel, more)
+        # offered: slices, spacing, kernel and further header values of each series
         ("liver-tumour", [(60, 5.0, "Br38f", {}), (300, 1.0, "Br38f", {})], "2"),  # thin before thick
         ("liver-tumour", [(300, 1.0, "B70f", {}), (100, 3.0, "B30f", {})], "2"),  # soft before sharp
         ("liver-tumour", [(300, 1.0, "B70f", {}), (60, 5.0, "B30f", {})], "2"),

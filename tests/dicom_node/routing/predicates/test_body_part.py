@@ -20,7 +20,7 @@ YES, CANDIDATE, NO = (True, True), (True, False), (False, True)
         ("Thorax 1.0", "", "", "abdomen", NO, "the descriptions name chest, not abdomen"),
         ("Knie sag", "MRT Knie", "KNEE", "head", NO, "the descriptions name limb, not head"),
         # the tag contradicts the descriptions: the voxels decide, on both sides
-        ("Thorax 1.0", "", "ABDOMEN", "abdomen", CANDIDATE, "BodyPartExamined “ABDOMEN”, but the descriptions name chest"),
+        ("Thorax 1.0", "", "ABDOMEN", "abdomen", CANDIDATE, "“ABDOMEN”, but the descriptions name chest, not abdomen"),
         ("Thorax 1.0", "", "ABDOMEN", "chest", CANDIDATE, "contradicts"),
         ("Knie sag", "", "HEAD", "head", CANDIDATE, "but the descriptions name limb"),
         # only the tag speaks, and it alone neither proves nor forbids
