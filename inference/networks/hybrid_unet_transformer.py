@@ -83,7 +83,7 @@ class HybridUNetTransformer(nn.Module):
     (batch, out_channels, [z,] y, x). `widths` are the channels of each level, finest first.
     """
 
-    def __init__(  # noqa: PLR0913 - the configuration of a bundle names each of these
+    def __init__(
         self,
         in_channels: int,
         out_channels: int,
@@ -96,7 +96,7 @@ class HybridUNetTransformer(nn.Module):
     ) -> None:
         super().__init__()
         if dimensions not in (2, 3) or len(widths) < 2:
-            raise ValueError(f"a network has 2 or 3 dimensions and 2 levels or more, not {dimensions} and {len(widths)}")
+            raise ValueError(f"2 or 3 dimensions and at least 2 levels, not {dimensions} and {len(widths)}")
         self.divisor = 2 ** (len(widths) - 1)
         self.encoder = nn.ModuleList(
             ConvStack(before, width, dimensions, dropout if level > 1 else 0.0)
@@ -120,6 +120,6 @@ class HybridUNetTransformer(nn.Module):
             x = stack(self.pool(x) if level else x)
             skips.append(x)
         x = self.transformer(skips.pop())
-        for level in self.decoder:
-            x = level(x, skips.pop())
+        for step_up in self.decoder:
+            x = step_up(x, skips.pop())
         return self.output(x)

@@ -1,0 +1,47 @@
+"""Where to look: the body, the head or the lungs, found without a network on a coarse grid."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from inference.errors import Unfit
+from inference.fitness import COARSE_MM, head_mask, lung_mask
+from inference.transforms.geometry import canonical, grid_at_spacing, resample
+from inference.volume import Spacing, Volume
+
+BODY_HU = -300.0
+LUNG_CLOSING_MM = 20.0  # a nodule on the pleura or a vessel at the hilum lies inside the closed lungs
+
+
+def find_region(volume: Volume, kind: str) -> Volume | None:
+    """The region as bool on a canonical 4 mm grid; None for "all". Unfit where nothing is found."""
+    if kind == "all":
+        return None
+    mask = {"body": _body, "head": head_mask, "lungs": _lungs}[kind](volume)
+    if not mask.array.any():
+        raise Unfit(f"The series does not show the {kind}.")
+    return mask
+
+
+def _body(volume: Volume) -> Volume:
+    """The largest thing that is no air, with what it encloses in each slice; no table, no arms apart."""
+    volume = canonical(volume)
+    coarse = resample(volume, grid_at_spacing(volume.grid, Spacing(COARSE_MM, COARSE_MM, COARSE_MM)), fill=-1024.0)
+    solid = ndimage.binary_opening(np.asarray(coarse.array) > BODY_HU)
+    parts, count = ndimage.label(solid)
+    if count == 0:
+        return coarse.with_array(solid)
+    body = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    for k in range(body.shape[0]):
+        body[k] = ndimage.binary_fill_holes(body[k])
+    return coarse.with_array(body)
+
+
+def _lungs(volume: Volume) -> Volume:
+    """Aerated lung with the vessels, nodules and pleura that lie in it or on it."""
+    mask = lung_mask(volume)
+    steps = round(LUNG_CLOSING_MM / COARSE_MM)
+    padded = np.pad(mask.array.astype(bool), steps)
+    closed = ndimage.binary_closing(padded, iterations=steps)
+    return mask.with_array(closed[steps:-steps, steps:-steps, steps:-steps])
