@@ -1,0 +1,48 @@
+"""Words that fit DICOM's types and never lose the mark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dicom_node.objects import wording
+from inference.findings import IntendedUse, ModelIdentity, Result
+from inference.volume import Grid
+
+
+def result(use: IntendedUse, name: str = "net", task: str = "lung_nodule") -> Result:
+    model = ModelIdentity(name, "1.0", "00", "Segnode", use, clearance="CE 1234")
+    return Result(task, model, Grid((1, 1, 1), [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]), "CT",
+                  Path("none.npy"), ())
+
+
+@pytest.mark.parametrize(("text", "limit", "expected"), [
+    ("Nodule 1", 64, "Nodule 1"),
+    ("Œdème péritumoral", 64, "deme peritumoral"),
+    ("a\\b\x00c\n d", 64, "a b c d"),
+    ("x" * 80, 64, "x" * 64),
+])
+def test_plain_text_fits_every_character_set(text: str, limit: int, expected: str) -> None:
+    assert wording.plain(text, limit) == expected
+
+
+@pytest.mark.parametrize("use", [IntendedUse.DEMONSTRATION, IntendedUse.RESEARCH])
+def test_the_mark_stands_first_and_survives_any_length(use: IntendedUse) -> None:
+    long = result(use, name="n" * 200, task="t" * 200)
+    assert wording.series_description(long, "measurements").startswith(f"{use.upper()}: ")
+    assert wording.content_description(long.model).startswith(wording.mark(use))
+    assert len(wording.series_description(long, "measurements")) <= 64
+    assert len(wording.content_description(long.model)) <= 64
+
+
+def test_clinical_results_carry_no_mark_but_their_clearance() -> None:
+    clinical = result(IntendedUse.CLINICAL)
+    assert wording.mark(IntendedUse.CLINICAL) == ""
+    assert wording.series_description(clinical, "SEG") == f"{wording.task_title('lung_nodule')}, SEG"
+    assert "CE 1234" in wording.intended_use_sentence(clinical.model)
+
+
+def test_a_content_label_is_a_code_string() -> None:
+    assert wording.content_label("lung_nodule") == "LUNG_NODULE"
+    assert wording.content_label("a-very long task.name") == "A_VERY_LONG_TASK"
