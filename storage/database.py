@@ -9,7 +9,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -85,12 +85,11 @@ class Database:
         there; SchemaTooNew where a newer release wrote it; Unavailable where it does not answer.
         """
         engine = make_engine(url)
-        try:
+        with ExitStack() as undo:
+            undo.callback(engine.dispose)
             with _answering(), _opening_alone(engine, create):
                 _bring_up_to_date(engine, create)
-        except BaseException:
-            engine.dispose()
-            raise
+            undo.pop_all()
         return cls(engine)
 
     @contextmanager

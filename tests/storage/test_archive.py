@@ -1,0 +1,157 @@
+"""Files: whole and durable under their final name, or not there at all."""
+
+import errno
+import hashlib
+import os
+import threading
+
+import pytest
+
+from storage import archive as module
+from storage.archive import Archive
+from storage.errors import BadIdentifier, Damaged, NotFound, Unavailable
+from storage.records import StoredFile
+
+STUDY, OBJECT = "1.2.3", "1.2.3.4"
+
+
+def files(archive):
+    return sorted(path for path in archive.root.rglob("*") if path.is_file())
+
+
+def test_what_was_written_is_read_back(archive):
+    stored = archive.write(STUDY, OBJECT, [b"part one, ", memoryview(b"part two")])
+    assert stored.size == 18
+    assert stored.sha256 == hashlib.sha256(b"part one, part two").hexdigest()
+    assert archive.read(stored) == archive.path(stored).read_bytes() == b"part one, part two"
+    assert files(archive) == [archive.path(stored)]
+
+
+def test_a_known_digest_is_taken_as_it_is(archive):
+    assert archive.write(STUDY, OBJECT, [b"content"], "ab" * 32).sha256 == "ab" * 32
+
+
+def test_no_uid_is_part_of_a_path_and_folders_are_bounded(archive):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    assert STUDY not in stored.path
+    assert [len(part) for part in stored.path.split("/")] == [2, 2, 32, 32 + 1 + 32 + 4]
+
+
+@pytest.mark.parametrize("uid", ["../../../etc/passwd", "", "1.2/3", "1.2\0"])
+def test_what_is_no_uid_is_refused_before_the_disk_is_touched(archive, uid):
+    for study, instance in ((uid, OBJECT), (STUDY, uid)):
+        with pytest.raises(BadIdentifier):
+            archive.write(study, instance, [b"content"])
+    assert files(archive) == []
+
+
+def test_the_same_content_twice_is_one_file_and_other_content_another(archive):
+    first = archive.write(STUDY, OBJECT, [b"content"])
+    inode = archive.path(first).stat().st_ino
+    assert archive.write(STUDY, OBJECT, [b"con", b"tent"]) == first
+    assert archive.path(first).stat().st_ino == inode, "the first stays"
+    other = archive.write(STUDY, OBJECT, [b"different"])
+    assert other.path != first.path
+    assert len(files(archive)) == 2
+
+
+def test_file_then_name_then_folder_are_synced_in_this_order(archive, monkeypatch):
+    steps = []
+    fsync, replace = os.fsync, module.Path.replace
+
+    def note_sync(descriptor):
+        steps.append(("sync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def note_rename(path, target):
+        steps.append(("rename", str(target)))
+        return replace(path, target)
+
+    monkeypatch.setattr(module.os, "fsync", note_sync)
+    monkeypatch.setattr(module.Path, "replace", note_rename)
+    final = archive.path(archive.write(STUDY, OBJECT, [b"content"]))
+    assert steps[0][1].endswith(".part")
+    assert [path for step, path in steps[1:4]] == [str(final.parents[n]) for n in (1, 2, 3)], "new folders, upward"
+    assert steps[4:] == [("rename", str(final)), ("sync", str(final.parent))]
+    steps.clear()
+    archive.write(STUDY, "1.2.3.5", [b"content"])
+    assert [step for step, _ in steps] == ["sync", "rename", "sync"], "folders that are safe are not synced again"
+
+
+def failing(number):
+    yield b"half of it"
+    raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+def test_a_disk_that_is_full_or_fails_is_unavailable_and_leaves_nothing(archive, number):
+    with pytest.raises(Unavailable, match=os.strerror(number)):
+        archive.write(STUDY, OBJECT, failing(number))
+    assert files(archive) == []
+
+
+def test_a_sender_that_breaks_off_leaves_nothing(archive):
+    def broken():
+        yield b"half of it"
+        raise ValueError("the peer has gone")
+
+    with pytest.raises(ValueError, match="the peer has gone"):
+        archive.write(STUDY, OBJECT, broken())
+    assert files(archive) == []
+
+
+def test_nothing_is_taken_below_the_watermark(tmp_path):
+    archive = Archive(tmp_path, low_water_bytes=2**62)
+    with pytest.raises(Unavailable, match="watermark"):
+        archive.write(STUDY, OBJECT, [b"content"])
+    assert archive.free_bytes() > 0
+
+
+def test_a_file_that_changed_on_disk_is_damaged(archive):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    archive.path(stored).write_bytes(b"cont\0nt")
+    with pytest.raises(Damaged):
+        archive.read(stored)
+
+
+def test_a_file_that_is_not_there_is_not_found(archive):
+    with pytest.raises(NotFound):
+        archive.read(StoredFile("aa/bb/cc/dd.dcm", 1, "0" * 64))
+
+
+def test_removing_twice_is_removing_once(archive):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    archive.remove(stored)
+    archive.remove(stored)
+    assert files(archive) == []
+
+
+def test_a_folder_that_somebody_took_away_is_made_again(archive):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    archive.remove(stored)
+    archive.path(stored).parent.rmdir()
+    assert archive.read(archive.write(STUDY, OBJECT, [b"content"])) == b"content"
+
+
+def test_the_sweep_takes_old_leftovers_and_nothing_else(archive):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    old, new = archive.root / "incoming/old.part", archive.root / "incoming/new.part"
+    for path, changed in ((old, 100.0), (new, 200.0), (archive.path(stored), 100.0)):
+        path.touch()
+        os.utime(path, (changed, changed))
+    assert archive.sweep_parts(150.0) == 1
+    assert files(archive) == sorted([new, archive.path(stored)])
+
+
+def test_many_writers_of_one_object_agree(archive):
+    stored = []
+    threads = [
+        threading.Thread(target=lambda: stored.append(archive.write(STUDY, OBJECT, [b"x" * 100_000]))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stored) == 8
+    assert len(set(stored)) == 1
+    assert files(archive) == [archive.path(stored[0])]

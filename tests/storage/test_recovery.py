@@ -1,0 +1,56 @@
+"""After a crash: what dead owners held goes back, what they left half-written goes away."""
+
+import os
+
+import pytest
+
+from storage.lifecycle import DeliveryState, JobState
+from storage.recovery import PART_TERM_S, Recovered, recover
+
+TERM = 60.0
+
+
+@pytest.fixture
+def crash(db, archive, job):
+    """A node that died at 1000 s with everything in its hands."""
+    with db.transaction() as tx:
+        tx.associations.open("association-9", "receiver", "CT1", "SEGNODE", "10.0.0.1", 1000.0, TERM)
+        tx.jobs.claim("infer", 1000.0, TERM)
+        tx.deliveries.add("job-1", job.study_instance_uid, "pacs", DeliveryState.PENDING, 999.0)
+        tx.deliveries.claim("deliver", 1000.0, TERM)
+    part = archive.root / "incoming/half.part"
+    part.touch()
+    os.utime(part, (1000.0, 1000.0))
+
+
+def test_living_owners_keep_what_they_hold(db, archive, crash):
+    assert not recover(db, archive, 1059.0, 2).anything
+
+
+def test_dead_owners_give_back(db, archive, crash):
+    done = recover(db, archive, 1060.0, 2, revision=7)
+    assert done == Recovered(jobs=1, failed=0, deliveries=1, associations=1, parts=0)
+    with db.reading() as tx:
+        assert tx.jobs.waiting(1060.0)
+        assert tx.deliveries.due(1060.0)
+        (told,) = tx.journal.of_job("job-1")
+    assert (told.event, told.at, told.revision) == ("lease ran out", 1060.0, 7)
+
+
+def test_what_was_half_written_is_swept_when_nobody_can_be_at_it(db, archive, crash):
+    assert recover(db, archive, 1000.0 + PART_TERM_S, 2).parts == 0
+    assert recover(db, archive, 1001.0 + PART_TERM_S, 2).parts == 1
+
+
+def test_a_job_that_always_costs_its_worker_fails_with_its_reason(db, archive, crash):
+    done = recover(db, archive, 1060.0, 1)
+    assert (done.jobs, done.failed) == (1, 1)
+    with db.reading() as tx:
+        assert tx.jobs.get("job-1").state is JobState.FAILED
+        events = [entry.event for entry in tx.journal.of_job("job-1")]
+        assert events == ["lease ran out", "failed"]
+
+
+def test_running_it_again_changes_nothing(db, archive, crash):
+    recover(db, archive, 10_000.0, 2)
+    assert not recover(db, archive, 10_000.0, 2).anything

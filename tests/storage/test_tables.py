@@ -1,0 +1,91 @@
+"""The schema: what every claim and every list asks for has its index."""
+
+import pytest
+from sqlalchemy import event
+
+from storage.database import Database
+from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.tables import metadata
+
+QUESTIONS = {
+    "settled": lambda tx: tx.studies.settled(100.0, 10.0),
+    "studies by state": lambda tx: tx.studies.list(states=[StudyState.COMPLETE]),
+    "studies": lambda tx: tx.studies.list(before=5.0),
+    "study": lambda tx: tx.studies.find("1.2"),
+    "series": lambda tx: tx.studies.series("1.2"),
+    "has instance": lambda tx: tx.studies.has_instance("1.2"),
+    "claim job": lambda tx: tx.jobs.claim("a", 1.0, 60.0),
+    "waiting jobs": lambda tx: tx.jobs.waiting(1.0),
+    "reap jobs": lambda tx: tx.jobs.reap(1.0),
+    "hopeless jobs": lambda tx: tx.jobs.fail_crashed(2, 1.0),
+    "jobs by state": lambda tx: tx.jobs.list([JobState.FAILED]),
+    "jobs": lambda tx: tx.jobs.list(),
+    "claim delivery": lambda tx: tx.deliveries.claim("a", 1.0, 60.0),
+    "due deliveries": lambda tx: tx.deliveries.due(1.0),
+    "reap deliveries": lambda tx: tx.deliveries.reap(1.0),
+    "deliveries by state": lambda tx: tx.deliveries.list([DeliveryState.DEAD]),
+    "deliveries of study": lambda tx: tx.deliveries.of_study("1.2"),
+    "superseded deliveries": lambda tx: tx.deliveries.supersede_unsent("job-1", 1.0),
+    "history of study": lambda tx: tx.journal.of_study("1.2"),
+    "history of job": lambda tx: tx.journal.of_job("job-1"),
+    "open associations": lambda tx: tx.associations.open_count(1.0),
+    "lapsed associations": lambda tx: tx.associations.close_lapsed(1.0),
+}
+NEWEST_BY_KEY = {
+    "news": lambda tx: tx.journal.recent(10),
+    "newest revision": lambda tx: tx.revisions.newest(),
+}
+SORTED_AFTERWARDS = {
+    "results of job": lambda tx: tx.results.of_job("job-1"),
+    "jobs of study": lambda tx: tx.jobs.of_study("1.2"),
+    "instances of series": lambda tx: tx.studies.instances(series_uid="1.2"),
+    "instances of study": lambda tx: tx.studies.instances(study_uid="1.2"),
+}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Ask a question of SQLite; gives the steps of how it would be answered."""
+    database = Database.open(f"sqlite:///{tmp_path}/node.db")
+
+    def explain(question):
+        asked = []
+
+        def note(connection, cursor, statement, parameters, context, many):
+            asked.append((statement, parameters))
+
+        with database.transaction() as tx:
+            event.listen(database._engine, "before_cursor_execute", note)
+            question(tx)
+            event.remove(database._engine, "before_cursor_execute", note)
+            run = tx._connection.exec_driver_sql
+            return [row.detail for sql, values in asked for row in run(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+    yield explain
+    database.close()
+
+
+def is_full_look(step):
+    """A table read row by row, without an index that narrows or orders it."""
+    return step.startswith("SCAN") and "USING" not in step
+
+
+@pytest.mark.parametrize("name", list(QUESTIONS))
+def test_answered_by_an_index_in_its_order(plan, name):
+    steps = plan(QUESTIONS[name])
+    assert steps
+    assert [step for step in steps if "TEMP B-TREE" in step or is_full_look(step)] == []
+
+
+@pytest.mark.parametrize("name", list(NEWEST_BY_KEY))
+def test_the_newest_stand_in_the_tables_own_order(plan, name):
+    assert [step for step in plan(NEWEST_BY_KEY[name]) if "TEMP B-TREE" in step] == []
+
+
+@pytest.mark.parametrize("name", list(SORTED_AFTERWARDS))
+def test_few_rows_are_found_by_an_index_and_then_sorted(plan, name):
+    assert [step for step in plan(SORTED_AFTERWARDS[name]) if step.startswith("SCAN")] == []
+
+
+def test_every_table_has_a_key():
+    assert [table.name for table in metadata.sorted_tables if not table.primary_key.columns] == []
