@@ -57,13 +57,17 @@ class PhantomCase:
         """The primary series' grid, on which `truth` lies."""
         return self.volumes[self.primary].grid
 
-    def aligned(self) -> dict[str, Volume]:
+    def aligned(self, slack_mm: float = 0.0) -> dict[str, Volume]:
         """The volumes by role as if the patient had lain still: grids moved back by `motion`, voxels untouched.
 
-        This is what a perfect registration would know; training uses it and saves registering.
+        This is what a perfect registration would know; training uses it and saves registering. `slack_mm` leaves
+        each role shifted by up to that much along every axis, as real registration does; the same every time.
         """
+        rng = np.random.default_rng([self.seed, 2])
         still = {}
         for role, volume in self.volumes.items():
             affine = np.linalg.inv(self.motion.get(role, np.eye(4))) @ volume.grid.affine
+            if role in self.motion:
+                affine[:3, 3] += rng.uniform(-slack_mm, slack_mm, 3)
             still[role] = replace(volume, grid=replace(volume.grid, affine=affine))
         return still

@@ -28,3 +28,11 @@ def test_aligned_volumes_lie_where_the_patient_lay_during_the_primary_series(bra
         place = np.append(aligned[role].grid.to_lps(index), 1)
         assert np.allclose((moved @ place)[:3], brain_case.volumes[role].grid.to_lps(index))
         assert aligned[role].array is brain_case.volumes[role].array
+
+
+def test_registration_that_is_not_perfect_leaves_every_moved_role_a_little_off(brain_case):
+    exact, slack = brain_case.aligned(), brain_case.aligned(slack_mm=0.7)
+    assert slack["T1ce"].grid.matches(brain_case.grid)
+    for role in brain_case.motion:
+        off = np.abs(slack[role].grid.origin - exact[role].grid.origin)
+        assert 0 < off.max() <= 0.7
