@@ -1,1 +1,27 @@
-"""How weights run, one kind a file."""
+"""How weights run, one kind a file: the class is its settings, its fields are its YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from inference.backends.base import BackendSettings, LoadedBackend, Segmented
+from inference.backends.threshold import Threshold
+from inference.errors import BundleBroken
+
+AnyBackend = Threshold
+
+_ADAPTER: TypeAdapter[BackendSettings] = TypeAdapter(AnyBackend)
+
+
+def build(settings: Mapping[str, Any]) -> BackendSettings:
+    """The backend that validated settings describe; `BundleBroken` where they do not."""
+    try:
+        return _ADAPTER.validate_python(dict(settings))
+    except ValidationError as error:
+        raise BundleBroken(f"the model's settings are wrong: {error}") from error
+
+
+__all__ = ["AnyBackend", "BackendSettings", "LoadedBackend", "Segmented", "build"]

@@ -10,16 +10,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dicom_node.errors import PeerError
 from dicom_node.network.client import echo, send
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
+from dicom_node.settings import load
+from dicom_node.views import explain_view, study_view
+from storage.database import Database
+from storage.errors import NotFound
 
 QUIET_S = 0.5
 TRIP_LIMIT_S = 240.0
@@ -33,7 +39,6 @@ class RunningNode:
     peer: Peer
     archive: EmbeddedArchive | None
     process: subprocess.Popen[bytes] | None = None
-    extra: dict[str, str] = field(default_factory=dict)
 
     @property
     def conf(self) -> Path:
@@ -47,7 +52,7 @@ class RunningNode:
         while True:
             try:
                 return echo(self.peer, calling_aet="TESTER")
-            except Exception:
+            except PeerError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise AssertionError((self.folder / "node.log").read_text()[-3000:]) from None
                 time.sleep(0.1)
@@ -62,6 +67,7 @@ class RunningNode:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._log.close()
+        self.database.close()
         self.process = None
 
     def send(self, paths: list[Path], calling_aet: str = "SCANNER") -> None:
@@ -76,16 +82,24 @@ class RunningNode:
         return json.loads(done.stdout)
 
     def study(self, uid: str) -> dict[str, Any]:
-        return self.command("study", uid)
+        """What `segnode study` shows, without the start of a process."""
+        with self.database.reading() as tx:
+            return study_view(tx, uid, time.time())
 
     def explain(self, uid: str) -> dict[str, Any]:
-        return self.command("explain", uid)
+        """What `segnode explain` shows."""
+        with self.database.reading() as tx:
+            return explain_view(tx, uid, time.time())
+
+    @cached_property
+    def database(self) -> Database:
+        return Database.open(load(self.conf).node.database)
 
     def until(self, uid: str, ended: Callable[[dict[str, Any]], bool], limit_s: float = TRIP_LIMIT_S) -> dict[str, Any]:
         """Wait for the study's view to satisfy `ended`."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
-            with contextlib.suppress(AssertionError):
+            with contextlib.suppress(NotFound):
                 view = self.study(uid)
                 if ended(view):
                     return view
@@ -94,7 +108,9 @@ class RunningNode:
         raise AssertionError(f"not in {limit_s} s: {json.dumps(self.explain(uid), indent=1)[-3000:]}\n{log}")
 
     def until_delivered(self, uid: str) -> dict[str, Any]:
-        return self.until(uid, lambda view: bool(view["deliveries"]) and _over(view))
+        view = self.until_over(uid)
+        assert view["deliveries"], [(job["task"], job["state"], job["reason"]) for job in view["jobs"]]
+        return view
 
     def until_over(self, uid: str) -> dict[str, Any]:
         return self.until(uid, lambda view: view["state"] == "NOT_ROUTED" or (bool(view["jobs"]) and _over(view)))

@@ -1,0 +1,69 @@
+"""What a kind of model promises: settings that identify and load, and a loaded thing that segments."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from inference.findings import ModelIdentity
+from inference.tasks.card import TaskCard
+from inference.volume import Volume
+
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """A model's answer: labels (z, y, x) of the task on the primary role's source grid, at full resolution.
+
+    `probability` and `uncertainty`, where a backend gives them, are float16 on the same grid.
+    """
+
+    labels: NDArray[np.uint8]
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    probability: NDArray[np.float16] | None = None
+    uncertainty: NDArray[np.float16] | None = None
+
+
+class LoadedBackend(Protocol):
+    """A model that is ready to run on its device."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Who it is."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", "cuda:0"…"""
+        ...
+
+    @property
+    def judged(self) -> bool:
+        """Whether the task looks at the voxels first and cleans the answer; commissioning models are exact instead."""
+        ...
+
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+        """Segment volumes by role; raises `Unfit` or `ModelError`."""
+        ...
+
+
+class BackendSettings(BaseModel, ABC):
+    """Settings of one kind; the fields are the YAML in models.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @abstractmethod
+    def identity(self) -> ModelIdentity:
+        """Who the model is, from its files and settings, without loading weights; `BundleBroken` where it cannot."""
+
+    @abstractmethod
+    def load(self, device: str) -> LoadedBackend:
+        """Make the model ready on a device; raises `ModelError`."""

@@ -1,0 +1,36 @@
+"""What an executor promises: one request in, one result or one typed error out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from inference.findings import Result
+from inference.request import Request
+
+Report = Callable[[float, str], None]  # fraction done (0..1) and the name of the step
+
+
+class Executor(Protocol):
+    """Runs requests, as many at once as it has slots. Safe to call from several threads."""
+
+    @property
+    def slots(self) -> int:
+        """How many requests run at the same time."""
+        ...
+
+    def start(self) -> None:
+        """Take up work; called once, before `run`."""
+        ...
+
+    def stop(self) -> None:
+        """End every worker; requests that still run end with `WorkerDied`."""
+        ...
+
+    def run(self, request: Request, report: Report) -> Result:
+        """Run one request and wait for it.
+
+        Raises `Unfit`, `ModelError` or, where the worker process ended under the job or exceeded
+        `request.time_limit_s`, `WorkerDied`.
+        """
+        ...

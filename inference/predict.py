@@ -1,0 +1,106 @@
+"""The one road from a request to a result: read, judge, segment, clean, measure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.backends.base import LoadedBackend, Report
+from inference.errors import ModelError, Unfit
+from inference.findings import Result
+from inference.measure import measure_findings, measure_totals
+from inference.readers.dicom import read_report
+from inference.request import Request
+from inference.tasks import TASKS
+from inference.tasks.card import TaskCard
+from inference.volume import Volume
+
+
+class _Stopwatch:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, step: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
+
+
+def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
+    """Run one request; masks are left in `request.scratch`. Raises `Unfit` or `ModelError`."""
+    card = TASKS[request.task]
+    watch = _Stopwatch()
+    report(0.02, "read")
+    with watch.time("read"):
+        volumes, notes = _read(request, card)
+    if backend.judged:
+        report(0.08, "look")
+        with watch.time("look"):
+            card.fitness(volumes)
+    segmented = backend.segment(volumes, card, lambda done, step: report(0.1 + 0.75 * done, step))
+    labels = _checked(segmented.labels, volumes[card.primary], card)
+    report(0.86, "measure")
+    with watch.time("measure"):
+        if backend.judged:
+            labels = card.postprocess(labels, volumes[card.primary].grid)
+        measured = measure_findings(labels, card.structures, volumes[card.primary])
+        totals = measure_totals(labels, card.totals, volumes[card.primary].grid)
+    return Result(
+        task=card.name,
+        model=backend.identity,
+        grid=volumes[card.primary].grid,
+        primary_role=card.primary,
+        labelmap=_save(request.scratch, "labelmap", measured.labelmap),
+        findings=measured.findings,
+        totals=totals,
+        sources={role: volume.sources for role, volume in volumes.items()},
+        probability=_save_if(request.scratch, "probability", segmented.probability),
+        uncertainty=_save_if(request.scratch, "uncertainty", segmented.uncertainty),
+        notes=(*notes, *segmented.notes, *measured.notes),
+        seconds=watch.seconds | segmented.seconds,
+        device=backend.device,
+    )
+
+
+def _read(request: Request, card: TaskCard) -> tuple[dict[str, Volume], tuple[str, ...]]:
+    """Volumes by role in the card's order, and the readers' remarks."""
+    missing = [role.name for role in card.roles if role.name not in request.inputs]
+    if missing:
+        raise Unfit(f"The task {card.name} also needs {', '.join(missing)}.")
+    volumes, notes = {}, []
+    for role in card.roles:
+        read = read_report(request.inputs[role.name])
+        volumes[role.name] = read.volume
+        notes += [f"{role.name}: {note}" for note in read.notes]
+    return volumes, tuple(notes)
+
+
+def _checked(labels: NDArray[np.uint8], primary: Volume, card: TaskCard) -> NDArray[np.uint8]:
+    """A backend's answer lies on the source grid and uses the task's labels only."""
+    if labels.shape != primary.grid.shape:
+        raise ModelError(f"the model answered on a grid of {labels.shape}, the source has {primary.grid.shape}")
+    known = {structure.label for structure in card.structures}
+    foreign = set(np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist()) - known - {0}
+    if foreign:
+        raise ModelError(f"the model answered with labels {sorted(foreign)}, which task {card.name} does not have")
+    return labels
+
+
+def _save(folder: Path, name: str, array: NDArray[np.generic]) -> Path:
+    path = folder / f"{name}.npy"
+    np.save(path, array)
+    return path
+
+
+def _save_if(folder: Path, name: str, array: NDArray[np.generic] | None) -> Path | None:
+    return None if array is None else _save(folder, name, array)
