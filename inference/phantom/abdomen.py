@@ -73,7 +73,7 @@ class Abdomen:
         c, rng = self.canvas, self.rng
         right = self._organ(Point(-62, 4, -60), Point(70, 78, 84))
         left = self._organ(Point(14, -38, -36), Point(float(rng.uniform(55, 88)), 38, 42))
-        liver = join(right, left, 14)
+        liver = join(right, left, 14) + float(rng.uniform(0.3, 2.2)) * c.noise(28)
         slope = float(rng.uniform(0.45, 0.8))
         hollow = 14 * np.exp(-(((c.x + 30) / 35) ** 2 + ((c.y - 15) / 40) ** 2))
         underside = (c.z - (float(rng.uniform(-92, -66)) + slope * np.minimum(c.x, 25) + hollow)) / 1.2
@@ -83,8 +83,7 @@ class Abdomen:
         liver = cut(liver, c.column(*self.cava_at, 14, 13), 4)
         fissure = 1.6 - np.abs(c.x + 12 + 0.25 * (c.y + 40) + 6 * c.noise(80))
         fissure = np.minimum(fissure, np.minimum(-c.y - 30, -c.z - 62))
-        bumps = liver + float(rng.uniform(0.3, 2.2)) * c.noise(28)
-        return largest_part(np.minimum(cut(bumps, fissure, 2), self.below))
+        return largest_part(np.minimum(cut(liver, fissure, 2), self.below))
 
     def paint(self) -> None:
         """Everything but the vessels inside the liver and the lesions."""

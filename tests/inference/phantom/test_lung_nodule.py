@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from inference.fitness import check_ct_units, check_lungs
+from inference.phantom.ct_canvas import Point
+from inference.phantom.lung_nodule import _nodule
+
+
+def test_the_case_passes_for_a_chest(chest_case):
+    check_ct_units(chest_case.volumes["CT"])
+    check_lungs(chest_case.volumes["CT"])
+
+
+def test_truth_holds_the_nodules_and_nothing_else(chest_case):
+    assert set(np.unique(chest_case.truth)) == {0, 1}
+    assert 1 <= len(chest_case.lesions) <= 6
+    total = (chest_case.truth > 0).sum() * chest_case.grid.voxel_ml
+    assert sum(lesion.volume_ml for lesion in chest_case.lesions) == pytest.approx(total)
+    assert max(lesion.diameter_mm for lesion in chest_case.lesions) >= 5
+
+
+def test_nodules_are_denser_than_the_lung_around_them(chest_case):
+    hu = chest_case.volumes["CT"].array
+    assert np.median(hu[chest_case.truth == 1]) > -700
+
+
+def test_vessels_and_wall_share_the_nodules_attenuation(chest_case):
+    hu, truth = chest_case.volumes["CT"].array, chest_case.truth
+    assert (hu[truth == 0] > np.median(hu[truth == 1])).sum() > 100 * truth.sum()
+
+
+def test_nodules_are_solid_part_solid_or_ground_glass():
+    nodules = [_nodule(Point(0, 0, 0), 5.0, np.random.default_rng(k)) for k in range(80)]
+    solid = [n for n in nodules if n.body_hu >= -50]
+    glass = [n for n in nodules if n.body_hu <= -350]
+    assert len(solid) + len(glass) == 80
+    assert all(n.core == 0 for n in solid)
+    assert {n.core > 0 for n in glass} == {True, False}
+    assert any(n.strands for n in nodules)
