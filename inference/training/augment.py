@@ -1,0 +1,65 @@
+"""Patches varied: flips, rotation, scaling, elastic deformation (paper Table 2), brightness, gamma, noise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from inference.training.config import AugmentSettings
+
+ELASTIC_GRID = 4  # control points along an axis of a patch
+
+
+def augment(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings,
+            rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """A varied copy of a patch: image (channel, z, y, x) float32, labels (z, y, x) uint8."""
+    for axis in settings.flip_axes:
+        if rng.random() < 0.5:
+            image, labels = image.flip(axis + 1), labels.flip(axis)
+    if rng.random() < settings.deform_share:
+        image, labels = _deform(image, labels, settings, rng)
+    return _recolour(image, settings, rng), labels
+
+
+def _deform(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings,
+            rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    shape = image.shape[1:]
+    turn = _rotation(rng.uniform(-1, 1, 3) * math.radians(settings.rotation_deg))
+    turn *= 1 + rng.uniform(-settings.scaling, settings.scaling)
+    theta = torch.from_numpy(np.concatenate([turn, np.zeros((3, 1))], axis=1)).float()[None]
+    grid = functional.affine_grid(theta, [1, 1, *shape], align_corners=False)
+    if settings.elastic_voxels:
+        control = rng.normal(0, settings.elastic_voxels, (1, 3, ELASTIC_GRID, ELASTIC_GRID, ELASTIC_GRID))
+        bend = functional.interpolate(torch.from_numpy(control).float(), size=shape, mode="trilinear")
+        grid = grid + bend.permute(0, 2, 3, 4, 1) * (2 / max(shape))
+    bent = functional.grid_sample(image[None], grid, padding_mode="border", align_corners=False)[0]
+    moved = functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0]
+    return bent, moved.to(torch.uint8)
+
+
+def _rotation(angles: np.ndarray) -> np.ndarray:
+    """Rotation about x, then y, then z, angles in radians; 3x3."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y @ about_x)
+
+
+def _recolour(image: torch.Tensor, settings: AugmentSettings, rng: np.random.Generator) -> torch.Tensor:
+    """Each channel with its own contrast; noise over all."""
+    channels = image.shape[0]
+    gain = torch.from_numpy(rng.uniform(1 - settings.gain, 1 + settings.gain, (channels, 1, 1, 1))).float()
+    offset = torch.from_numpy(rng.uniform(-settings.offset, settings.offset, (channels, 1, 1, 1))).float()
+    image = image * gain + offset
+    if settings.gamma and rng.random() < 0.5:
+        low, high = image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True)
+        exponent = float(np.exp(rng.uniform(-settings.gamma, settings.gamma)))
+        image = ((image - low) / (high - low + 1e-6)) ** exponent * (high - low) + low
+    if settings.noise and rng.random() < 0.5:
+        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, settings.noise))
+        image = image + torch.from_numpy(noise)
+    return image

@@ -1,0 +1,121 @@
+"""Phantoms as training cases: drawn and prepared once, kept as float16 on disk, cut into patches."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import inference
+from inference.phantom import make_case
+from inference.prepare import prepare
+from inference.recipe import Recipe
+from inference.training.config import Window
+
+PLACES_PER_LABEL = 4000
+_DRAWN_BY = ("phantom", "transforms", "writers/acquisition.py", "prepare.py", "recipe.py", "roi.py")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A prepared phantom: image float16 (channel, z, y, x), labels uint8 (z, y, x), places to look at by label.
+
+    `places[0]` are indices (n, 3) of the region's voxels of any label, `places[label]` those of a label.
+    """
+
+    seed: int
+    image: NDArray[np.float16]
+    labels: NDArray[np.uint8]
+    foreground: NDArray[np.bool_]
+    places: dict[int, NDArray[np.int16]]
+
+
+def draw_cases(task: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, workers: int = 2,
+               progress: Callable[[int], None] = lambda _: None) -> list[Case]:
+    """Cases of these seeds in order, drawn by several processes where the cache does not have them."""
+    cache.mkdir(parents=True, exist_ok=True)
+    paths = [cache / f"{task}-{seed}-{fingerprint(task, recipe)}.npz" for seed in seeds]
+    missing = [(seed, path) for seed, path in zip(seeds, paths, strict=True) if not path.exists()]
+    if missing:
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(min(workers, len(missing)), initializer=_one_thread) as pool:
+            for done, _ in enumerate(pool.imap_unordered(partial(_draw, task, recipe), missing), start=1):
+                progress(done)
+    return [load_case(path, seed) for seed, path in zip(seeds, paths, strict=True)]
+
+
+def load_case(path: Path, seed: int) -> Case:
+    """A case from its file."""
+    with np.load(path) as kept:
+        labels = kept["labels"]
+        foreground = np.unpackbits(kept["foreground"], count=labels.size).reshape(labels.shape).astype(bool)
+        return Case(seed, kept["image"], labels, foreground, _places(labels, foreground, seed))
+
+
+def cut(case: Case, centre: NDArray[np.integer], size: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """The patch of `size` around a voxel, inside the case where that is large enough, else with zeros beside it."""
+    shape = np.array(case.labels.shape)
+    start = np.clip(centre - np.array(size) // 2, np.minimum(0, shape - size), np.maximum(0, shape - size))
+    image = np.zeros((case.image.shape[0], *size), dtype=np.float32)
+    labels = np.zeros(size, dtype=np.uint8)
+    low, high = np.maximum(start, 0), np.minimum(start + size, shape)
+    source = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    target = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
+    image[(slice(None), *target)] = case.image[(slice(None), *source)]
+    labels[target] = case.labels[source]
+    return image, labels
+
+
+def choose_place(case: Case, lesion_share: float, rng: np.random.Generator) -> NDArray[np.int16]:
+    """A voxel to cut around: of a label drawn evenly in `lesion_share` of the draws, else anywhere in the region."""
+    found = [label for label in case.places if label]
+    label = int(rng.choice(found)) if found and rng.random() < lesion_share else 0
+    places = case.places[label]
+    return places[rng.integers(len(places))]
+
+
+def _draw(task: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:
+    seed, path = wanted
+    phantom = make_case(task, seed)
+    prepared = prepare(phantom.volumes, recipe)
+    beside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
+    np.savez_compressed(beside, image=prepared.array.astype(np.float16), labels=prepared.labels(phantom.truth),
+                        foreground=np.packbits(prepared.foreground))
+    beside.rename(path)
+
+
+def _places(labels: NDArray[np.uint8], foreground: NDArray[np.bool_], seed: int) -> dict[int, NDArray[np.int16]]:
+    rng = np.random.default_rng(seed)
+    places = {0: np.flatnonzero(foreground)}
+    places |= {int(label): np.flatnonzero(labels == label) for label in np.unique(labels) if label}
+    return {label: _sample(flat, labels.shape, rng) for label, flat in places.items() if flat.size}
+
+
+def _sample(flat: NDArray[np.intp], shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int16]:
+    if flat.size > PLACES_PER_LABEL:
+        flat = rng.choice(flat, PLACES_PER_LABEL, replace=False)
+    return np.stack(np.unravel_index(flat, shape), axis=1).astype(np.int16)
+
+
+def fingerprint(task: str, recipe: Recipe) -> str:
+    """Changes with the recipe and with the code that draws and prepares, so that no stale case is used."""
+    digest = hashlib.sha256(f"{task} {recipe.model_dump_json()}".encode())
+    root = Path(inference.__file__).parent
+    for name in _DRAWN_BY:
+        where = root / name
+        for path in sorted(where.rglob("*.py")) if where.is_dir() else [where]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _one_thread() -> None:
+    import SimpleITK as sitk  # noqa: N813 - only the drawing processes want its threads bounded
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

@@ -1,0 +1,131 @@
+"""A trained network as a bundle: configuration, float16 weights, model card, hashes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, BundleCard, write_hashes
+from inference.findings import IntendedUse
+from inference.tasks import TASKS
+from inference.training.config import TrainingSettings
+from inference.training.loop import Best
+
+MANUFACTURER = "Segnode"
+NETWORK = "inference.networks.hybrid_unet_transformer.HybridUNetTransformer"
+NOTICE = "Trained on synthetic cases only. For demonstration: it has never seen a patient and must not be used for one."
+
+
+def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path, licence: Path) -> None:
+    """Write a bundle into `folder`; `licence` is copied into it."""
+    for name in ("configs", "models", "docs"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _write_json(folder / METADATA, _metadata(settings, best))
+    _write_json(folder / INFERENCE, _inference(settings))
+    torch.save(half_weights(network), folder / WEIGHTS)
+    (folder / "docs" / "README.md").write_text(_model_card(settings, best))
+    shutil.copyfile(licence, folder / "LICENSE")
+    write_hashes(folder)
+
+
+def half_weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """State dict with the large tensors in float16; norms and their statistics stay exact."""
+    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    return {name: value.half() if value.is_floating_point() and value.dim() > 1 else value.clone()
+            for name, value in state.items()}
+
+
+def _metadata(settings: TrainingSettings, best: Best) -> dict[str, Any]:
+    card = BundleCard(task=settings.task, recipe=settings.recipe, output=settings.output, window=settings.window,
+                      overlap=settings.overlap, manufacturer=MANUFACTURER, intended_use=IntendedUse.DEMONSTRATION)
+    packages = {name: version(name) for name in ("monai", "torch", "numpy")}
+    return {
+        "version": settings.version,
+        "changelog": {settings.version: "trained on procedural phantoms"},
+        "monai_version": packages["monai"],
+        "pytorch_version": packages["torch"],
+        "numpy_version": packages["numpy"],
+        "required_packages_version": {"segnode": version("segnode")},
+        "name": settings.title,
+        "task": TASKS[settings.task].title,
+        "description": NOTICE,
+        "authors": MANUFACTURER,
+        "copyright": "Apache License 2.0",
+        "data_source": f"procedural phantoms, seeds {settings.cases.first_seed} and following",
+        "data_type": "synthetic",
+        "intended_use": NOTICE,
+        "eval_metrics": {f"Dice of {name}, phantoms": round(value, 4) for name, value in (best.dice or {}).items()},
+        "network_data_format": _data_format(settings),
+        "segnode": card.model_dump(mode="json"),
+    }
+
+
+def _data_format(settings: TrainingSettings) -> dict[str, Any]:
+    divisor = 2 ** (len(settings.network.widths) - 1)
+    common = {"spatial_shape": [f"{divisor}*n"] * 3, "dtype": "float32", "is_patch_data": True}
+    inputs = {f"{n}": f"{channel.role}, {channel.scale}" for n, channel in enumerate(settings.recipe.channels)}
+    outputs = {f"{n}": region.name for n, region in settings.output.foreground()}
+    if settings.output.activation == "softmax":
+        outputs = {"0": "background", **outputs}
+    return {
+        "inputs": {"image": {"type": "image", "format": "magnitude", "modality": "n/a", "num_channels": len(inputs),
+                             "value_range": [-5, 5], "channel_def": inputs, **common}},
+        "outputs": {"pred": {"type": "image", "format": "segmentation", "num_channels": len(outputs),
+                             "value_range": [0, 1], "channel_def": outputs, **common}},
+    }
+
+
+def _inference(settings: TrainingSettings) -> dict[str, Any]:
+    return {
+        "imports": ["$import torch"],
+        "bundle_root": ".",
+        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        "network_def": {"_target_": NETWORK, **settings.network_arguments},
+        "network": "$@network_def.to(@device)",
+        "inferer": {"_target_": "SlidingWindowInferer", "roi_size": list(settings.window), "sw_batch_size": 2,
+                    "overlap": settings.overlap, "mode": "gaussian"},
+    }
+
+
+def _model_card(settings: TrainingSettings, best: Best) -> str:
+    scores = "\n".join(f"| {name} | {value:.3f} |" for name, value in (best.dice or {}).items())
+    channels = "\n".join(
+        f"- {channel.role}: " + (f"{channel.low:g} to {channel.high:g} as 0 to 1" if channel.scale == "window"
+                                 else "z-score inside the region")
+        for channel in settings.recipe.channels)
+    spacing = " × ".join(f"{step:g}" for step in settings.recipe.spacing_mm)
+    return f"""# {settings.title}
+
+Version {settings.version}. **{NOTICE}**
+
+## What it does
+{TASKS[settings.task].title}: a hybrid of U-Net and transformer with attention gates, run over windows of
+{' × '.join(map(str, settings.window))} voxels of {spacing} mm (z, y, x), axes nearest to LPS axial.
+
+Channels:
+{channels}
+
+## What it learned from
+{settings.cases.count} procedural phantoms (seeds {settings.cases.first_seed} to
+{settings.cases.training.stop - 1}), drawn by a program; no data of any patient. The best of its states was chosen
+by {settings.cases.validation_count} other phantoms (seeds {settings.cases.validation_first_seed} to
+{settings.cases.validation.stop - 1}), after {best.step} steps:
+
+| Region | Dice on phantoms |
+|---|---|
+{scores}
+
+These numbers say that the chain works. They say nothing about patients.
+
+## Intended use
+Demonstration and commissioning of a DICOM node. Not a medical device; not for diagnosis.
+"""
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,167 @@
+"""The training loop: Adam, cosine annealing, half precision, early stopping (paper Table 4), resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from inference.answer import decode
+from inference.evaluation.metrics import dice
+from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
+from inference.sliding import Sliding, autocast, slide
+from inference.training.augment import augment
+from inference.training.cases import Case, choose_place, cut, draw_cases
+from inference.training.config import TrainingSettings
+from inference.training.losses import HybridLoss
+
+log = logging.getLogger(__name__)
+
+WARM_UP_STEPS = 50
+
+
+@dataclass
+class Best:
+    """The best validation so far: mean Dice, Dice by region, at which step."""
+
+    score: float = -1.0
+    dice: dict[str, float] | None = None
+    step: int = 0
+
+
+class Trainer:
+    """One run over cases in memory; `checkpoint` lets it go on after an interruption."""
+
+    def __init__(self, settings: TrainingSettings, training: Sequence[Case], validation: Sequence[Case],
+                 checkpoint: Path) -> None:
+        torch.manual_seed(settings.seed)
+        torch.set_num_threads(settings.threads)
+        self.settings = settings
+        self.training, self.validation = training, validation
+        self.checkpoint = checkpoint
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        network = HybridUNetTransformer(**settings.network_arguments).to(self.device)
+        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._pace)
+        self.loss = HybridLoss(settings.output)
+        self.best = Best()
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.step = 0
+
+    def run(self) -> Best:
+        """Train to the end or until validation stands still; leaves the best weights in `network`."""
+        self._resume()
+        with _progress() as progress:
+            bar = progress.add_task(self.settings.task, total=self.settings.steps, completed=self.step, note="")
+            for loss in self._steps():
+                progress.update(bar, advance=1, note=f"loss {loss:.3f}  Dice {max(self.best.score, 0):.3f}")
+                if self.step % self.settings.validate_every == 0 or self.step == self.settings.steps:
+                    self._judge(loss)
+                    if self.step - self.best.step >= self.settings.patience * self.settings.validate_every:
+                        log.info("validation stands still since step %d", self.best.step)
+                        break
+        self.network.load_state_dict(self.best_weights)
+        self.network.eval()
+        return self.best
+
+    def _steps(self) -> Iterator[float]:
+        while self.step < self.settings.steps:
+            image, labels = self._batch(np.random.default_rng((self.settings.seed, self.step)))
+            self.network.train()
+            with autocast(self.device):
+                logits = self.network(image)
+            loss = self.loss(logits.float(), labels)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+            self.optimizer.step()
+            self.schedule.step()
+            self.step += 1
+            yield float(loss.detach())
+
+    def _batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        images, labels = [], []
+        for _ in range(self.settings.batch):
+            case = self.training[int(rng.integers(len(self.training)))]
+            place = choose_place(case, self.settings.lesion_share, rng)
+            image, label = cut(case, place + rng.integers(-8, 9, 3), self.settings.patch)
+            varied = augment(torch.from_numpy(image), torch.from_numpy(label), self.settings.augment, rng)
+            images.append(varied[0])
+            labels.append(varied[1])
+        image_batch = torch.stack(images).contiguous(memory_format=torch.channels_last_3d).to(self.device)
+        return image_batch, torch.stack(labels).to(self.device)
+
+    def _judge(self, loss: float) -> None:
+        found = validate(self.network, self.validation, self.settings, self.device)
+        score = float(np.mean(list(found.values())))
+        log.info("step %d loss %.3f validation Dice %.3f %s", self.step, loss, score,
+                 " ".join(f"{name} {value:.3f}" for name, value in found.items()))
+        if score > self.best.score:
+            self.best = Best(score, found, self.step)
+            self.best_weights = {name: value.cpu().clone() for name, value in self.network.state_dict().items()}
+        torch.save({"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
+                    "schedule": self.schedule.state_dict(), "best": vars(self.best), "weights": self.best_weights},
+                   self.checkpoint)
+
+    def _resume(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.step, self.best, self.best_weights = state["step"], Best(**state["best"]), state["weights"]
+        log.info("going on at step %d", self.step)
+
+    def _pace(self, step: int) -> float:
+        """Share of the learning rate: a short way up, then a cosine down to nothing."""
+        if step < WARM_UP_STEPS:
+            return (step + 1) / WARM_UP_STEPS
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
+
+
+def validate(network: torch.nn.Module, cases: Sequence[Case], settings: TrainingSettings,
+             device: str) -> dict[str, float]:
+    """Mean Dice over whole cases for each region of the output, on the working grid."""
+    sliding = Sliding(settings.window, settings.overlap, device=device)
+    scores: dict[str, list[float]] = {region.name: [] for region in settings.output.regions}
+    for case in cases:
+        logits = torch.from_numpy(slide(network, case.image.astype(np.float32), case.foreground, sliding))
+        chance = logits.sigmoid() if settings.output.activation == "sigmoid" else logits.softmax(0)
+        labels = decode(chance.numpy(), settings.output)
+        labels[~case.foreground] = 0
+        for region in settings.output.regions:
+            scores[region.name].append(dice(np.isin(labels, region.members), np.isin(case.labels, region.members)))
+    return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def train(settings: TrainingSettings, cache: Path, *, workers: int = 2) -> tuple[Trainer, Best]:
+    """Draw the cases, train, and return the trainer with its best weights; `cache` keeps cases and checkpoint."""
+    training = _draw(settings, settings.cases.training, cache, workers)
+    validation = _draw(settings, settings.cases.validation, cache, workers)
+    run = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
+    trainer = Trainer(settings, training, validation, cache / f"{settings.task}-{run}.pt")
+    return trainer, trainer.run()
+
+
+def _draw(settings: TrainingSettings, seeds: range, cache: Path, workers: int) -> list[Case]:
+    with _progress() as progress:
+        bar = progress.add_task(f"{settings.task} phantoms", total=len(seeds), note="")
+
+        def tell(done: int) -> None:
+            progress.update(bar, completed=done)
+
+        return draw_cases(settings.task, settings.recipe, seeds, cache, workers=workers, progress=tell)
+
+
+def _progress() -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                    TextColumn("{task.fields[note]}"))
