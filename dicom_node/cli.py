@@ -234,16 +234,19 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
 @click.argument("study_uid", required=False)
 @click.option("--all", "everything", is_flag=True, help="All failed jobs and dead deliveries.")
 @click.option("--release", is_flag=True, help="Let held deliveries go as well.")
+@click.option("--resend", is_flag=True, help="Send what was sent once more: the same instances, no duplicates.")
 @conf_option
 @plainly
-def retry(study_uid: str | None, everything: bool, release: bool, conf: Path | None) -> None:
+def retry(study_uid: str | None, everything: bool, release: bool, resend: bool, conf: Path | None) -> None:
     """Run failed and refused jobs of a study again, and send its dead deliveries again."""
     from dicom_node.retry import retry as again
 
     if bool(study_uid) == everything:
         raise click.UsageError("name a study, or say --all")
+    if everything and resend:
+        raise click.UsageError("--resend needs a study")
     with _parts(conf).database.transaction() as tx:
-        done = again(tx, time.time(), study_uid, release)
+        done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     sys.exit(0 if done.jobs or done.deliveries else 1)
 

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from inference.evaluation.metrics import dice
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -16,7 +15,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from dicom_node.objects.overlay import write_overlays
-from dicom_node.objects.read import read_segmentation
+from dicom_node.objects.readback import read_labels
+from inference.evaluation.metrics import dice
 from inference.phantom import PhantomCase
 from inference.tasks import TASKS
 from inference.tasks.card import TaskCard
@@ -165,7 +165,7 @@ def _object(study: Played, kind: str) -> str | None:
 def _against_truth(study: Played, seg: Path) -> list[str]:
     """A line a region: Dice of the delivered SEG against the phantom's truth, volume against true volume."""
     card = TASKS[study.task]
-    labels = read_segmentation(seg, study.case.grid, card.structures)
+    labels = read_labels(seg, study.case.grid, card.structures)
     voxel_ml = study.case.grid.voxel_ml
     lines = []
     for name, members in _regions(card):

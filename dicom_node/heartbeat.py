@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from storage.database import Database
 from storage.errors import StorageError
@@ -26,13 +27,17 @@ def loaded_modules() -> tuple[str, ...]:
 class Heartbeat:
     """A row a process, renewed every `BEAT_S` seconds by a thread of its own."""
 
-    def __init__(self, database: Database, role: str, detail: dict[str, object] | None = None) -> None:
+    def __init__(self, database: Database, role: str) -> None:
         self._database = database
         self._role = role
-        self._detail = detail or {}
+        self._facts: dict[str, Callable[[], object]] = {}
         self._started_at = time.time()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def tell(self, name: str, fact: Callable[[], object]) -> None:
+        """Add a fact that is asked for at every beat, such as the worker processes of now."""
+        self._facts = self._facts | {name: fact}
 
     def start(self) -> None:
         self._thread.start()
@@ -58,7 +63,7 @@ class Heartbeat:
                         self._started_at,
                         time.time(),
                         loaded_modules(),
-                        self._detail,
+                        {name: fact() for name, fact in self._facts.items()},
                     )
             except StorageError as trouble:
                 log.warning("heartbeat not written: %s", trouble)

@@ -18,10 +18,13 @@ class Retried:
     deliveries: int
 
 
-def retry(tx: Transaction, now: float, study_uid: str | None, release_held: bool) -> Retried:
+def retry(
+    tx: Transaction, now: float, study_uid: str | None, *, release_held: bool = False, resend: bool = False
+) -> Retried:
     """Requeue failed jobs and dead deliveries of a study (with refused jobs), or failed ones of every study.
 
     A refused job goes again only when its study is named: its input would be refused again otherwise.
+    `resend` sends what was sent once more: the same instances, so the archive gets no duplicate.
     """
     if study_uid is None:
         jobs = tx.jobs.list(states=[JobState.FAILED])
@@ -33,9 +36,10 @@ def retry(tx: Transaction, now: float, study_uid: str | None, release_held: bool
     for job in jobs:
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
+    again = {DeliveryState.DEAD, DeliveryState.SENT, DeliveryState.COMMITTED} if resend else {DeliveryState.DEAD}
     sent = 0
     for delivery in deliveries:
-        if delivery.state is DeliveryState.DEAD:
+        if delivery.state in again:
             tx.deliveries.retry(delivery.delivery_id, now)
         elif delivery.state is DeliveryState.HELD and release_held:
             tx.deliveries.release_held(delivery.delivery_id, now)

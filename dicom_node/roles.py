@@ -17,18 +17,19 @@ from dicom_node.node import die_with_parent
 log = logging.getLogger(__name__)
 
 
-def receive(parts: Parts, stop: threading.Event) -> None:
+def receive(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
     """Take instances by C-STORE; never opens pixels."""
     with server(parts):
         stop.wait()
 
 
-def pipeline(parts: Parts, stop: threading.Event) -> None:
+def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
     from dicom_node.pipeline.loop import start_stage
 
     run = executor(parts.settings)
     run.start()
+    heartbeat.tell("workers", run.pids)
     try:
         threads = [start_stage(stage, stop) for stage in stages(parts, run)]
         stop.wait()
@@ -38,14 +39,14 @@ def pipeline(parts: Parts, stop: threading.Event) -> None:
         thread.join(timeout=10)
 
 
-def clock(parts: Parts, stop: threading.Event) -> None:
+def clock(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
     """Recovery by the clock."""
     from dicom_node.clock import Clock
 
     Clock(parts.database, parts.archive, parts.settings.node.max_crashes).run(stop)
 
 
-ROLES: dict[str, Callable[[Parts, threading.Event], None]] = {
+ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {
     "receive": receive,
     "pipeline": pipeline,
     "clock": clock,
@@ -59,11 +60,12 @@ def run_role(name: str, parts: Parts) -> None:
         signal.signal(number, lambda *_: stop.set())
     die_with_parent()
     setup(parts.settings.logging)
-    heartbeat = Heartbeat(parts.database, name, {"revision": parts.revision})
+    heartbeat = Heartbeat(parts.database, name)
+    heartbeat.tell("revision", lambda: parts.revision)
     heartbeat.start()
     log.info("role runs", extra={"role": name, "pid": os.getpid(), "host": socket.gethostname()})
     try:
-        ROLES[name](parts, stop)
+        ROLES[name](parts, stop, heartbeat)
     finally:
         heartbeat.stop()
         parts.close()

@@ -19,6 +19,10 @@ class Executor(Protocol):
         """How many requests run at the same time."""
         ...
 
+    def pids(self) -> dict[str, int]:
+        """Worker process ids by device; empty where there are none."""
+        ...
+
     def start(self) -> None:
         """Take up work; called once, before `run`."""
         ...

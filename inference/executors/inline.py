@@ -15,6 +15,9 @@ class Inline:
     def __init__(self, device: str = "cpu") -> None:
         self._device = device
 
+    def pids(self) -> dict[str, int]:
+        return {}
+
     def start(self) -> None:
         from inference.executors.residents import Residents
 

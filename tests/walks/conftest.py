@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -81,6 +82,11 @@ class RunningNode:
         assert done.returncode in ok, done.stderr
         return json.loads(done.stdout)
 
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run a `segnode` command on this node's configuration."""
+        command = [sys.executable, "-m", "dicom_node.cli", *args, "--conf", str(self.conf)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
     def study(self, uid: str) -> dict[str, Any]:
         """What `segnode study` shows, without the start of a process."""
         with self.database.reading() as tx:
@@ -131,16 +137,19 @@ MakeNode = Callable[..., RunningNode]
 @pytest.fixture
 def make_node(tmp_path: Path) -> Iterator[MakeNode]:
     """`make_node(routes=YAML, models=YAML, pacs=Peer)` starts a node; without `pacs` it has an archive of its own."""
+    number = itertools.count(1)
     with contextlib.ExitStack() as stack:
+
         def make(*, routes: str = "", models: str = "", pacs: Peer | None = None, node: str = "") -> RunningNode:
             archive = None
+            folder = tmp_path / f"node-{next(number)}"
             if pacs is None:
-                archive = stack.enter_context(EmbeddedArchive(tmp_path / "archive"))
+                archive = stack.enter_context(EmbeddedArchive(folder / "archive"))
                 pacs = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=archive.port)
-            running = RunningNode(tmp_path, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
-            running.conf.mkdir()
+            running = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
+            running.conf.mkdir(parents=True)
             (running.conf / "node.yaml").write_text(
-                f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {tmp_path / 'data'}\n"
+                f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {folder / 'data'}\n"
                 f"quiet_s: {QUIET_S}\nlease_term_s: 5\n{node}\n"
                 f"destinations:\n  pacs:\n    kind: dimse\n    ae_title: {pacs.ae_title}\n    host: {pacs.host}\n"
                 f"    port: {pacs.port}\n    accepts: [demonstration]\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +46,17 @@ def turned(directions: tuple[tuple[float, ...], ...], *degrees: float) -> tuple[
     return tuple(tuple(v) for v in (about_y @ about_x @ np.array(directions, dtype=float).T).T)
 
 
+THREE_MM = Spacing(3.0, 1.5, 1.5)
+PLAIN = Encoding()
+
+
 @dataclass(frozen=True)
 class Form:
     """One way to acquire the same body."""
 
     directions: tuple[tuple[float, ...], ...] = AXIAL
-    spacing: Spacing = Spacing(3.0, 1.5, 1.5)
-    encoding: Encoding = Encoding()
+    spacing: Spacing = THREE_MM
+    encoding: Encoding = PLAIN
     modality: str = "CT"
 
 
@@ -94,16 +97,16 @@ def acquire(name: str, folder: Path) -> tuple[NDArray[np.bool_], Grid, list[Path
     truth = body(grid)
     array = np.where(truth, 300, 20 if form.modality == "MR" else -50).astype(np.float32)
     study = StudyDetails.of(f"geometry {name}")
-    make: Callable[..., Acquisition] = Acquisition.ct
-    acquisition = make(study) if form.modality == "CT" else Acquisition.mr(study, "T2")
+    acquisition = Acquisition.ct(study) if form.modality == "CT" else Acquisition.mr(study, "T2")
     units = "HU" if form.modality == "CT" else "signal"
-    return truth, grid, write_series(Volume(array, grid, units), acquisition, folder, form.encoding), \
-        study.study_instance_uid
+    paths = write_series(Volume(array, grid, units), acquisition, folder, form.encoding)
+    return truth, grid, paths, study.study_instance_uid
 
 
 def read_with_dcmqi(seg: Path, folder: Path) -> sitk.Image:
     folder.mkdir()
-    command = [str(Path(sys.executable).with_name("segimage2itkimage")), "--inputDICOM", str(seg), "--outputDirectory", str(folder), "--outputType", "nrrd"]
+    program = str(Path(sys.executable).with_name("segimage2itkimage"))
+    command = [program, "--inputDICOM", str(seg), "--outputDirectory", str(folder), "--outputType", "nrrd"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "meta.json").read_text())["segmentAttributes"]

@@ -1,0 +1,49 @@
+"""Only workers load torch; a worker that dies in mid-job costs nothing but time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.phantom import make_case, write_study
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def chest(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
+    case = make_case("lung_nodule", 9000)
+    return case.acquisitions["CT"].study.study_instance_uid, write_study(case, tmp_path_factory.mktemp("chest"))
+
+
+def workers(node: Any) -> dict[str, int]:
+    (pipeline,) = [role for role in node.command("status")["roles"] if role["role"] == "pipeline"]
+    return pipeline["workers"]
+
+
+def test_a_killed_worker_still_ends_in_a_delivered_result(make_node: Any, chest: tuple[str, list[Path]]) -> None:
+    uid, paths = chest
+    node = make_node()
+    node.send(paths)
+
+    running = node.until(uid, lambda view: any(job["state"] == "RUNNING" and job["step"] for job in view["jobs"]))
+    assert running["jobs"][0]["attempts"] == 1
+    (victim,) = workers(node).values()
+    os.kill(victim, signal.SIGKILL)
+
+    view = node.until_delivered(uid)
+    assert [(job["state"], job["attempts"]) for job in view["jobs"]] == [("DONE", 2)]
+    assert [d["state"] for d in view["deliveries"]] == ["SENT"]
+    assert node.journal(uid, "worker died") == ["the worker on cpu ended under the job (signal 9)"]
+    assert len(node.archive.kept()) == node.archive.received == len(view["results"]), "delivered once"
+
+    time.sleep(2.5)  # one more heartbeat after the job
+    roles = {role["role"]: role for role in node.command("status")["roles"]}
+    assert set(roles) == {"receive", "pipeline", "clock"}
+    assert all("torch" not in role["modules"] for role in roles.values())
+    assert workers(node) != {"cpu": victim}
