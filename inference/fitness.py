@@ -152,12 +152,13 @@ def _outside(array: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _otsu(array: NDArray[np.float32]) -> float:
     """Otsu's threshold over 256 bins between the darkest and the 99th percentile."""
-    top = float(np.percentile(array, 99))
-    counts, edges = np.histogram(array, bins=256, range=(float(array.min()), max(top, float(array.min()) + 1e-6)))
+    bottom, top = float(array.min()), float(np.percentile(array, 99))
+    if top <= bottom:
+        return float(array.max())
+    counts, edges = np.histogram(array, bins=256, range=(bottom, top))
     centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
+    below = np.cumsum(counts)[:-1]
+    above = counts.sum() - below
     sums = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(centres[int(np.nanargmax(between))])
+    gap = sums[:-1] / np.maximum(below, 1) - (sums[-1] - sums[:-1]) / np.maximum(above, 1)
+    return float(centres[int(np.argmax(below * above * gap**2))])

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from inference.transforms.geometry import grid_at_spacing, resample
 from inference.volume import Grid, Spacing, Volume
 
-WORKING_MM = 4.0  # shading is smooth: 4 mm are enough and take a second
-_ITERATIONS = (40, 30, 20)
+WORKING_MM = 6.0  # shading is smooth: finer grids cost time and find nothing more
+_ITERATIONS = (20, 20, 20)
 _MAX_SHADING = 4.0  # what N4 says outside the head is extrapolation
 
 

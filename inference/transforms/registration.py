@@ -84,6 +84,8 @@ def _start(fixed: sitk.Image, moving: sitk.Image, same_frame: bool) -> sitk.Eule
     centred = sitk.CenteredTransformInitializer(fixed, moving, sitk.Euler3DTransform(),
                                                 sitk.CenteredTransformInitializerFilter.MOMENTS)
     start = sitk.Euler3DTransform(centred)
+    start.SetCenter(np.round(start.GetCenter(), 3).tolist())  # threads sum moments in any order
+    start.SetTranslation(np.round(start.GetTranslation(), 3).tolist())
     if same_frame:
         start.SetTranslation((0.0, 0.0, 0.0))
     return start
@@ -114,7 +116,7 @@ def _matrix(transform: sitk.Euler3DTransform) -> NDArray[np.float64]:
     matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
     centre = np.array(transform.GetCenter())
     matrix[:3, 3] = centre + np.array(transform.GetTranslation()) - matrix[:3, :3] @ centre
-    return matrix
+    return matrix.round(9)
 
 
 def _translation(motion: NDArray[np.float64], grid: Grid) -> float:

@@ -10,7 +10,7 @@ from inference.writers.acquisition import Acquisition, CTTechnique, MRTechnique,
 
 def frame_type(acquisition: Acquisition) -> tuple[str, ...]:
     """Image Type as the enhanced classes want it: four values, the third and fourth from their own lists."""
-    first, second = (*acquisition.image_type, "ORIGINAL", "PRIMARY")[:2]
+    first, second = acquisition.image_type[0], "PRIMARY"
     if "LOCALIZER" in acquisition.image_type:
         return (first, second, "LOCALIZER", "NONE")
     return (first, second, "VOLUME", "NONE") if acquisition.modality == "CT" else (first, second, "OTHER", "NONE")

@@ -74,8 +74,6 @@ def describe_series(ds: Dataset, acquisition: Acquisition) -> None:
     ds.PatientPosition = acquisition.patient_position
     if acquisition.body_part:
         ds.BodyPartExamined = acquisition.body_part
-    else:
-        ds.Laterality = ""  # asked for where no body part rules a paired organ out
     ds.Manufacturer = acquisition.manufacturer
     ds.ManufacturerModelName = acquisition.model_name
     ds.DeviceSerialNumber = "0"

@@ -31,6 +31,8 @@ def single_frame(acquisition: Acquisition, plane: Plane, thickness: float, numbe
     describe_plane(ds, plane, thickness)
     ds.FrameOfReferenceUID = acquisition.frame_of_reference_uid
     ds.PositionReferenceIndicator = ""
+    if not acquisition.body_part:
+        ds.Laterality = ""  # asked for where no body part rules a paired organ out
     if acquisition.contrast_agent:
         ds.ContrastBolusAgent = acquisition.contrast_agent
     if acquisition.temporal_position is not None:

@@ -10,6 +10,8 @@ from inference.volume import Grid, Spacing, Units, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, Encoding, StudyDetails, write_series
 
 L, P, S = np.eye(3)
+ANISOTROPIC = Spacing(3.0, 0.7, 1.1)
+PLAIN = Encoding()
 
 
 def _turned(degrees: tuple[float, float]) -> np.ndarray:
@@ -38,7 +40,7 @@ def orientation(request: pytest.FixtureRequest) -> str:
 def volume_of() -> Callable[..., Volume]:
     """Makes a volume of distinct whole numbers on a grid of the given orientation, spacing and shape."""
 
-    def make(orientation: str = "axial", spacing: Spacing = Spacing(3.0, 0.7, 1.1),
+    def make(orientation: str = "axial", spacing: Spacing = ANISOTROPIC,
              shape: tuple[int, int, int] = (6, 20, 24), units: Units = "HU") -> Volume:
         row, column = ORIENTATIONS[orientation]
         directions = np.column_stack([np.cross(row, column), column, row])
@@ -54,7 +56,7 @@ def write(tmp_path: Path) -> Callable[..., list[Path]]:
     """Writes a volume as a CT or MR series, whichever its units ask for; keywords change the acquisition."""
     study = StudyDetails.of("tests")
 
-    def series(volume: Volume, encoding: Encoding = Encoding(), folder: str = "series", **changes) -> list[Path]:
+    def series(volume: Volume, encoding: Encoding = PLAIN, folder: str = "series", **changes) -> list[Path]:
         acquisition = Acquisition.ct(study, **changes) if volume.units == "HU" else Acquisition.mr(
             study, "T1", **changes)
         return write_series(volume, acquisition, tmp_path / folder, encoding)

@@ -1,0 +1,139 @@
+"""Findings: which voxels, which numbers, in which order."""
+
+import numpy as np
+import pytest
+
+from inference import codes
+from inference.measure import MAX_LESIONS, measure_findings, measure_totals
+from inference.tasks import BRAIN_TUMOUR, LIVER_TUMOUR, LUNG_NODULE
+from inference.volume import Grid, Volume
+
+GRID = Grid((20, 40, 40), np.array([[0, 0, 1, 0], [0, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 1.0]]))
+
+
+@pytest.fixture
+def liver() -> tuple[np.ndarray, Volume]:
+    """A liver with a large and a small tumour; every voxel's HU is its label times 50."""
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[2:18, 5:35, 5:35] = 1
+    labels[4, 6:8, 6:8] = 2
+    labels[8:12, 20:30, 20:26] = 2
+    return labels, Volume(labels.astype(np.float32) * 50, GRID, "HU")
+
+
+def values(finding) -> dict:
+    return {(m.quantity, m.derivation): m.value for m in finding.measurements}
+
+
+def test_lesions_are_split_and_numbered_from_the_largest(liver):
+    labels, volume = liver
+    measured = measure_findings(labels, LIVER_TUMOUR.structures, volume)
+    assert [f.label for f in measured.findings] == ["Liver", "Liver tumour 1", "Liver tumour 2"]
+    assert [f.number for f in measured.findings] == [1, 2, 3]
+    assert [f.voxels for f in measured.findings] == [16 * 30 * 30 - 244, 240, 4]
+    assert measured.labelmap.dtype == np.uint8
+    assert measured.labelmap[10, 25, 22] == 2
+    assert measured.labelmap[4, 6, 6] == 3
+
+
+def test_every_voxel_of_the_label_map_belongs_to_one_finding(liver):
+    labels, volume = liver
+    measured = measure_findings(labels, LIVER_TUMOUR.structures, volume)
+    assert np.array_equal(measured.labelmap > 0, labels > 0)
+    for finding in measured.findings:
+        mask = measured.labelmap == finding.number
+        assert np.count_nonzero(mask) == finding.voxels
+        assert (labels[mask] == finding.structure.label).all()
+
+
+def test_quantities_are_right(liver):
+    labels, volume = liver
+    tumour = values(measure_findings(labels, LIVER_TUMOUR.structures, volume).findings[1])
+    assert tumour[codes.VOLUME, None] == pytest.approx(0.48)
+    assert tumour[codes.LONG_AXIS, None] == pytest.approx(np.hypot(10, 5), abs=0.5)
+    assert tumour[codes.DIAMETER, codes.MAXIMUM] == pytest.approx(np.sqrt(10**2 + 5**2 + 7**2), abs=1)
+    assert tumour[codes.ATTENUATION, codes.MEAN] == 100
+    assert tumour[codes.ATTENUATION, codes.STANDARD_DEVIATION] == 0
+
+
+def test_every_finding_has_the_same_quantities_in_the_same_order(liver):
+    labels, volume = liver
+    orders = {tuple((m.quantity, m.derivation, m.unit) for m in f.measurements)
+              for f in measure_findings(labels, LIVER_TUMOUR.structures, volume).findings}
+    assert len(orders) == 1
+    assert next(iter(orders))[0] == (codes.VOLUME, None, codes.MILLILITRE)
+
+
+def test_measurements_are_plain_finite_numbers(liver):
+    labels, volume = liver
+    for finding in measure_findings(labels, LIVER_TUMOUR.structures, volume).findings:
+        assert all(type(m.value) is float and np.isfinite(m.value) for m in finding.measurements)
+
+
+def test_absent_structures_give_no_finding_and_no_gap(liver):
+    labels, volume = liver
+    measured = measure_findings(np.where(labels == 2, 2, 0).astype(np.uint8), LIVER_TUMOUR.structures, volume)
+    assert [(f.number, f.label) for f in measured.findings] == [(1, "Liver tumour 1"), (2, "Liver tumour 2")]
+
+
+def test_nothing_found_is_a_result_without_findings(liver):
+    labels, volume = liver
+    measured = measure_findings(np.zeros_like(labels), LIVER_TUMOUR.structures, volume)
+    assert measured.findings == ()
+    assert not measured.labelmap.any()
+
+
+def test_structures_that_are_not_per_lesion_stay_whole():
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[2:4, 2:4, 2:4] = labels[10:12, 10:12, 10:12] = 2
+    (oedema,) = measure_findings(labels, BRAIN_TUMOUR.structures, Volume(labels.astype(np.float32), GRID)).findings
+    assert (oedema.label, oedema.voxels) == ("Oedema", 16)
+    assert (codes.MR_SIGNAL, codes.MEDIAN) in values(oedema)
+
+
+def test_beyond_the_limit_the_smallest_lesions_share_a_finding():
+    labels = np.zeros((3, 60, 60), dtype=np.uint8)
+    labels[1, ::3, ::5] = 2  # 240 single voxels
+    volume = Volume(np.zeros(labels.shape, np.float32), Grid(labels.shape, np.eye(4)), "HU")
+    measured = measure_findings(labels, LIVER_TUMOUR.structures, volume)
+    assert len(measured.findings) == MAX_LESIONS
+    assert measured.findings[-1].label == "Liver tumour, 181 small ones"
+    assert sum(f.voxels for f in measured.findings) == 240
+    assert measured.notes == ("240 lesions were found; the 181 smallest are given as one finding.",)
+
+
+def test_nodules_know_their_side():
+    shape = (60, 60, 80)
+    grid = Grid(shape, np.array([[0, 0, 4, -158], [0, 4, 0, -118], [4, 0, 0, 0], [0, 0, 0, 1.0]]))
+    z, y, x = np.indices(shape)
+    hu = np.full(shape, -1000.0, dtype=np.float32)
+    hu[((x - 40) / 38) ** 2 + ((y - 30) / 28) ** 2 < 1] = 40
+    for middle in (24, 56):
+        hu[((x - middle) / 12) ** 2 + ((y - 30) / 20) ** 2 + ((z - 30) / 28) ** 2 < 1] = -850
+    labels = np.zeros(shape, dtype=np.uint8)
+    labels[29:31, 29:31, 20:22] = labels[29:32, 29:32, 55:58] = 1
+    hu[labels > 0] = 30
+    findings = measure_findings(labels, LUNG_NODULE.structures, Volume(hu, grid, "HU")).findings
+    assert [f.laterality for f in findings] == [codes.LEFT, codes.RIGHT]
+
+
+def test_without_lungs_in_the_picture_there_is_no_side():
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[5:8, 5:8, 5:8] = 1
+    (nodule,) = measure_findings(labels, LUNG_NODULE.structures, Volume(labels.astype(np.float32), GRID, "HU")).findings
+    assert nodule.laterality is None
+
+
+def test_totals_are_unions_of_labels():
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[0, 0, :10], labels[0, 1, :20], labels[0, 2, :30] = 1, 2, 3
+    totals = dict(measure_totals(labels, BRAIN_TUMOUR.totals, GRID))
+    assert totals["Whole tumour"].value == pytest.approx(0.12)
+    assert totals["Tumour core"].value == pytest.approx(0.08)
+    assert totals["Whole tumour"].unit == codes.MILLILITRE
+
+
+def test_labels_must_lie_on_the_volume(liver):
+    _, volume = liver
+    with pytest.raises(ValueError, match="do not lie"):
+        measure_findings(np.zeros((2, 2, 2), np.uint8), LIVER_TUMOUR.structures, volume)
