@@ -69,6 +69,7 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
         content_date=context.moment.date,
         content_time=context.moment.time,
         transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
     return finish(report, sources.header, context)
 

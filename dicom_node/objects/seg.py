@@ -47,8 +47,10 @@ def encode_segmentation(result: Result, sources: Sources, context: EncodeContext
         content_date=context.moment.date,
         content_time=context.moment.time,
         series_description=wording.series_description(result, "SEG"),
+        specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
     _name_dimensions(seg, names.dimensions(KIND))
+    _name_segment_on_each_frame(seg)
     _refer_to_instances(seg, sources)
     return finish(seg, sources.header, context)
 
@@ -88,6 +90,15 @@ def _name_dimensions(seg: Dataset, uid: str) -> None:
     """highdicom draws this UID at random; ours repeats."""
     for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
         item.DimensionOrganizationUID = uid
+
+
+def _name_segment_on_each_frame(seg: Dataset) -> None:
+    """highdicom shares the identification of an only segment; viewers look for it on the frame."""
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    if "SegmentIdentificationSequence" in shared:
+        for group in seg.PerFrameFunctionalGroupsSequence:
+            group.SegmentIdentificationSequence = shared.SegmentIdentificationSequence
+        del shared.SegmentIdentificationSequence
 
 
 def _refer_to_instances(seg: Dataset, sources: Sources) -> None:

@@ -23,7 +23,8 @@ from dicom_node.objects.planes import plane_of, share_geometry
 from inference.findings import Result
 from inference.volume import SliceSource
 
-logging.getLogger("highdicom").setLevel(logging.ERROR)  # its warnings quote patients' names
+for _library in ("highdicom", "pydicom"):
+    logging.getLogger(_library).setLevel(logging.ERROR)  # their warnings quote patients' names and dates
 
 _TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
            "AccessionNumber", "ReferringPhysicianName")

@@ -57,20 +57,14 @@ def labelled(shape: tuple[int, int, int]) -> np.ndarray:
     return labels
 
 
-def axes(*columns: tuple[float, float, float]) -> np.ndarray:
-    """Directions of (z, y, x), one a column, made orthonormal and right-handed by construction of the caller."""
-    return np.array(columns, dtype=float).T
-
-
-def axial_grid(shape: tuple[int, int, int] = SHAPE, spacing: Spacing = Spacing(3.0, 0.9, 0.7)) -> Grid:
-    return Grid(shape, regular_affine((-31.5, 12.25, -140.0), axes((0, 0, 1), (0, 1, 0), (1, 0, 0)), spacing))
+AXIAL = Grid(SHAPE, regular_affine((-31.5, 12.25, -140.0), np.eye(3)[:, ::-1], Spacing(3.0, 0.9, 0.7)))
+PLAIN = Encoding()
 
 
 @pytest.fixture
 def make_case(tmp_path: Path) -> Callable[..., Case]:
-    def make(grid: Grid | None = None, encoding: Encoding = Encoding(), *, empty: bool = False,
+    def make(grid: Grid = AXIAL, encoding: Encoding = PLAIN, *, empty: bool = False,
              edit: Callable[[list[Path]], None] | None = None, **changes: Any) -> Case:
-        grid = grid or axial_grid()
         truth = labelled(grid.shape)
         volume = Volume((truth * 100.0 - 200.0).astype(np.float32), grid, "HU")
         study = StudyDetails.of("objects")
@@ -90,7 +84,7 @@ def make_case(tmp_path: Path) -> Callable[..., Case]:
             "totals": (("Tumour burden", Measurement(codes.VOLUME, 6.25, codes.MILLILITRE)),),
             "notes": ("Two images were repeats and were left out.",),
         }
-        return Case(Result(**(fields | changes)), labels, {"CT": files}, EncodeContext(created_at=1_763_900_000.0))
+        return Case(Result(**(fields | changes)), labels, {"CT": files}, EncodeContext(created_at=1_763_900_000.0, dciodvfy=False))
 
     return make
 

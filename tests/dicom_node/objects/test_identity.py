@@ -54,6 +54,7 @@ def test_a_moment_drops_fractions_of_a_second() -> None:
 
 
 def test_identity_is_cheap_to_import() -> None:
-    code = "import sys, dicom_node.objects.identity; print([m for m in ('highdicom', 'pydicom', 'torch') if m in sys.modules])"
+    code = ("import sys, dicom_node.objects.identity; "
+            "print([m for m in ('highdicom', 'pydicom', 'torch') if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -64,7 +64,7 @@ def same_place(image: sitk.Image, truth: np.ndarray, on: Grid) -> bool:
     return {tuple(i) for i in np.rint(found).astype(int)} == {tuple(i) for i in np.argwhere(truth)}
 
 
-def judged_equal(case, tool: Callable[..., str], folder: Path) -> None:  # noqa: ANN001
+def judged_equal(case, tool: Callable[..., str], folder: Path) -> None:
     """dcmqi converts the SEG to one image a segment, each of which is the truth."""
     folder.mkdir()
     (seg,) = [e for e in encode(case.result, "job", case.files, case.context) if e.kind == "seg"]
@@ -98,7 +98,7 @@ def test_a_tilted_gantry_keeps_each_slice_in_its_place(make_case) -> None:
         assert np.allclose(group.PlanePositionSequence[0].ImagePositionPatient, place, atol=1e-3)
 
 
-def segmentation(case, job: str = "job") -> Dataset:  # noqa: ANN001
+def segmentation(case, job: str = "job") -> Dataset:
     (seg,) = [e for e in encode(case.result, job, case.files, case.context) if e.kind == "seg"]
     return dcmread(BytesIO(seg.part10))
 

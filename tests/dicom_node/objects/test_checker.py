@@ -1,0 +1,39 @@
+"""dciodvfy's verdict: errors of ours hold an object back, what came with the images does not."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from pydicom import dcmread
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects import checker
+from dicom_node.objects.encode import encode
+from dicom_node.objects.finish import part10
+
+
+@pytest.fixture
+def seg(make_case):
+    case = make_case()
+    made = encode(case.result, "job", case.files, case.context)
+    return dcmread(BytesIO(made[0].part10))
+
+
+def test_an_error_of_ours_is_raised(seg, tool) -> None:
+    tool("dciodvfy", succeeds=False)
+    del seg.ContentLabel
+    with pytest.raises(ResultInvalid, match="ContentLabel"):
+        checker.dciodvfy(part10(seg), seg)
+
+
+def test_an_error_that_came_with_the_images_is_a_remark_without_its_value(seg, tool) -> None:
+    tool("dciodvfy", succeeds=False)
+    seg.PatientAge = "unmistakable"
+    (remark,) = [r for r in checker.dciodvfy(part10(seg), seg) if "PatientAge" in r]
+    assert "unmistakable" not in remark
+
+
+def test_without_the_program_there_is_no_remark(seg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checker.shutil, "which", lambda name: None)
+    assert checker.dciodvfy(part10(seg), seg) == ()

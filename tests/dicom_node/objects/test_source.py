@@ -1,0 +1,113 @@
+"""Headers as archives hold them, made fit for encoding in memory only."""
+
+from __future__ import annotations
+
+import logging
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.encode import encode
+from dicom_node.objects.identity import frame_of_reference_for
+from dicom_node.objects.source import load_sources
+from inference.writers.dicom_series import Encoding
+
+
+def rewrite(files: list[Path], change) -> None:
+    for n, path in enumerate(files):
+        ds = dcmread(path)
+        change(ds, n)
+        ds.save_as(path)
+
+
+def without(*keywords: str):
+    def change(ds, n: int) -> None:
+        for keyword in keywords:
+            if keyword in ds:
+                delattr(ds, keyword)
+    return lambda files: rewrite(files, change)
+
+
+def test_planes_follow_the_results_slices(make_case) -> None:
+    case = make_case(encoding=Encoding(reverse=True))
+    sources = load_sources(case.result, case.files)
+    for z, (plane, reference) in enumerate(zip(sources.planes, sources.references, strict=True)):
+        assert reference.sop_instance_uid == case.result.sources["CT"][z].sop_instance_uid
+        assert np.allclose(plane.ImagePositionPatient, case.result.grid.to_lps((z, 0, 0)), atol=1e-4)
+
+
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "StudyID", "StudyDate", "StudyTime", "PatientBirthDate",
+                                     "PatientSex", "PatientName", "PatientID", "ReferringPhysicianName",
+                                     "SliceThickness", "PositionReferenceIndicator"])
+def test_a_missing_attribute_that_may_be_empty_is_empty(keyword: str, make_case) -> None:
+    case = make_case(edit=without(keyword))
+    assert len(encode(case.result, "job", case.files, case.context)) == 3
+
+
+@pytest.mark.parametrize(("keyword", "value"), [("PatientSex", "MALE"), ("PatientBirthDate", "1970-1"),
+                                                ("StudyTime", "noon"), ("StudyDate", "00000000")])
+def test_a_value_that_cannot_be_one_is_emptied(keyword: str, value: str, make_case) -> None:
+    def change(ds, n: int) -> None:
+        ds.add(type(ds[keyword])(ds[keyword].tag, "LO", value))
+
+    case = make_case(edit=lambda files: rewrite(files, change))
+    assert load_sources(case.result, case.files).header.get(keyword) in ("", None)
+    assert len(encode(case.result, "job", case.files, case.context)) == 3
+
+
+def test_a_missing_frame_of_reference_is_made_up_and_said(make_case) -> None:
+    case = make_case(edit=without("FrameOfReferenceUID"))
+    sources = load_sources(case.result, case.files)
+    assert sources.header.FrameOfReferenceUID == frame_of_reference_for(sources.series_instance_uid)
+    assert "frame of reference" in sources.notes[0]
+
+
+def test_orientations_that_differ_by_a_rounding_are_one(make_case) -> None:
+    def change(ds, n: int) -> None:
+        ds.ImageOrientationPatient = [1, n * 1e-7, 0, 0, 1, 0]
+
+    case = make_case(edit=lambda files: rewrite(files, change))
+    assert len({str(p.ImageOrientationPatient) for p in load_sources(case.result, case.files).planes}) == 1
+
+
+def test_missing_images_are_an_error(make_case) -> None:
+    case = make_case()
+    with pytest.raises(ResultInvalid, match="1 of 9 source images"):
+        load_sources(case.result, {"CT": case.files["CT"][1:]})
+
+
+def test_images_of_another_patient_are_an_error(make_case) -> None:
+    case = make_case()
+    rewrite(case.files["CT"][-1:], lambda ds, n: setattr(ds, "PatientID", "SOMEONE-ELSE"))
+    with pytest.raises(ResultInvalid, match="different studies or patients") as error:
+        load_sources(case.result, case.files)
+    assert "SOMEONE" not in str(error.value)
+
+
+def test_names_of_patients_reach_no_log(make_case, caplog: pytest.LogCaptureFixture,
+                                        recwarn: pytest.WarningsRecorder) -> None:
+    def change(ds, n: int) -> None:
+        ds.PatientName = "Unmistakable"
+        ds.add_new("PatientAge", "LO", "Unmistakable")
+
+    case = make_case(edit=lambda files: rewrite(files, change))
+    recwarn.clear()
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG):
+        encode(case.result, "job", case.files, case.context)
+    assert "Unmistakable" not in caplog.text
+    assert not [w for w in recwarn if "Unmistakable" in str(w.message)]
+
+
+def test_names_keep_their_characters(make_case) -> None:
+    def change(ds, n: int) -> None:
+        ds.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+        ds.PatientName = "Yamada^Tarou=山田^太郎"
+
+    case = make_case(edit=lambda files: rewrite(files, change))
+    for item in encode(case.result, "job", case.files, case.context):
+        assert dcmread(BytesIO(item.part10)).PatientName == "Yamada^Tarou=山田^太郎"

@@ -1,0 +1,130 @@
+"""Each thing that must not leave is caught, on the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.encode import encode
+from dicom_node.objects.finish import part10
+from dicom_node.objects.source import load_sources
+from dicom_node.objects.validate import check_objects, groups
+
+
+def spoil_pixel(seg: Dataset) -> None:
+    pixels = bytearray(seg.PixelData)
+    pixels[len(pixels) // 2] ^= 1
+    seg.PixelData = bytes(pixels)
+
+
+def swap_sources(seg: Dataset) -> None:
+    first, second = (g.DerivationImageSequence for g in seg.PerFrameFunctionalGroupsSequence[:2])
+    first[0].SourceImageSequence, second[0].SourceImageSequence = (
+        second[0].SourceImageSequence, first[0].SourceImageSequence)
+
+
+def drop_frame(seg: Dataset) -> None:
+    seg.PerFrameFunctionalGroupsSequence = seg.PerFrameFunctionalGroupsSequence[:-1]
+    seg.NumberOfFrames -= 1
+
+
+def shift_frame(seg: Dataset) -> None:
+    seg.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence[0].ImagePositionPatient[2] += 3
+
+
+def point_nowhere(seg: Dataset) -> None:
+    image = seg.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence[0]
+    image.ReferencedSOPInstanceUID = "2.25.1"
+
+
+def set_first_segment(keyword: str, value: object) -> Callable[[Dataset], None]:
+    return lambda seg: setattr(seg.SegmentSequence[0], keyword, value)
+
+
+def child(group: Dataset, code: str) -> Dataset:
+    return next(c for c in group.ContentSequence if c.ConceptNameCodeSequence[0].CodeValue == code)
+
+
+def reverse_groups(sr: Dataset) -> None:
+    container = child(sr, "126010")
+    container.ContentSequence = list(container.ContentSequence)[::-1]
+
+
+def other_track(sr: Dataset) -> None:
+    child(groups(sr)[1], "112040").UID = "2.25.1"
+
+
+def unknown_segment(sr: Dataset) -> None:
+    child(groups(sr)[1], "121191").ReferencedSOPSequence[0].ReferencedSegmentNumber = 9
+
+
+def unknown_image(sr: Dataset) -> None:
+    library = child(child(sr, "111028"), "126200")
+    library.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "2.25.1"
+
+
+def no_evidence(sr: Dataset) -> None:
+    del sr.CurrentRequestedProcedureEvidenceSequence
+
+
+SPOILT = {
+    "a voxel": (0, spoil_pixel, "is not the mask"),
+    "the frames' sources": (0, swap_sources, "lies elsewhere"),
+    "a frame too few": (0, drop_frame, "voxels"),
+    "a frame's position": (0, shift_frame, "lies elsewhere"),
+    "a frame's reference": (0, point_nowhere, "no source slice"),
+    "a segment's number": (0, set_first_segment("SegmentNumber", 7), "not in its place"),
+    "a segment's track": (0, set_first_segment("TrackingUID", ""), "TrackingUID"),
+    "a segment's colour": (0, set_first_segment("RecommendedDisplayCIELabValue", None), "CIELab"),
+    "the order of groups": (1, reverse_groups, "order"),
+    "a group's track": (1, other_track, "one track"),
+    "a group's segment": (1, unknown_segment, "one track"),
+    "a cited image": (1, unknown_image, "unknown instance"),
+    "the evidence": (1, no_evidence, "evidence lacks"),
+    "the patient": (2, lambda ds: setattr(ds, "PatientID", "OTHER"), "another PatientID"),
+    "the study": (1, lambda ds: setattr(ds, "StudyInstanceUID", "2.25.5"), "another StudyInstanceUID"),
+    "the UID": (2, lambda ds: setattr(ds, "SeriesInstanceUID", "1.02.3"), "no UID"),
+    "the equipment": (0, lambda ds: delattr(ds, "ContributingEquipmentSequence"), "ContributingEquipment"),
+}
+
+
+@pytest.fixture
+def made(make_case):
+    case = make_case()
+    datasets = [dcmread(BytesIO(e.part10)) for e in encode(case.result, "job", case.files, case.context)]
+    return case, datasets, load_sources(case.result, case.files)
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_spoilt_object_does_not_leave(name: str, made) -> None:
+    case, datasets, sources = made
+    index, spoil, reason = SPOILT[name]
+    spoil(datasets[index])
+    with pytest.raises(ResultInvalid, match=reason):
+        check_objects([part10(ds) for ds in datasets], case.result, sources)
+
+
+def test_whole_objects_pass(made) -> None:
+    case, datasets, sources = made
+    check_objects([part10(ds) for ds in datasets], case.result, sources)
+
+
+def test_two_objects_of_one_uid_do_not_leave(made) -> None:
+    case, datasets, sources = made
+    with pytest.raises(ResultInvalid, match="share a SOPInstanceUID"):
+        check_objects([part10(datasets[2])] * 2, case.result, sources)
+
+
+def test_slices_that_lie_elsewhere_than_the_models_grid_do_not_leave(made) -> None:
+    case, datasets, sources = made
+    moved = case.result.grid.affine.copy()
+    moved[2, 3] += 3.0
+    result = replace(case.result, grid=replace(case.result.grid, affine=moved))
+    with pytest.raises(ResultInvalid, match="not where its image is"):
+        check_objects([part10(ds) for ds in datasets], result, sources)
