@@ -9,7 +9,6 @@ from inference.transforms.geometry import resample
 from inference.transforms.registration import RigidTransform, register_rigid, resample_onto
 from inference.volume import Grid, Spacing, Volume
 
-
 THICK = Spacing(5.0, 3.0, 3.0)
 
 
