@@ -301,7 +301,7 @@ def check(conf: Path | None, echo: bool, as_json: bool) -> None:
 @plainly
 def train(configuration: Path, output: Path | None) -> None:
     """Train a model from a file like conf/training/brain_tumour.yaml and export it as a bundle."""
-    from inference.training.loop import train as run
+    from inference.training.run import train as run
 
     click.echo(f"bundle written to {run(configuration, output)}")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -141,7 +142,8 @@ def show(console: Console, played: list[Played], folder: Path, delivered: dict[s
                 where = "in the archive" if uid in delivered else "delivered" if study.delivered else "not delivered"
                 console.print(f"{study.task} {kind.upper()} {uid} {where}")
     if pictures:
-        console.print(f"[bold]Pictures[/] of the delivered SEG: {folder / 'pictures'} ({len(pictures)} files)")
+        sheet = contact_sheet(pictures, folder / "pictures" / "overview.png")
+        console.print(f"[bold]Pictures[/] of the delivered SEG: {sheet.parent} ({len(pictures)}, and {sheet.name})")
     console.print("Phantoms and models are synthetic: nothing here is for diagnosis.")
 
 
@@ -182,3 +184,17 @@ def _regions(card: TaskCard) -> list[tuple[str, tuple[int, ...]]]:
 
 def _ml(mask: NDArray[np.bool_], voxel_ml: float) -> float:
     return float(np.count_nonzero(mask)) * voxel_ml
+
+
+def contact_sheet(pictures: list[Path], path: Path, columns: int = 3, side: int = 420) -> Path:
+    """All pictures on one sheet, row by row, each fitted into a square of `side` pixels."""
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * side, rows * side))
+    for number, picture in enumerate(pictures):
+        with Image.open(picture) as image:
+            tile = ImageOps.contain(image.convert("RGB"), (side - 6, side - 6))
+        left = number % columns * side + (side - tile.width) // 2
+        top = number // columns * side + (side - tile.height) // 2
+        sheet.paste(tile, (left, top))
+    sheet.save(path)
+    return path
