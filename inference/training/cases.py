@@ -20,6 +20,7 @@ from inference.recipe import Recipe
 from inference.training.config import Window
 
 PLACES_PER_LABEL = 4000
+REGISTRATION_SLACK_MM = 0.7  # what registration of phantoms leaves, along each axis
 _DRAWN_BY = ("phantom", "transforms", "writers/acquisition.py", "prepare.py", "recipe.py", "roi.py")
 
 
@@ -84,7 +85,8 @@ def choose_place(case: Case, lesion_share: float, rng: np.random.Generator) -> N
 def _draw(task: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:
     seed, path = wanted
     phantom = make_case(task, seed)
-    prepared = prepare(phantom.volumes, recipe)
+    # A phantom knows how its patient moved: as good as registering, and seconds faster.
+    prepared = prepare(phantom.aligned(REGISTRATION_SLACK_MM), recipe.model_copy(update={"register_roles": False}))
     beside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
     np.savez_compressed(beside, image=prepared.array.astype(np.float16), labels=prepared.labels(phantom.truth),
                         foreground=np.packbits(prepared.foreground))
