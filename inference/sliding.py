@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from inference.errors import Exhausted
+from inference.recipe import Output
 
 Window = tuple[int, int, int]
 Progress = Callable[[float], None]
@@ -55,6 +56,17 @@ def slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np
                 raise
             break
     raise Exhausted("Memory does not suffice for this volume, not even one window at a time on the CPU.")
+
+
+def probabilities(logits: NDArray[np.float32], foreground: NDArray[np.bool_], output: Output) -> NDArray[np.float32]:
+    """Sigmoid or softmax of logits (channel, z, y, x); outside the region nothing but background."""
+    tensor = torch.from_numpy(logits)
+    chance = (tensor.sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)).numpy()
+    outside = ~foreground
+    chance[:, outside] = 0.0
+    if output.activation == "softmax":
+        chance[0, outside] = 1.0
+    return chance
 
 
 def autocast(device: str) -> AbstractContextManager[None]:
@@ -111,7 +123,7 @@ def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[n
     weights = gaussian_weights(window).to(sums_on)
     total: torch.Tensor | None = None
     seen = torch.zeros(volume.shape[1:], device=sums_on)
-    network.eval()
+    network.eval().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     with torch.inference_mode(), autocast(sliding.device):
         for first in range(0, len(places), sliding.batch):
             batch = places[first:first + sliding.batch]

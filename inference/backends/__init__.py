@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from inference.backends.base import BackendSettings, LoadedBackend, Segmented
+from inference.backends.bundle import Bundle
 from inference.backends.threshold import Threshold
 from inference.errors import BundleBroken
 
-AnyBackend = Threshold
+AnyBackend = Annotated[Bundle | Threshold, Field(discriminator="kind")]
 
 _ADAPTER: TypeAdapter[BackendSettings] = TypeAdapter(AnyBackend)
 

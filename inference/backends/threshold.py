@@ -57,6 +57,6 @@ class LoadedThreshold:
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
         report(0.5, "threshold")
-        values = inputs[card.primary].array
+        values = np.asarray(inputs[card.primary].array, dtype=np.float32)
         found = (values >= self.settings.lower) & (values <= self.settings.upper)
         return Segmented(found.astype(np.uint8) * np.uint8(self.settings.label))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,23 @@ from inference.training.loop import Best
 
 MANUFACTURER = "Segnode"
 NETWORK = "inference.networks.hybrid_unet_transformer.HybridUNetTransformer"
+LICENCE = """SPDX-License-Identifier: Apache-2.0
+
+The weights and the configuration in this folder may be used under the Apache License, Version 2.0:
+https://www.apache.org/licenses/LICENSE-2.0
+"""
 NOTICE = "Trained on synthetic cases only. For demonstration: it has never seen a patient and must not be used for one."
 
 
-def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path, licence: Path) -> None:
-    """Write a bundle into `folder`; `licence` is copied into it."""
+def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path) -> None:
+    """Write the bundle of a trained network into `folder`."""
     for name in ("configs", "models", "docs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _write_json(folder / METADATA, _metadata(settings, best))
     _write_json(folder / INFERENCE, _inference(settings))
     torch.save(half_weights(network), folder / WEIGHTS)
     (folder / "docs" / "README.md").write_text(_model_card(settings, best))
-    shutil.copyfile(licence, folder / "LICENSE")
+    (folder / "LICENSE").write_text(LICENCE)
     write_hashes(folder)
 
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from inference.answer import decode
 from inference.evaluation.metrics import dice
 from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
-from inference.sliding import Sliding, autocast, slide
+from inference.sliding import Sliding, autocast, probabilities, slide
 from inference.training.augment import augment
 from inference.training.cases import Case, choose_place, cut, draw_cases
 from inference.training.config import TrainingSettings
@@ -134,10 +134,8 @@ def validate(network: torch.nn.Module, cases: Sequence[Case], settings: Training
     sliding = Sliding(settings.window, settings.overlap, device=device)
     scores: dict[str, list[float]] = {region.name: [] for region in settings.output.regions}
     for case in cases:
-        logits = torch.from_numpy(slide(network, case.image.astype(np.float32), case.foreground, sliding))
-        chance = logits.sigmoid() if settings.output.activation == "sigmoid" else logits.softmax(0)
-        labels = decode(chance.numpy(), settings.output)
-        labels[~case.foreground] = 0
+        logits = slide(network, case.image.astype(np.float32), case.foreground, sliding)
+        labels = decode(probabilities(logits, case.foreground, settings.output), settings.output)
         for region in settings.output.regions:
             scores[region.name].append(dice(np.isin(labels, region.members), np.isin(case.labels, region.members)))
     return {name: float(np.mean(values)) for name, values in scores.items()}

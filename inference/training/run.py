@@ -6,16 +6,19 @@ from pathlib import Path
 
 from inference.training.config import load_settings
 from inference.training.export import export
-from inference.training.loop import Best
 from inference.training.loop import train as train_network
 
+CACHE = Path("~/.cache/segnode/training")
 
-def train(configuration: Path, bundle: Path, cache: Path, *, licence: Path, workers: int = 2) -> Best:
-    """Train as the YAML file says and write the bundle folder; `cache` keeps phantoms and a checkpoint to resume from.
 
-    Returns the validation scores of the weights that were kept. ModelError where the configuration is wrong.
+def train(configuration: Path, bundle: Path | None = None, cache: Path = CACHE, *, workers: int = 2) -> Path:
+    """Train as the YAML file says and write the bundle, beside where it is called unless told otherwise.
+
+    `cache` keeps the phantoms and a checkpoint: an interrupted run goes on where it was. ModelError where the
+    configuration is wrong.
     """
     settings = load_settings(configuration)
-    trainer, best = train_network(settings, cache, workers=workers)
-    export(settings, trainer.network, best, bundle, licence)
-    return best
+    folder = bundle or Path(f"{settings.task}-{settings.version}")
+    trainer, best = train_network(settings, cache.expanduser(), workers=workers)
+    export(settings, trainer.network, best, folder)
+    return folder
