@@ -48,7 +48,7 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
             # The message may quote what stands in the source's header; its kind and place do not.
             raise ResultInvalid(f"the objects could not be made: {_where(fault)}") from None
-    remarks = {kind: dciodvfy(file, sources.header) if context.dciodvfy else () for kind, file in files.items()}
+    remarks = {kind: dciodvfy(file) if context.dciodvfy else () for kind, file in files.items()}
     remarks[summary.KIND] += tuple(sr.omitted(result.findings))
     return tuple(
         Encoded(kind, str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), files[kind],

@@ -84,7 +84,8 @@ def make_case(tmp_path: Path) -> Callable[..., Case]:
             "totals": (("Tumour burden", Measurement(codes.VOLUME, 6.25, codes.MILLILITRE)),),
             "notes": ("Two images were repeats and were left out.",),
         }
-        return Case(Result(**(fields | changes)), labels, {"CT": files}, EncodeContext(created_at=1_763_900_000.0, dciodvfy=False))
+        context = EncodeContext(created_at=1_763_900_000.0, dciodvfy=False)
+        return Case(Result(**(fields | changes)), labels, {"CT": files}, context)
 
     return make
 

@@ -24,16 +24,22 @@ def test_an_error_of_ours_is_raised(seg, tool) -> None:
     tool("dciodvfy", succeeds=False)
     del seg.ContentLabel
     with pytest.raises(ResultInvalid, match="ContentLabel"):
-        checker.dciodvfy(part10(seg), seg)
+        checker.dciodvfy(part10(seg))
 
 
 def test_an_error_that_came_with_the_images_is_a_remark_without_its_value(seg, tool) -> None:
     tool("dciodvfy", succeeds=False)
     seg.PatientAge = "unmistakable"
-    (remark,) = [r for r in checker.dciodvfy(part10(seg), seg) if "PatientAge" in r]
+    (remark,) = [r for r in checker.dciodvfy(part10(seg)) if "PatientAge" in r]
     assert "unmistakable" not in remark
+
+
+def test_an_attribute_that_the_images_lack_is_a_remark(seg, tool) -> None:
+    tool("dciodvfy", succeeds=False)
+    seg.PatientIdentityRemoved = "YES"  # asks for a method, which only who removed it knows
+    assert any("DeidentificationMethod" in r for r in checker.dciodvfy(part10(seg)))
 
 
 def test_without_the_program_there_is_no_remark(seg, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker.shutil, "which", lambda name: None)
-    assert checker.dciodvfy(part10(seg), seg) == ()
+    assert checker.dciodvfy(part10(seg)) == ()
