@@ -21,10 +21,9 @@ def in_plane_axes(mask: NDArray[np.bool_], spacing: Spacing) -> tuple[float, flo
     """
     best = (-1.0, 0.0)
     for plane in mask:
-        pixels = np.argwhere(plane)
-        if pixels.size == 0:
+        if not plane.any():
             continue
-        corners = _hull(_face_middles(pixels) * np.array([spacing.y, spacing.x]))
+        corners = _hull(_face_middles(_line_ends(plane)) * np.array([spacing.y, spacing.x]))
         a, b = _farthest(corners)
         length = float(np.linalg.norm(a - b))
         if length > best[0] + 1e-9:
@@ -35,13 +34,17 @@ def in_plane_axes(mask: NDArray[np.bool_], spacing: Spacing) -> tuple[float, flo
 
 def largest_diameter(mask: NDArray[np.bool_], grid: Grid) -> float:
     """The longest line between any two points of a mask, through whatever lies between."""
-    points = np.argwhere(mask)
-    inner = np.zeros_like(mask)
-    inner[1:-1, 1:-1, 1:-1] = (mask[:-2, 1:-1, 1:-1] & mask[2:, 1:-1, 1:-1] & mask[1:-1, :-2, 1:-1]
-                               & mask[1:-1, 2:, 1:-1] & mask[1:-1, 1:-1, :-2] & mask[1:-1, 1:-1, 2:])
-    points = points[~inner[mask]]  # the inside makes no corner
-    a, b = _farthest(_hull(_face_middles(points) @ grid.affine[:3, :3].T))
+    a, b = _farthest(_hull(_face_middles(_line_ends(mask)) @ grid.affine[:3, :3].T))
     return float(np.linalg.norm(a - b))
+
+
+def _line_ends(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Indices of the first and last voxel on every line along x: no other can be a corner of the hull."""
+    lines = np.argwhere(mask.any(axis=-1))
+    on_line = mask[tuple(lines.T)]
+    first = on_line.argmax(axis=-1)
+    last = mask.shape[-1] - 1 - on_line[:, ::-1].argmax(axis=-1)
+    return np.concatenate([np.column_stack([lines, first]), np.column_stack([lines, last])])
 
 
 def _face_middles(indices: NDArray[np.int64]) -> NDArray[np.float64]:

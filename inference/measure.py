@@ -16,7 +16,7 @@ from inference import codes
 from inference.diameters import in_plane_axes, largest_diameter
 from inference.findings import Finding, Measurement, Structure
 from inference.fitness import lung_midline_mm
-from inference.tasks.postprocess import components
+from inference.tasks.postprocess import bounding_box, components
 from inference.volume import Grid, Volume
 
 MAX_LESIONS = 60
@@ -31,9 +31,8 @@ class Measured(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Voxels that become one finding: an id in the map of parts, its name, what it is."""
+    """Voxels that become one finding: its name and what it is. Its id is its place in the list of parts, from 1."""
 
-    id: int
     name: str
     structure: Structure
 
@@ -50,13 +49,16 @@ def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure],
     parts: list[_Part] = []
     notes: list[str] = []
     for structure in structures:
-        for name, mask in _parts_of(labels == structure.label, structure, notes):
-            parts.append(_Part(len(parts) + 1, name, structure))
-            parts_map[mask] = len(parts)
+        mask = labels == structure.label
+        box = bounding_box(mask)
+        if box is not None:
+            numbers, names = _numbered(mask[box], structure, notes)
+            parts_map[box] += np.where(numbers > 0, numbers + len(parts), 0).astype(np.uint16)
+            parts += [_Part(name, structure) for name in names]
     midline = _midline(structures, volume) if parts else None
     boxes = ndimage.find_objects(parts_map, max_label=len(parts))
-    findings = tuple(_finding(part, parts_map[box] == part.id, volume, box, midline)
-                     for part, box in zip(parts, boxes, strict=True))
+    findings = tuple(_finding(number, part, parts_map, volume, boxes[number - 1], midline)
+                     for number, part in enumerate(parts, start=1))
     labelmap = parts_map.astype(np.uint8) if len(parts) <= 255 else parts_map
     return Measured(labelmap, findings, tuple(notes))
 
@@ -69,31 +71,30 @@ def measure_totals(labels: NDArray[np.uint8], totals: Sequence[tuple[str, tuple[
                  for name, union in totals)
 
 
-def _parts_of(mask: NDArray[np.bool_], structure: Structure,
-              notes: list[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """The masks that become findings of one structure, with their names."""
+def _numbered(mask: NDArray[np.bool_], structure: Structure,
+              notes: list[str]) -> tuple[NDArray[np.int32], list[str]]:
+    """The voxels of one structure, numbered 1..n by the finding that they become, and the findings' names."""
     if not structure.per_lesion:
-        if mask.any():
-            yield structure.name, mask
-        return
+        return mask.astype(np.int32), [structure.name]
     lesions, counts = components(mask)
-    own = len(counts) if len(counts) <= MAX_LESIONS else MAX_LESIONS - 1
-    for number in range(1, own + 1):
-        yield f"{structure.name} {number}", lesions == number
-    if own < len(counts):
-        rest = len(counts) - own
-        notes.append(f"{len(counts)} lesions were found; the {rest} smallest are given as one finding.")
-        yield f"{structure.name}, {rest} small ones", lesions > own
+    names = [f"{structure.name} {number}" for number in range(1, len(counts) + 1)]
+    if len(names) > MAX_LESIONS:
+        rest = len(names) - MAX_LESIONS + 1
+        notes.append(f"{len(names)} lesions were found; the {rest} smallest are given as one finding.")
+        names = [*names[:MAX_LESIONS - 1], f"{structure.name}, {rest} small ones"]
+        np.minimum(lesions, MAX_LESIONS, out=lesions)
+    return lesions, names
 
 
-def _finding(part: _Part, mask: NDArray[np.bool_], volume: Volume, box: tuple[slice, ...],
+def _finding(number: int, part: _Part, parts_map: NDArray[np.uint16], volume: Volume, box: tuple[slice, ...],
              midline: float | None) -> Finding:
+    mask = parts_map[box] == number
     voxels = int(np.count_nonzero(mask))
     volume_ml = voxels * volume.grid.voxel_ml
     measurements = (_volume(volume_ml), *_diameters(mask, volume.grid),
                     *_statistics(volume.array[box][mask], volume.units))
     side = _laterality(mask, box, volume.grid, midline) if part.structure.region == codes.LUNG else None
-    return Finding(part.id, part.name[:64], part.structure, measurements, voxels, volume_ml, side)
+    return Finding(number, part.name[:64], part.structure, measurements, voxels, volume_ml, side)
 
 
 def _volume(millilitres: float) -> Measurement:

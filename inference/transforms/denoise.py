@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from scipy import ndimage
 
 from inference.volume import Volume
 
@@ -16,6 +17,6 @@ def median(volume: Volume) -> Volume:
 
 def gaussian(volume: Volume, sigma_mm: float) -> Volume:
     """Gaussian smoothing of `sigma_mm` along every axis, float32."""
-    image = sitk.GetImageFromArray(np.ascontiguousarray(volume.array, dtype=np.float32))
-    image.SetSpacing(volume.grid.spacing[::-1])
-    return volume.with_array(sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, sigma_mm)))
+    sigmas = [sigma_mm / step for step in volume.grid.spacing]
+    array = np.asarray(volume.array, dtype=np.float32)
+    return volume.with_array(ndimage.gaussian_filter(array, sigmas, mode="nearest", truncate=3.0))
