@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -15,14 +16,16 @@ from storage.archive import Archive
 from storage.database import Database
 
 if TYPE_CHECKING:
-    from inference.executors.base import Executor
-
     from dicom_node.network.server import Server
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
-    from inference.findings import Result
+    from inference.backends.base import BackendSettings
+    from inference.executors.base import Executor
+    from inference.findings import ModelIdentity, Result
     from storage.records import Job
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,11 @@ def owner(role: str) -> str:
 
 
 def installed_models(settings: Settings) -> Mapping[str, InstalledModel]:
-    """Every configured model with its identity, read from its files; loads no weights."""
+    """Every configured model with its identity, read from its files; loads no weights.
+
+    A model whose files cannot be read keeps nothing else from working: its jobs fail with the reason, and
+    go again by `segnode retry` once it is mended.
+    """
     from dicom_node.pipeline.dispatch import InstalledModel
 
     return {
@@ -63,10 +70,21 @@ def installed_models(settings: Settings) -> Mapping[str, InstalledModel]:
             name=name,
             task=model.task,
             settings=model.backend.model_dump(mode="json"),
-            identity=model.backend.identity(),
+            identity=_identity(name, model.backend),
         )
         for name, model in settings.models.items()
     }
+
+
+def _identity(name: str, backend: BackendSettings) -> ModelIdentity:
+    from inference.errors import ModelError
+    from inference.findings import IntendedUse, ModelIdentity
+
+    try:
+        return backend.identity()
+    except ModelError as broken:
+        log.error("model %s cannot be read: %s", name, broken)  # noqa: TRY400 (the sentence says it all)
+        return ModelIdentity(name, "unreadable", "", "", IntendedUse.DEMONSTRATION)
 
 
 def server(parts: Parts) -> Server:

@@ -1,0 +1,31 @@
+"""`make demo` as a new user runs it: dicom_node.demo plays, dicom_node.demo_report shows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from inference.tasks import TASKS
+
+
+@pytest.mark.timeout(900)
+def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dicom_node.cli", "demo", "--output", str(tmp_path / "demo")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+    for task in TASKS:
+        assert re.search(rf"Scanner sent {task}: (\d+) of \1 images", done.stdout)
+        assert f"{task}: delivered" in done.stdout
+        assert re.search(rf"{task} SEG [\d.]+ in the archive", done.stdout)
+        assert len(re.findall(rf"{task} SR [\d.]+ in the archive", done.stdout)) == 2
+        assert list((tmp_path / "demo" / "pictures" / task).glob("*.png"))
+    with Image.open(tmp_path / "demo" / "pictures" / "overview.png") as sheet:
+        assert sheet.getextrema() != ((0, 0), (0, 0), (0, 0))
+    assert len(list((tmp_path / "demo" / "archive").glob("*.dcm"))) == 3 * len(TASKS)
+    assert "not for diagnosis" in done.stdout.lower() or "nothing here is for diagnosis" in done.stdout
