@@ -62,7 +62,8 @@ def _weights(source: Grid, working: Grid, axis: int, part: slice) -> tuple[slice
     start = float(working.to_index(source.origin)[axis])
     at = start + step * np.arange(source.shape[axis])
     low, high = part.start, min(part.stop, working.shape[axis])
-    inside = np.flatnonzero((at > low - 0.5) & (at < high - 0.5))
+    # A working grid is a whole number of voxels: its ends may lie up to a quarter voxel inside the source's.
+    inside = np.flatnonzero((at > low - 0.8) & (at < high - 0.2))
     if inside.size == 0:
         return slice(0, 0), np.zeros((0, high - low), dtype=np.float32)
     place = np.clip(at[inside] - low, 0, high - low - 1)

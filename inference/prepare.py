@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inference.recipe import Channel, Recipe
-from inference.roi import find_region
+from inference.roi import find_region, grown
 from inference.tasks.postprocess import bounding_box
 from inference.transforms.bias_field import correct_bias
 from inference.transforms.denoise import gaussian, median
@@ -65,10 +64,7 @@ def _working_grid(whole: Grid, region: Volume | None, recipe: Recipe) -> tuple[G
     """The part of `whole` that shows the region with its margin, and the region on it."""
     if region is None:
         return whole, np.ones(whole.shape, dtype=bool)
-    wide = region.array.astype(bool)
-    steps = round(recipe.margin_mm / region.grid.spacing.z)
-    if steps:
-        wide = ndimage.binary_dilation(wide, iterations=steps)
+    wide = grown(region.array.astype(bool), recipe.margin_mm)
     mask = np.asarray(resample_labels(wide.astype(np.uint8), region.grid, whole)) > 0
     box = bounding_box(mask)
     if box is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,15 +40,13 @@ class Case:
 
 def draw_cases(task: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, workers: int = 2,
                progress: Callable[[int], None] = lambda _: None) -> list[Case]:
-    """Cases of these seeds in order, drawn by several processes where the cache does not have them."""
+    """Cases of these seeds in order, drawn by `workers` processes (1: this one) where the cache does not have them."""
     cache.mkdir(parents=True, exist_ok=True)
     paths = [cache / f"{task}-{seed}-{fingerprint(task, recipe)}.npz" for seed in seeds]
     missing = [(seed, path) for seed, path in zip(seeds, paths, strict=True) if not path.exists()]
-    if missing:
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(min(workers, len(missing)), initializer=_one_thread) as pool:
-            for done, _ in enumerate(pool.imap_unordered(partial(_draw, task, recipe), missing), start=1):
-                progress(done)
+    drawn = _drawn(partial(_draw, task, recipe), missing, workers)
+    for done, _ in enumerate(drawn, start=len(seeds) - len(missing) + 1):
+        progress(done)
     return [load_case(path, seed) for seed, path in zip(seeds, paths, strict=True)]
 
 
@@ -80,6 +78,15 @@ def choose_place(case: Case, lesion_share: float, rng: np.random.Generator) -> N
     label = int(rng.choice(found)) if found and rng.random() < lesion_share else 0
     places = case.places[label]
     return places[rng.integers(len(places))]
+
+
+def _drawn(draw: Callable[[tuple[int, Path]], None], missing: list[tuple[int, Path]], workers: int) -> Iterator[None]:
+    if workers < 2 or len(missing) < 2:
+        yield from map(draw, missing)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(workers, len(missing)), initializer=_one_thread) as pool:
+        yield from pool.imap_unordered(draw, missing)
 
 
 def _draw(task: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:

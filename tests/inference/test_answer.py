@@ -1,0 +1,90 @@
+"""Probabilities on the working grid become labels on the source grid, at its full resolution."""
+
+import numpy as np
+import pytest
+
+from inference.answer import decode, labels_on_source
+from inference.prepare import prepare
+from inference.recipe import Channel, Output, Recipe, Region
+from inference.volume import Grid, Spacing, Volume, regular_affine
+
+NODULE = Output(activation="sigmoid", regions=[Region(name="nodule", label=1, members=[1])])
+NESTED = Output(activation="sigmoid", regions=[
+    Region(name="whole", label=2, members=[1, 2]), Region(name="core", label=1, members=[1], threshold=0.3)])
+CLASSES = Output(activation="softmax", regions=[
+    Region(name="organ", label=1, members=[1]), Region(name="tumour", label=2, members=[2])])
+
+
+def prepared_at(volume, spacing):
+    recipe = Recipe(primary="CT", channels=[Channel(role="CT", scale="window", low=-1000, high=1000)],
+                    spacing_mm=spacing)
+    return prepare({"CT": volume}, recipe)
+
+
+def test_regions_are_written_over_one_another_at_their_thresholds():
+    assert decode(np.array([[0.4, 0.6, 0.6, 0.6], [0.2, 0.2, 0.31, 0.9]]), NESTED).tolist() == [0, 2, 1, 1]
+
+
+def test_the_largest_class_wins_and_background_wins_a_draw():
+    assert decode(np.array([[0.5, 0.2, 0.3], [0.5, 0.5, 0.3], [0.0, 0.3, 0.4]]), CLASSES).tolist() == [0, 1, 2]
+
+
+def test_on_an_equal_grid_labels_come_back_exactly(orientation, volume_of):
+    volume = volume_of(orientation)
+    truth = (np.random.default_rng(0).random(volume.grid.shape) < 0.1).astype(np.uint8)
+    prepared = prepared_at(volume, tuple(prepared_at(volume, (1, 1, 1)).canonical.spacing))
+    back = labels_on_source(prepared.labels(truth)[None].astype(np.float32), prepared, NODULE)
+    assert np.array_equal(back, truth)
+
+
+def ellipsoid(grid, radius=12.0):
+    places = grid.to_lps(np.moveaxis(np.indices(grid.shape), 0, -1))
+    return np.linalg.norm((places - grid.to_lps((np.array(grid.shape) - 1) / 2)) * (1, 1.2, 0.8), axis=-1) < radius
+
+
+def test_a_shape_survives_the_way_there_and_back(orientation, volume_of):
+    volume = volume_of(orientation, Spacing(2.5, 0.8, 0.8), (20, 50, 60))
+    truth = ellipsoid(volume.grid)
+    prepared = prepared_at(volume, (1.5, 1.5, 1.5))
+    back = labels_on_source(prepared.labels(truth.astype(np.uint8))[None].astype(np.float32), prepared, NODULE) > 0
+    assert 2 * np.count_nonzero(back & truth) / (back.sum() + truth.sum()) > 0.93
+    centre = [np.argwhere(mask).mean(axis=0) * volume.grid.spacing for mask in (back, truth)]
+    assert np.abs(centre[0] - centre[1]).max() < 0.4, "no shift"
+
+
+@pytest.mark.parametrize("output", [NESTED, CLASSES])
+def test_probabilities_are_interpolated_linearly_and_then_judged(output):
+    """Against interpolation by hand of every class at every source voxel."""
+    rng = np.random.default_rng(1)
+    source = Volume(np.zeros((9, 10, 11), np.float32),
+                    Grid((9, 10, 11), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(1, 1, 1))))
+    prepared = prepared_at(source, (2, 2, 2))
+    chance = rng.random((output.channels, *prepared.grid.shape)).astype(np.float32)
+    places = np.clip(prepared.grid.to_index(source.grid.to_lps(np.moveaxis(np.indices((9, 10, 11)), 0, -1))),
+                     0, np.array(prepared.grid.shape) - 1)
+    low = np.minimum(np.floor(places).astype(int), np.array(prepared.grid.shape) - 2)
+    between = np.zeros((output.channels, 9, 10, 11))
+    for corner in np.ndindex(2, 2, 2):
+        weight = np.prod(np.where(corner, places - low, 1 - (places - low)), axis=-1)
+        at = low + corner
+        between += weight * chance[:, at[..., 0], at[..., 1], at[..., 2]]
+    assert np.array_equal(labels_on_source(chance, prepared, output), decode(between, output))
+
+
+def test_nothing_found_is_an_empty_map(volume_of):
+    prepared = prepared_at(volume_of(), (2, 2, 2))
+    back = labels_on_source(np.zeros((1, *prepared.grid.shape), np.float32), prepared, NODULE)
+    assert back.shape == prepared.source.shape
+    assert not back.any()
+
+
+def test_outside_the_working_grid_is_background():
+    air = np.full((30, 40, 40), -1000, np.float32)
+    air[5:25, 10:30, 10:30] = 0
+    volume = Volume(air, Grid(air.shape, regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(4, 4, 4))), "HU")
+    recipe = Recipe(primary="CT", channels=[Channel(role="CT", scale="window", low=-1000, high=1000)],
+                    spacing_mm=(4, 4, 4), roi="body", margin_mm=0)
+    prepared = prepare({"CT": volume}, recipe)
+    back = labels_on_source(np.ones((1, *prepared.grid.shape), np.float32), prepared, NODULE)
+    assert np.count_nonzero(back) == np.prod(prepared.grid.shape)
+    assert not back[:3].any()
