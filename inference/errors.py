@@ -6,7 +6,7 @@ InferenceError
 ├─ ModelError       the model, its files or its code failed; ends the job FAILED with this reason
 │  ├─ BundleBroken  missing or changed file, wrong hash, unreadable configuration
 │  └─ Exhausted     device memory did not suffice, whatever was tried
-└─ WorkerDied       the worker process ended under the job (crash, kill, time limit); may be tried again
+└─ WorkerDied       the worker process ended under the job (crash, kill, time limit, stop); may be tried again
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class Exhausted(ModelError):
 
 
 class WorkerDied(InferenceError):
-    """The worker process ended before it answered."""
+    """The worker process ended before it answered; `stopped` where we ended it for no fault of the job."""
 
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+    def __init__(self, message: str, *, timed_out: bool = False, stopped: bool = False) -> None:
         super().__init__(message)
         self.timed_out = timed_out
+        self.stopped = stopped

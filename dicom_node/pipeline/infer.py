@@ -167,7 +167,7 @@ class Infer:
     def _crashed(self, job: Job, died: WorkerDied) -> None:
         now = self.clock()
         with self.database.transaction() as tx:
-            tx.jobs.release(job.job_id, self.owner, crashed=True)
+            tx.jobs.release(job.job_id, self.owner, crashed=not died.stopped)
             self._journal(tx, job, now, "worker died", str(died))
             for failed in tx.jobs.fail_crashed(self.limits.max_crashes, now):
                 self._journal(tx, failed, now, "failed", failed.reason)

@@ -9,10 +9,13 @@ import logging
 import multiprocessing
 import os
 import queue
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from inference import errors
 from inference.errors import InferenceError, ModelError, WorkerDied
@@ -23,7 +26,6 @@ from inference.request import Request
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
 STOP_S = 5.0
 
 
@@ -36,10 +38,10 @@ class _Worker:
         self._pipe: Connection | None = None
 
     def ensure(self) -> Connection:
-        """A live worker's pipe; a dead worker is replaced."""
-        if self._process is not None and self._pipe is not None and self._process.is_alive():
+        """A live worker's pipe; a dead worker is replaced. An idle one has nothing to say but its end."""
+        if self._process is not None and self._pipe is not None and self._process.is_alive() and not self._pipe.poll():
             return self._pipe
-        self.kill()
+        self.clear()
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe()
         self._process = spawn.Process(
@@ -52,39 +54,49 @@ class _Worker:
         return ours
 
     def run(self, request: Request, report: Report) -> Result:
+        """One request's answer. Without one the worker ends, lest its late answer be taken for the next job's."""
+        with ExitStack() as unanswered:
+            unanswered.callback(self.clear)
+            kind, *told = self._ask(request, report)
+            unanswered.pop_all()
+        if kind == "error":
+            raise _error(*told)
+        result: Result = told[0]
+        return result
+
+    def _ask(self, request: Request, report: Report) -> tuple[Any, ...]:
+        """The worker's last message, progress passed on; raises `WorkerDied`."""
         pipe = self.ensure()
         deadline = time.monotonic() + request.time_limit_s
         try:
             pipe.send(request)
-            while True:
-                if pipe.poll(POLL_S):
-                    kind, *told = pipe.recv()
-                    if kind == "progress":
-                        report(*told)
-                    elif kind == "result":
-                        return told[0]  # type: ignore[no-any-return]
-                    else:
-                        raise _error(*told)
-                elif time.monotonic() > deadline:
-                    self.kill()
-                    limit = f"{request.time_limit_s:.0f} s"
-                    raise WorkerDied(f"the job exceeded its time limit of {limit}; its worker was killed", timed_out=True)
+            while (left := deadline - time.monotonic()) > 0 and pipe.poll(left):
+                kind, *told = pipe.recv()
+                if kind != "progress":
+                    return kind, *told
+                report(*told)
         except (EOFError, BrokenPipeError, ConnectionResetError) as lost:
             raise WorkerDied(f"the worker on {self.device} ended under the job ({self._epitaph()})") from lost
+        limit = f"{request.time_limit_s:g} s"
+        raise WorkerDied(f"the job exceeded its time limit of {limit}; its worker was killed", timed_out=True)
 
     def _epitaph(self) -> str:
-        """How the process ended, and its remains are cleared away."""
+        """How the process ended."""
         if self._process is None:
             return "stopped"
         self._process.join(STOP_S)
         code = self._process.exitcode
-        self.kill()
         return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
     def kill(self) -> None:
-        """End the process at once."""
-        if self._process is not None and self._process.is_alive():
+        """End the process at once; who waits for its answer sees the pipe close."""
+        if self._process is not None:
             self._process.kill()
+
+    def clear(self) -> None:
+        """End the process and take away what is left of it; only for whoever has the worker to himself."""
+        self.kill()
+        if self._process is not None:
             self._process.join(STOP_S)
         if self._pipe is not None:
             self._pipe.close()
@@ -92,8 +104,9 @@ class _Worker:
 
     @property
     def pid(self) -> int | None:
-        """Process id while it lives."""
-        return self._process.pid if self._process is not None else None
+        """Process id while there is one."""
+        process = self._process  # another thread may take it away meanwhile
+        return None if process is None else process.pid
 
 
 class Processes:
@@ -102,6 +115,7 @@ class Processes:
     def __init__(self, devices: str | Sequence[str] = "auto") -> None:
         self._workers = [_Worker(device) for device in resolve(devices)]
         self._free: queue.Queue[_Worker] = queue.Queue()
+        self._stopped = threading.Event()
 
     @property
     def slots(self) -> int:
@@ -115,21 +129,34 @@ class Processes:
             self._free.put(worker)
 
     def stop(self) -> None:
-        """End every worker now; whatever runs there ends with `WorkerDied`."""
+        """End every worker now; whatever runs there, or comes later, ends with `WorkerDied`."""
+        self._stopped.set()
         for worker in self._workers:
             worker.kill()
+        idle: list[_Worker] = []
+        with suppress(queue.Empty):  # one that is not given back is dead all the same
+            while len(idle) < len(self._workers):
+                idle.append(self._free.get(timeout=STOP_S))
+        for worker in idle:
+            worker.clear()
+            self._free.put(worker)
 
     def run(self, request: Request, report: Report) -> Result:
         """Run on the first free worker; see `Executor.run` for the errors."""
         worker = self._free.get()
         try:
-            return worker.run(request, report)
+            if not self._stopped.is_set():
+                return worker.run(request, report)
+        except WorkerDied:
+            if not self._stopped.is_set():
+                raise
         finally:
             self._free.put(worker)
+        raise WorkerDied("the node was stopped under the job", stopped=True)
 
     def pids(self) -> dict[str, int]:
         """Worker process ids by device."""
-        return {worker.device: worker.pid for worker in self._workers if worker.pid is not None}
+        return {worker.device: pid for worker in self._workers if (pid := worker.pid) is not None}
 
 
 def _enter(pipe: Connection, device: str, parent: int) -> None:
@@ -139,5 +166,5 @@ def _enter(pipe: Connection, device: str, parent: int) -> None:
 
 
 def _error(name: str, sentence: str) -> InferenceError:
-    kind = getattr(errors, name, ModelError)
-    return kind(sentence)  # type: ignore[no-any-return]
+    kind: type[InferenceError] = getattr(errors, name, ModelError)
+    return kind(sentence)

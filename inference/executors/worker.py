@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from inference import errors
 from inference.executors.residents import Residents
@@ -43,7 +44,7 @@ def _told(error: Exception) -> tuple[str, str]:
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    where = f" at {os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else ""
+    where = f" at {Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else ""
     return errors.ModelError.__name__, f"{type(error).__name__}{where}: {error}"
 
 

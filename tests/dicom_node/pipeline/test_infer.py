@@ -147,6 +147,16 @@ def test_a_worker_that_dies_once_costs_nothing(
     assert job(database).state is JobState.DONE
 
 
+def test_stopping_the_node_is_no_fault_of_the_job(
+    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+) -> None:
+    queue()
+    device.fault = WorkerDied("the node was stopped under the job", stopped=True)
+    for now in (50.0, 51.0, 52.0):
+        stage.step(now)
+    assert (job(database).state, job(database).crashes) == (JobState.PENDING, 0)
+
+
 def test_results_are_held_where_the_destination_does_not_accept_them(
     stage: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:

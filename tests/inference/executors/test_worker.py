@@ -1,0 +1,81 @@
+"""What a worker says to its parent, message by message."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.executors import worker
+from inference.request import Request
+
+REQUEST = Request("job", "liver_tumour", {}, {"kind": "threshold", "lower": 0, "upper": 1}, Path())
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The worker takes Ctrl-C for itself; the tests get it back."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def converse(request: object) -> list[Any]:
+    """Everything that a worker says to one request, up to its last word."""
+    ours, theirs = multiprocessing.Pipe()
+    said: list[Any] = []
+    parent = threading.Thread(target=_listen, args=(ours, request, said))
+    parent.start()
+    worker.main(theirs, "cpu", os.getppid())
+    parent.join()
+    return said
+
+
+def _listen(pipe: Connection, request: object, said: list[Any]) -> None:
+    pipe.send(request)
+    while True:
+        said.append(pipe.recv())
+        if said[-1][0] != "progress":
+            pipe.close()
+            return
+
+
+def test_progress_then_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    def predict(request: Request, backend: Any, report: Any) -> str:
+        report(0.25, "read")
+        report(0.75, "network")
+        return f"{request.job_id} on {backend.device}"
+
+    monkeypatch.setattr(worker, "predict", predict)
+    assert converse(REQUEST) == [
+        ("progress", 0.25, "read"),
+        ("progress", 0.75, "network"),
+        ("result", "job on cpu"),
+    ]
+
+
+def test_our_errors_keep_their_type() -> None:
+    assert converse(REQUEST)[-1] == ("error", "Unfit", "The task liver_tumour also needs CT.")
+
+
+def test_a_foreign_error_is_the_models_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    def predict(*_: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(worker, "predict", predict)
+    kind, name, sentence = converse(REQUEST)[-1]
+    assert (kind, name) == ("error", "ModelError")
+    assert sentence.startswith("ZeroDivisionError at test_worker.py:")
+    assert sentence.endswith(": by zero")
+
+
+def test_it_leaves_ctrl_c_to_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    converse(REQUEST)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
