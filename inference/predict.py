@@ -38,7 +38,8 @@ class _Stopwatch:
 
 def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     """Run one request; masks are left in `request.scratch`. Raises `Unfit` or `ModelError`."""
-    card = TASKS[request.task]
+    if (card := TASKS.get(request.task)) is None:
+        raise ModelError(f"There is no task {request.task} in this version.")
     watch = _Stopwatch()
     report(0.02, "read")
     with watch.time("read"):
@@ -90,7 +91,8 @@ def _checked(labels: NDArray[np.uint8], primary: Volume, card: TaskCard) -> NDAr
     if labels.shape != primary.grid.shape:
         raise ModelError(f"the model answered on a grid of {labels.shape}, the source has {primary.grid.shape}")
     known = {structure.label for structure in card.structures}
-    foreign = set(np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist()) - known - {0}
+    counts = sum(np.bincount(plane.ravel(), minlength=256) for plane in labels)  # by plane: it counts in int64
+    foreign = set(np.flatnonzero(counts).tolist()) - known - {0}
     if foreign:
         raise ModelError(f"the model answered with labels {sorted(foreign)}, which task {card.name} does not have")
     return labels
