@@ -1,0 +1,95 @@
+"""A bundle's network is built from its configuration, with its weights, and answers on the source grid."""
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+
+from inference.backends import build
+from inference.backends.bundle import Bundle, build_network
+from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, read_bundle, write_hashes
+from inference.errors import BundleBroken, ModelError
+from inference.tasks import TASKS
+
+
+def test_settings_name_a_folder(bundle):
+    settings = build({"kind": "bundle", "path": str(bundle)})
+    assert isinstance(settings, Bundle)
+    assert settings.identity() == read_bundle(bundle).identity
+
+
+def test_the_network_has_the_weights_of_the_file(bundle, network):
+    built = build_network(read_bundle(bundle))
+    for name, value in network.state_dict().items():
+        assert torch.allclose(built.state_dict()[name].float(), value.float(), atol=1e-3), name
+    assert {weights.dtype for weights in built.parameters()} == {torch.float32}
+    assert not built.training
+
+
+def test_monai_builds_the_same_network(bundle):
+    parser = ConfigParser()
+    parser.read_config(str(bundle / INFERENCE))
+    parser.read_meta(str(bundle / METADATA))
+    network = parser.get_parsed_content("network_def")
+    network.load_state_dict(torch.load(bundle / WEIGHTS, weights_only=True))
+    image = torch.randn(1, 1, 8, 8, 8)
+    assert torch.allclose(network.eval()(image), build_network(read_bundle(bundle))(image), atol=1e-4)
+
+
+def test_the_answer_lies_on_the_source_grid(bundle, ct):
+    told = []
+    loaded = build({"kind": "bundle", "path": str(bundle)}).load("cpu")
+    answer = loaded.segment({"CT": ct}, TASKS["lung_nodule"], lambda done, step: told.append((done, step)))
+    assert answer.labels.shape == ct.grid.shape
+    assert answer.labels.dtype == np.uint8
+    assert set(np.unique(answer.labels)) <= {0, 1}
+    assert list(answer.seconds) == ["prepare", "network", "restore"]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert (loaded.device, loaded.judged) == ("cpu", True)
+
+
+def test_the_same_input_gives_the_same_answer(bundle, ct):
+    loaded = build({"kind": "bundle", "path": str(bundle)}).load("cpu")
+    first, second = (loaded.segment({"CT": ct}, TASKS["lung_nodule"], lambda *_: None).labels for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_a_bundle_for_another_task_is_refused(bundle, ct):
+    loaded = build({"kind": "bundle", "path": str(bundle)}).load("cpu")
+    with pytest.raises(ModelError, match="made for lung_nodule, not for liver_tumour"):
+        loaded.segment({"CT": ct}, TASKS["liver_tumour"], lambda *_: None)
+
+
+@pytest.mark.parametrize("target", ["os.system", "inference.errors.Unfit", "torch.nn.Linear", ""])
+def test_a_bundle_names_only_networks_of_this_program(bundle, rewrite, target):
+    rewrite(INFERENCE, lambda inference: inference["network_def"].update(_target_=target))
+    with pytest.raises(BundleBroken, match="only those of this program"):
+        build_network(read_bundle(bundle))
+
+
+def test_a_network_of_a_later_version_is_answered_by_a_sentence(bundle, rewrite):
+    rewrite(INFERENCE, lambda inference: inference["network_def"].update(_target_="inference.networks.next.Net"))
+    with pytest.raises(BundleBroken, match="which this version lacks"):
+        build_network(read_bundle(bundle))
+
+
+def test_weights_that_do_not_fit_are_named(bundle, rewrite):
+    rewrite(INFERENCE, lambda inference: inference["network_def"].update(widths=[4, 16]))
+    with pytest.raises(BundleBroken, match="cannot be built"):
+        build_network(read_bundle(bundle))
+
+
+class Harm:
+    """A pickle that would call a function when it is read."""
+
+    def __reduce__(self):
+        return (print, ("harm",))
+
+
+@pytest.mark.parametrize("write", [lambda path: torch.save(Harm(), path), lambda path: path.write_bytes(b"no weights")])
+def test_weights_are_data_and_never_code(bundle, write, capsys):
+    write(bundle / WEIGHTS)
+    write_hashes(bundle)
+    with pytest.raises(BundleBroken, match="cannot be built"):
+        build_network(read_bundle(bundle))
+    assert "harm" not in capsys.readouterr().out
