@@ -26,7 +26,7 @@ from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.settings import load
-from dicom_node.views import study_view
+from dicom_node.views import explain_view
 from inference.phantom import PhantomCase, make_case, write_study
 from storage.database import Database
 from storage.errors import NotFound
@@ -155,7 +155,7 @@ def _watch(stage: Stage, played: list[Played]) -> bool:
 def _view(database: Database, uid: str) -> dict[str, Any]:
     with database.reading() as tx:
         try:
-            return study_view(tx, uid, time.time())
+            return explain_view(tx, uid, time.time())
         except NotFound:
             return {}
 

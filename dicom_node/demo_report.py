@@ -149,7 +149,10 @@ def show(console: Console, played: list[Played], folder: Path, delivered: dict[s
 
 def _route(study: Played) -> str:
     job = study.job
-    return f"{job['route']}: {job.get('reason') or 'fired'}" if job else "not routed; see segnode explain"
+    if not job:
+        return "not routed; see segnode explain"
+    why = [v["reason"] for v in study.view["verdicts"] if v["route"] == job["route"] and not v["series"]]
+    return f"{job['route']}: {'; '.join(why[-1:])}"
 
 
 def _objects(study: Played, kind: str) -> list[str]:
