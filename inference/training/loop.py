@@ -123,8 +123,9 @@ class Trainer:
 
     def _pace(self, step: int) -> float:
         """Share of the learning rate: a short way up, then a cosine down to nothing."""
-        if step < WARM_UP_STEPS:
-            return (step + 1) / WARM_UP_STEPS
+        warm_up = min(WARM_UP_STEPS, self.settings.steps // 10)
+        if step < warm_up:
+            return (step + 1) / warm_up
         return 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
 
 

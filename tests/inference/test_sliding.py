@@ -1,5 +1,8 @@
 """A network over a volume larger than its window gives the answer that it would give in one piece."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -48,7 +51,7 @@ def test_windows_cover_an_axis_with_at_least_their_overlap(size, window, overlap
     starts = window_starts(size, window, overlap)
     assert starts[0] == 0
     assert starts[-1] == max(0, size - window)
-    assert all(b - a <= window * (1 - overlap) + 1 for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a <= window * (1 - overlap) + 1 for a, b in pairwise(starts))
 
 
 def test_the_middle_of_a_window_weighs_most_and_no_corner_nothing():
@@ -75,7 +78,8 @@ def test_windows_without_foreground_are_skipped_and_unseen():
 
 def test_progress_grows_to_one():
     told = []
-    slide(Counting(), np.zeros((1, 16, 16, 64), np.float32), everywhere((16, 16, 64)), Sliding((16, 16, 16)), told.append)
+    shape = (16, 16, 64)
+    slide(Counting(), np.zeros((1, *shape), np.float32), everywhere(shape), Sliding((16, 16, 16)), told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
 
@@ -98,7 +102,7 @@ class Hungry(Counting):
 
 
 def test_device_memory_that_does_not_suffice_is_tried_with_less(monkeypatch):
-    monkeypatch.setattr(sliding_module, "_ladder", lambda wanted: iter([wanted, sliding_module.replace(wanted, batch=1)]))
+    monkeypatch.setattr(sliding_module, "_ladder", lambda wanted: iter([wanted, replace(wanted, batch=1)]))
     array = np.ones((1, 16, 16, 40), np.float32)
     logits = slide(Hungry(), array, everywhere((16, 16, 40)), Sliding((16, 16, 16), batch=2))
     assert logits[0] == pytest.approx(array[0])

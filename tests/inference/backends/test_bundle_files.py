@@ -54,7 +54,7 @@ def test_a_file_that_nobody_listed_is_named(bundle):
 
 def test_hashes_must_cover_the_weights(bundle, rewrite):
     rewrite(HASHES, lambda hashes: hashes.pop(WEIGHTS))
-    with pytest.raises(BundleBroken, match="lists no models/model.pt"):
+    with pytest.raises(BundleBroken, match=r"lists no models/model\.pt"):
         read_bundle(bundle)
 
 

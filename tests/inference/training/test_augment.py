@@ -1,0 +1,54 @@
+"""Patches vary; image and labels stay together."""
+
+import numpy as np
+import pytest
+import torch
+
+from inference.training.augment import augment
+from inference.training.config import AugmentSettings
+
+STILL = {"deform_share": 0, "gain": 0, "offset": 0, "gamma": 0, "noise": 0}
+
+
+@pytest.fixture
+def patch():
+    """A bright off-centre ball with its label."""
+    places = np.moveaxis(np.indices((24, 24, 24)), 0, -1)
+    labels = (np.linalg.norm(places - (9, 13, 12), axis=-1) < 6).astype(np.uint8)
+    return torch.from_numpy(labels[None].astype(np.float32)).repeat(2, 1, 1, 1), torch.from_numpy(labels)
+
+
+def test_without_variation_nothing_changes(patch):
+    image, labels = augment(*patch, AugmentSettings(**STILL), np.random.default_rng(0))
+    assert torch.equal(image, patch[0])
+    assert torch.equal(labels, patch[1])
+
+
+def test_flips_and_bends_move_image_and_labels_alike(patch):
+    settings = AugmentSettings(**STILL | {"flip_axes": (0, 1, 2), "deform_share": 1})
+    for seed in range(5):
+        image, labels = augment(*patch, settings, np.random.default_rng(seed))
+        assert not torch.equal(labels, patch[1])
+        assert labels.dtype == torch.uint8
+        both = ((image[0] > 0.5) & (labels > 0)).sum()
+        assert 2 * both / ((image[0] > 0.5).sum() + labels.sum()) > 0.9
+
+
+def test_colour_changes_channel_by_channel_and_leaves_labels(patch):
+    settings = AugmentSettings(deform_share=0, gain=0.3, offset=0.3, gamma=0, noise=0)
+    image, labels = augment(*patch, settings, np.random.default_rng(0))
+    assert not torch.allclose(image[0], image[1])
+    assert torch.equal(labels, patch[1])
+
+
+def test_gamma_keeps_the_ends(patch):
+    settings = AugmentSettings(**STILL | {"gamma": 0.5})
+    for seed in range(6):
+        image, _ = augment(patch[0] * 3 - 1, patch[1], settings, np.random.default_rng(seed))
+        assert (float(image.min()), float(image.max())) == pytest.approx((-1, 2), abs=1e-3)
+
+
+def test_the_same_seed_gives_the_same_patch(patch):
+    settings = AugmentSettings(flip_axes=(2,), deform_share=1)
+    first, second = (augment(*patch, settings, np.random.default_rng(3))[0] for _ in range(2))
+    assert torch.equal(first, second)

@@ -1,0 +1,68 @@
+"""Phantoms are drawn once, kept, and cut into patches."""
+
+import numpy as np
+import pytest
+
+from inference.training.cases import Case, choose_place, cut, draw_cases
+
+
+@pytest.fixture
+def case() -> Case:
+    labels = np.zeros((10, 12, 14), np.uint8)
+    labels[4, 5, 6] = 2
+    image = np.arange(labels.size, dtype=np.float16).reshape(1, *labels.shape)
+    everywhere = np.argwhere(labels >= 0).astype(np.int16)
+    return Case(1, image, labels, np.ones(labels.shape, bool), {0: everywhere, 2: np.array([[4, 5, 6]], np.int16)})
+
+
+def test_a_case_is_drawn_once_and_then_read(balls, settings, cache):
+    recipe = settings().recipe
+    first = draw_cases("lung_nodule", recipe, [1, 2], cache, workers=1)
+    again = draw_cases("lung_nodule", recipe, [2, 1, 3], cache, workers=1)
+    assert balls == [1, 2, 3]
+    assert [case.seed for case in again] == [2, 1, 3]
+    assert np.array_equal(again[1].image, first[0].image)
+    assert again[0].image.dtype == np.float16
+
+
+def test_another_recipe_draws_anew(balls, settings, cache):
+    recipe = settings().recipe
+    for spacing in ((2, 2, 2), (3, 3, 3)):
+        draw_cases("lung_nodule", recipe.model_copy(update={"spacing_mm": spacing}), [1], cache, workers=1)
+    assert balls == [1, 1]
+
+
+def test_progress_counts_every_case(balls, settings, cache):
+    told = []
+    draw_cases("lung_nodule", settings().recipe, [1], cache, workers=1)
+    draw_cases("lung_nodule", settings().recipe, [1, 2, 3], cache, workers=1, progress=told.append)
+    assert told == [2, 3]
+
+
+def test_places_lie_on_their_label(balls, settings, cache):
+    case, empty = draw_cases("lung_nodule", settings().recipe, [1, 7], cache, workers=1)
+    assert set(case.places) == {0, 1}
+    assert (case.labels[tuple(case.places[1].T)] == 1).all()
+    assert set(empty.places) == {0}
+
+
+def test_a_patch_lies_around_its_voxel_and_stays_inside(case):
+    image, labels = cut(case, np.array([4, 5, 6]), (4, 4, 4))
+    assert labels[2, 2, 2] == 2
+    assert np.array_equal(image[0], case.image[0, 2:6, 3:7, 4:8])
+    at_the_corner, _ = cut(case, np.array([0, 0, 13]), (4, 4, 4))
+    assert np.array_equal(at_the_corner[0], case.image[0, :4, :4, 10:])
+
+
+def test_a_case_smaller_than_the_patch_gets_zeros_beside_it(case):
+    image, labels = cut(case, np.array([4, 5, 6]), (16, 12, 14))
+    assert image.shape == (1, 16, 12, 14)
+    assert image.sum() == pytest.approx(float(case.image.astype(np.float64).sum()), rel=1e-3)
+    assert np.count_nonzero(labels) == 1
+
+
+def test_lesions_are_looked_at_as_often_as_asked(case):
+    rng = np.random.default_rng(0)
+    hits = sum(np.array_equal(choose_place(case, 0.5, rng), (4, 5, 6)) for _ in range(200))
+    assert 70 < hits < 130
+    assert {tuple(choose_place(case, 1.0, rng)) for _ in range(5)} == {(4, 5, 6)}

@@ -1,0 +1,62 @@
+"""A training configuration is checked before anything is drawn."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from inference.errors import ModelError
+from inference.tasks import TASKS
+from inference.training.config import load_settings
+
+CONF = Path(__file__).resolve().parents[3] / "conf" / "training"
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_the_shipped_configurations_are_valid(task):
+    settings = load_settings(CONF / f"{task}.yaml")
+    assert settings.task == task
+    assert settings.recipe.roles == tuple(dict.fromkeys((TASKS[task].primary, *settings.recipe.roles)))
+    labels = {region.label for region in settings.output.regions}
+    assert labels == {structure.label for structure in TASKS[task].structures}
+    assert max(settings.cases.training.stop, settings.cases.validation.stop) <= 9000, "9000 and on are for scoring"
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_key_is_explained(path):
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line.strip().startswith(("#", "-")) or ":" not in line:
+            continue
+        explained = "#" in line or any(text.strip().startswith("#") for text in lines[max(0, number - 1):number])
+        if not line.startswith(" "):
+            assert explained, line
+
+
+def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
+    with pytest.raises(ValidationError, match="not for both"):
+        settings(cases={"first_seed": 1, "count": 5, "validation_first_seed": 5, "validation_count": 1})
+
+
+@pytest.mark.parametrize(("changes", "reason"), [
+    ({"task": "spleen"}, "task is one of"),
+    ({"patch": [16, 16, 15]}, "multiples of 2"),
+    ({"window": [24, 24, 25]}, "multiples of 2"),
+    ({"recipe": {"primary": "T1", "channels": [{"role": "T1", "scale": "zscore"}], "spacing_mm": [1, 1, 1]}}, "roles"),
+    ({"speed": "fast"}, "speed"),
+])
+def test_what_does_not_fit_is_refused(settings, changes, reason):
+    with pytest.raises(ValidationError, match=reason):
+        settings(**changes)
+
+
+def test_a_wrong_file_names_its_keys(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text((CONF / "lung_nodule.yaml").read_text().replace("batch: 2", "batch: 0"))
+    with pytest.raises(ModelError, match=r"x\.yaml: batch: "):
+        load_settings(path)
+    path.write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_settings(path)
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_settings(tmp_path / "none.yaml")

@@ -1,0 +1,52 @@
+"""A trained network becomes a bundle that says what it is."""
+
+import json
+
+import pytest
+import torch
+
+from inference.backends.bundle_files import METADATA, WEIGHTS, read_bundle
+from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
+from inference.training.export import export, half_weights
+from inference.training.loop import Best
+
+
+@pytest.fixture
+def folder(settings, tmp_path):
+    torch.manual_seed(0)
+    network = HybridUNetTransformer(**settings().network_arguments)
+    export(settings(), network, Best(0.91, {"nodule": 0.91}, 30), tmp_path / "balls")
+    return tmp_path / "balls"
+
+
+def test_the_card_repeats_the_recipe_of_the_training(folder, settings):
+    card = read_bundle(folder).card
+    assert (card.recipe, card.output, card.window) == (settings().recipe, settings().output, settings().window)
+    assert card.task == "lung_nodule"
+
+
+def test_it_says_that_no_patient_was_seen(folder):
+    card, metadata = (folder / "docs" / "README.md").read_text(), json.loads((folder / METADATA).read_text())
+    for text in (card, metadata["intended_use"]):
+        assert "synthetic cases only" in text
+        assert "demonstration" in text.lower()
+    assert "| nodule | 0.910 |" in card
+
+
+def test_weights_are_a_plain_state_dict_of_half_precision(folder):
+    state = torch.load(folder / WEIGHTS, weights_only=True)
+    assert {value.dtype for value in state.values() if value.dim() > 1} == {torch.float16}
+    assert {value.dtype for name, value in state.items() if "running" in name} == {torch.float32}
+
+
+def test_the_network_and_its_data_format_agree(folder, settings):
+    data = json.loads((folder / METADATA).read_text())["network_data_format"]
+    assert data["inputs"]["image"]["num_channels"] == settings().network_arguments["in_channels"]
+    assert data["outputs"]["pred"]["num_channels"] == settings().network_arguments["out_channels"]
+    assert data["outputs"]["pred"]["channel_def"] == {"0": "nodule"}
+
+
+def test_a_full_size_network_fits_into_12_megabytes(settings, tmp_path):
+    network = HybridUNetTransformer(4, 3)
+    torch.save(half_weights(network), tmp_path / "model.pt")
+    assert (tmp_path / "model.pt").stat().st_size < 12e6

@@ -1,0 +1,55 @@
+"""Training learns, keeps the best weights, goes on after an interruption, and stops when nothing gets better."""
+
+import pytest
+import torch
+
+from inference.training.cases import draw_cases
+from inference.training.loop import Trainer, train, validate
+
+
+@pytest.fixture
+def trainer(balls, settings, cache):
+    def make(**changes):
+        chosen = settings(**changes)
+        training = draw_cases(chosen.task, chosen.recipe, chosen.cases.training, cache, workers=1)
+        validation = draw_cases(chosen.task, chosen.recipe, chosen.cases.validation, cache, workers=1)
+        return Trainer(chosen, training, validation, cache / "run.pt")
+
+    return make
+
+
+def test_a_ball_is_learned(balls, settings, cache):
+    trainer, best = train(settings(), cache, workers=1)
+    assert best.score > 0.8
+    assert best.dice == {"nodule": best.score}
+    assert not trainer.network.training
+    assert validate(trainer.network, trainer.validation, trainer.settings, "cpu")["nodule"] == pytest.approx(best.score)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_end(trainer, cache):
+    whole = trainer(steps=8, validate_every=2)
+    whole.run()
+    (cache / "run.pt").unlink()
+    first = trainer(steps=8, validate_every=2)
+    steps = first._steps()
+    for _ in range(4):
+        loss = next(steps)
+        if first.step % 2 == 0:
+            first._judge(loss)
+    second = trainer(steps=8, validate_every=2)
+    second.run()
+    assert second.step == 8
+    for name, value in whole.network.state_dict().items():
+        assert torch.allclose(value, second.network.state_dict()[name], atol=1e-5), name
+
+
+def test_it_stops_when_validation_stands_still(trainer):
+    run = trainer(steps=40, validate_every=2, patience=2, learning_rate=1e-12)
+    best = run.run()
+    assert run.step == best.step + 4
+
+
+def test_the_learning_rate_rises_and_then_falls_along_a_cosine(trainer):
+    pace = [trainer(steps=200)._pace(step) for step in (0, 10, 20, 110, 200)]
+    assert pace[0] < pace[1] < pace[2]
+    assert pace[2] > pace[3] > pace[4] == pytest.approx(0)

@@ -1,0 +1,48 @@
+"""Cross entropy + Dice: 0 for a perfect answer, more the worse it is."""
+
+import pytest
+import torch
+
+from inference.recipe import Output, Region
+from inference.training.losses import HybridLoss
+
+REGIONS = [Region(name="whole", label=2, members=[1, 2]), Region(name="core", label=1, members=[1])]
+CLASSES = [Region(name="organ", label=1, members=[1]), Region(name="tumour", label=2, members=[2])]
+
+
+@pytest.fixture(params=["sigmoid", "softmax"])
+def loss(request) -> HybridLoss:
+    return HybridLoss(Output(activation=request.param, regions=REGIONS if request.param == "sigmoid" else CLASSES))
+
+
+@pytest.fixture
+def labels() -> torch.Tensor:
+    torch.manual_seed(0)
+    return torch.randint(0, 3, (2, 6, 6, 6), dtype=torch.uint8)
+
+
+def test_a_perfect_answer_costs_nothing_and_worse_ones_more(loss, labels):
+    target = loss.target(labels)
+    costs = [float(loss((2 * target - 1) * sure, labels)) for sure in (20, 2, 0, -2)]
+    assert costs[0] == pytest.approx(0, abs=0.01)
+    assert costs == sorted(costs)
+
+
+def test_channels_cover_their_members():
+    labels = torch.tensor([[[0, 1, 2]]], dtype=torch.uint8)
+    sigmoid = HybridLoss(Output(activation="sigmoid", regions=REGIONS)).target(labels)
+    softmax = HybridLoss(Output(activation="softmax", regions=CLASSES)).target(labels)
+    assert sigmoid[0, :, 0].tolist() == [[0, 1, 1], [0, 1, 0]]
+    assert softmax[0, :, 0].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_a_batch_without_tumour_asks_for_nothing_impossible(loss):
+    empty = torch.zeros(2, 4, 4, 4, dtype=torch.uint8)
+    assert float(loss((2 * loss.target(empty) - 1) * 20, empty)) == pytest.approx(0, abs=0.01)
+
+
+def test_it_can_be_learned_from(loss, labels):
+    logits = torch.zeros_like(loss.target(labels), requires_grad=True)
+    loss(logits, labels).backward()
+    with torch.no_grad():
+        assert float(loss(logits - 50 * logits.grad, labels)) < float(loss(logits, labels))
