@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dicom_node.settings import Settings
 from storage.archive import Archive
 from storage.database import Database
+from storage.errors import Unavailable
 
 if TYPE_CHECKING:
     from dicom_node.network.server import Server
@@ -42,14 +43,28 @@ class Parts:
 
 
 def assemble(settings: Settings) -> Parts:
-    """Open the storage that `settings` name and record the configuration's revision."""
+    """Open the storage that `settings` name, made where there is none, and record the configuration's revision."""
     node = settings.node
-    node.data_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        node.data_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"data folder {node.data_folder} cannot be made: {error.strerror}") from error
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
-    archive = Archive(node.data_folder / "archive", low_water_bytes=node.keep_free_bytes)
-    return Parts(settings, database, archive, revision)
+    return Parts(settings, database, _archive(settings), revision)
+
+
+def look_into(settings: Settings) -> Parts:
+    """Open the storage of a node that has run, whether it runs now or not; NotFound where none has."""
+    database = Database.open(settings.node.database, create=False)
+    with database.reading() as tx:
+        newest = tx.revisions.newest()
+    return Parts(settings, database, _archive(settings), newest[0] if newest else 0)
+
+
+def _archive(settings: Settings) -> Archive:
+    return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
 
 
 def owner(role: str) -> str:

@@ -72,11 +72,9 @@ def _held(settings: Settings, uses: dict[str, IntendedUse]) -> Iterator[str]:
 
 
 def _echo(settings: Settings, report: Report) -> None:
-    asked = dict(settings.peers())
-    for name, destination in settings.destinations().items():
-        if isinstance(destination, DimseDestination):
-            asked[name] = destination.peer
-    for name, peer in asked.items():
+    destinations = settings.destinations().items()
+    archives = [(name, one.peer) for name, one in destinations if isinstance(one, DimseDestination)]
+    for name, peer in [*settings.peers().items(), *archives]:
         try:
             echo(peer, calling_aet=settings.node.ae_title)
         except PeerError as silence:

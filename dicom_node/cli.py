@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +29,19 @@ conf_option = click.option(
     help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+
+
+def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    from dicom_node.network.peer import AE_TITLE_FORM
+
+    if not AE_TITLE_FORM.fullmatch(value):
+        raise click.BadParameter("an AE title is 1 to 16 plain characters, no backslash, no space at either end")
+    return value
+
+
+aet_option = click.option(
+    "--aet", default="SEGNODE", show_default=True, callback=_ae_title, help="Our calling AE title."
+)
 
 
 class Failed(click.ClickException):
@@ -57,21 +71,34 @@ def plainly(command: F) -> F:
     return run  # type: ignore[return-value]
 
 
-def _parts(conf: Path | None) -> Parts:
-    from dicom_node.assembly import assemble
+@contextmanager
+def _storage(conf: Path | None) -> Iterator[Parts]:
+    """What the node has stored, whether it runs or not."""
+    from dicom_node.assembly import look_into
     from dicom_node.settings import load
 
-    return assemble(load(conf))
+    parts = look_into(load(conf))
+    try:
+        yield parts
+    finally:
+        parts.close()
 
 
 def _peer(text: str, conf: Path | None) -> Peer:
     """`HOST:PORT:AET`, or the name of a peer in node.yaml."""
+    from pydantic import ValidationError
+
     from dicom_node.network.peer import Peer
     from dicom_node.settings import load
 
-    host, _, rest = text.rpartition(":")[0].partition(":")
-    if host and rest.isdigit():
-        return Peer(host=host, port=int(rest), ae_title=text.rpartition(":")[2])
+    where, _, ae_title = text.rpartition(":")
+    host, _, port = where.rpartition(":")
+    if host and port.isdigit():
+        try:
+            return Peer(host=host, port=int(port), ae_title=ae_title)
+        except ValidationError as wrong:
+            sentences = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors())
+            raise click.UsageError(f"{text!r} names no peer: {sentences}") from wrong
     peers = load(conf).peers()
     if text not in peers:
         known = ", ".join(sorted(peers)) or "none"
@@ -111,13 +138,18 @@ def serve(conf: Path | None, roles: str) -> None:
 
 @main.command(hidden=True)
 @click.argument("name")
+@click.option("--supervisor", type=int, help="Process that this one ends with.")
 @conf_option
 @plainly
-def role(name: str, conf: Path | None) -> None:
+def role(name: str, supervisor: int | None, conf: Path | None) -> None:
     """Run one role in this process (what `serve` starts)."""
-    from dicom_node.roles import run_role
+    from dicom_node.assembly import assemble
+    from dicom_node.roles import ROLES, run_role
+    from dicom_node.settings import load
 
-    run_role(name, _parts(conf))
+    if name not in ROLES:
+        raise click.UsageError(f"unknown role {name!r}; allowed: {', '.join(ROLES)}")
+    run_role(name, assemble(load(conf)), supervisor)
 
 
 @main.command()
@@ -135,7 +167,7 @@ def demo(pacs: str | None, seed: int, output: Path | None) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--to", "peer", required=True, metavar="PEER", help="HOST:PORT:AET, or a peer in node.yaml.")
-@click.option("--aet", default="SEGNODE", show_default=True, help="Our calling AE title.")
+@aet_option
 @conf_option
 @json_option
 @plainly
@@ -161,7 +193,7 @@ def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_jso
 
 @main.command()
 @click.argument("peer")
-@click.option("--aet", default="SEGNODE", show_default=True, help="Our calling AE title.")
+@aet_option
 @conf_option
 @plainly
 def echo(peer: str, aet: str, conf: Path | None) -> None:
@@ -184,8 +216,8 @@ def status(conf: Path | None, as_json: bool, limit: int) -> None:
     from dicom_node import present
     from dicom_node.views import status_view, study_line
 
-    parts, now = _parts(conf), time.time()
-    with parts.database.reading() as tx:
+    now = time.time()
+    with _storage(conf) as parts, parts.database.reading() as tx:
         view = status_view(tx, now, parts.archive.free_bytes())
         view["newest"] = [
             study_line(
@@ -210,7 +242,7 @@ def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import study_view
 
-    with _parts(conf).database.reading() as tx:
+    with _storage(conf) as parts, parts.database.reading() as tx:
         view = study_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_study)(view)
 
@@ -225,7 +257,7 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import explain_view
 
-    with _parts(conf).database.reading() as tx:
+    with _storage(conf) as parts, parts.database.reading() as tx:
         view = explain_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_explain)(view)
 
@@ -245,7 +277,7 @@ def retry(study_uid: str | None, everything: bool, release: bool, resend: bool, 
         raise click.UsageError("name a study, or say --all")
     if everything and resend:
         raise click.UsageError("--resend needs a study")
-    with _parts(conf).database.transaction() as tx:
+    with _storage(conf) as parts, parts.database.transaction() as tx:
         done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     sys.exit(0 if done.jobs or done.deliveries else 1)
@@ -327,6 +359,13 @@ def phantom_make(task: str, folder: Path, seed: int) -> None:
     click.echo(f"{len(paths)} files in {folder}")
 
 
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and (last or first).isdigit()):
+        raise click.UsageError(f"{text!r} is neither a seed nor FIRST-LAST")
+    return range(int(first), int(last or first) + 1)
+
+
 @phantom.command("score")
 @click.option("--task", "tasks", type=TASK_NAMES, multiple=True, help="Default: all three.")
 @click.option("--seeds", default="9000-9009", show_default=True, help="FIRST-LAST; training never saw 9000-9009.")
@@ -334,12 +373,10 @@ def phantom_make(task: str, folder: Path, seed: int) -> None:
 @plainly
 def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
     """Score the shipped models on unseen phantoms, beside the best single threshold."""
+    from dicom_node import present
     from inference.evaluation.score import score
 
-    from dicom_node import present
-
-    first, _, last = seeds.partition("-")
-    wanted = range(int(first), int(last or first) + 1)
+    wanted = _seeds(seeds)
     rows = [row for task in tasks or TASK_NAMES.choices for row in score(str(task), wanted)]
     if as_json:
         present.as_json(rows)

@@ -1,4 +1,4 @@
-"""What must happen from time to time, whoever else is busy: leases that ran out, leftovers, disk."""
+"""What must happen from time to time, whoever else is busy: leases that ran out, leftovers of dead writers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ RECOVER_EVERY_S = 5
 class Clock:
     """Runs recovery at start and then by the clock (APScheduler); one at a time, missed turns fold into one."""
 
-    def __init__(self, database: Database, archive: Archive, max_crashes: int) -> None:
+    def __init__(self, database: Database, archive: Archive, max_crashes: int, revision: int = 0) -> None:
         self._database = database
         self._archive = archive
         self._max_crashes = max_crashes
+        self._revision = revision
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
         )
@@ -32,7 +33,7 @@ class Clock:
     def recover(self) -> None:
         """Give back what dead owners held."""
         try:
-            done = recover(self._database, self._archive, time.time(), self._max_crashes)
+            done = recover(self._database, self._archive, time.time(), self._max_crashes, revision=self._revision)
         except StorageError as trouble:
             log.warning("recovery will be tried again: %s", trouble)
             return

@@ -57,8 +57,8 @@ class RoleProcess:
 
 
 def role_command(role: str, conf: Path | None) -> list[str]:
-    """The command line of one role's process."""
-    command = [sys.executable, "-m", "dicom_node.cli", "role", role]
+    """The command line of one role's process, which is a child of this one."""
+    command = [sys.executable, "-m", "dicom_node.cli", "role", role, "--supervisor", str(os.getpid())]
     return [*command, "--conf", str(conf)] if conf else command
 
 
@@ -99,14 +99,13 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the supervisor dies, so that no role outlives it (Linux only)."""
+def die_with(supervisor: int) -> None:
+    """Ask the kernel for SIGTERM when our parent `supervisor` dies, so that no role outlives it (Linux only)."""
     if sys.platform != "linux":
         return
     import ctypes
 
     PR_SET_PDEATHSIG = 1
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before we asked
+    if os.getppid() != supervisor:  # it died before we asked
         os.kill(os.getpid(), signal.SIGTERM)

@@ -36,6 +36,11 @@ def as_json(view: Any) -> None:
     sys.stdout.write(json.dumps(view, indent=2, default=str) + "\n")
 
 
+def said(text: object) -> str:
+    """What a stranger may have written, as plain text: no markup of ours and no control of the terminal."""
+    return escape("".join(c if c.isprintable() else " " for c in str(text)))
+
+
 def clock_text(at: float) -> str:
     """Local time of day with the date, to the second."""
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -101,31 +106,32 @@ def show_study(view: dict[str, Any]) -> None:
     """One study: series, jobs, findings, deliveries."""
     out = console()
     out.print(f"[bold]{view['study']}[/] {styled(view['state'])}, generation {view['generation']}")
-    out.print(f"received {clock_text(view['received_at'])} from {', '.join(view['from'])}; {view['images']} images")
+    sender = said(", ".join(view["from"]))
+    out.print(f"received {clock_text(view['received_at'])} from {sender}; {view['images']} images")
     table = Table("no.", "modality", "description", "images", "series", title="series", title_justify="left")
     for series in view["series"]:
         table.add_row(
-            str(series["number"] if series["number"] is not None else ""),
-            series["modality"],
-            escape(str(series["description"])),
+            said("" if series["number"] is None else series["number"]),
+            said(series["modality"]),
+            said(series["description"]),
             str(series["images"] or f"{series['others']} other"),
             series["series"],
         )
     out.print(table)
     for job in view["jobs"]:
-        out.print(f"[bold]{job['task']}[/] ({job['route']}, {job['model']}) {_job_text(job)} {escape(job['reason'])}")
+        out.print(f"[bold]{job['task']}[/] ({job['route']}, {job['model']}) {_job_text(job)} {said(job['reason'])}")
         for finding in job["findings"]:
-            out.print(f"  {escape(finding['label'])}: {finding['ml']:.2f} ml")
+            out.print(f"  {said(finding['label'])}: {finding['ml']:.2f} ml")
         for name, value in job["totals"].items():
             out.print(f"  {name}: {value:.2f}")
         for note in job["notes"]:
-            out.print(f"  note: {escape(note)}")
+            out.print(f"  note: {said(note)}")
         if job["seconds"]:
             out.print("  " + ", ".join(f"{step} {s:.1f} s" for step, s in job["seconds"].items()))
     for result in view["results"]:
         out.print(f"{result['kind']}: {result['sop_instance_uid']}")
     for d in view["deliveries"]:
-        out.print(f"to {d['destination']}: {styled(d['state'])} after {d['attempts']} attempts {escape(d['reason'])}")
+        out.print(f"to {d['destination']}: {styled(d['state'])} after {d['attempts']} attempts {said(d['reason'])}")
 
 
 def show_explain(view: dict[str, Any]) -> None:
@@ -137,21 +143,21 @@ def show_explain(view: dict[str, Any]) -> None:
     for verdict in view["verdicts"]:
         mark = "[green]yes[/]" if verdict["ok"] else "[yellow]no[/]"
         about = numbers.get(verdict["series"], "whole study")
-        table.add_row(verdict["route"], escape(about), mark, escape(verdict["reason"]))
+        table.add_row(said(verdict["route"]), said(about), mark, said(verdict["reason"]))
     out.print(table)
     for entry in view["history"]:
-        out.print(f"{clock_text(entry['at'])}  {entry['event']}: {escape(entry['text'])}")
+        out.print(f"{clock_text(entry['at'])}  {entry['event']}: {said(entry['text'])}")
 
 
 def show_check(problems: list[str], silent: list[str], remarks: list[str]) -> None:
     """Configuration mistakes, or that there is none."""
     out = console()
     for problem in problems:
-        out.print(f"[bold red]wrong[/] {escape(problem)}")
+        out.print(f"[bold red]wrong[/] {said(problem)}")
     for peer in silent:
-        out.print(f"[bold red]silent[/] {escape(peer)}")
+        out.print(f"[bold red]silent[/] {said(peer)}")
     for remark in remarks:
-        out.print(f"[yellow]note[/]  {escape(remark)}")
+        out.print(f"[yellow]note[/]  {said(remark)}")
     if not problems:
         out.print("[green]The configuration holds.[/]")
 
@@ -164,5 +170,5 @@ def show_lines(lines: list[dict[str, Any]]) -> None:
         return
     table = Table(*(str(key).replace("_", " ") for key in lines[0]))
     for line in lines:
-        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in line.values()))
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else said(v) for v in line.values()))
     out.print(table)

@@ -27,8 +27,9 @@ def retry(
     `resend` sends what was sent once more: the same instances, so the archive gets no duplicate.
     """
     if study_uid is None:
-        jobs = tx.jobs.list(states=[JobState.FAILED])
-        deliveries = tx.deliveries.list(states=[DeliveryState.DEAD, DeliveryState.HELD])
+        jobs = tx.jobs.list(states=[JobState.FAILED], limit=sum(tx.jobs.counts().values()))
+        ended = [DeliveryState.DEAD, DeliveryState.HELD]
+        deliveries = tx.deliveries.list(states=ended, limit=sum(tx.deliveries.counts().values()))
     else:
         tx.studies.get(study_uid)
         jobs = [job for job in tx.jobs.of_study(study_uid) if job.state in AGAIN]

@@ -10,17 +10,25 @@ import threading
 from collections.abc import Callable
 
 from dicom_node.assembly import Parts, executor, server, stages
+from dicom_node.errors import NodeError
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
-from dicom_node.node import die_with_parent
+from dicom_node.node import die_with
 
 log = logging.getLogger(__name__)
 
 
 def receive(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
     """Take instances by C-STORE; never opens pixels."""
-    with server(parts):
+    node, ear = parts.settings.node, server(parts)
+    try:
+        ear.start()
+    except OSError as error:
+        raise NodeError(f"cannot listen on {node.host}:{node.port}: {error.strerror}") from error
+    try:
         stop.wait()
+    finally:
+        ear.stop()
 
 
 def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
@@ -43,7 +51,7 @@ def clock(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
     """Recovery by the clock."""
     from dicom_node.clock import Clock
 
-    Clock(parts.database, parts.archive, parts.settings.node.max_crashes).run(stop)
+    Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision).run(stop)
 
 
 ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {
@@ -53,12 +61,13 @@ ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {
 }
 
 
-def run_role(name: str, parts: Parts) -> None:
-    """Run one role until SIGTERM or SIGINT."""
+def run_role(name: str, parts: Parts, supervisor: int | None = None) -> None:
+    """Run one role until SIGTERM or SIGINT, or until the process `supervisor` that started this one has died."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    die_with_parent()
+    if supervisor is not None:
+        die_with(supervisor)
     setup(parts.settings.logging)
     heartbeat = Heartbeat(parts.database, name)
     heartbeat.tell("revision", lambda: parts.revision)

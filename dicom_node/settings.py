@@ -21,6 +21,7 @@ from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
 from inference.backends import AnyBackend
+from inference.executors.devices import DEVICE_NAME
 from inference.tasks import TASKS
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,6 +31,7 @@ BUNDLES = Path(__file__).resolve().parent.parent / "inference" / "bundles"
 SHIPPED = "shipped:"
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+Device = Annotated[str, Field(pattern=rf"^({DEVICE_NAME.pattern})$")]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
 
 
@@ -62,7 +64,7 @@ class NodeSettings(Frozen):
     database_url: str | None = None
     keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
     quiet_s: Seconds = 30.0
-    devices: Literal["auto"] | Annotated[tuple[str, ...], Field(min_length=1)] = "auto"
+    devices: Literal["auto"] | Annotated[tuple[Device, ...], Field(min_length=1)] = "auto"
     time_limit_s: Seconds = 1800.0
     lease_term_s: Annotated[float, Field(ge=3, le=3600)] = 30.0
     max_crashes: Annotated[int, Field(ge=1, le=20)] = 2

@@ -149,11 +149,15 @@ def _needs_a_person(tx: Transaction) -> list[str]:
     lines = []
     jobs, deliveries, studies = tx.jobs.counts(), tx.deliveries.counts(), tx.studies.counts()
     if failed := jobs.get(JobState.FAILED, 0):
-        lines.append(f"{failed} failed jobs: `segnode status --failed` lists them, `segnode retry` runs them again")
+        (newest,) = tx.jobs.list(states=[JobState.FAILED], limit=1)
+        why = f"`segnode explain {newest.study_instance_uid}` says why the newest did"
+        lines.append(f"{failed} jobs failed: {why}, `segnode retry --all` runs them again")
     if dead := deliveries.get(DeliveryState.DEAD, 0):
-        lines.append(f"{dead} deliveries given up: `segnode retry` sends them again")
+        lines.append(f"{dead} deliveries given up: `segnode retry --all` sends them again")
     if held := deliveries.get(DeliveryState.HELD, 0):
-        lines.append(f"{held} deliveries held: `segnode check` says why")
+        lines.append(f"{held} deliveries held: `segnode check` says why, `segnode retry --all --release` lets them go")
     if unrouted := studies.get(StudyState.NOT_ROUTED, 0):
-        lines.append(f"{unrouted} studies not routed: `segnode explain STUDY_UID` says why")
+        (newest_study,) = tx.studies.list(states=[StudyState.NOT_ROUTED], limit=1)
+        lines.append(f"{unrouted} studies not routed: `segnode explain {newest_study.study_instance_uid}` says why "
+                     "for the newest")
     return lines
