@@ -1,12 +1,14 @@
 """From probabilities on the working grid to labels on the primary series' own grid.
 
 Probabilities, not labels, are interpolated, so that a mask's edge follows the source voxels. The working grid
-runs along the same axes, so interpolation is a small matrix for each axis, and one slice is done at a time: memory
-does not grow with the scan. Where background wins at all eight neighbours it wins between them, so that only
+runs along the same axes, so they are interpolated along one axis after the other, and one slice is done at a time:
+memory does not grow with the scan. Where background wins at all eight neighbours it wins between them, so that only
 the box around the rest is computed.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +20,24 @@ from inference.transforms.geometry import restore
 from inference.volume import Grid
 
 
+class _Between(NamedTuple):
+    """Source voxels `at` along an axis: each lies `share` (0..1) of the way from working voxel `below` to the next."""
+
+    at: slice
+    below: NDArray[np.intp]
+    share: NDArray[np.float32]
+
+
 def labels_on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output) -> NDArray[np.uint8]:
     """Label map uint8 (z, y, x) on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`."""
     labels = np.zeros(prepared.canonical.shape, dtype=np.uint8)
-    box = bounding_box(_candidates(probabilities, output), margin=1)
+    box = bounding_box(decode(probabilities, output) > 0, margin=1)
     if box is not None:
-        spans = [_weights(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3)]
-        (z_at, z_weights), (y_at, y_weights), (x_at, x_weights) = spans
+        z, y, x = (_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3))
         near = np.asarray(probabilities[(slice(None), *box)], dtype=np.float32)
-        for k, weights in zip(range(z_at.start, z_at.stop), z_weights, strict=True):
-            used = np.flatnonzero(weights)
-            between = np.tensordot(near[:, used], weights[used], axes=(1, 0))
-            labels[k, y_at, x_at] = decode(y_weights @ between @ x_weights.T, output)
+        for n, k in enumerate(range(z.at.start, z.at.stop)):
+            flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]
+            labels[k, y.at, x.at] = decode(_mix(_mix(flat, 1, y), 2, x), output)
     return np.asarray(restore(labels, prepared.source), dtype=np.uint8)
 
 
@@ -48,16 +56,8 @@ def decode(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.ui
     return labels
 
 
-def _candidates(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.bool_]:
-    """Working voxels where something other than background wins."""
-    return decode(probabilities, output) > 0
-
-
-def _weights(source: Grid, working: Grid, axis: int, part: slice) -> tuple[slice, NDArray[np.float32]]:
-    """Along one axis: the source voxels that lie in `part` of the working grid, and how they mix its voxels.
-
-    The matrix has a row a source voxel and a column a working voxel; each row holds two weights that add to 1.
-    """
+def _between(source: Grid, working: Grid, axis: int, part: slice) -> _Between:
+    """Along one axis: the source voxels that lie in `part` of the working grid, and where between its voxels."""
     step = source.spacing[axis] / working.spacing[axis]
     start = float(working.to_index(source.origin)[axis])
     at = start + step * np.arange(source.shape[axis])
@@ -65,12 +65,15 @@ def _weights(source: Grid, working: Grid, axis: int, part: slice) -> tuple[slice
     # A working grid is a whole number of voxels: its ends may lie up to a quarter voxel inside the source's.
     inside = np.flatnonzero((at > low - 0.8) & (at < high - 0.2))
     if inside.size == 0:
-        return slice(0, 0), np.zeros((0, high - low), dtype=np.float32)
+        return _Between(slice(0, 0), inside, np.zeros(0, dtype=np.float32))
     place = np.clip(at[inside] - low, 0, high - low - 1)
-    below = np.minimum(np.floor(place).astype(int), max(high - low - 2, 0))
-    weights = np.zeros((inside.size, high - low), dtype=np.float32)
-    rows = np.arange(inside.size)
-    weights[rows, below] = 1 - (place - below)
-    if high - low > 1:
-        weights[rows, below + 1] += (place - below).astype(np.float32)
-    return slice(int(inside[0]), int(inside[-1]) + 1), weights
+    below = np.minimum(np.floor(place).astype(np.intp), max(high - low - 2, 0))
+    return _Between(slice(int(inside[0]), int(inside[-1]) + 1), below, (place - below).astype(np.float32))
+
+
+def _mix(array: NDArray[np.float32], axis: int, between: _Between) -> NDArray[np.float32]:
+    """Linear interpolation along one axis."""
+    share = between.share.reshape([-1 if n == axis else 1 for n in range(array.ndim)])
+    low = array.take(between.below, axis=axis)
+    high = array.take(np.minimum(between.below + 1, array.shape[axis] - 1), axis=axis)
+    return low + (high - low) * share
