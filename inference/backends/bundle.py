@@ -76,7 +76,8 @@ class LoadedBundle:
         from inference.sliding import Sliding, probabilities, slide
 
         card = self.files.card
-        sliding = Sliding(card.window, card.overlap, device=self.device)
+        batch = 8 if self.device.startswith("cuda") else 2
+        sliding = Sliding(card.window, card.overlap, batch, self.device)
         logits = slide(self.network, prepared.array, prepared.foreground, sliding,
                        lambda done: report(0.3 + 0.65 * done, "network"))
         return probabilities(logits, prepared.foreground, card.output)

@@ -23,7 +23,7 @@ class HybridLoss(nn.Module):
 
     def target(self, labels: torch.Tensor) -> torch.Tensor:
         """Labels (batch, …) as one map of 0 and 1 for each output channel (batch, channel, …), float32."""
-        maps = [torch.isin(labels, torch.tensor(members, dtype=labels.dtype)) for members in self.members]
+        maps = [torch.isin(labels, labels.new_tensor(members)) for members in self.members]
         if self.softmax:
             maps.insert(0, ~torch.stack(maps).any(dim=0))
         return torch.stack(maps, dim=1).float()
