@@ -17,6 +17,8 @@ from torch import nn
 
 from inference.networks.attention_gate import AttentionGate
 
+RARE = -3.0  # first logits: lesions are few voxels, and features have to speak for them (Lin et al. 2017, 3.3)
+
 
 class ConvStack(nn.Sequential):
     """Two times Conv-BN-ReLU with kernel 3; keeps the grid."""
@@ -110,6 +112,7 @@ class HybridUNetTransformer(nn.Module):
         )
         output = nn.Conv3d if dimensions == 3 else nn.Conv2d
         self.output = output(widths[0], out_channels, kernel_size=1)
+        nn.init.constant_(self.output.bias, RARE)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits on the grid of `x`; ValueError where an axis is no multiple of `divisor`."""
