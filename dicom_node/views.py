@@ -149,15 +149,20 @@ def _needs_a_person(tx: Transaction) -> list[str]:
     lines = []
     jobs, deliveries, studies = tx.jobs.counts(), tx.deliveries.counts(), tx.studies.counts()
     if failed := jobs.get(JobState.FAILED, 0):
-        (newest,) = tx.jobs.list(states=[JobState.FAILED], limit=1)
-        why = f"`segnode explain {newest.study_instance_uid}` says why the newest did"
-        lines.append(f"{failed} jobs failed: {why}, `segnode retry --all` runs them again")
+        (job,) = tx.jobs.list(states=[JobState.FAILED], limit=1)
+        why = f"`segnode explain {job.study_instance_uid}` says why the newest did"
+        lines.append(f"{_count(failed, 'job', 'jobs')} failed: {why}, `segnode retry --all` runs them again")
     if dead := deliveries.get(DeliveryState.DEAD, 0):
-        lines.append(f"{dead} deliveries given up: `segnode retry --all` sends them again")
+        lines.append(f"{_count(dead, 'delivery', 'deliveries')} given up: `segnode retry --all` sends them again")
     if held := deliveries.get(DeliveryState.HELD, 0):
-        lines.append(f"{held} deliveries held: `segnode check` says why, `segnode retry --all --release` lets them go")
+        out = "`segnode check` says why, `segnode retry --all --release` lets them go"
+        lines.append(f"{_count(held, 'delivery', 'deliveries')} held: {out}")
     if unrouted := studies.get(StudyState.NOT_ROUTED, 0):
-        (newest_study,) = tx.studies.list(states=[StudyState.NOT_ROUTED], limit=1)
-        lines.append(f"{unrouted} studies not routed: `segnode explain {newest_study.study_instance_uid}` says why "
-                     "for the newest")
+        (study,) = tx.studies.list(states=[StudyState.NOT_ROUTED], limit=1)
+        why = f"`segnode explain {study.study_instance_uid}` says why for the newest"
+        lines.append(f"{_count(unrouted, 'study', 'studies')} not routed: {why}")
     return lines
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

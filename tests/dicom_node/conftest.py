@@ -1,6 +1,6 @@
 """Small studies for the tests of the node."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,32 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from dicom_node.assembly import Parts, assemble
+from dicom_node.settings import load
+from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
+
+NODE = """
+ae_title: SEGNODE
+host: 127.0.0.1
+data_folder: data
+devices: [cpu]
+lease_term_s: 5
+destinations:
+  share: {kind: folder, path: results}
+"""
+MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000}\n"
+ROUTES = """
+routes:
+  - name: everything
+    when: {kind: volume}
+    select: {kind: one_series, role: CT}
+    task: liver_tumour
+    model: bright
+    outputs: [seg]
+    destinations: [share]
+"""
 
 
 def ct_slice(number: int, study: str, series: str) -> Dataset:
@@ -62,3 +88,72 @@ def make_slices(tmp_path) -> Callable[..., list[Path]]:
 def ct_series(make_slices) -> list[Path]:
     """Three CT slices of one series as files."""
     return make_slices(3)
+
+
+@pytest.fixture
+def conf(tmp_path) -> Path:
+    """A small valid configuration: one model without weights, one route, results into a folder."""
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    for name, text in (("node", NODE), ("models", MODELS), ("routes", ROUTES)):
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def parts(conf) -> Iterator[Parts]:
+    """The storage of a node with that configuration."""
+    parts = assemble(load(conf))
+    yield parts
+    parts.close()
+
+
+@pytest.fixture
+def story(parts) -> Parts:
+    """Two studies: 1.2.3 was dispatched, and its jobs and deliveries ended in every way; no route wanted 1.2.4.
+
+    Whoever sent 1.2.3 writes markup and terminal controls where texts are allowed.
+    """
+    with parts.database.transaction() as tx:
+        for study in ("1.2.3", "1.2.4"):
+            header = {"SeriesDescription": "[/bold]Liver\x1b[2J", "SeriesNumber": "[2]", "Modality": "[CT]"}
+            file = StoredFile(f"ab/{study}.dcm", 10, study)
+            tx.associations.open(f"a-{study}", "receive", "[/CT1]", "SEGNODE", "10.0.0.1", 100.0, 60.0)
+            tx.studies.add_instance(
+                Instance(f"{study}.1.1", CTImageStorage, f"{study}.1", study, ExplicitVRLittleEndian,
+                         InstanceKind.IMAGE, file, 100.0, f"a-{study}", header),
+                {"PatientName": "Doe^Jane", "PatientID": "P-17", "PatientBirthDate": "19700101"},
+            )
+            tx.associations.close(f"a-{study}", 101.0)
+            tx.studies.move(study, StudyState.COMPLETE, 110.0)
+        tx.studies.move("1.2.3", StudyState.DISPATCHED, 111.0)
+        tx.studies.move("1.2.4", StudyState.NOT_ROUTED, 112.0)
+        for study, ok in (("1.2.3", True), ("1.2.4", False)):
+            tx.journal.add(111.0, "verdict", "slices are [axial]", study=study, series=f"{study}.1",
+                           revision=1, detail={"route": "everything", "ok": ok})
+        for number, state in enumerate((JobState.DONE, JobState.FAILED, JobState.REFUSED, JobState.PENDING)):
+            _end_job(tx, f"job-{number}", state, 120.0 + number)
+        tx.journal.add(130.0, "done", "2 findings, 1 objects", study="1.2.3", job="job-0", revision=1)
+        tx.results.add(ResultObject("2.25.7", "1.2.840.10008.5.1.4.1.1.66.4", "2.25.8", "job-0", "seg",
+                                    StoredFile("ab/seg.dcm", 10, "seg")))
+        tx.deliveries.add("job-0", "1.2.3", "held", DeliveryState.HELD, 130.0, "it accepts [clinical]")
+        for name in ("dead", "sent"):
+            number = tx.deliveries.add("job-0", "1.2.3", name, DeliveryState.PENDING, 130.0)
+            tx.deliveries.claim("deliver", 131.0, 5.0)
+            if name == "dead":
+                tx.deliveries.dead(number, "deliver", 132.0, "given up after 12 attempts", {})
+            else:
+                tx.deliveries.sent(number, "deliver", 132.0, {"2.25.7": "0x0000"})
+    return parts
+
+
+def _end_job(tx, job_id: str, state: JobState, now: float) -> None:
+    tx.jobs.add(Job(job_id, "1.2.3", 1, "everything", "liver_tumour", "bright", JobState.PENDING, 0,
+                    {"CT": {"series": "1.2.3.1", "instances": ["1.2.3.1.1"]}}, {}, now))
+    if state is JobState.PENDING:
+        return
+    tx.jobs.claim("infer", now, 60.0)
+    reason = "" if state is JobState.DONE else f"a reason to be {state.lower()}"
+    summary = {"seconds": {"read": 1.5}, "device": "cpu", "findings": [{"label": "Liver", "ml": 12.5, "voxels": 9}],
+               "totals": {"whole": 12.5}, "notes": ["CT: [one] note"]}
+    tx.jobs.finish(job_id, "infer", state, now + 5.0, reason, summary if state is JobState.DONE else None)

@@ -1,0 +1,108 @@
+"""Settings become parts; whoever only looks changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dicom_node import assembly
+from dicom_node.assembly import Parts, assemble, executor, installed_models, look_into, owner, server, stages
+from dicom_node.network.client import echo
+from dicom_node.network.peer import Peer
+from dicom_node.network.ports import free_port
+from dicom_node.settings import load
+from inference.findings import IntendedUse, ModelIdentity, Result
+from inference.volume import Grid
+from storage.errors import NotFound, Unavailable
+from storage.lifecycle import JobState
+from storage.records import Job
+
+
+class TestStorage:
+    def test_is_made_where_the_settings_say(self, parts: Parts, conf: Path) -> None:
+        assert (conf / "data" / "segnode.sqlite").is_file()
+        assert parts.archive.root == conf / "data" / "archive"
+
+    def test_a_changed_configuration_is_a_new_revision(self, parts: Parts, conf: Path) -> None:
+        assert parts.revision == 1
+        assert assemble(load(conf)).revision == 1
+        with (conf / "node.yaml").open("a") as file:
+            file.write("quiet_s: 5\n")
+        assert assemble(load(conf)).revision == 2
+
+    def test_looking_does_not_make_it(self, conf: Path) -> None:
+        with pytest.raises(NotFound, match="no database at"):
+            look_into(load(conf))
+        assert not (conf / "data").exists()
+
+    def test_looking_records_no_revision(self, parts: Parts, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("quiet_s: 5\n")
+        assert look_into(load(conf)).revision == parts.revision == 1
+
+    def test_a_folder_that_cannot_be_made_may_be_mended(self, conf: Path) -> None:
+        (conf / "data").write_text("a file is in the way")
+        with pytest.raises(Unavailable, match=r"data folder .* cannot be made"):
+            assemble(load(conf))
+
+
+class TestModels:
+    def test_have_the_identity_of_their_files(self, conf: Path) -> None:
+        model = installed_models(load(conf))["bright"]
+        assert (model.name, model.task, model.identity.name) == ("bright", "liver_tumour", "threshold")
+        assert model.settings == {"kind": "threshold", "lower": 150, "upper": 3000, "label": 1}
+
+    def test_one_that_cannot_be_read_keeps_nothing_from_working(
+        self, conf: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with (conf / "models.yaml").open("a") as file:
+            file.write("  gone: {task: lung_nodule, kind: bundle, path: nowhere}\n")
+        models = installed_models(load(conf))
+        assert models["gone"].identity.version == "unreadable"
+        assert models["bright"].identity.name == "threshold"
+        assert "model gone cannot be read" in caplog.text
+
+
+class TestParts:
+    def test_owners_of_leases_are_told_apart(self) -> None:
+        assert owner("deliver") != owner("infer-0")
+        assert owner("deliver") == owner("deliver")
+
+    def test_each_device_has_its_own_infer_stage(self, parts: Parts) -> None:
+        two = SimpleNamespace(slots=2)
+        made = stages(parts, two)  # type: ignore[arg-type]
+        assert [stage.name for stage in made] == ["complete", "dispatch", "infer-0", "infer-1", "deliver"]
+        assert made[2].owner != made[3].owner  # type: ignore[attr-defined]
+
+    def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
+        assert executor(load(conf)).slots == 1
+
+    def test_the_server_answers_under_the_configured_title(self, conf: Path) -> None:
+        port = free_port()
+        with (conf / "node.yaml").open("a") as file:
+            file.write(f"port: {port}\n")
+        with server(assemble(load(conf))):
+            echo(Peer(ae_title="SEGNODE", host="127.0.0.1", port=port))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "kinds"), [(["seg"], ["seg"]), (["sr"], ["sr", "summary"]), (["seg", "sr"], ["seg", "sr", "summary"])]
+)
+def test_a_job_gets_the_objects_that_its_route_asks_for(
+    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
+        assert (job_id, context.created_at) == ("job", 20.0)
+        return [SimpleNamespace(kind=kind) for kind in ("seg", "sr", "summary")]
+
+    monkeypatch.setattr("dicom_node.objects.encode.encode", encode)
+    job = Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, {"outputs": outputs}, 20.0)
+    model = ModelIdentity("m", "1", "", "", IntendedUse.RESEARCH)
+    result = Result("t", model, Grid((1, 1, 1), np.eye(4)), "CT", Path("mask.npy"), ())
+    assert [item.kind for item in assembly._encode(job, result, {})] == kinds
+    assert assembly._encode(replace(job, parameters={"outputs": []}), result, {}) == ()

@@ -1,0 +1,71 @@
+"""Every mistake at once, what would be held, and who does not answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dicom_node.check import Report, check
+from dicom_node.network.embedded_archive import EmbeddedArchive
+from dicom_node.network.ports import free_port
+
+
+def add(conf: Path, name: str, text: str) -> None:
+    with (conf / f"{name}.yaml").open("a") as file:
+        file.write(text)
+
+
+def test_every_mistake_is_told_at_once(conf: Path) -> None:
+    node = (conf / "node.yaml").read_text().replace("[cpu]", "[gpu]")
+    (conf / "node.yaml").write_text(node + "port: 99999\ncolour: red\n")
+    add(conf, "models", "  odd: {task: palmistry, kind: threshold, lower: 2, upper: 1}\n")
+    report = check(conf, with_echo=False)
+    told = "\n".join(report.problems)
+    for word in ("node.yaml:9: port", "node.yaml:5: devices", "colour", "models.yaml:3: models.odd: lower 2.0"):
+        assert word in told
+    assert report.exit_code == 2
+
+
+def test_a_model_whose_files_are_not_there_is_a_mistake(conf: Path) -> None:
+    add(conf, "models", "  gone: {task: lung_nodule, kind: bundle, path: nowhere}\n")
+    report = check(conf, with_echo=False)
+    assert report.problems[0].startswith("models.yaml: gone: ")
+    assert report.exit_code == 2
+
+
+def test_results_that_would_be_held_are_a_remark_with_the_way_out(conf: Path) -> None:
+    report = check(conf, with_echo=False)
+    (remark,) = report.remarks
+    assert "route everything: model bright is for demonstration, destination share accepts clinical" in remark
+    assert "add demonstration to 'accepts'" in remark
+    assert (report.problems, report.exit_code) == ([], 0)
+
+
+def test_nothing_is_held_where_the_destination_accepts_it(conf: Path) -> None:
+    node = (conf / "node.yaml").read_text()
+    (conf / "node.yaml").write_text(node.replace("path: results", "path: results, accepts: [demonstration]"))
+    assert check(conf, with_echo=False).remarks == []
+
+
+def test_peers_and_archives_are_asked_even_under_one_name(conf: Path, tmp_path: Path) -> None:
+    with EmbeddedArchive(tmp_path / "archive") as archive:
+        add(conf, "node", f"  pacs: {{kind: dimse, ae_title: ARCHIVE, host: 127.0.0.1, port: {archive.port}}}\n")
+        add(conf, "node", f"peers:\n  pacs: {{ae_title: CT1, host: 127.0.0.1, port: {free_port()}}}\n")
+        report = check(conf, with_echo=True)
+    assert [line.split(":")[0] for line in report.silent] == ["pacs (CT1@127.0.0.1"]
+    assert f"pacs (ARCHIVE@127.0.0.1:{archive.port}) answers C-ECHO" in report.remarks
+    assert report.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (Report(), 0),
+        (Report(remarks=["something"]), 0),
+        (Report(silent=["somebody"]), 1),
+        (Report(problems=["a mistake"], silent=["somebody"]), 2),
+    ],
+)
+def test_the_exit_code_tells_the_worst(report: Report, code: int) -> None:
+    assert report.exit_code == code

@@ -1,0 +1,65 @@
+"""What dead owners held goes back, at start and by the clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from dicom_node import clock
+from dicom_node.assembly import Parts
+from dicom_node.clock import Clock
+from storage.errors import Unavailable
+from storage.recovery import Recovered
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def running(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """`running(n)` keeps a quick clock going until it has recovered `n` times."""
+
+    def run(times: int) -> None:
+        stop, calls = threading.Event(), threading.Semaphore(0)
+        monkeypatch.setattr(clock, "RECOVER_EVERY_S", 0.01)
+        monkeypatch.setattr(Clock, "recover", lambda self: calls.release())
+        thread = threading.Thread(target=Clock(parts.database, parts.archive, 2).run, args=(stop,))
+        thread.start()
+        assert all(calls.acquire(timeout=PATIENCE_S) for _ in range(times))
+        stop.set()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive(), "it ends when told to"
+
+    return run
+
+
+def test_it_recovers_again_and_again(running: Callable[[int], None]) -> None:
+    running(3)
+
+
+def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.claim("a worker of last week", 200.0, 5.0)
+    Clock(story.database, story.archive, max_crashes=2, revision=7).recover()
+    with story.database.reading() as tx:
+        job = tx.jobs.get("job-3")
+        (told,) = tx.journal.of_job("job-3")
+    assert (job.lease_owner, job.crashes) == (None, 1)
+    assert (told.event, told.revision) == ("lease ran out", 7)
+
+
+def test_nothing_to_do_is_not_worth_a_line(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    Clock(parts.database, parts.archive, 2).recover()
+    assert caplog.records == []
+
+
+def test_storage_that_does_not_answer_is_asked_again(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def recover(*_: object, **__: object) -> Recovered:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(clock, "recover", recover)
+    Clock(parts.database, parts.archive, 2).recover()
+    assert "recovery will be tried again: the database does not answer" in caplog.text

@@ -1,0 +1,143 @@
+"""The supervisor: a role that dies is started again, with growing pauses; none outlives the node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+
+from dicom_node.node import RESTART_MAX_S, ROLES, RoleProcess, role_command
+from dicom_node.roles import ROLES as RUN
+
+PATIENCE_S = 60.0
+
+
+def role(code: str) -> RoleProcess:
+    return RoleProcess("test", [sys.executable, "-c", code])
+
+
+def ended(process: RoleProcess) -> RoleProcess:
+    assert process.process is not None
+    process.process.wait(PATIENCE_S)
+    return process
+
+
+def test_every_role_that_can_be_asked_for_is_there() -> None:
+    assert set(ROLES) == set(RUN)
+
+
+def test_a_role_is_a_process_of_its_own_that_ends_with_this_one(tmp_path: Path) -> None:
+    command = role_command("receive", tmp_path)
+    assert command[1:5] == ["-m", "dicom_node.cli", "role", "receive"]
+    assert command[command.index("--supervisor") + 1] == str(os.getpid())
+    assert command[-2:] == ["--conf", str(tmp_path)]
+    assert "--conf" not in role_command("receive", None)
+
+
+class TestWatch:
+    def test_starts_a_role_and_leaves_it_alone_while_it_lives(self) -> None:
+        living = RoleProcess("test", ["sleep", "60"])
+        assert living.watch(0.0) is None
+        first = living.process
+        assert living.watch(1.0) is None
+        assert living.process is first
+        assert first is not None
+        first.kill()
+        first.wait()
+
+    def test_pauses_grow_while_it_keeps_dying(self) -> None:
+        dying = role("raise SystemExit(1)")
+        pauses, now = [], 0.0
+        for _ in range(7):
+            assert dying.watch(now) is None
+            ended(dying).watch(now)
+            pauses.append(dying.due_at - now)
+            now = dying.due_at
+        assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, RESTART_MAX_S, RESTART_MAX_S]
+
+    def test_it_is_not_started_before_its_time(self) -> None:
+        dying = role("raise SystemExit(1)")
+        dying.watch(0.0)
+        ended(dying).watch(0.0)
+        dying.watch(0.5)
+        assert dying.process is None
+        dying.watch(1.0)
+        assert dying.process is not None
+        ended(dying)
+
+    def test_a_long_life_makes_a_death_the_first_again(self) -> None:
+        dying = role("raise SystemExit(1)")
+        dying.deaths = 5
+        dying.watch(0.0)
+        ended(dying).watch(RESTART_MAX_S + 1)
+        assert dying.deaths == 1
+
+    def test_a_wrong_configuration_ends_the_node(self) -> None:
+        wrong = role("raise SystemExit(2)")
+        wrong.watch(0.0)
+        assert ended(wrong).watch(0.0) == 2
+
+
+# A node whose roles are little programs that tell their process id.
+SUPERVISOR = textwrap.dedent("""
+    import sys
+    from dicom_node import node
+    node.RESTART_S = 0.05
+    code = sys.argv[1]
+    node.role_command = lambda role, conf: [sys.executable, "-c", code]
+    sys.exit(node.serve(["receive"], None))
+""")
+SLEEPER = textwrap.dedent("""
+    import os, time
+    from dicom_node.node import die_with
+    die_with(os.getppid())
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+""")
+
+
+def supervise(code: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", SUPERVISOR, code], stdout=subprocess.PIPE, text=True)
+
+
+def next_pid(node: subprocess.Popen[str]) -> psutil.Process:
+    assert node.stdout is not None
+    return psutil.Process(int(node.stdout.readline()))
+
+
+def test_a_role_that_dies_is_started_again_and_all_end_on_sigterm() -> None:
+    with supervise(SLEEPER) as node:
+        first = next_pid(node)
+        first.kill()
+        second = next_pid(node)
+        assert second.pid != first.pid
+        node.terminate()
+        assert node.wait(PATIENCE_S) == 0
+    assert not second.is_running()
+
+
+def test_roles_end_with_a_node_that_is_killed() -> None:
+    with supervise(SLEEPER) as node:
+        orphan = next_pid(node)
+        node.kill()
+    deadline = time.monotonic() + PATIENCE_S
+    while orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the role lives on"
+        time.sleep(0.02)
+
+
+def test_a_role_whose_supervisor_is_dead_already_ends_at_once() -> None:
+    code = "from dicom_node.node import die_with; die_with(1 << 22); print('lives on')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
+
+
+def test_a_configuration_that_a_role_finds_wrong_is_the_nodes_exit_code() -> None:
+    with supervise("raise SystemExit(2)") as node:
+        assert node.wait(PATIENCE_S) == 2

@@ -1,0 +1,91 @@
+"""Views on a terminal: whatever strangers wrote, it is shown as text; scripts get JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dicom_node import present
+from dicom_node.assembly import Parts
+from dicom_node.views import explain_view, status_view, study_line
+
+
+def test_json_is_json(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
+    with story.database.reading() as tx:
+        view = explain_view(tx, "1.2.3", 1000.0)
+    present.as_json(view)
+    assert json.loads(capsys.readouterr().out) == view
+
+
+def test_an_explanation_shows_everything(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
+    with story.database.reading() as tx:
+        present.show_explain(explain_view(tx, "1.2.3", 1000.0))
+    shown = capsys.readouterr().out
+    for words in (
+        "1.2.3 DISPATCHED, generation 1", "from [/CT1]; 1 images", "[CT]", "[2]", "[/bold]Liver",
+        "a reason to be refused", "Liver: 12.50 ml", "whole: 12.50", "note: CT: [one] note", "read 1.5 s",
+        "seg: 2.25.7", "to held: HELD after 0 attempts it accepts [clinical]", "slices are [axial]",
+        "done: 2 findings, 1 objects",
+    ):  # fmt: skip
+        assert words in shown
+
+
+def test_a_strangers_text_does_not_reach_the_terminal_as_control(
+    story: Parts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with story.database.reading() as tx:
+        present.show_explain(explain_view(tx, "1.2.3", 1000.0))
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("plain", "plain"), ("[red]", r"\[red]"), ("a\x1b[2Jb\nc", "a [2Jb c"), (7, "7")]
+)
+def test_texts_are_texts(written: object, shown: str) -> None:
+    assert present.said(written) == shown
+
+
+def test_a_list_of_studies(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.claim("me", 1000.0, 60.0)
+        tx.jobs.renew("job-3", "me", 1000.0, 60.0, progress=0.4, step="network")
+        line = study_line(
+            tx.studies.get("1.2.3"), tx.jobs.of_study("1.2.3"), tx.deliveries.of_study("1.2.3"), 1001.0
+        )
+    present.show_studies([line])
+    shown = capsys.readouterr().out
+    assert "liver_tumour RUNNING network 40 %" in shown
+    assert "dead DEAD" in shown
+    present.show_studies([])
+    assert "No study has arrived." in capsys.readouterr().out
+
+
+def test_status(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
+    with story.database.transaction() as tx:
+        present.show_status(status_view(tx, 1000.0, 5_000_000_000))
+        assert "No role is running here." in capsys.readouterr().out
+        tx.processes.beat("pipeline", 17, "host", 900.0, 980.0, ["sqlalchemy"], {})
+        present.show_status(status_view(tx, 1000.0, 5_000_000_000))
+    shown = capsys.readouterr().out
+    for words in ("! 1 job failed", "silent", "1 DONE, 1 FAILED", "free disk: 5.0 GB"):
+        assert words in shown
+
+
+def test_a_check(capsys: pytest.CaptureFixture[str]) -> None:
+    present.show_check(["node.yaml:3: port"], ["pacs: [no] answer"], ["by the way"])
+    assert capsys.readouterr().out.splitlines() == [
+        "wrong node.yaml:3: port", "silent pacs: [no] answer", "note  by the way",
+    ]  # fmt: skip
+    present.show_check([], [], [])
+    assert capsys.readouterr().out == "The configuration holds.\n"
+
+
+def test_any_list_of_records(capsys: pytest.CaptureFixture[str]) -> None:
+    present.show_lines([{"model": "[net]", "dice_mean": 0.87654}])
+    shown = capsys.readouterr().out
+    assert "dice mean" in shown
+    assert "[net]" in shown
+    assert "0.877" in shown
+    present.show_lines([])
+    assert capsys.readouterr().out == "nothing\n"

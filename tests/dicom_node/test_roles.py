@@ -1,0 +1,128 @@
+"""What each process of a node runs until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dicom_node import roles
+from dicom_node.assembly import Parts, assemble
+from dicom_node.errors import NodeError, PeerError
+from dicom_node.heartbeat import Heartbeat
+from dicom_node.network.client import echo
+from dicom_node.network.embedded_archive import EmbeddedArchive
+from dicom_node.network.peer import Peer
+from dicom_node.network.ports import free_port
+from dicom_node.settings import load
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def port(conf: Path) -> int:
+    port = free_port()
+    with (conf / "node.yaml").open("a") as file:
+        file.write(f"port: {port}\n")
+    return port
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """A role takes the process's signals; the tests get them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def until_answers(peer: Peer) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return echo(peer)
+        except PeerError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_receive_listens_until_it_is_told_to_stop(conf: Path, port: int) -> None:
+    parts, stop = assemble(load(conf)), threading.Event()
+    role = threading.Thread(target=roles.receive, args=(parts, stop, Heartbeat(parts.database, "receive")))
+    role.start()
+    peer = Peer(ae_title="SEGNODE", host="127.0.0.1", port=port)
+    until_answers(peer)
+    stop.set()
+    role.join(PATIENCE_S)
+    with pytest.raises(PeerError):
+        echo(peer)
+
+
+def test_a_taken_port_is_told_in_a_sentence(conf: Path, port: int, tmp_path: Path) -> None:
+    parts = assemble(load(conf))
+    with (
+        EmbeddedArchive(tmp_path / "archive", port=port),
+        pytest.raises(NodeError, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already in use"),
+    ):
+        roles.receive(parts, threading.Event(), Heartbeat(parts.database, "receive"))
+
+
+def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Devices:
+        slots = 1
+        running: bool | None = None
+
+        def start(self) -> None:
+            self.running = True
+
+        def stop(self) -> None:
+            self.running = False
+
+        def pids(self) -> dict[str, int]:
+            return {"cpu": 17}
+
+    devices, stop = Devices(), threading.Event()
+    heartbeat = Heartbeat(parts.database, "pipeline")
+    monkeypatch.setattr(roles, "executor", lambda settings: devices)
+    role = threading.Thread(target=roles.pipeline, args=(parts, stop, heartbeat))
+    role.start()
+    stages = {"complete", "dispatch", "infer-0", "deliver"}
+    deadline = time.monotonic() + PATIENCE_S
+    while not stages <= {thread.name for thread in threading.enumerate()}:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert devices.running
+    stop.set()
+    role.join(PATIENCE_S)
+    assert devices.running is False
+    assert not stages & {thread.name for thread in threading.enumerate()}
+    assert {name: fact() for name, fact in heartbeat._facts.items()} == {"workers": {"cpu": 17}}
+
+
+def test_a_role_shows_itself_while_it_runs(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, signals: None
+) -> None:
+    seen = []
+
+    def role(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not seen and time.monotonic() < deadline:
+            with parts.database.reading() as tx:
+                seen.extend(tx.processes.list(time.time()))
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.wait(PATIENCE_S), "SIGTERM is how a role is told to stop"
+
+    monkeypatch.setitem(roles.ROLES, "clock", role)
+    monkeypatch.setattr(roles, "setup", lambda settings: None)
+    roles.run_role("clock", parts)
+    assert (seen[0].role, seen[0].detail) == ("clock", {"revision": parts.revision})
+
+
+def test_clock_recovers_and_ends(parts: Parts) -> None:
+    stop = threading.Event()
+    stop.set()
+    roles.clock(parts, stop, Heartbeat(parts.database, "clock"))

@@ -1,0 +1,106 @@
+"""What a person is told, as data: complete, JSON, and without patient data."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from dicom_node.assembly import Parts
+from dicom_node.views import explain_view, status_view, study_line, study_view
+from storage.errors import NotFound
+
+NOW = 1000.0
+
+
+@pytest.fixture
+def explained(story: Parts) -> dict[str, Any]:
+    with story.database.reading() as tx:
+        return explain_view(tx, "1.2.3", NOW)
+
+
+@pytest.fixture
+def status(story: Parts) -> dict[str, Any]:
+    with story.database.reading() as tx:
+        return status_view(tx, NOW, 5_000_000_000)
+
+
+def test_a_study_has_its_series_results_and_senders(explained: dict[str, Any]) -> None:
+    assert (explained["study"], explained["state"], explained["images"]) == ("1.2.3", "DISPATCHED", 1)
+    assert explained["from"] == ["[/CT1]"]
+    assert [series["series"] for series in explained["series"]] == ["1.2.3.1"]
+    assert [(r["kind"], r["sop_instance_uid"], r["job"]) for r in explained["results"]] == [("seg", "2.25.7", "job-0")]
+
+
+def test_a_job_says_how_it_ended_and_why(explained: dict[str, Any]) -> None:
+    jobs = {job["job"]: job for job in explained["jobs"]}
+    assert [job["state"] for job in jobs.values()] == ["DONE", "FAILED", "REFUSED", "PENDING"]
+    assert jobs["job-2"]["reason"] == "a reason to be refused"
+    assert jobs["job-0"]["findings"] == [{"label": "Liver", "ml": 12.5, "voxels": 9}]
+    assert (jobs["job-0"]["seconds"], jobs["job-0"]["device"]) == ({"read": 1.5}, "cpu")
+
+
+def test_a_leased_job_is_running_and_how_far(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.claim("me", NOW, 60.0)
+        tx.jobs.renew("job-3", "me", NOW, 60.0, progress=0.4, step="network")
+        job = study_view(tx, "1.2.3", NOW + 59)["jobs"][-1]
+        assert (job["state"], job["progress"], job["step"]) == ("RUNNING", 0.4, "network")
+        later = study_view(tx, "1.2.3", NOW + 60)["jobs"][-1]
+        assert (later["state"], later["progress"], later["step"]) == ("PENDING", None, "")
+
+
+def test_a_delivery_says_to_whom_and_why_not(explained: dict[str, Any]) -> None:
+    deliveries = {d["destination"]: d for d in explained["deliveries"]}
+    assert {name: d["state"] for name, d in deliveries.items()} == {"held": "HELD", "dead": "DEAD", "sent": "SENT"}
+    assert deliveries["dead"]["reason"] == "given up after 12 attempts"
+    assert deliveries["sent"]["statuses"] == {"2.25.7": "0x0000"}
+
+
+def test_an_explanation_has_every_verdict_and_the_history_apart(explained: dict[str, Any]) -> None:
+    (verdict,) = explained["verdicts"]
+    assert (verdict["route"], verdict["series"], verdict["ok"]) == ("everything", "1.2.3.1", True)
+    assert verdict["reason"] == "slices are [axial]"
+    assert [entry["event"] for entry in explained["history"]] == ["done"]
+    assert explained["history"][0]["revision"] == 1
+
+
+def test_an_unknown_study_is_told(story: Parts) -> None:
+    with story.database.reading() as tx, pytest.raises(NotFound):
+        study_view(tx, "1.9.9", NOW)
+
+
+def test_status_counts_and_names_what_waits_for_a_person(status: dict[str, Any]) -> None:
+    assert status["studies"] == {"DISPATCHED": 1, "NOT_ROUTED": 1}
+    assert status["jobs"] == {"DONE": 1, "FAILED": 1, "REFUSED": 1, "PENDING": 1}
+    assert status["free_bytes"] == 5_000_000_000
+    assert status["needs_a_person"] == [
+        "1 job failed: `segnode explain 1.2.3` says why the newest did, `segnode retry --all` runs them again",
+        "1 delivery given up: `segnode retry --all` sends them again",
+        "1 delivery held: `segnode check` says why, `segnode retry --all --release` lets them go",
+        "1 study not routed: `segnode explain 1.2.4` says why for the newest",
+    ]
+
+
+def test_all_well_needs_nobody(parts: Parts) -> None:
+    with parts.database.reading() as tx:
+        assert status_view(tx, NOW, 0)["needs_a_person"] == []
+
+
+@pytest.mark.parametrize(("silent_s", "alive"), [(9.0, True), (11.0, False)])
+def test_a_role_is_alive_while_its_beat_is_young(parts: Parts, silent_s: float, alive: bool) -> None:
+    with parts.database.transaction() as tx:
+        tx.processes.beat("pipeline", 17, "host", NOW - 100.0, NOW, ["sqlalchemy"], {"workers": {"cpu": 18}})
+        (role,) = status_view(tx, NOW + silent_s, 0)["roles"]
+    assert (role["role"], role["alive"], role["up_s"]) == ("pipeline", alive, 100.0 + silent_s)
+    assert (role["modules"], role["workers"]) == (["sqlalchemy"], {"cpu": 18})
+
+
+def test_no_view_names_the_patient(story: Parts, explained: dict[str, Any], status: dict[str, Any]) -> None:
+    with story.database.reading() as tx:
+        line = study_line(tx.studies.get("1.2.3"), tx.jobs.of_study("1.2.3"), [], time.time())
+        assert tx.studies.get("1.2.3").header["PatientID"] == "P-17", "the node knows him"
+    text = json.dumps([explained, status, line])
+    assert not any(word in text for word in ("Doe", "P-17", "19700101"))
