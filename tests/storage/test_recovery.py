@@ -1,9 +1,14 @@
 """After a crash: what dead owners held goes back, what they left half-written goes away."""
 
 import os
+import sqlite3
+from contextlib import closing
 
 import pytest
+from sqlalchemy import Engine, event
 
+from storage.archive import Archive
+from storage.database import Database
 from storage.lifecycle import DeliveryState, JobState
 from storage.recovery import PART_TERM_S, Recovered, recover
 
@@ -54,3 +59,24 @@ def test_a_job_that_always_costs_its_worker_fails_with_its_reason(db, archive, c
 def test_running_it_again_changes_nothing(db, archive, crash):
     recover(db, archive, 10_000.0, 2)
     assert not recover(db, archive, 10_000.0, 2).anything
+
+
+def test_it_reads_what_is_open_and_not_all_there_ever_was(tmp_path):
+    """It runs every few seconds for years."""
+    said = []
+
+    def listen(connection, cursor, statement, parameters, context, many):
+        said.append((statement, parameters))
+
+    database = Database.open(f"sqlite:///{tmp_path / 'node.db'}")
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        recover(database, Archive(tmp_path / "archive"), 1000.0, 2)
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+        database.close()
+    with closing(sqlite3.connect(tmp_path / "node.db")) as plain:
+        plans = [step[3] for words in said if words[0].startswith(("UPDATE", "DELETE", "SELECT"))
+                 for step in plain.execute(f"EXPLAIN QUERY PLAN {words[0]}", words[1])]
+    assert len(plans) >= 5
+    assert all(plan.startswith("SEARCH") for plan in plans), plans
