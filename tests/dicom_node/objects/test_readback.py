@@ -24,7 +24,7 @@ def seg_of(case: Any, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("encoding", [Encoding(), Encoding(reverse=True), Encoding(enhanced=True)])
-def test_lesions_become_their_structure_again(make_case: Callable[..., Any], tmp_path: Path, encoding: Encoding) -> None:
+def test_lesions_become_their_structure(make_case: Callable[..., Any], tmp_path: Path, encoding: Encoding) -> None:
     case = make_case(encoding=encoding)
     labels = read_labels(seg_of(case, tmp_path), case.result.grid, LIVER_TUMOUR.structures)
     np.testing.assert_array_equal(labels, np.minimum(case.labels, 2))
