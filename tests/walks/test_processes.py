@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from inference.phantom import make_case, write_study
@@ -24,6 +25,13 @@ def chest(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
 def workers(node: Any) -> dict[str, int]:
     (pipeline,) = [role for role in node.command("status")["roles"] if role["role"] == "pipeline"]
     return pipeline["workers"]
+
+
+def with_torch(node: Any) -> set[int]:
+    """The node's processes, supervisor and helpers included, that have torch's library mapped."""
+    supervisor = psutil.Process(node.process.pid)
+    family = [supervisor, *supervisor.children(recursive=True)]
+    return {p.pid for p in family if any("libtorch" in region.path for region in p.memory_maps())}
 
 
 def test_a_killed_worker_still_ends_in_a_delivered_result(make_node: Any, chest: tuple[str, list[Path]]) -> None:
@@ -46,4 +54,6 @@ def test_a_killed_worker_still_ends_in_a_delivered_result(make_node: Any, chest:
     roles = {role["role"]: role for role in node.command("status")["roles"]}
     assert set(roles) == {"receive", "pipeline", "clock"}
     assert all("torch" not in role["modules"] for role in roles.values())
-    assert workers(node) != {"cpu": victim}
+    (worker,) = workers(node).values()
+    assert worker != victim
+    assert with_torch(node) == {worker}
