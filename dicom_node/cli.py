@@ -180,7 +180,8 @@ def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_jso
     paths = [path for given in files for path in find_dicom(given)]
     if not paths:
         raise Failed("no DICOM file was found there")
-    statuses = store(paths, _peer(peer, conf), calling_aet=aet)
+    with present.progress_bar("sending", len(paths)) as advance:
+        statuses = store(paths, _peer(peer, conf), aet, told=lambda _: advance())
     bad = {uid: str(status) for uid, status in statuses.items() if not status.stored}
     if as_json:
         present.as_json({"sent": len(statuses) - len(bad), "not_success": bad})
@@ -376,12 +377,21 @@ def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
     from dicom_node import present
     from inference.evaluation.score import score
 
-    wanted = _seeds(seeds)
-    rows = [row for task in tasks or TASK_NAMES.choices for row in score(str(task), wanted)]
+    wanted, rows = _seeds(seeds), []
+    for task in tasks or TASK_NAMES.choices:
+        with present.progress_bar(str(task), len(wanted)) as advance:
+            rows += score(str(task), _telling(wanted, advance))
     if as_json:
         present.as_json(rows)
     else:
         present.show_lines(rows)
+
+
+def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]:
+    """The seeds, with a word after each."""
+    for seed in seeds:
+        yield seed
+        advance()
 
 
 if __name__ == "__main__":

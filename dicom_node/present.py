@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 STATE_STYLE = {
@@ -29,6 +32,16 @@ STATE_STYLE = {
 def console() -> Console:
     """Standard output: colours on a terminal, full-width plain text in a pipe."""
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+@contextmanager
+def progress_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal's standard error, moved on by one at each call; nothing where nobody looks."""
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    shown = Console(stderr=True)
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bars:
+        task = bars.add_task(text, total=total)
+        yield lambda: bars.advance(task)
 
 
 def as_json(view: Any) -> None:

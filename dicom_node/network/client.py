@@ -7,7 +7,7 @@ other plain one, is it written anew on the way. Nothing is ever decompressed.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +64,12 @@ class Outgoing:
         return (self.transfer_syntax, *others) if self.transfer_syntax in PLAIN else (self.transfer_syntax,)
 
 
-def send(files: Sequence[Path], peer: Peer, calling_aet: str = "SEGNODE") -> dict[str, Status]:
+def send(
+    files: Sequence[Path], peer: Peer, calling_aet: str = "SEGNODE", told: Callable[[Status], None] = lambda _: None
+) -> dict[str, Status]:
     """Send Part 10 files by C-STORE; answers by SOP instance UID, each as the peer gave it.
+
+    `told` hears each answer as it comes.
 
     `Unreachable` where no association comes about for now, or it ends before the last answer;
     `Refused` where the peer will not have the association at all.
@@ -75,6 +79,7 @@ def send(files: Sequence[Path], peer: Peer, calling_aet: str = "SEGNODE") -> dic
         with _association(peer, calling_aet, _contexts_of(batch)) as association:
             for number, item in enumerate(batch, start=1):
                 statuses[item.sop_instance_uid] = _store(association, item, number, peer)
+                told(statuses[item.sop_instance_uid])
     return statuses
 
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.executors.base import Executor
-
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.keeper import LeaseKeeper
 from inference.errors import ModelError, Unfit, WorkerDied
+from inference.executors.base import Executor
 from inference.findings import IntendedUse, Result
 from inference.request import Request, SeriesFiles
 from storage.archive import Archive
