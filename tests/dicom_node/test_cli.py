@@ -231,7 +231,7 @@ class TestPhantomsAndTraining:
         assert (result.exit_code, result.stdout) == (0, f"5 files in {tmp_path}\n")
 
     def test_score_walks_tasks_and_seeds(self, segnode: Segnode, monkeypatch: pytest.MonkeyPatch) -> None:
-        scorer = SimpleNamespace(score=lambda task, seeds: [{"task": task, "cases": len(seeds), "dice": 0.9}])
+        scorer = SimpleNamespace(score=lambda task, seeds: [{"task": task, "cases": len(list(seeds)), "dice": 0.9}])
         monkeypatch.setitem(sys.modules, "inference.evaluation.score", scorer)
         result = segnode("phantom", "score", "--seeds", "9000-9002", "--json", with_conf=False)
         assert [(row["task"], row["cases"]) for row in json.loads(result.stdout)] == [(task, 3) for task in TASKS]
