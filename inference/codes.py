@@ -54,7 +54,7 @@ MEDIAN = Code("373099004", "SCT", "Median")
 # Methods
 VOXEL_SUM = Code("126030", "DCM", "Sum of segmented voxel method for volume")
 
-# Units (UCUM)
+# UCUM
 MILLILITRE = Code("mL", "UCUM", "milliliter")
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 HOUNSFIELD = Code("[hnsf'U]", "UCUM", "Hounsfield unit")
