@@ -51,7 +51,7 @@ class Trainer:
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._pace)
-        self.loss = HybridLoss(settings.output)
+        self.loss = HybridLoss(settings.output, settings.entropy_weight)
         self.best = Best()
         self.best_weights: dict[str, torch.Tensor] = {}
         self.step = 0

@@ -10,15 +10,17 @@ from inference.recipe import Output
 
 
 class HybridLoss(nn.Module):
-    """Mean of (binary) cross entropy and soft Dice, from logits (batch, channel, …) and labels (batch, …).
+    """(Binary) cross entropy plus soft Dice, from logits (batch, channel, …) and labels (batch, …).
 
-    Dice is taken over the whole batch, so that a patch without tumour does not ask for the impossible.
+    Dice is taken over the whole batch, so that a patch without tumour does not ask for the impossible. It hardly
+    pulls at what is found where nothing is; for small lesions a larger `entropy_weight` does.
     """
 
-    def __init__(self, output: Output, smooth: float = 1.0) -> None:
+    def __init__(self, output: Output, entropy_weight: float = 1.0, smooth: float = 1.0) -> None:
         super().__init__()
         self.softmax = output.activation == "softmax"
         self.members = [region.members for region in output.regions]
+        self.entropy_weight = entropy_weight
         self.smooth = smooth
 
     def target(self, labels: torch.Tensor) -> torch.Tensor:
@@ -42,4 +44,4 @@ class HybridLoss(nn.Module):
         overlap = (probability * target).sum(axes)
         total = probability.sum(axes) + target.sum(axes)
         dice = (2 * overlap + self.smooth) / (total + self.smooth)
-        return entropy + (1 - dice).mean()
+        return self.entropy_weight * entropy + (1 - dice).mean()

@@ -46,3 +46,10 @@ def test_it_can_be_learned_from(loss, labels):
     loss(logits, labels).backward()
     with torch.no_grad():
         assert float(loss(logits - 50 * logits.grad, labels)) < float(loss(logits, labels))
+
+
+def test_entropy_can_weigh_more_than_dice(labels):
+    output = Output(activation="sigmoid", regions=REGIONS)
+    plain, heavier = (HybridLoss(output, entropy_weight=weight) for weight in (1.0, 3.0))
+    logits = torch.zeros_like(plain.target(labels))
+    assert float(heavier(logits, labels) - plain(logits, labels)) == pytest.approx(2 * 0.6931, abs=1e-3)
