@@ -25,6 +25,7 @@ from dicom_node.network.client import echo, send
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
+from dicom_node.present import console
 from dicom_node.settings import load
 from dicom_node.views import explain_view
 from inference.phantom import PhantomCase, make_case, write_study
@@ -62,7 +63,7 @@ class Stage:
     node: Peer
     pacs: Peer
     archive: EmbeddedArchive | None
-    console: Console = field(default_factory=lambda: Console(highlight=False))
+    console: Console = field(default_factory=console)
 
     @property
     def conf(self) -> Path:

@@ -123,24 +123,23 @@ def show(console: Console, played: list[Played], folder: Path, delivered: dict[s
     table = Table(*columns, title="Results")
     pictures: list[Path] = []
     for study in played:
-        seg = _object(study, "seg")
-        path = delivered.get(seg) if seg else None
+        path = next((delivered[uid] for uid in _objects(study, "seg") if uid in delivered), None)
         table.add_row(
             study.task,
             str(study.view.get("images", 0)),
             _route(study),
             study.job.get("model", "-"),
             "\n".join(f"{step} {s:.1f}" for step, s in study.job.get("seconds", {}).items()) or "-",
-            "\n".join(_against_truth(study, path)) if path else study.job.get("reason") or "-",
+            "\n".join(_against_truth(study, path)) or study.job.get("reason") or "-",
         )
         if path:
             pictures += write_overlays(path, list(study.paths), folder / "pictures" / study.task, 3)
     console.print(table)
     for study in played:
-        for kind in ("seg", "sr"):
+        for kind, name in (("seg", "SEG"), ("sr", "SR"), ("summary", "SR")):
             for uid in _objects(study, kind):
                 where = "in the archive" if uid in delivered else "delivered" if study.delivered else "not delivered"
-                console.print(f"{study.task} {kind.upper()} {uid} {where}")
+                console.print(f"{study.task} {name} {uid} {where}")
     if pictures:
         sheet = contact_sheet(pictures, folder / "pictures" / "overview.png")
         console.print(f"[bold]Pictures[/] of the delivered SEG: {sheet.parent} ({len(pictures)}, and {sheet.name})")
@@ -159,18 +158,22 @@ def _objects(study: Played, kind: str) -> list[str]:
     return [
         result["sop_instance_uid"]
         for result in study.view.get("results", [])
-        if result["kind"].startswith(kind) and result["job"] == study.job.get("job")
+        if result["kind"] == kind and result["job"] == study.job.get("job")
     ]
 
 
-def _object(study: Played, kind: str) -> str | None:
-    return next(iter(_objects(study, kind)), None)
+def _against_truth(study: Played, seg: Path | None) -> list[str]:
+    """A line a region: Dice of the delivered SEG against the phantom's truth, volume against true volume.
 
-
-def _against_truth(study: Played, seg: Path) -> list[str]:
-    """A line a region: Dice of the delivered SEG against the phantom's truth, volume against true volume."""
+    A result without findings has no SEG; nothing is then compared with the truth. No lines before a result.
+    """
     card = TASKS[study.task]
-    labels = read_labels(seg, study.case.grid, card.structures)
+    if seg is not None:
+        labels = read_labels(seg, study.case.grid, card.structures)
+    elif study.job.get("state") == "DONE" and not _objects(study, "seg"):
+        labels = np.zeros(study.case.grid.shape, dtype=np.uint8)
+    else:
+        return []
     voxel_ml = study.case.grid.voxel_ml
     lines = []
     for name, members in _regions(card):
