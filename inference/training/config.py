@@ -88,6 +88,7 @@ class TrainingSettings(BaseModel):
     steps: int = Field(default=1200, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     entropy_weight: float = Field(default=1.0, gt=0)
+    entropy_weight_end: float | None = Field(default=None, gt=0)
     lesion_share: float = Field(default=0.6, ge=0, le=1)
     validate_every: int = Field(default=200, ge=1)
     patience: int = Field(default=5, ge=1)

@@ -74,6 +74,7 @@ class Trainer:
 
     def _steps(self) -> Iterator[float]:
         while self.step < self.settings.steps:
+            self.loss.entropy_weight = self._entropy_weight()
             image, labels = self._batch(np.random.default_rng((self.settings.seed, self.step)))
             self.network.train()
             with autocast(self.device):
@@ -120,6 +121,11 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.best, self.best_weights = state["step"], Best(**state["best"]), state["weights"]
         log.info("going on at step %d", self.step)
+
+    def _entropy_weight(self) -> float:
+        """Goes evenly to its end: first learn what a lesion is, then what none is."""
+        start, end = self.settings.entropy_weight, self.settings.entropy_weight_end
+        return start if end is None else start + (end - start) * self.step / self.settings.steps
 
     def _pace(self, step: int) -> float:
         """Share of the learning rate: a short way up, then a cosine down to nothing."""

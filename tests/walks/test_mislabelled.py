@@ -26,13 +26,26 @@ def relabelled(case: PhantomCase, body_part: str) -> PhantomCase:
     return replace(case, acquisitions={"CT": changed}, decoys=())
 
 
+def above_the_liver(case: PhantomCase, share: float = 0.62) -> PhantomCase:
+    """The upper part of a chest; whole chests show the dome of the liver too."""
+    volume = case.volumes["CT"]
+    keep = round(volume.grid.shape[0] * share)
+    assert volume.grid.directions[2, 0] > 0.9, "slices run towards the head"
+    first = volume.grid.shape[0] - keep
+    affine = volume.grid.affine.copy()
+    affine[:3, 3] = volume.grid.to_lps([first, 0, 0])
+    grid = Grid((keep, *volume.grid.shape[1:]), affine, volume.grid.frame_of_reference_uid)
+    upper = Volume(volume.array[first:], grid, "HU")
+    return replace(case, volumes={"CT": upper}, truth=case.truth[first:])
+
+
 def jobs_of(view: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {job["task"]: (job["state"], job["reason"]) for job in view["jobs"]}
 
 
 def test_a_chest_labelled_abdomen(make_node: Any, tmp_path: Path) -> None:
     node = make_node()
-    case = relabelled(make_case("lung_nodule", 9001), "ABDOMEN")
+    case = above_the_liver(relabelled(make_case("lung_nodule", 9001), "ABDOMEN"))
     node.send(write_study(case, tmp_path / "sent"))
     uid = case.acquisitions["CT"].study.study_instance_uid
     jobs = jobs_of(node.until_over(uid))
