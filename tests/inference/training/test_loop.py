@@ -53,3 +53,18 @@ def test_the_learning_rate_rises_and_then_falls_along_a_cosine(trainer):
     pace = [trainer(steps=200)._pace(step) for step in (0, 10, 20, 110, 200)]
     assert pace[0] < pace[1] < pace[2]
     assert pace[2] > pace[3] > pace[4] == pytest.approx(0)
+
+
+def test_the_weight_of_cross_entropy_goes_evenly_to_its_end(trainer):
+    run = trainer(steps=10, entropy_weight=2.0, entropy_weight_end=12.0)
+    weights = []
+    for step in (0, 5, 10):
+        run.step = step
+        weights.append(run._entropy_weight())
+    assert weights == [2.0, 7.0, 12.0]
+
+
+def test_the_weight_of_cross_entropy_stays_where_no_end_is_given(trainer):
+    run = trainer(steps=10, entropy_weight=2.0)
+    run.step = 7
+    assert run._entropy_weight() == 2.0
