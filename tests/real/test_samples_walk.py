@@ -9,7 +9,7 @@ from typing import Any
 import pydicom
 import pytest
 
-from dicom_node.network.client import send
+from dicom_node.network.client import find_dicom, send
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 
@@ -23,7 +23,7 @@ pytestmark = [
 def images(name: str, folder: Path) -> list[Path]:
     with tarfile.open(SAMPLES / name) as archive:
         archive.extractall(folder, filter="data")
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("txt"))
+    return find_dicom(folder)
 
 
 def study_of(paths: list[Path]) -> str:
