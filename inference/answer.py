@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inference.prepare import Prepared
 from inference.recipe import Output
-from inference.tasks.postprocess import bounding_box
+from inference.tasks.postprocess import bounding_box, components
 from inference.transforms.geometry import restore
 from inference.volume import Grid
 
@@ -39,6 +39,21 @@ def labels_on_source(probabilities: NDArray[np.floating], prepared: Prepared, ou
             flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]
             labels[k, y.at, x.at] = decode(_mix(_mix(flat, 1, y), 2, x), output)
     return np.asarray(restore(labels, prepared.source), dtype=np.uint8)
+
+
+def convinced(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:
+    """Probabilities (channel, z, y, x) without the connected parts of a region that nowhere reach its `peak`."""
+    kept = probabilities
+    for channel, region in output.foreground():
+        if output.activation == "softmax" or region.peak <= region.threshold:
+            continue
+        parts, _ = components(probabilities[channel] > region.threshold)
+        sure = np.unique(parts[probabilities[channel] >= region.peak])
+        doubtful = (parts > 0) & ~np.isin(parts, sure)
+        if doubtful.any():
+            kept = kept.copy() if kept is probabilities else kept
+            kept[channel][doubtful] = 0.0
+    return kept
 
 
 def decode(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.uint8]:

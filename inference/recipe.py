@@ -60,7 +60,8 @@ class Recipe(BaseModel):
 class Region(BaseModel):
     """One output channel: where it exceeds `threshold` the answer is `label`.
 
-    `members` are the labels of the truth that the channel was trained to cover (whole tumour: 1, 2, 3).
+    `members` are the labels of the truth that the channel was trained to cover (whole tumour: 1, 2, 3). A connected
+    part that nowhere reaches `peak` is not found: the network was not sure of any of its voxels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,6 +70,7 @@ class Region(BaseModel):
     label: int = Field(ge=1, le=255)
     members: tuple[int, ...] = Field(min_length=1)
     threshold: float = Field(default=0.5, gt=0, lt=1)  # sigmoid only
+    peak: float = Field(default=0.0, ge=0, lt=1)  # sigmoid only
 
 
 class Output(BaseModel):

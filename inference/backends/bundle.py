@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.answer import labels_on_source
+from inference.answer import convinced, labels_on_source
 from inference.backends.base import BackendSettings, Report, Segmented
 from inference.backends.bundle_files import WEIGHTS, BundleFiles, read_bundle
 from inference.errors import BundleBroken, ModelError
@@ -80,7 +80,7 @@ class LoadedBundle:
         sliding = Sliding(card.window, card.overlap, batch, self.device)
         logits = slide(self.network, prepared.array, prepared.foreground, sliding,
                        lambda done: report(0.3 + 0.65 * done, "network"))
-        return probabilities(logits, prepared.foreground, card.output)
+        return convinced(probabilities(logits, prepared.foreground, card.output), card.output)
 
 
 def build_network(files: BundleFiles) -> nn.Module:

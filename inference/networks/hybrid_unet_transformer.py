@@ -20,9 +20,6 @@ from inference.networks.attention_gate import AttentionGate
 RARE = -3.0  # first logits: lesions are few voxels, and features have to speak for them (Lin et al. 2017, 3.3)
 
 
-RARE = -2.0  # first logit: tumours are rare, and training need not find that out before anything else
-
-
 class ConvStack(nn.Sequential):
     """Two times Conv-BN-ReLU with kernel 3; keeps the grid."""
 
@@ -116,7 +113,6 @@ class HybridUNetTransformer(nn.Module):
         output = nn.Conv3d if dimensions == 3 else nn.Conv2d
         self.output = output(widths[0], out_channels, kernel_size=1)
         assert self.output.bias is not None
-        nn.init.constant_(self.output.bias, RARE)
         nn.init.constant_(self.output.bias, RARE)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

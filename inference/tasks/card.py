@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference import codes
 from inference.findings import Structure
 from inference.volume import Grid, Units, Volume
 
@@ -40,6 +41,11 @@ class TaskCard:
     fitness: Callable[[dict[str, Volume]], None]
     postprocess: Callable[[NDArray[np.uint8], Grid], NDArray[np.uint8]]
     totals: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @property
+    def lesions(self) -> tuple[int, ...]:
+        """Labels of what is no healthy anatomy."""
+        return tuple(s.label for s in self.structures if s.category == codes.ABNORMAL_STRUCTURE)
 
     def structure(self, label: int) -> Structure:
         """The structure with this label; KeyError where the card has none."""

@@ -21,7 +21,7 @@ from inference.training.config import Window
 
 PLACES_PER_LABEL = 4000
 REGISTRATION_SLACK_MM = 0.7  # what registration of phantoms leaves, along each axis
-_DRAWN_BY = ("phantom", "transforms", "writers/acquisition.py", "prepare.py", "recipe.py", "roi.py")
+_DRAWN_BY = ("phantom", "transforms", "writers/acquisition.py", "prepare.py", "roi.py")
 
 
 @dataclass(frozen=True, eq=False)

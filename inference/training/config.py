@@ -90,6 +90,9 @@ class TrainingSettings(BaseModel):
     entropy_weight: float = Field(default=1.0, gt=0)
     entropy_weight_end: float | None = Field(default=None, gt=0)
     lesion_share: float = Field(default=0.6, ge=0, le=1)
+    healthy_share: float = Field(default=0.0, ge=0, le=1)
+    hard_share: float = Field(default=0.0, ge=0, le=1)
+    mined_cases: int = Field(default=0, ge=0)
     validate_every: int = Field(default=200, ge=1)
     patience: int = Field(default=5, ge=1)
     seed: int = 0

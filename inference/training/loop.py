@@ -1,4 +1,8 @@
-"""The training loop: Adam, cosine annealing, half precision, early stopping (paper Table 4), resumable."""
+"""The training loop: Adam, cosine annealing, half precision, early stopping (paper Table 4), resumable.
+
+Patches are cut around lesions, anywhere, in cases without a lesion, and where the network of a moment ago was wrong,
+each as often as the settings say.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,23 @@ import hashlib
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from inference.answer import decode
-from inference.evaluation.metrics import dice
 from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
-from inference.sliding import Sliding, autocast, probabilities, slide
+from inference.sliding import autocast
+from inference.tasks import TASKS
 from inference.training.augment import augment
 from inference.training.cases import Case, choose_place, cut, draw_cases
 from inference.training.config import TrainingSettings
 from inference.training.losses import HybridLoss
+from inference.training.mining import HardPlaces
+from inference.training.validation import calibrate, look, mean_dice
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +58,10 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._pace)
         self.loss = HybridLoss(settings.output, settings.entropy_weight)
+        self.hard = HardPlaces(training, settings)
+        lesions = set(TASKS[settings.task].lesions)
+        self.healthy = [case for case in training if not lesions & set(case.places)]
+        self.diseased = [case for case in training if lesions & set(case.places)]
         self.best = Best()
         self.best_weights: dict[str, torch.Tensor] = {}
         self.step = 0
@@ -70,6 +80,17 @@ class Trainer:
                         break
         self.network.load_state_dict(self.best_weights)
         self.network.eval()
+        return self.best
+
+    def calibrate(self) -> Best:
+        """Choose thresholds and peaks by the validation cases; they go into `settings`, the scores into `best`."""
+        seen = [look(self.network, case, self.settings, self.device) for case in self.validation]
+        output = calibrate(seen, self.validation, self.settings.output)
+        self.settings = self.settings.model_copy(update={"output": output})
+        found = mean_dice(seen, self.validation, self.settings)
+        self.best = replace(self.best, score=float(np.mean(list(found.values()))), dice=found)
+        log.info("calibrated: validation Dice %.3f %s", self.best.score,
+                 " ".join(f"{r.name} above {r.threshold:g} with a peak of {r.peak:g}" for r in output.regions))
         return self.best
 
     def _steps(self) -> Iterator[float]:
@@ -91,14 +112,22 @@ class Trainer:
     def _batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         images, labels = [], []
         for _ in range(self.settings.batch):
-            case = self.training[int(rng.integers(len(self.training)))]
-            place = choose_place(case, self.settings.lesion_share, rng)
+            case, place = self._where(rng)
             image, label = cut(case, place + rng.integers(-8, 9, 3), self.settings.patch)
             varied = augment(torch.from_numpy(image), torch.from_numpy(label), self.settings.augment, rng)
             images.append(varied[0])
             labels.append(varied[1])
         image_batch = torch.stack(images).contiguous(memory_format=torch.channels_last_3d).to(self.device)
         return image_batch, torch.stack(labels).to(self.device)
+
+    def _where(self, rng: np.random.Generator) -> tuple[Case, NDArray[np.int16]]:
+        """The case of the next patch and the voxel around which it is cut."""
+        if len(self.hard) and rng.random() < self.settings.hard_share:
+            return self.hard.choose(rng)
+        healthy = self.healthy and (not self.diseased or rng.random() < self.settings.healthy_share)
+        cases = self.healthy if healthy else self.diseased
+        case = cases[int(rng.integers(len(cases)))]
+        return case, choose_place(case, self.settings.lesion_share, rng)
 
     def _judge(self, loss: float) -> None:
         found = validate(self.network, self.validation, self.settings, self.device)
@@ -108,8 +137,10 @@ class Trainer:
         if score > self.best.score:
             self.best = Best(score, found, self.step)
             self.best_weights = {name: value.cpu().clone() for name, value in self.network.state_dict().items()}
+        self.hard.mine(self.network, self.device)
         torch.save({"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-                    "schedule": self.schedule.state_dict(), "best": vars(self.best), "weights": self.best_weights},
+                    "schedule": self.schedule.state_dict(), "best": vars(self.best), "weights": self.best_weights,
+                    "hard": self.hard.state()},
                    self.checkpoint)
 
     def _resume(self) -> None:
@@ -119,6 +150,7 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        self.hard.restore(state["hard"])
         self.step, self.best, self.best_weights = state["step"], Best(**state["best"]), state["weights"]
         log.info("going on at step %d", self.step)
 
@@ -138,14 +170,8 @@ class Trainer:
 def validate(network: torch.nn.Module, cases: Sequence[Case], settings: TrainingSettings,
              device: str) -> dict[str, float]:
     """Mean Dice over whole cases for each region of the output, on the working grid."""
-    sliding = Sliding(settings.window, settings.overlap, device=device)
-    scores: dict[str, list[float]] = {region.name: [] for region in settings.output.regions}
-    for case in cases:
-        logits = slide(network, case.image.astype(np.float32), case.foreground, sliding)
-        labels = decode(probabilities(logits, case.foreground, settings.output), settings.output)
-        for region in settings.output.regions:
-            scores[region.name].append(dice(np.isin(labels, region.members), np.isin(case.labels, region.members)))
-    return {name: float(np.mean(values)) for name, values in scores.items()}
+    seen = [look(network, case, settings, device) for case in cases]
+    return mean_dice(seen, cases, settings)
 
 
 def train(settings: TrainingSettings, cache: Path, *, workers: int = 2) -> tuple[Trainer, Best]:
@@ -154,7 +180,8 @@ def train(settings: TrainingSettings, cache: Path, *, workers: int = 2) -> tuple
     validation = _draw(settings, settings.cases.validation, cache, workers)
     run = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
     trainer = Trainer(settings, training, validation, cache / f"{settings.task}-{run}.pt")
-    return trainer, trainer.run()
+    trainer.run()
+    return trainer, trainer.calibrate()
 
 
 def _draw(settings: TrainingSettings, seeds: range, cache: Path, workers: int) -> list[Case]:

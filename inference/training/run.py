@@ -20,5 +20,5 @@ def train(configuration: Path, bundle: Path | None = None, cache: Path = CACHE, 
     settings = load_settings(configuration)
     folder = bundle or Path(f"{settings.task}-{settings.version}")
     trainer, best = train_network(settings, cache.expanduser(), workers=workers)
-    export(settings, trainer.network, best, folder)
+    export(trainer.settings, trainer.network, best, folder)
     return folder

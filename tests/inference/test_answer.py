@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.answer import decode, labels_on_source
+from inference.answer import convinced, decode, labels_on_source
 from inference.prepare import prepare
 from inference.recipe import Channel, Output, Recipe, Region
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -27,6 +27,15 @@ def test_regions_are_written_over_one_another_at_their_thresholds():
 
 def test_the_largest_class_wins_and_background_wins_a_draw():
     assert decode(np.array([[0.5, 0.2, 0.3], [0.5, 0.5, 0.3], [0.0, 0.3, 0.4]]), CLASSES).tolist() == [0, 1, 2]
+
+
+def test_a_part_that_nowhere_reaches_the_peak_is_not_found():
+    sure = Output(activation="sigmoid", regions=[Region(name="nodule", label=1, members=[1], peak=0.9)])
+    chance = np.zeros((1, 1, 1, 7), np.float32)
+    chance[0, 0, 0] = [0.6, 0.95, 0.6, 0.1, 0.7, 0.8, 0.2]
+    assert decode(convinced(chance, sure), sure)[0, 0].tolist() == [1, 1, 1, 0, 0, 0, 0]
+    assert chance[0, 0, 0, 5] == pytest.approx(0.8)
+    assert convinced(chance, NODULE) is chance
 
 
 def test_on_an_equal_grid_labels_come_back_exactly(orientation, volume_of):

@@ -49,7 +49,7 @@ def test_every_parameter_learns():
 def test_an_untrained_network_finds_little():
     torch.manual_seed(0)
     chance = HybridUNetTransformer(1, 2, widths=(4, 8, 16))(torch.randn(2, 1, 16, 16, 16)).sigmoid()
-    assert 0.05 < float(chance.mean().detach()) < 0.25
+    assert 0.01 < float(chance.mean().detach()) < 0.1
 
 
 def test_a_size_that_does_not_halve_is_refused():

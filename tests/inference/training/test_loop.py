@@ -1,5 +1,6 @@
 """Training learns, keeps the best weights, goes on after an interruption, and stops when nothing gets better."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -47,6 +48,19 @@ def test_it_stops_when_validation_stands_still(trainer):
     run = trainer(steps=40, validate_every=2, patience=2, learning_rate=1e-12)
     best = run.run()
     assert run.step == best.step + 4
+
+
+def test_patches_come_from_healthy_and_hard_cases_as_often_as_asked(trainer):
+    run = trainer(cases={"first_seed": 5, "count": 4, "validation_first_seed": 1, "validation_count": 1},
+                  healthy_share=0.3, hard_share=0.5)
+    assert [case.seed for case in run.healthy] == [7, 8]
+    rng = np.random.default_rng(0)
+    healthy = sum(run._where(rng)[0].seed >= 7 for _ in range(300))
+    assert 60 < healthy < 120
+    run.hard.places = {0: np.array([[1, 2, 3]], np.int16)}
+    run.hard._count()
+    hard = sum(tuple(run._where(rng)[1]) == (1, 2, 3) for _ in range(300))
+    assert 120 < hard < 180
 
 
 def test_the_learning_rate_rises_and_then_falls_along_a_cosine(trainer):

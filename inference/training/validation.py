@@ -1,0 +1,92 @@
+"""Whole cases seen by the network of the moment: how good it is, and above which probability to believe it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inference.answer import convinced, decode
+from inference.evaluation.metrics import dice
+from inference.recipe import Output, Region
+from inference.sliding import Sliding, probabilities, slide
+from inference.tasks import TASKS
+from inference.tasks.postprocess import components
+from inference.training.cases import Case
+from inference.training.config import TrainingSettings
+from inference.volume import Grid, regular_affine
+
+Chances = NDArray[np.float16]  # (channel, z, y, x) on the working grid
+
+_THRESHOLDS = (0.5, 0.3, 0.4, 0.6, 0.7)
+_PEAKS = (0.0, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995)
+_WORTHWHILE = 0.002  # a gain in Dice below this is luck; the first of the list stays
+
+
+def look(network: torch.nn.Module, case: Case, settings: TrainingSettings, device: str) -> Chances:
+    """Probabilities float16 (channel, z, y, x) of a whole case."""
+    sliding = Sliding(settings.window, settings.overlap, device=device)
+    logits = slide(network, case.image.astype(np.float32), case.foreground, sliding)
+    return probabilities(logits, case.foreground, settings.output).astype(np.float16)
+
+
+def mean_dice(seen: Sequence[Chances], cases: Sequence[Case], settings: TrainingSettings) -> dict[str, float]:
+    """Mean Dice by region after the task's postprocessing, on the working grid."""
+    card, output = TASKS[settings.task], settings.output
+    scores: dict[str, list[float]] = {region.name: [] for region in output.regions}
+    for chances, case in zip(seen, cases, strict=True):
+        labels = card.postprocess(decode(convinced(chances, output), output), _grid(case, settings))
+        for region in output.regions:
+            scores[region.name].append(dice(np.isin(labels, region.members), np.isin(case.labels, region.members)))
+    return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def calibrate(seen: Sequence[Chances], cases: Sequence[Case], output: Output) -> Output:
+    """The output with the threshold and the peak of each region under which the mean Dice is highest."""
+    if output.activation == "softmax":
+        return output
+    regions = []
+    for channel, region in output.foreground():
+        trials = {threshold: [_parts(chances[channel], case, region, threshold)
+                              for chances, case in zip(seen, cases, strict=True)] for threshold in _THRESHOLDS}
+        best, chosen = -1.0, (region.threshold, region.peak)
+        for threshold, peak in itertools.product(_THRESHOLDS, _PEAKS):
+            score = float(np.mean([parts.dice(peak) for parts in trials[threshold]]))
+            if score > best + _WORTHWHILE:
+                best, chosen = score, (threshold, peak)
+        regions.append(region.model_copy(update={"threshold": chosen[0], "peak": chosen[1]}))
+    return output.model_copy(update={"regions": tuple(regions)})
+
+
+class _Parts(NamedTuple):
+    """What a threshold finds of a region in a case: by connected part its voxels, the right ones, its peak."""
+
+    voxels: NDArray[np.int64]
+    right: NDArray[np.int64]
+    peaks: NDArray[np.float64]
+    truth: int
+
+    def dice(self, peak: float) -> float:
+        """Dice of the parts that reach `peak`."""
+        kept = self.peaks >= peak
+        total = int(self.voxels[kept].sum()) + self.truth
+        return 1.0 if total == 0 else 2.0 * int(self.right[kept].sum()) / total
+
+
+def _parts(chance: NDArray[np.float16], case: Case, region: Region, threshold: float) -> _Parts:
+    truth = np.isin(case.labels, region.members)
+    numbered, voxels = components(chance > threshold)
+    right = np.bincount(numbered[truth], minlength=voxels.size + 1)[1:]
+    peaks = ndimage.maximum(chance.astype(np.float32), numbered, np.arange(1, voxels.size + 1))
+    return _Parts(voxels, right, np.asarray(peaks, dtype=np.float64), int(truth.sum()))
+
+
+def _grid(case: Case, settings: TrainingSettings) -> Grid:
+    """A grid of the working spacing; where it lies does not matter."""
+    z, y, x = case.labels.shape
+    return Grid((z, y, x), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], settings.recipe.spacing))
