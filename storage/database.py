@@ -18,12 +18,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.associations import Associations
+from storage.circuits import Circuits
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.migrations import HEAD
+from storage.outbox import Outbox
 from storage.processes import Processes
 from storage.results import Results
 from storage.revisions import Revisions
@@ -55,6 +57,14 @@ class Transaction:
     @cached_property
     def deliveries(self) -> Deliveries:
         return Deliveries(self._connection)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self._connection)
+
+    @cached_property
+    def circuits(self) -> Circuits:
+        return Circuits(self._connection)
 
     @cached_property
     def journal(self) -> Journal:

@@ -1,8 +1,9 @@
-"""The outbox: one row for one job's result to one destination."""
+"""One row for one job's result to one destination, and what becomes of it. Whose turn it is: `storage/outbox.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, Select, case, exists, select, update
@@ -16,11 +17,22 @@ from storage.tables import deliveries, jobs
 
 Deliveries_ = list[Delivery]  # inside the class `list` is a method
 
+PENDING = deliveries.c.state == DeliveryState.PENDING.value
 _UNSENT = (DeliveryState.HELD, DeliveryState.PENDING, DeliveryState.DEAD)
-_PENDING = deliveries.c.state == DeliveryState.PENDING.value
 _JOB_SUPERSEDED = exists(
     select(1).where(jobs.c.job_id == deliveries.c.job_id, jobs.c.state == JobState.SUPERSEDED.value)
 ).correlate(deliveries)
+
+
+@dataclass(frozen=True)
+class Setback:
+    """Why a delivery did not arrive whole: the reason, what the peer answered for each instance so far, whose
+    fault it was, and whether the peer holds a part of it by now."""
+
+    reason: str
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    own_fault: bool = False
+    begun: bool = False
 
 
 class Deliveries(Store):
@@ -41,6 +53,10 @@ class Deliveries(Store):
             created_at=now,
             reason=plain(reason),
             statuses={},
+            priority=self._connection.execute(select(jobs.c.priority).where(jobs.c.job_id == job_id)).scalar() or 0,
+            queued_at=now,
+            faults=0,
+            via="",
         )
         same = (deliveries.c.job_id == job_id, deliveries.c.destination == destination)
         return int(self._connection.execute(select(deliveries.c.delivery_id).where(*same)).scalar_one())
@@ -62,9 +78,13 @@ class Deliveries(Store):
         query = select(deliveries).where(deliveries.c.study_uid == uid)
         return self._deliveries(query.order_by(deliveries.c.delivery_id))
 
-    def list(self, states: Collection[DeliveryState] | None = None, limit: int = 100) -> Deliveries_:
-        """The newest first."""
+    def list(
+        self, states: Collection[DeliveryState] | None = None, limit: int = 100, destination: str | None = None
+    ) -> Deliveries_:
+        """The newest first, of one destination or of all."""
         query = select(deliveries).order_by(deliveries.c.delivery_id.desc()).limit(limit)
+        if destination is not None:
+            query = query.where(deliveries.c.destination == destination)
         if states is not None:
             query = query.where(among(deliveries.c.state, states))
         return self._deliveries(query)
@@ -72,21 +92,6 @@ class Deliveries(Store):
     def counts(self) -> dict[DeliveryState, int]:
         """How many deliveries are in each state; a state without one is left out."""
         return self._counts(deliveries.c.state, DeliveryState)
-
-    def due(self, now: float) -> bool:
-        """Whether `claim` would find a delivery."""
-        return self._exists(_PENDING & (deliveries.c.next_attempt_at <= now) & leases.free(deliveries, now))
-
-    def claim(self, owner: str, now: float, term_s: float) -> Delivery | None:
-        """Lease the delivery that has been due longest, and count the attempt."""
-        queue = (
-            select(deliveries.c.delivery_id)
-            .where(_PENDING, deliveries.c.next_attempt_at <= now, leases.free(deliveries, now))
-            .order_by(deliveries.c.next_attempt_at, deliveries.c.delivery_id)
-        )
-        attempt = {"attempts": deliveries.c.attempts + 1}
-        row = leases.take(self._connection, queue, owner, now + term_s, **attempt)
-        return None if row is None else _delivery(row)
 
     def renew(self, delivery_id: int, owner: str, now: float, term_s: float) -> None:
         """Extend the lease of a delivery that takes long; LeaseLost."""
@@ -96,16 +101,21 @@ class Deliveries(Store):
         """The peer took every object; `reason` holds its warnings. LeaseLost."""
         self._end(delivery_id, owner, statuses, reason, state=DeliveryState.SENT.value, sent_at=now)
 
-    def postpone(
-        self, delivery_id: int, owner: str, next_attempt_at: float, reason: str, statuses: Mapping[str, str]
-    ) -> None:
+    def postpone(self, delivery_id: int, owner: str, next_attempt_at: float, setback: Setback) -> None:
         """Try again at `next_attempt_at`, unless its job has been superseded meanwhile. LeaseLost."""
         state = case((_JOB_SUPERSEDED, DeliveryState.SUPERSEDED.value), else_=DeliveryState.PENDING.value)
-        self._end(delivery_id, owner, statuses, reason, state=state, next_attempt_at=next_attempt_at)
+        self._set_back(delivery_id, owner, setback, state=state, next_attempt_at=next_attempt_at)
 
-    def dead(self, delivery_id: int, owner: str, now: float, reason: str, statuses: Mapping[str, str]) -> None:
+    def dead(self, delivery_id: int, owner: str, now: float, setback: Setback) -> None:
         """Give it up until a person retries it; `next_attempt_at` keeps when that was. LeaseLost."""
-        self._end(delivery_id, owner, statuses, reason, state=DeliveryState.DEAD.value, next_attempt_at=now)
+        self._set_back(delivery_id, owner, setback, state=DeliveryState.DEAD.value, next_attempt_at=now)
+
+    def give_up(self, delivery_id: int, now: float, reason: str) -> bool:
+        """Make a delivery dead that waits and that nobody is sending; False where it is neither."""
+        this = (deliveries.c.delivery_id == delivery_id, PENDING, leases.free(deliveries, now))
+        values = {"state": DeliveryState.DEAD.value, "reason": plain(reason), "next_attempt_at": now}
+        ended = update(deliveries).where(*this).values(**values, **leases.NO_LEASE)
+        return self._connection.execute(ended).rowcount == 1
 
     def retry(self, delivery_id: int, now: float) -> None:
         """Send it (again) from now on; IllegalStep, also for a held one, which is to be released knowingly."""
@@ -128,7 +138,7 @@ class Deliveries(Store):
 
     def reap(self, now: float) -> int:
         """Give back the deliveries whose lease ran out; gives the number."""
-        dead = update(deliveries).where(_PENDING, leases.lapsed(deliveries, now))
+        dead = update(deliveries).where(PENDING, leases.lapsed(deliveries, now))
         return self._connection.execute(dead.values(**leases.NO_LEASE)).rowcount
 
     def _end(self, delivery_id: int, owner: str, statuses: Mapping[str, str], reason: str, **values: Any) -> None:
@@ -136,17 +146,27 @@ class Deliveries(Store):
         key = deliveries.c.delivery_id
         leases.change(self._connection, key, delivery_id, owner, **told, **values, **leases.NO_LEASE)
 
+    def _set_back(self, delivery_id: int, owner: str, setback: Setback, **values: Any) -> None:
+        faults = deliveries.c.faults + int(setback.own_fault)
+        if not setback.begun:  # nobody holds a part of it: it may go another way
+            values["via"] = ""
+        self._end(delivery_id, owner, setback.statuses, setback.reason, faults=faults, **values)
+
     def _to_pending(self, delivery_id: int, now: float) -> None:
         this = deliveries.c.delivery_id == delivery_id
-        state = self._locked(deliveries.c.state, this)
-        check_step(DELIVERY_STEPS, f"delivery {delivery_id}", DeliveryState(state), DeliveryState.PENDING)
-        fresh = {"state": DeliveryState.PENDING.value, "attempts": 0, "next_attempt_at": now, "reason": ""}
+        state = DeliveryState(self._locked(deliveries.c.state, this))
+        check_step(DELIVERY_STEPS, f"delivery {delivery_id}", state, DeliveryState.PENDING)
+        fresh: dict[str, Any] = {"state": DeliveryState.PENDING.value, "attempts": 0, "faults": 0, "reason": ""}
+        fresh |= {"next_attempt_at": now, "queued_at": now}
+        if state is not DeliveryState.DEAD:  # what arrived is to be sent once more; the rest of a dead one, alone
+            fresh["statuses"] = {}
         self._connection.execute(update(deliveries).where(this).values(**fresh))
 
     def _deliveries(self, query: Select[Any]) -> Deliveries_:
-        return [_delivery(row) for row in self._connection.execute(query)]
+        return [delivery_of(row) for row in self._connection.execute(query)]
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery_of(row: Row[Any]) -> Delivery:
+    """A row as a fact."""
     values = dict(row._mapping)
     return Delivery(study_instance_uid=values.pop("study_uid"), state=DeliveryState(values.pop("state")), **values)

@@ -133,6 +133,32 @@ class Delivery:
     statuses: dict[str, str] = field(default_factory=dict)  # by SOP instance UID: "0x0000", "0xB000 …"
     lease_owner: str | None = None
     lease_until: float | None = None
+    priority: int = 0  # its job's; higher is sent first
+    queued_at: float = 0.0  # since when it waits: made, or sent off again by a person
+    tried_at: float | None = None  # start of the last attempt
+    faults: int = 0  # attempts that failed while the destination was well
+    via: str = ""  # destination that sends it now, or that holds it or a part of it; "" where none does
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """How a destination fares. Open: nothing is tried there before `next_try_at`, and then one delivery alone."""
+
+    destination: str
+    failures: int = 0  # in a row
+    down_since: float | None = None  # when the first of them was
+    next_try_at: float | None = None  # None while it is closed
+    reason: str = ""  # the last failure's sentence
+
+    @property
+    def open(self) -> bool:
+        return self.next_try_at is not None
+
+    def down_for(self, seconds: float, now: float) -> bool:
+        """Whether it has been down for so long, and the last try confirmed it: no other is due yet."""
+        if self.down_since is None or self.next_try_at is None:
+            return False
+        return self.down_since <= now - seconds and now < self.next_try_at
 
 
 @dataclass(frozen=True)

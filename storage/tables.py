@@ -180,10 +180,34 @@ deliveries = Table(
     Column("statuses", JSON, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", Double),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("queued_at", Double, nullable=False, server_default="0"),
+    Column("tried_at", Double),
+    Column("faults", Integer, nullable=False, server_default="0"),
+    Column("via", Text, nullable=False, server_default=""),
     UniqueConstraint("job_id", "destination"),
-    Index("ix_deliveries_queue", "state", "next_attempt_at", "delivery_id"),
+    Index("ix_deliveries_leased", "lease_until"),
     Index("ix_deliveries_state_newest", "state", "delivery_id"),
     Index("ix_deliveries_study", "study_uid"),
+)
+Index(
+    "ix_deliveries_queue",
+    deliveries.c.state,
+    deliveries.c.destination,
+    deliveries.c.priority.desc(),
+    deliveries.c.queued_at,
+    deliveries.c.delivery_id,
+)
+
+# How each destination has fared; one that never failed has no row, or one that says so.
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("down_since", Double),
+    Column("next_try_at", Double),
+    Column("reason", Text, nullable=False),
 )
 
 journal = Table(

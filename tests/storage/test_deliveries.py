@@ -2,8 +2,10 @@
 
 import pytest
 
+from storage.deliveries import Setback
 from storage.errors import IllegalStep, LeaseLost, NotFound
 from storage.lifecycle import DeliveryState, JobState
+from storage.outbox import Sender
 
 TERM = 60.0
 OK = {"2.25.1": "0x0000"}
@@ -22,9 +24,9 @@ def put(db, job):
 
 @pytest.fixture
 def claim(db):
-    def take(owner="a", now=1000.0):
+    def take(owner="a", now=1000.0, destination="pacs"):
         with db.transaction() as tx:
-            return tx.deliveries.claim(owner, now, TERM)
+            return tx.outbox.claim(Sender(destination, concurrency=9), owner, now, TERM)
 
     return take
 
@@ -58,26 +60,6 @@ def test_a_delivery_is_made_once_for_a_job_and_a_destination(put, look, do, job)
     assert (found.attempts, found.created_at, found.next_attempt_at) == (0, 300.0, 300.0)
 
 
-def test_claim_takes_what_has_been_due_longest_and_counts(put, claim):
-    late, early, future = put("late", now=20.0), put("early", now=10.0), put("future", now=5000.0)
-    first, second = claim(), claim()
-    assert (first.delivery_id, first.attempts, first.lease_owner, first.lease_until) == (early, 1, "a", 1060.0)
-    assert (second.delivery_id, claim()) == (late, None)
-    assert claim(now=5000.0).delivery_id in (early, late), "their leases have run out, they are due longer"
-    assert future
-
-
-def test_due_tells_whether_a_claim_would_find_one(db, put, claim):
-    def due(now):
-        with db.reading() as tx:
-            return tx.deliveries.due(now)
-
-    put(now=300.0)
-    assert (due(299.0), due(300.0)) == (False, True)
-    claim(now=300.0)
-    assert (due(359.0), due(360.0)) == (False, True)
-
-
 def test_sent_keeps_time_statuses_and_warning(put, claim, do, look):
     number = put()
     claim()
@@ -91,16 +73,37 @@ def test_sent_keeps_time_statuses_and_warning(put, claim, do, look):
 def test_postpone_waits_for_its_time(put, claim, do, look):
     number = put()
     claim()
-    do("postpone", number, "a", 1030.0, "connection refused", {})
-    assert (look(number).state, look(number).reason) == (DeliveryState.PENDING, "connection refused")
+    do("postpone", number, "a", 1030.0, Setback("connection refused"))
+    found = look(number)
+    assert (found.state, found.reason, found.faults) == (DeliveryState.PENDING, "connection refused", 0)
     assert claim(now=1029.0) is None
     assert claim(now=1030.0).attempts == 2
+
+
+def test_a_setback_tells_whose_fault_it_was_and_who_holds_a_part(put, claim, do, look):
+    number = put()
+    claim()
+    do("postpone", number, "a", 1030.0, Setback("0xA700", {"2.25.1": "0x0000"}, own_fault=True, begun=True))
+    found = look(number)
+    assert (found.faults, found.via, found.statuses) == (1, "pacs", {"2.25.1": "0x0000"})
+    claim(now=1030.0)
+    do("postpone", number, "a", 1060.0, Setback("connection refused"))
+    assert (look(number).faults, look(number).via) == (1, "")
+
+
+def test_given_up_is_what_waits_and_nobody_sends(put, claim, do, look):
+    number = put()
+    claim(now=1000.0)
+    assert not do("give_up", number, 1030.0, "too old")
+    assert do("give_up", number, 1060.0, "too old")
+    assert (look(number).state, look(number).reason, look(number).lease_owner) == (DeliveryState.DEAD, "too old", None)
+    assert not do("give_up", number, 1061.0, "too old")
 
 
 def test_dead_waits_for_a_person(put, claim, do, look):
     number = put()
     claim()
-    do("dead", number, "a", 1001.0, "the peer takes no SEG", {"2.25.1": "0x0122"})
+    do("dead", number, "a", 1001.0, Setback("the peer takes no SEG", {"2.25.1": "0x0122"}))
     assert (look(number).state, look(number).statuses) == (DeliveryState.DEAD, {"2.25.1": "0x0122"})
     assert claim(now=9999.0) is None
 
@@ -109,8 +112,8 @@ def test_dead_waits_for_a_person(put, claim, do, look):
     ("name", "arguments"),
     [
         ("sent", (1070.0, OK)),
-        ("postpone", (1100.0, "", {})),
-        ("dead", (1070.0, "", {})),
+        ("postpone", (1100.0, Setback(""))),
+        ("dead", (1070.0, Setback(""))),
         ("renew", (1070.0, TERM)),
     ],
 )
@@ -135,12 +138,26 @@ def test_renew_keeps_others_away(put, claim, do):
 def test_retry_sends_again_with_fresh_attempts(put, claim, do, look, ended):
     number = put()
     claim()
-    do(ended, number, "a", 1001.0, *(("no", {}) if ended == "dead" else (OK,)))
+    do(ended, number, "a", 1001.0, *((Setback("no"),) if ended == "dead" else (OK,)))
     do("retry", number, 2000.0)
     found = look(number)
     assert (found.state, found.attempts, found.reason) == (DeliveryState.PENDING, 0, "")
+    assert (found.created_at, found.queued_at) == (300.0, 2000.0), "it waits since then, however old it is"
     assert claim(now=1999.0) is None
     assert claim(now=2000.0).attempts == 1
+
+
+def test_of_a_dead_one_the_rest_is_sent_and_of_a_sent_one_all_of_it(put, claim, do, look):
+    dead, sent = put("pacs"), put("share")
+    claim()
+    do("dead", dead, "a", 1001.0, Setback("no", {"2.25.1": "0x0000", "2.25.2": "0xA900"}, begun=True))
+    claim(destination="share")
+    do("sent", sent, "a", 1001.0, OK)
+    do("retry", dead, 2000.0)
+    do("retry", sent, 2000.0)
+    assert look(dead).statuses == {"2.25.1": "0x0000", "2.25.2": "0xA900"}
+    assert look(sent).statuses == {}
+    assert (look(dead).via, look(sent).via) == ("pacs", "share"), "each goes where a part of it is"
 
 
 def test_what_is_held_goes_only_when_released(put, claim, do, look):
@@ -170,10 +187,10 @@ class TestSupersede:
 
     def test_unsent_is_stopped(self, put, claim, do, look):
         sent, dead = put("sent", now=1.0), put("dead", now=2.0)
-        claim(now=10.0)
+        claim(now=10.0, destination="sent")
         do("sent", sent, "a", 11.0, OK)
-        claim(now=10.0)
-        do("dead", dead, "a", 11.0, "no", {})
+        claim(now=10.0, destination="dead")
+        do("dead", dead, "a", 11.0, Setback("no"))
         waiting, held = put("waiting"), put("held", DeliveryState.HELD)
         assert do("supersede_unsent", "job-1", 2000.0) == 3
         assert do("supersede_unsent", "job-1", 2000.0) == 0
@@ -192,7 +209,7 @@ class TestSupersede:
         claim()
         with db.transaction() as tx:
             tx.jobs.supersede("job-1", 1010.0, "late images")
-        do("postpone", number, "a", 1030.0, "connection refused", {})
+        do("postpone", number, "a", 1030.0, Setback("connection refused"))
         assert look(number).state is DeliveryState.SUPERSEDED
 
 
@@ -205,7 +222,7 @@ def test_reap_gives_back_what_a_dead_sender_held(put, claim, do, look):
 
 def test_lists(db, put, claim, do, job):
     one, two = put("one"), put("two")
-    claim()
+    claim(destination="one")
     do("sent", one, "a", 1001.0, OK)
 
     def numbers(found):
@@ -215,6 +232,7 @@ def test_lists(db, put, claim, do, job):
         assert numbers(tx.deliveries.list()) == [two, one]
         assert numbers(tx.deliveries.list([DeliveryState.SENT])) == [one]
         assert numbers(tx.deliveries.list(limit=1)) == [two]
+        assert numbers(tx.deliveries.list(destination="one")) == [one]
         assert numbers(tx.deliveries.of_job("job-1")) == [one, two]
         assert numbers(tx.deliveries.of_study(job.study_instance_uid)) == [one, two]
         assert tx.deliveries.counts() == {DeliveryState.SENT: 1, DeliveryState.PENDING: 1}

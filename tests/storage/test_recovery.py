@@ -10,6 +10,7 @@ from sqlalchemy import Engine, event
 from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import DeliveryState, JobState
+from storage.outbox import Sender
 from storage.recovery import PART_TERM_S, Recovered, recover
 
 TERM = 60.0
@@ -22,7 +23,7 @@ def crash(db, archive, job):
         tx.associations.open("association-9", "receiver", "CT1", "SEGNODE", "10.0.0.1", 1000.0, TERM)
         tx.jobs.claim("infer", 1000.0, TERM)
         tx.deliveries.add("job-1", job.study_instance_uid, "pacs", DeliveryState.PENDING, 999.0)
-        tx.deliveries.claim("deliver", 1000.0, TERM)
+        tx.outbox.claim(Sender("pacs"), "deliver", 1000.0, TERM)
     part = archive.root / "incoming/half.part"
     part.touch()
     os.utime(part, (1000.0, 1000.0))
@@ -37,7 +38,7 @@ def test_dead_owners_give_back(db, archive, crash):
     assert done == Recovered(jobs=1, failed=0, deliveries=1, associations=1, parts=0)
     with db.reading() as tx:
         assert tx.jobs.waiting(1060.0)
-        assert tx.deliveries.due(1060.0)
+        assert tx.outbox.due(Sender("pacs"), 1060.0)
         (told,) = tx.journal.of_job("job-1")
     assert (told.event, told.at, told.revision) == ("lease ran out", 1060.0, 7)
 

@@ -5,7 +5,10 @@ from sqlalchemy import event
 
 from storage.database import Database
 from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.outbox import Sender
 from storage.tables import metadata
+
+STAND_IN = Sender("pacs", 2, {"other": {"other": 60.0}})
 
 QUESTIONS = {
     "settled": lambda tx: tx.studies.settled(100.0, 10.0),
@@ -20,8 +23,11 @@ QUESTIONS = {
     "hopeless jobs": lambda tx: tx.jobs.fail_crashed(2, 1.0),
     "jobs by state": lambda tx: tx.jobs.list([JobState.FAILED]),
     "jobs": lambda tx: tx.jobs.list(),
-    "claim delivery": lambda tx: tx.deliveries.claim("a", 1.0, 60.0),
-    "due deliveries": lambda tx: tx.deliveries.due(1.0),
+    "claim delivery": lambda tx: tx.outbox.claim(STAND_IN, "a", 1.0, 60.0),
+    "due deliveries": lambda tx: tx.outbox.due(STAND_IN, 1.0),
+    "deliveries out of order": lambda tx: tx.outbox.restore_order("pacs", 1.0),
+    "waiting by destination": lambda tx: tx.outbox.waiting(),
+    "circuit": lambda tx: tx.circuits.get("pacs"),
     "reap deliveries": lambda tx: tx.deliveries.reap(1.0),
     "deliveries by state": lambda tx: tx.deliveries.list([DeliveryState.DEAD]),
     "deliveries of study": lambda tx: tx.deliveries.of_study("1.2"),
@@ -36,6 +42,9 @@ NEWEST_BY_KEY = {
     "newest revision": lambda tx: tx.revisions.newest(),
 }
 SORTED_AFTERWARDS = {
+    "probe delivery": lambda tx: (  # once in minutes
+        tx.circuits.failed("pacs", 1.0, ""), tx.circuits.open("pacs", 1.0), tx.outbox.claim(STAND_IN, "a", 1.0, 60.0)
+    ),
     "results of job": lambda tx: tx.results.of_job("job-1"),
     "jobs of study": lambda tx: tx.jobs.of_study("1.2"),
     "instances of series": lambda tx: tx.studies.instances(series_uid="1.2"),
