@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,17 +120,16 @@ def executor(settings: Settings) -> Executor:
 
 
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
-    """The stages of the walk: one each, and one `infer` a device."""
+    """The stages of the walk: one each, one `infer` a device, and one `deliver` for each that a destination takes."""
     from dicom_node.pipeline.complete import Complete
-    from dicom_node.pipeline.deliver import Backoff, Deliver
     from dicom_node.pipeline.dispatch import Dispatch
+    from dicom_node.pipeline.give_up import DAY_S, GiveUp
     from dicom_node.pipeline.infer import Infer, InferLimits
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
     accepts = {name: destination.accepts for name, destination in destinations.items()}
     limits = InferLimits(node.lease_term_s, node.time_limit_s, node.max_crashes)
-    backoff = Backoff(node.delivery.backoff_base_s, node.delivery.backoff_max_s, node.delivery.attempts)
     infers = [
         Infer(
             database=parts.database,
@@ -150,16 +149,41 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         Complete(parts.database, node.quiet_s, parts.revision),
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,
-        Deliver(
-            database=parts.database,
-            archive=parts.archive,
-            destinations=destinations,
-            backoff=backoff,
-            owner=owner("deliver"),
-            lease_term_s=node.lease_term_s,
-            revision=parts.revision,
-        ),
+        *_senders(parts),
+        GiveUp(parts.database, set(destinations), node.delivery.give_up_after_days * DAY_S, parts.revision),
     ]
+
+
+def _senders(parts: Parts) -> Iterator[Stage]:
+    """As many senders a destination as it takes deliveries at a time."""
+    from dicom_node.destinations.alternatives import stood_in_by
+    from dicom_node.pipeline.backoff import Backoff
+    from dicom_node.pipeline.deliver import Deliver
+    from dicom_node.pipeline.patience import Patience
+    from storage.outbox import Sender
+
+    node, destinations = parts.settings.node, parts.settings.destinations()
+    asked = node.delivery
+    patience = Patience(
+        retry=Backoff(asked.backoff_base_s, asked.backoff_max_s, asked.attempts),
+        pause=Backoff(asked.pause_base_s, asked.pause_max_s, asked.attempts),
+        down_after=asked.down_after,
+    )
+    for place, destination in destinations.items():
+        sender = Sender(place, destination.concurrency, stood_in_by(place, destinations))
+        for number in range(destination.concurrency):
+            name = f"deliver-{place}-{number}"
+            yield Deliver(
+                database=parts.database,
+                archive=parts.archive,
+                sender=sender,
+                destination=destination,
+                patience=patience,
+                owner=owner(name),
+                lease_term_s=node.lease_term_s,
+                revision=parts.revision,
+                name=name,
+            )
 
 
 def _encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:

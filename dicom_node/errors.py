@@ -8,11 +8,15 @@ NodeError
 │  └─ OutOfResources   disk or database cannot take it now (0xA700)
 ├─ PeerError
 │  ├─ Unreachable      try again later
+│  │  └─ Unfinished    the peer was there and did not take everything; it may be the objects
 │  └─ Refused          do not: the peer has said no
+│     └─ Rejected      …to us, whatever we bring: it will not have the association
 └─ ResultInvalid       an object of ours failed its own check and must not leave
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class NodeError(Exception):
@@ -44,15 +48,27 @@ class OutOfResources(ReceiveError):
 
 
 class PeerError(NodeError):
-    """A peer did not take what we sent."""
+    """A peer did not take what we sent; `answers` holds what it said of each instance, by SOP instance UID."""
+
+    def __init__(self, sentence: str, answers: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.answers = dict(answers or {})
 
 
 class Unreachable(PeerError):
     """No answer, association aborted, or a status that may pass; try again later."""
 
 
+class Unfinished(Unreachable):
+    """The association came about, and then the peer did not answer, aborted, or had no room for an instance."""
+
+
 class Refused(PeerError):
     """The peer has said no, and will say it again."""
+
+
+class Rejected(Refused):
+    """The peer will not have the association, until somebody changes its configuration or ours."""
 
 
 class ResultInvalid(NodeError):

@@ -6,16 +6,36 @@ from dataclasses import dataclass
 
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState
+from storage.records import Delivery
 
 AGAIN = (JobState.FAILED, JobState.REFUSED)
 
 
 @dataclass(frozen=True)
 class Retried:
-    """How many jobs and deliveries go again."""
+    """How many jobs and deliveries go again, and whether a destination that is down is tried before its time."""
 
     jobs: int
     deliveries: int
+    tried_now: bool = False
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.jobs or self.deliveries or self.tried_now)
+
+
+def resend_dead(tx: Transaction, now: float, destination: str | None = None) -> Retried:
+    """Send every dead letter again, of one destination or of all.
+
+    A destination that is named is tried at once, also where it is known to be down.
+    """
+    every = sum(tx.deliveries.counts().values())
+    tried_now = destination is not None and tx.circuits.try_now(destination, now)
+    dead = tx.deliveries.list(states=[DeliveryState.DEAD], limit=every, destination=destination)
+    for delivery in sorted(dead, key=lambda one: one.delivery_id):  # the oldest goes first again
+        tx.deliveries.retry(delivery.delivery_id, now)
+        _tell(tx, now, delivery)
+    return Retried(0, len(dead), tried_now)
 
 
 def retry(
@@ -47,11 +67,10 @@ def retry(
         else:
             continue
         sent += 1
-        tx.journal.add(
-            now,
-            "delivery retried",
-            f"a person asked for it: {delivery.destination}",
-            study=delivery.study_instance_uid,
-            job=delivery.job_id,
-        )
+        _tell(tx, now, delivery)
     return Retried(len(jobs), sent)
+
+
+def _tell(tx: Transaction, now: float, delivery: Delivery) -> None:
+    text = f"a person asked for it: {delivery.destination}"
+    tx.journal.add(now, "delivery retried", text, study=delivery.study_instance_uid, job=delivery.job_id)

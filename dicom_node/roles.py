@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from dicom_node.assembly import Parts, executor, server, stages
@@ -16,6 +17,8 @@ from dicom_node.log import setup
 from dicom_node.node import die_with
 
 log = logging.getLogger(__name__)
+
+LAST_WORD_S = 10.0  # for all stages together; what a sender cannot end by then is taken again after its lease
 
 
 def receive(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
@@ -43,8 +46,9 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
         stop.wait()
     finally:
         run.stop()
+    deadline = time.monotonic() + LAST_WORD_S
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
 def clock(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:

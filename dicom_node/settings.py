@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dicom_node.destinations import AnyDestination, Destination, FolderDestination
+from dicom_node.destinations import AnyDestination, Destination, FolderDestination, alternatives
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
 from dicom_node.network.peer import AETitle, Peer, Port
@@ -42,11 +42,15 @@ class Frozen(BaseModel):
 
 
 class DeliverySettings(Frozen):
-    """How often and how patiently a delivery is tried."""
+    """How often and how patiently a delivery is tried, and when a destination is left in peace."""
 
     attempts: Annotated[int, Field(ge=1, le=1000)] = 12
     backoff_base_s: Seconds = 10.0
     backoff_max_s: Seconds = 3600.0
+    down_after: Annotated[int, Field(ge=1, le=100)] = 3
+    pause_base_s: Seconds = 30.0
+    pause_max_s: Seconds = 600.0
+    give_up_after_days: Annotated[float, Field(gt=0, le=3650)] = 14.0
 
 
 class NodeSettings(Frozen):
@@ -140,6 +144,8 @@ def load(folder: Path | None = None) -> Settings:
     logging = _validated(documents["logging.yaml"], LoggingSettings, problems)
     if models:
         problems += _unknown_tasks(models, documents["models.yaml"])
+    if node:
+        problems += _wrong_alternatives(node, documents["node.yaml"])
     if node and routing and models:
         problems += _loose_ends(routing, node, models, documents["routes.yaml"])
     if problems or not (node and routing and models and logging):
@@ -219,6 +225,14 @@ def _unknown_tasks(models: Models, document: Document | None) -> list[str]:
         f"no such task; allowed: {_listed(TASKS)}"
         for name, model in models.models.items()
         if model.task not in TASKS
+    ]
+
+
+def _wrong_alternatives(node: NodeSettings, document: Document | None) -> list[str]:
+    return [
+        f"{document.at(('destinations', name, 'alternative')) if document else 'node.yaml'}: "
+        f"destination {name} {sentence}"
+        for name, sentence in alternatives.problems(node.destinations)
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dicom_node.delivery_views import delivery_view, destinations_view
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState, StudyState
 from storage.records import Delivery, Job, JournalEntry, Study
@@ -33,20 +34,6 @@ def job_view(job: Job, now: float) -> dict[str, Any]:
         "findings": job.summary.get("findings", []),
         "totals": job.summary.get("totals", {}),
         "notes": job.summary.get("notes", []),
-    }
-
-
-def delivery_view(delivery: Delivery) -> dict[str, Any]:
-    """One delivery: to whom, where it stands, why."""
-    return {
-        "delivery": delivery.delivery_id,
-        "job": delivery.job_id,
-        "destination": delivery.destination,
-        "state": str(delivery.state),
-        "attempts": delivery.attempts,
-        "next_attempt_at": delivery.next_attempt_at,
-        "reason": delivery.reason,
-        "statuses": delivery.statuses,
     }
 
 
@@ -138,6 +125,7 @@ def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
         "studies": tx.studies.counts(),
         "jobs": tx.jobs.counts(),
         "deliveries": tx.deliveries.counts(),
+        "destinations": destinations_view(tx),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
         "needs_a_person": _needs_a_person(tx),
@@ -153,7 +141,8 @@ def _needs_a_person(tx: Transaction) -> list[str]:
         why = f"`segnode explain {job.study_instance_uid}` says why the newest did"
         lines.append(f"{_count(failed, 'job', 'jobs')} failed: {why}, `segnode retry --all` runs them again")
     if dead := deliveries.get(DeliveryState.DEAD, 0):
-        lines.append(f"{_count(dead, 'delivery', 'deliveries')} given up: `segnode retry --all` sends them again")
+        why = "`segnode deliveries --dead` says why, `segnode retry --dead` sends them again"
+        lines.append(f"{_count(dead, 'delivery', 'deliveries')} given up: {why}")
     if held := deliveries.get(DeliveryState.HELD, 0):
         out = "`segnode check` says why, `segnode retry --all --release` lets them go"
         lines.append(f"{_count(held, 'delivery', 'deliveries')} held: {out}")

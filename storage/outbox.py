@@ -58,7 +58,7 @@ class Outbox(Store):
     def waiting(self) -> dict[str, int]:
         """How many deliveries wait or are under way, by destination."""
         query = select(deliveries.c.destination, func.count()).where(PENDING).group_by(deliveries.c.destination)
-        return {destination: number for destination, number in self._connection.execute(query)}
+        return dict(self._connection.execute(query).tuples())
 
     def restore_order(self, destination: str, now: float) -> int:
         """Give those their place back that were postponed by no fault of theirs; gives the number."""
@@ -71,12 +71,13 @@ class Outbox(Store):
         """Deliveries that wait since before `queued_before`, or for a destination that is not `known`."""
         lost = or_(deliveries.c.queued_at < queued_before, deliveries.c.destination.not_in(known))
         query = select(deliveries).where(PENDING, leases.free(deliveries, now), lost)
-        return [delivery_of(row) for row in self._connection.execute(query.order_by(deliveries.c.queued_at).limit(limit))]
+        oldest = query.order_by(deliveries.c.queued_at, deliveries.c.delivery_id).limit(limit)
+        return [delivery_of(row) for row in self._connection.execute(oldest)]
 
     def _room(self, sender: Sender, circuit: Circuit, now: float) -> bool:
         if circuit.next_try_at is not None and now < circuit.next_try_at:
             return False
-        leased = (PENDING, deliveries.c.via == sender.destination, deliveries.c.lease_until > now)
+        leased = (deliveries.c.via == sender.destination, deliveries.c.lease_until > now)
         under_way = self._connection.execute(select(func.count()).select_from(deliveries).where(*leased)).scalar_one()
         return bool(under_way < (1 if circuit.open else sender.concurrency))
 

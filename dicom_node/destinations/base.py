@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dicom_node.network.statuses import Status
 from inference.findings import IntendedUse
 
 
@@ -15,16 +17,23 @@ class Destination(BaseModel, ABC):
     """One place that takes results.
 
     `accepts` lists which intended uses its readers are prepared for; other results are held back.
+    `concurrency` is how many results are sent there at a time. Where it has been down for `alternative_after_s`,
+    the destination named `alternative` gets its results.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     accepts: tuple[IntendedUse, ...] = Field(default=(IntendedUse.CLINICAL,), min_length=1)
+    concurrency: Annotated[int, Field(ge=1, le=16)] = 2
+    alternative: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    alternative_after_s: Annotated[float, Field(gt=0, le=30 * 86400)] = 3600.0
 
     @abstractmethod
-    def deliver(self, files: Sequence[Path]) -> Mapping[str, object]:
-        """Hand over Part 10 files; each one's answer by SOP instance UID, whose text begins with 0x0000 for success.
+    def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
+        """Hand over Part 10 files; each one's answer by SOP instance UID.
 
         Returns only when all of them are kept there, be it with a warning. Raises `Unreachable` where trying
-        again may help, and `Refused` where it will not. Delivering twice leaves no duplicates.
+        again may help, `Unfinished` where the objects themselves may be what hinders, `Refused` where it will not
+        help, and `Rejected` where it will not until the destination is set up otherwise; each with the answers
+        until then. Delivering twice leaves no duplicates.
         """

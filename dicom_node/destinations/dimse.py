@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dicom_node.destinations.base import Destination
-from dicom_node.errors import Refused, Unreachable
+from dicom_node.errors import Refused, Unfinished
 from dicom_node.network.peer import AETitle, Peer, Port
 from dicom_node.network.statuses import Outcome, Status
 
@@ -41,8 +41,9 @@ def require_stored(statuses: Mapping[str, Status], peer: Peer) -> None:
     failed = {uid: status for uid, status in statuses.items() if not status.stored}
     if not failed:
         return
-    answers = "; ".join(sorted({str(status) for status in failed.values()}))
-    sentence = f"{peer} did not keep {len(failed)} of {len(statuses)} objects: {answers}"
+    told = "; ".join(sorted({str(status) for status in failed.values()}))
+    sentence = f"{peer} did not keep {len(failed)} of {len(statuses)} objects: {told}"
+    answers = {uid: str(status) for uid, status in statuses.items()}
     if any(status.outcome is Outcome.TRY_AGAIN for status in failed.values()):
-        raise Unreachable(sentence)
-    raise Refused(sentence)
+        raise Unfinished(sentence, answers)
+    raise Refused(sentence, answers)

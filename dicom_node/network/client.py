@@ -22,7 +22,7 @@ from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
-from dicom_node.errors import Refused, Unreachable
+from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
@@ -71,15 +71,19 @@ def send(
 
     `told` hears each answer as it comes.
 
-    `Unreachable` where no association comes about for now, or it ends before the last answer;
-    `Refused` where the peer will not have the association at all.
+    `Unreachable` where no association comes about for now, `Unfinished` where it ends before the last answer,
+    `Rejected` where the peer will not have the association at all; each carries the answers until then.
     """
     statuses: dict[str, Status] = {}
-    for batch in batches([Outgoing.of(path) for path in files]):
-        with _association(peer, calling_aet, _contexts_of(batch)) as association:
-            for number, item in enumerate(batch, start=1):
-                statuses[item.sop_instance_uid] = _store(association, item, number, peer)
-                told(statuses[item.sop_instance_uid])
+    try:
+        for batch in batches([Outgoing.of(path) for path in files]):
+            with _association(peer, calling_aet, _contexts_of(batch)) as association:
+                for number, item in enumerate(batch, start=1):
+                    statuses[item.sop_instance_uid] = _store(association, item, number, peer)
+                    told(statuses[item.sop_instance_uid])
+    except PeerError as error:
+        error.answers = {str(uid): str(status) for uid, status in statuses.items()}
+        raise
     return statuses
 
 
@@ -159,7 +163,7 @@ def _explain(association: Association, peer: Peer) -> None:
     answer = association.acceptor.primitive
     if association.is_rejected and answer is not None:
         words = f"{peer} rejects the association: {answer.reason_str.lower()} ({answer.result_str.lower()})"
-        raise (Unreachable if answer.result == TRANSIENT else Refused)(words)
+        raise (Unreachable if answer.result == TRANSIENT else Rejected)(words)
     if association.rejected_contexts:
         return
     if answer is None:
@@ -173,14 +177,14 @@ def _store(association: Association | None, item: Outgoing, number: int, peer: P
     if association is None or not syntaxes.intersection(item.syntaxes):
         return NOT_NEGOTIATED
     if not association.is_established:
-        raise Unreachable(f"{peer} ended the association before the last instance was sent")
+        raise Unfinished(f"{peer} ended the association before the last instance was sent")
     message_id = number % 65536
     if item.transfer_syntax in syntaxes:
         answer = association.send_c_store(item.path, msg_id=message_id)
     else:
         answer = association.send_c_store(dcmread(item.path), msg_id=message_id)
     if "Status" not in answer:
-        raise Unreachable(f"{peer} did not answer a C-STORE")
+        raise Unfinished(f"{peer} did not answer a C-STORE")
     return meaning_of(int(answer.Status), str(answer.get("ErrorComment", "")))
 
 

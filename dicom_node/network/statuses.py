@@ -83,6 +83,11 @@ def meaning_of(code: int, comment: str = "") -> Status:
     return Status(code, f"{text} ({comment})" if comment else text, outcome)
 
 
+def is_stored(answer: str) -> bool:
+    """Whether an answer in its written form ("0xB000 …") says that the peer keeps the instance; no for ""."""
+    return bool(answer) and meaning_of(int(answer[:6], 16)).stored
+
+
 NOT_NEGOTIATED = Status(
     0x0122, "the peer takes neither this SOP class nor, if it does, this transfer syntax", Outcome.REFUSED
 )

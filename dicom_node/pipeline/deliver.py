@@ -1,43 +1,42 @@
-"""PENDING → SENT or DEAD: one job's objects to one destination, tried again while that makes sense."""
+"""PENDING → SENT or DEAD: jobs' objects to one destination, tried again while that makes sense.
+
+Each destination has senders of its own, so that one that hangs delays no other. An outage is the destination's:
+its circuit opens, deliveries keep their place and lose no attempt. A failure while the destination was well is the
+delivery's own: it waits longer from one to the next, and is given up in the end.
+"""
 
 from __future__ import annotations
 
 import logging
-import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from dicom_node.destinations.base import Destination
-from dicom_node.errors import Refused, Unreachable
+from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
+from dicom_node.network.statuses import Status, is_stored
+from dicom_node.pipeline.keeper import DeliveryKeeper
+from dicom_node.pipeline.patience import Patience
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.records import Delivery
+from storage.deliveries import Setback
+from storage.errors import Damaged, NotFound
+from storage.outbox import Sender
+from storage.records import Circuit, Delivery, ResultObject
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Backoff:
-    """Waiting time between attempts: doubles from `base_s` to `max_s`, given up after `attempts`."""
-
-    base_s: float
-    max_s: float
-    attempts: int
-
-    def wait_s(self, attempt: int, jitter: float) -> float:
-        """Seconds after the `attempt`-th failure (1-based); `jitter` in 0..1 spreads peers that fail together."""
-        return float(min(self.max_s, self.base_s * 2 ** min(attempt - 1, 30))) * (0.75 + 0.5 * jitter)
-
-
-@dataclass(frozen=True)
 class Deliver:
-    """Sends what is due."""
+    """Sends what is due at one destination, one delivery at a time; as many of these as it takes at a time."""
 
     database: Database
     archive: Archive
-    destinations: Mapping[str, Destination]
-    backoff: Backoff
+    sender: Sender
+    destination: Destination
+    patience: Patience
     owner: str
     lease_term_s: float
     revision: int = 0
@@ -46,54 +45,111 @@ class Deliver:
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
-            if not tx.deliveries.due(now):
+            if not tx.outbox.due(self.sender, now):
                 return False
         with self.database.transaction() as tx:
-            delivery = tx.deliveries.claim(self.owner, now, self.lease_term_s)
+            delivery = tx.outbox.claim(self.sender, self.owner, now, self.lease_term_s)
             if delivery is None:
                 return False
             objects = tx.results.of_job(delivery.job_id)
-        destination = self.destinations.get(delivery.destination)
-        if destination is None:
-            self._dead(delivery, f"no destination {delivery.destination} is configured any more")
-            return True
         try:
-            statuses = destination.deliver([self.archive.path(item.file) for item in objects])
-        except Unreachable as trouble:
-            self._later(delivery, str(trouble))
+            answers = self._send(delivery, objects)
+        except (NotFound, Damaged) as loss:
+            self._dead(delivery, PeerError(f"a file of the result is lost: {loss}; run the job again, or restore it"))
+        except (Unreachable, Rejected) as trouble:
+            self._later(delivery, trouble)
         except Refused as refusal:
-            self._dead(delivery, str(refusal))
+            self._dead(delivery, refusal)
         else:
-            self._sent(delivery, {uid: str(status) for uid, status in statuses.items()})
+            self._sent(delivery, {**delivery.statuses, **{uid: str(answer) for uid, answer in answers.items()}})
         return True
 
+    def _send(self, delivery: Delivery, objects: Sequence[ResultObject]) -> Mapping[str, Status]:
+        """What is not there yet; all of it where all is there, since then somebody wants it once more."""
+        told = delivery.statuses
+        rest = [item for item in objects if not is_stored(told.get(item.sop_instance_uid, ""))] or objects
+        with DeliveryKeeper(self.database, delivery.delivery_id, self.owner, self.lease_term_s, self.clock):
+            return self.destination.deliver([self._whole(item) for item in rest])
+
+    def _whole(self, item: ResultObject) -> Path:
+        """The object's file, once it is known to be what was written."""
+        self.archive.read(item.file)
+        return self.archive.path(item.file)
+
     def _sent(self, delivery: Delivery, statuses: dict[str, str]) -> None:
-        now = self.clock()
+        now, name = self.clock(), self.sender.destination
         warnings = sorted({text for text in statuses.values() if not text.startswith("0x0000")})
-        reason = f"stored with warning: {'; '.join(warnings)}" if warnings else ""
+        notes = [] if name == delivery.destination else [f"in place of {delivery.destination}, which is down"]
+        notes += [f"stored with warning: {'; '.join(warnings)}"] if warnings else []
         with self.database.transaction() as tx:
-            tx.deliveries.sent(delivery.delivery_id, self.owner, now, statuses, reason=reason)
-            text = f"{len(statuses)} objects to {delivery.destination}"
-            self._journal(tx, delivery, now, "delivered", f"{text}; {reason}" if reason else text)
-        log.info("delivered", extra={"study": delivery.study_instance_uid, "destination": delivery.destination})
+            self._answers(tx, now)
+            tx.deliveries.sent(delivery.delivery_id, self.owner, now, statuses, reason="; ".join(notes))
+            self._journal(tx, delivery, now, "delivered", "; ".join([f"{len(statuses)} objects to {name}", *notes]))
+        log.info("delivered", extra={"study": delivery.study_instance_uid, "destination": name})
 
-    def _later(self, delivery: Delivery, reason: str) -> None:
-        if delivery.attempts >= self.backoff.attempts:
-            self._dead(delivery, f"given up after {delivery.attempts} attempts: {reason}")
+    def _later(self, delivery: Delivery, trouble: PeerError) -> None:
+        now, name, patience = self.clock(), self.sender.destination, self.patience
+        with self.database.transaction() as tx:
+            circuit = tx.circuits.failed(name, now, str(trouble))
+            setback = self._setback(delivery, trouble, own_fault=circuit.failures == 1)
+            if setback.own_fault and delivery.faults + 1 >= patience.retry.attempts:
+                reason = f"given up after {delivery.faults + 1} failures while {name} took others: {trouble}"
+                self._bury(tx, delivery, now, replace(setback, reason=reason))
+                return
+            down = circuit.failures >= patience.down_after
+            wait_s = patience.retry_s(delivery.faults)
+            keeps_its_place = down and not isinstance(trouble, Unfinished)
+            next_attempt_at = delivery.queued_at if keeps_its_place else now + wait_s
+            tx.deliveries.postpone(delivery.delivery_id, self.owner, next_attempt_at, setback)
+            if down:
+                self._pause(tx, circuit, now)
+            else:
+                text = f"{name}: {trouble}; next attempt in {wait_s:.0f} s"
+                self._journal(tx, delivery, now, "delivery postponed", text)
+        log.warning("delivery postponed", extra={"destination": name, "job": delivery.job_id})
+
+    def _setback(self, delivery: Delivery, trouble: PeerError, *, own_fault: bool = False) -> Setback:
+        statuses = {**delivery.statuses, **trouble.answers}
+        return Setback(
+            reason=str(trouble),
+            statuses=statuses,
+            own_fault=own_fault and isinstance(trouble, Unfinished),
+            begun=any(is_stored(answer) for answer in statuses.values()),
+        )
+
+    def _pause(self, tx: Transaction, circuit: Circuit, now: float) -> None:
+        """Leave the destination in peace; whoever waited only for it has his place in the queue back."""
+        pause_s = self.patience.pause_s(circuit.failures)
+        tx.circuits.open(circuit.destination, now + pause_s)
+        if circuit.open:
+            return  # that was one more try, and it is known to be down
+        tx.outbox.restore_order(circuit.destination, now)
+        text = f"{circuit.destination} failed {circuit.failures} times: {circuit.reason}; next try in {pause_s:.0f} s"
+        tx.journal.add(now, "destination down", text, revision=self.revision)
+        log.error("destination down", extra={"destination": circuit.destination})
+
+    def _answers(self, tx: Transaction, now: float) -> None:
+        """The destination is well; what waited goes, in order."""
+        before = tx.circuits.worked(self.sender.destination)
+        if before is None or not before.open:
             return
-        now = self.clock()
-        wait = self.backoff.wait_s(delivery.attempts, random.random())  # noqa: S311 (spreads load, guards nothing)
-        with self.database.transaction() as tx:
-            tx.deliveries.postpone(delivery.delivery_id, self.owner, now + wait, reason, {})
-            self._journal(tx, delivery, now, "delivery postponed", f"{reason}; next attempt in {wait:.0f} s")
-        log.warning("delivery postponed", extra={"destination": delivery.destination, "job": delivery.job_id})
+        tx.outbox.restore_order(before.destination, now)
+        hours = (now - (before.down_since or now)) / 3600
+        text = f"{before.destination} is back after {hours:.1f} h and {before.failures} failures"
+        tx.journal.add(now, "destination back", text, revision=self.revision)
+        log.warning("destination back", extra={"destination": before.destination})
 
-    def _dead(self, delivery: Delivery, reason: str) -> None:
+    def _dead(self, delivery: Delivery, trouble: PeerError) -> None:
         now = self.clock()
         with self.database.transaction() as tx:
-            tx.deliveries.dead(delivery.delivery_id, self.owner, now, reason, {})
-            self._journal(tx, delivery, now, "delivery dead", reason)
-        log.error("delivery dead", extra={"destination": delivery.destination, "job": delivery.job_id})
+            if trouble.answers:
+                self._answers(tx, now)
+            self._bury(tx, delivery, now, self._setback(delivery, trouble))
+
+    def _bury(self, tx: Transaction, delivery: Delivery, now: float, setback: Setback) -> None:
+        tx.deliveries.dead(delivery.delivery_id, self.owner, now, setback)
+        self._journal(tx, delivery, now, "delivery dead", f"{self.sender.destination}: {setback.reason}")
+        log.error("delivery dead", extra={"destination": self.sender.destination, "job": delivery.job_id})
 
     def _journal(self, tx: Transaction, delivery: Delivery, now: float, event: str, text: str) -> None:
         tx.journal.add(

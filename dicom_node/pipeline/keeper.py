@@ -1,13 +1,16 @@
-"""Keeps a job's lease alive while it runs, and tells its progress on the way."""
+"""Keeps a lease alive while its work takes long, and tells a job's progress on the way."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.errors import LeaseLost, Unavailable
 
 log = logging.getLogger(__name__)
@@ -15,29 +18,25 @@ log = logging.getLogger(__name__)
 TELL_EVERY_S = 0.5
 
 
-class LeaseKeeper:
-    """Renews one job's lease every third of its term, sooner when there is progress to tell.
+class Keeper(ABC):
+    """Renews one lease every third of its term, sooner when there is news to tell.
 
-    A lost lease is not fatal here: finishing the job checks the owner again, in the same commit as the
+    A lost lease is not fatal here: ending the work checks the owner again, in the same commit as its
     result, and that is where work done in vain is dropped.
     """
 
-    def __init__(self, database: Database, job_id: str, owner: str, term_s: float) -> None:
+    def __init__(self, database: Database, term_s: float) -> None:
         self._database = database
-        self._job_id = job_id
-        self._owner = owner
         self._term_s = term_s
-        self._progress: tuple[float, str] = (0.0, "")
         self._news = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
 
-    def report(self, fraction: float, step: str) -> None:
-        """Note progress (0..1) and the name of the step; cheap, called from the executor."""
-        self._progress = (fraction, step)
-        self._news.set()
+    @abstractmethod
+    def _renew(self, tx: Transaction) -> None:
+        """Extend the lease by its term; LeaseLost."""
 
-    def __enter__(self) -> LeaseKeeper:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -54,13 +53,46 @@ class LeaseKeeper:
             self._news.clear()
             if self._stop.is_set():
                 return
-            fraction, step = self._progress
             try:
                 with self._database.transaction() as tx:
-                    tx.jobs.renew(self._job_id, self._owner, time.time(), self._term_s, progress=fraction, step=step)
+                    self._renew(tx)
             except Unavailable as trouble:
                 log.warning("lease not renewed yet: %s", trouble)
             except LeaseLost as lost:
                 log.warning("%s", lost)
                 return
             self._stop.wait(TELL_EVERY_S)
+
+
+class LeaseKeeper(Keeper):
+    """Keeps a job, and tells how far it is."""
+
+    def __init__(self, database: Database, job_id: str, owner: str, term_s: float) -> None:
+        super().__init__(database, term_s)
+        self._job_id = job_id
+        self._owner = owner
+        self._progress: tuple[float, str] = (0.0, "")
+
+    def report(self, fraction: float, step: str) -> None:
+        """Note progress (0..1) and the name of the step; cheap, called from the executor."""
+        self._progress = (fraction, step)
+        self._news.set()
+
+    def _renew(self, tx: Transaction) -> None:
+        fraction, step = self._progress
+        tx.jobs.renew(self._job_id, self._owner, time.time(), self._term_s, progress=fraction, step=step)
+
+
+class DeliveryKeeper(Keeper):
+    """Keeps a delivery while it is on the wire, so that it is not sent twice at once."""
+
+    def __init__(
+        self, database: Database, delivery_id: int, owner: str, term_s: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(database, term_s)
+        self._delivery_id = delivery_id
+        self._owner = owner
+        self._clock = clock
+
+    def _renew(self, tx: Transaction) -> None:
+        tx.deliveries.renew(self._delivery_id, self._owner, self._clock(), self._term_s)
