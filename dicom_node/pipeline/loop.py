@@ -46,8 +46,8 @@ def run_stage(stage: Stage, stop: threading.Event, clock: Callable[[], float] = 
             stop.wait(pause)
 
 
-def start_stage(stage: Stage, stop: threading.Event) -> threading.Thread:
+def start_stage(stage: Stage, stop: threading.Event, clock: Callable[[], float] = time.time) -> threading.Thread:
     """Run `stage` in a thread of its own."""
-    thread = threading.Thread(target=run_stage, args=(stage, stop), name=stage.name, daemon=True)
+    thread = threading.Thread(target=run_stage, args=(stage, stop, clock), name=stage.name, daemon=True)
     thread.start()
     return thread
