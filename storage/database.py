@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.associations import Associations
+from storage.commitments import Commitments
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
@@ -25,6 +26,7 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.migrations import HEAD
 from storage.processes import Processes
+from storage.promises import Promises
 from storage.results import Results
 from storage.revisions import Revisions
 from storage.studies import Studies
@@ -55,6 +57,14 @@ class Transaction:
     @cached_property
     def deliveries(self) -> Deliveries:
         return Deliveries(self._connection)
+
+    @cached_property
+    def commitments(self) -> Commitments:
+        return Commitments(self._connection)
+
+    @cached_property
+    def promises(self) -> Promises:
+        return Promises(self._connection)
 
     @cached_property
     def journal(self) -> Journal:

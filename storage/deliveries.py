@@ -96,6 +96,19 @@ class Deliveries(Store):
         """The peer took every object; `reason` holds its warnings. LeaseLost."""
         self._end(delivery_id, owner, statuses, reason, state=DeliveryState.SENT.value, sent_at=now)
 
+    def committed(self, delivery_id: int) -> bool:
+        """The peer took responsibility; False where the delivery is not SENT any more, and nothing changes."""
+        return self._from_sent(delivery_id, DeliveryState.COMMITTED)
+
+    def uncommitted(self, delivery_id: int, next_attempt_at: float, reason: str) -> bool:
+        """The peer does not hold all of it: to be sent again then, its attempts counted on. False as above."""
+        again = {"next_attempt_at": next_attempt_at, "reason": plain(reason)}
+        return self._from_sent(delivery_id, DeliveryState.PENDING, **again)
+
+    def not_committed(self, delivery_id: int, now: float, reason: str) -> bool:
+        """Give up on its commitment until a person retries it. False as above."""
+        return self._from_sent(delivery_id, DeliveryState.DEAD, next_attempt_at=now, reason=plain(reason))
+
     def postpone(
         self, delivery_id: int, owner: str, next_attempt_at: float, reason: str, statuses: Mapping[str, str]
     ) -> None:
@@ -135,6 +148,11 @@ class Deliveries(Store):
         told = {"statuses": dict(statuses), "reason": plain(reason)}
         key = deliveries.c.delivery_id
         leases.change(self._connection, key, delivery_id, owner, **told, **values, **leases.NO_LEASE)
+
+    def _from_sent(self, delivery_id: int, to: DeliveryState, **values: Any) -> bool:
+        check_step(DELIVERY_STEPS, f"delivery {delivery_id}", DeliveryState.SENT, to)
+        this = (deliveries.c.delivery_id == delivery_id, deliveries.c.state == DeliveryState.SENT.value)
+        return self._connection.execute(update(deliveries).where(*this).values(state=to.value, **values)).rowcount == 1
 
     def _to_pending(self, delivery_id: int, now: float) -> None:
         this = deliveries.c.delivery_id == delivery_id
