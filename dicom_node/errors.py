@@ -6,9 +6,11 @@ NodeError
 │  ├─ BadDataset       it cannot be parsed, or a UID that we need is missing (0xC000 family)
 │  ├─ UidMismatch      the data set does not agree with the request (0xA900)
 │  └─ OutOfResources   disk or database cannot take it now (0xA700)
+├─ CommitmentRefused   a commitment request or report that we do not take; carries its DIMSE status
 ├─ PeerError
 │  ├─ Unreachable      try again later
 │  └─ Refused          do not: the peer has said no
+│     └─ NotOffered    the peer has no such service
 └─ ResultInvalid       an object of ours failed its own check and must not leave
 """
 
@@ -43,6 +45,14 @@ class OutOfResources(ReceiveError):
     """The node cannot make the instance durable now."""
 
 
+class CommitmentRefused(NodeError):
+    """A peer's storage commitment request or report that we do not take; `status` tells it so (PS3.7 C)."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 class PeerError(NodeError):
     """A peer did not take what we sent."""
 
@@ -53,6 +63,10 @@ class Unreachable(PeerError):
 
 class Refused(PeerError):
     """The peer has said no, and will say it again."""
+
+
+class NotOffered(Refused):
+    """The peer accepts no presentation context for the service."""
 
 
 class ResultInvalid(NodeError):

@@ -34,29 +34,28 @@ class Commitments(Store):
         delivery_id: int | None = None,
         promise_id: int | None = None,
     ) -> str:
-        """Note a request that is to be made; gives its Transaction UID. An older one for the same delivery ends."""
+        """Note a request that is to be made; gives its Transaction UID. An open one for the same delivery ends."""
         if delivery_id is not None:
-            ended = {"state": CommitmentState.GIVEN_UP.value, "reason": "its delivery was sent again"}
-            older = update(commitments).where(commitments.c.delivery_id == delivery_id, _PENDING)
-            self._connection.execute(older.values(**ended, **leases.NO_LEASE))
-        transaction_uid = f"2.25.{uuid.uuid4().int}"  # PS3.5 B.2; nobody can guess it
-        self._add(
-            commitments,
-            transaction_uid=transaction_uid,
-            destination=destination,
-            study_uid=study_uid,
-            delivery_id=delivery_id,
-            promise_id=promise_id,
-            instances=[[item.sop_class_uid, item.sop_instance_uid] for item in instances],
-            state=CommitmentState.PENDING.value,
-            attempts=0,
-            asked=0,
-            next_attempt_at=due_at,
-            created_at=now,
-            report=None,
-            reason="",
+            self.drop(delivery_id, "its delivery was sent again")
+        whose = {"study_uid": study_uid, "delivery_id": delivery_id, "promise_id": promise_id}
+        return self._new(destination, instances, next_attempt_at=due_at, created_at=now, asked=0, **whose)
+
+    def again(self, silent: Commitment, owner: str, now: float) -> str:
+        """Replace a request that got no report by one that is due now; gives its new Transaction UID. LeaseLost.
+
+        A peer may take the old UID for a duplicate (0131H, PS3.3 C.14.1.1); a late report on that one still counts.
+        """
+        self.end(silent.commitment_id, owner, CommitmentState.GIVEN_UP, "no report came; it was asked again")
+        return self._new(
+            silent.destination,
+            silent.instances,
+            next_attempt_at=now,
+            created_at=silent.created_at,
+            asked=silent.asked,
+            study_uid=silent.study_instance_uid,
+            delivery_id=silent.delivery_id,
+            promise_id=silent.promise_id,
         )
-        return transaction_uid
 
     def find(self, transaction_uid: str) -> Commitment | None:
         return self._one(commitments.c.transaction_uid == transaction_uid)
@@ -89,12 +88,12 @@ class Commitments(Store):
         row = leases.take(self._connection, queue, owner, now + term_s, **attempt)
         return None if row is None else _commitment(row)
 
-    def asked(self, commitment_id: int, owner: str, next_attempt_at: float) -> None:
-        """The destination took the request; without a report it is asked again then. LeaseLost.
+    def asked(self, commitment_id: int, owner: str, now: float, next_attempt_at: float) -> None:
+        """The destination took the request; without a report it is looked at again then. LeaseLost.
 
         A report that was quicker than this has taken the lease away, and stands.
         """
-        taken = {"asked": commitments.c.asked + 1, "attempts": 0, "reason": ""}
+        taken = {"asked": commitments.c.asked + 1, "asked_at": now, "attempts": 0, "reason": ""}
         reported = (commitments.c.commitment_id == commitment_id) & commitments.c.report.is_not(None)
         if self._connection.execute(update(commitments).where(reported).values(**taken)).rowcount == 0:
             self._change(commitment_id, owner, next_attempt_at=next_attempt_at, **taken)
@@ -129,10 +128,31 @@ class Commitments(Store):
         check_step(COMMITMENT_STEPS, f"commitment {commitment_id}", CommitmentState.PENDING, state)
         self._change(commitment_id, owner, state=state.value, reason=plain(reason))
 
+    def drop(self, delivery_id: int, reason: str) -> None:
+        """End what is open for a delivery, whoever is at it."""
+        ended = {"state": CommitmentState.GIVEN_UP.value, "reason": reason}
+        open_ = update(commitments).where(commitments.c.delivery_id == delivery_id, _PENDING)
+        self._connection.execute(open_.values(**ended, **leases.NO_LEASE))
+
     def reap(self, now: float) -> int:
         """Give back those whose lease ran out; gives the number."""
         dead = update(commitments).where(_PENDING, leases.lapsed(commitments, now))
         return self._connection.execute(dead.values(**leases.NO_LEASE)).rowcount
+
+    def _new(self, destination: str, instances: Sequence[Reference], **values: Any) -> str:
+        transaction_uid = f"2.25.{uuid.uuid4().int}"  # PS3.5 B.2; nobody can guess it
+        self._add(
+            commitments,
+            transaction_uid=transaction_uid,
+            destination=destination,
+            instances=[[item.sop_class_uid, item.sop_instance_uid] for item in instances],
+            state=CommitmentState.PENDING.value,
+            attempts=0,
+            report=None,
+            reason="",
+            **values,
+        )
+        return transaction_uid
 
     def _change(self, commitment_id: int, owner: str, **values: Any) -> None:
         key = commitments.c.commitment_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,26 @@ from storage.records import CommitmentReport, Reference, StoredFile
 PROCESSING_FAILURE = 0x0110
 NO_SUCH_OBJECT_INSTANCE = 0x0112
 CLASS_INSTANCE_CONFLICT = 0x0119
+DUPLICATE_TRANSACTION = 0x0131
+REASONS = {
+    0: "the report does not mention it",
+    PROCESSING_FAILURE: "processing failure",
+    NO_SUCH_OBJECT_INSTANCE: "no such object instance",
+    CLASS_INSTANCE_CONFLICT: "class and instance disagree",
+    0x0122: "SOP class not supported",
+    DUPLICATE_TRANSACTION: "Transaction UID used before",
+    0x0213: "resource limitation",
+}
+
+
+def in_words(report: CommitmentReport) -> str:
+    """A report in a sentence, e.g. "2 of 3 instances kept; 1 not: no such object instance (0112H)"."""
+    total = len(report.committed) + len(report.failed)
+    if not report.failed:
+        return f"{total} of {total} instances kept"
+    counts = Counter(report.failed.values())
+    whys = ", ".join(f"{n} not: {REASONS.get(code, 'reason')} ({code:04X}H)" for code, n in sorted(counts.items()))
+    return f"{len(report.committed)} of {total} instances kept; {whys}"
 
 
 @dataclass(frozen=True)

@@ -162,9 +162,10 @@ class Commitment:
     instances: tuple[Reference, ...]
     state: CommitmentState
     attempts: int  # claims since it was last asked for
-    asked: int  # how often the destination took the request
+    asked: int  # how often the destination took such a request for these instances
     next_attempt_at: float
     created_at: float
+    asked_at: float | None = None  # when it took this one
     delivery_id: int | None = None
     promise_id: int | None = None
     report: CommitmentReport | None = None

@@ -232,6 +232,7 @@ commitments = Table(
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("asked", Integer, nullable=False),
+    Column("asked_at", Double),
     Column("next_attempt_at", Double, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("report", JSON(none_as_null=True)),

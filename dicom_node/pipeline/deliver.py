@@ -5,34 +5,23 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import Refused, Unreachable
+from dicom_node.pipeline.backoff import Backoff
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.records import Delivery
+from storage.lifecycle import CommitmentState
+from storage.records import Commitment, Delivery, Reference, ResultObject
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Backoff:
-    """Waiting time between attempts: doubles from `base_s` to `max_s`, given up after `attempts`."""
-
-    base_s: float
-    max_s: float
-    attempts: int
-
-    def wait_s(self, attempt: int, jitter: float) -> float:
-        """Seconds after the `attempt`-th failure (1-based); `jitter` in 0..1 spreads peers that fail together."""
-        return float(min(self.max_s, self.base_s * 2 ** min(attempt - 1, 30))) * (0.75 + 0.5 * jitter)
-
-
-@dataclass(frozen=True)
 class Deliver:
-    """Sends what is due."""
+    """Sends what is due. The destinations named in `commit` are then asked to take responsibility for it."""
 
     database: Database
     archive: Archive
@@ -40,6 +29,8 @@ class Deliver:
     backoff: Backoff
     owner: str
     lease_term_s: float
+    commit: Collection[str] = ()
+    commit_after_s: float = 0.0
     revision: int = 0
     clock: Callable[[], float] = time.time
     name: str = "deliver"
@@ -53,21 +44,22 @@ class Deliver:
             if delivery is None:
                 return False
             objects = tx.results.of_job(delivery.job_id)
+            last = tx.commitments.newest_of(delivery.delivery_id)
         destination = self.destinations.get(delivery.destination)
         if destination is None:
             self._dead(delivery, f"no destination {delivery.destination} is configured any more")
             return True
         try:
-            statuses = destination.deliver([self.archive.path(item.file) for item in objects])
+            statuses = destination.deliver([self.archive.path(item.file) for item in _missing(objects, last)])
         except Unreachable as trouble:
             self._later(delivery, str(trouble))
         except Refused as refusal:
             self._dead(delivery, str(refusal))
         else:
-            self._sent(delivery, {uid: str(status) for uid, status in statuses.items()})
+            self._sent(delivery, objects, {uid: str(status) for uid, status in statuses.items()})
         return True
 
-    def _sent(self, delivery: Delivery, statuses: dict[str, str]) -> None:
+    def _sent(self, delivery: Delivery, objects: Sequence[ResultObject], statuses: dict[str, str]) -> None:
         now = self.clock()
         warnings = sorted({text for text in statuses.values() if not text.startswith("0x0000")})
         reason = f"stored with warning: {'; '.join(warnings)}" if warnings else ""
@@ -75,6 +67,15 @@ class Deliver:
             tx.deliveries.sent(delivery.delivery_id, self.owner, now, statuses, reason=reason)
             text = f"{len(statuses)} objects to {delivery.destination}"
             self._journal(tx, delivery, now, "delivered", f"{text}; {reason}" if reason else text)
+            if delivery.destination in self.commit:
+                tx.commitments.add(
+                    delivery.destination,
+                    [Reference(item.sop_class_uid, item.sop_instance_uid) for item in objects],
+                    now,
+                    due_at=now + self.commit_after_s,
+                    study_uid=delivery.study_instance_uid,
+                    delivery_id=delivery.delivery_id,
+                )
         log.info("delivered", extra={"study": delivery.study_instance_uid, "destination": delivery.destination})
 
     def _later(self, delivery: Delivery, reason: str) -> None:
@@ -99,3 +100,11 @@ class Deliver:
         tx.journal.add(
             now, event, text, study=delivery.study_instance_uid, job=delivery.job_id, revision=self.revision
         )
+
+
+def _missing(objects: Sequence[ResultObject], last: Commitment | None) -> Sequence[ResultObject]:
+    """Those that the destination said it does not hold; all of them where it said nothing of the kind."""
+    if last is None or last.report is None or last.state is not CommitmentState.FAILED:
+        return objects
+    failed = last.report.failed
+    return [item for item in objects if item.sop_instance_uid in failed] or objects

@@ -75,15 +75,27 @@ def test_claim_takes_what_is_due_and_counts(do, ask):
 def test_taken_by_the_destination_it_waits_for_the_report(do, ask):
     uid = ask()
     number = do("claim", "a", 400.0, TERM).commitment_id
-    do("asked", number, "a", 4000.0)
-    assert (do("find", uid).asked, do("find", uid).attempts) == (1, 0)
+    do("asked", number, "a", 405.0, 4000.0)
+    found = do("find", uid)
+    assert (found.asked, found.asked_at, found.attempts) == (1, 405.0, 0)
     assert do("claim", "a", 3999.0, TERM) is None
     assert do("claim", "a", 4000.0, TERM).asked == 1
 
 
+def test_without_a_report_it_is_asked_again_under_another_uid(do, ask, delivery):
+    uid = ask()
+    do("asked", do("claim", "a", 400.0, TERM).commitment_id, "a", 405.0, 4000.0)
+    other = do("again", do("claim", "a", 4000.0, TERM), "a", 4000.0)
+    old, new = do("find", uid), do("find", other)
+    assert (old.state, new.state) == (CommitmentState.GIVEN_UP, CommitmentState.PENDING)
+    assert (new.instances, new.delivery_id, new.created_at) == (old.instances, delivery, 390.0)
+    assert (old.asked_at, new.asked_at, new.asked) == (405.0, None, 1)
+    assert do("claim", "a", 4000.0, TERM).transaction_uid == other
+
+
 def test_a_report_makes_it_due_at_once(do, ask):
     uid = ask()
-    do("asked", do("claim", "a", 400.0, TERM).commitment_id, "a", 4000.0)
+    do("asked", do("claim", "a", 400.0, TERM).commitment_id, "a", 405.0, 4000.0)
     assert do("report", uid, CommitmentReport(("2.25.1", "2.25.2")), 500.0)
     due = do("claim", "a", 500.0, TERM)
     assert due.report == CommitmentReport(("2.25.1", "2.25.2"), {})
@@ -93,7 +105,7 @@ def test_a_report_may_be_quicker_than_our_note_that_we_asked(do, ask):
     uid = ask()
     number = do("claim", "a", 400.0, TERM).commitment_id
     do("report", uid, CommitmentReport(("2.25.1", "2.25.2")), 401.0)
-    do("asked", number, "a", 4000.0)
+    do("asked", number, "a", 405.0, 4000.0)
     assert (do("find", uid).asked, do("find", uid).next_attempt_at) == (1, 401.0)
 
 
@@ -141,7 +153,7 @@ def test_an_ended_one_stays_ended(do, ask):
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("asked", (1.0,)), ("postpone", (1.0, "refused")), ("end", (CommitmentState.COMMITTED,))],
+    [("asked", (1.0, 2.0)), ("postpone", (1.0, "refused")), ("end", (CommitmentState.COMMITTED,))],
 )
 def test_whoever_lost_the_lease_changes_nothing(do, ask, name, arguments):
     uid = ask()
