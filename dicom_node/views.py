@@ -5,11 +5,12 @@ The command line prints these, scripts take them as JSON. No patient name, ID or
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.records import Delivery, Job, JournalEntry, Study
+from storage.records import Commitment, Delivery, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
 
@@ -33,6 +34,19 @@ def job_view(job: Job, now: float) -> dict[str, Any]:
         "findings": job.summary.get("findings", []),
         "totals": job.summary.get("totals", {}),
         "notes": job.summary.get("notes", []),
+    }
+
+
+def commitment_view(commitment: Commitment | None) -> dict[str, Any] | None:
+    """The destination's promise to keep a delivery; None where it was not asked."""
+    if commitment is None:
+        return None
+    return {
+        "state": str(commitment.state),
+        "transaction": commitment.transaction_uid,
+        "asked": commitment.asked,
+        "next_attempt_at": commitment.next_attempt_at,
+        "reason": commitment.reason,
     }
 
 
@@ -68,6 +82,10 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     study = tx.studies.get(uid)
     view = study_line(study, tx.jobs.of_study(uid), tx.deliveries.of_study(uid), now)
     view["generation"] = study.generation
+    newest = {commitment.delivery_id: commitment for commitment in tx.commitments.of_study(uid)}
+    for delivery in view["deliveries"]:
+        delivery["commitment"] = commitment_view(newest.get(delivery["delivery"]))
+    view["barred_until"] = _finite(tx.promises.barred_until(uid))
     view["series"] = [
         {
             "series": series.series_instance_uid,
@@ -85,6 +103,11 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
         for r in tx.results.of_job(job.job_id)
     ]
     return view
+
+
+def _finite(at: float) -> float | None:
+    """A point in time as JSON has it; null for never."""
+    return at if math.isfinite(at) else None
 
 
 def entry_view(entry: JournalEntry) -> dict[str, Any]:

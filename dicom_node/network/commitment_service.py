@@ -43,9 +43,12 @@ class CommitmentService:
     clock: Callable[[], float] = time.time
 
     def context(self) -> PresentationContext:
-        """What is negotiated: a peer may be our user, or our provider that reports, where it takes that role."""
+        """What is negotiated, in the peer's roles: our provider that reports, and our user where that is wanted.
+
+        Who proposes no role is let in as a user all the same, since some providers report without proposing one.
+        """
         context = build_context(StorageCommitmentPushModel, list(PLAIN))
-        context.scu_role, context.scp_role = True, self.mode != "off"
+        context.scu_role, context.scp_role = self.mode != "off", True
         return context
 
     def asked(self, event: Event) -> tuple[int, None]:

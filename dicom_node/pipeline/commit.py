@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dicom_node.destinations.base import Destination
-from dicom_node.errors import Refused, Unreachable
+from dicom_node.errors import NotOffered, Refused, Unreachable
 from dicom_node.pipeline.backoff import Backoff
 from storage.database import Database, Transaction
 from storage.holdings import DUPLICATE_TRANSACTION, PROCESSING_FAILURE, in_words
@@ -80,7 +80,7 @@ class Commit:
     def _ask(self, item: Commitment) -> None:
         destination = self.destinations.get(item.destination)
         if destination is None or not destination.asks_commitment:
-            self._refused(item, f"{item.destination} is configured to be asked no more")
+            self._refused(item, f"{item.destination} is configured to be asked no more", first=True)
             return
         try:
             heard, wait_s = self._heard, self.patience.wait_s
@@ -88,7 +88,7 @@ class Commit:
         except Unreachable as trouble:
             self._later(item, str(trouble))
         except Refused as refusal:
-            self._refused(item, str(refusal))
+            self._refused(item, str(refusal), first=item.attempts == 1 or isinstance(refusal, NotOffered))
         else:
             now = self.clock()
             with self.database.transaction() as tx:
@@ -100,9 +100,14 @@ class Commit:
         with self.database.transaction() as tx:
             return tx.commitments.report(transaction_uid, report, self.clock())
 
-    def _refused(self, item: Commitment, reason: str) -> None:
+    def _refused(self, item: Commitment, reason: str, *, first: bool) -> None:
+        """A peer may refuse what it took before we died or lost it: then it is asked afresh, once."""
+        now = self.clock()
         with self.database.transaction() as tx:
-            self._give_up(tx, item, self.clock(), reason)
+            if first:
+                self._give_up(tx, item, now, reason)
+            else:
+                tx.commitments.again(item, self.owner, now)
 
     def _later(self, item: Commitment, reason: str) -> None:
         wait = self.backoff.wait_s(item.attempts, random.random())  # noqa: S311 (spreads load, guards nothing)
