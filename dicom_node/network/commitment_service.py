@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from pynetdicom import AE
 from pynetdicom.events import Event
-from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StorageCommitmentPushModel
 
 from dicom_node.errors import CommitmentRefused
@@ -42,14 +42,13 @@ class CommitmentService:
     revision: int = 0
     clock: Callable[[], float] = time.time
 
-    def context(self) -> PresentationContext:
-        """What is negotiated, in the peer's roles: our provider that reports, and our user where that is wanted.
+    def offer(self, entity: AE) -> None:
+        """Have it negotiated, in the peer's roles: our provider that reports, and our user where that is wanted.
 
         Who proposes no role is let in as a user all the same, since some providers report without proposing one.
         """
-        context = build_context(StorageCommitmentPushModel, list(PLAIN))
-        context.scu_role, context.scp_role = self.mode != "off", True
-        return context
+        roles = {"scu_role": self.mode != "off", "scp_role": True}
+        entity.add_supported_context(StorageCommitmentPushModel, list(PLAIN), **roles)
 
     def asked(self, event: Event) -> tuple[int, None]:
         """Answer an N-ACTION; Success when the request is kept and will be answered, whatever becomes of us."""

@@ -77,7 +77,7 @@ class Server:
         self._receiver = Receiver(database, archive, self._register, device_uids=device_uids, revision=revision)
         self._commitment = commitment or CommitmentService(database, revision=revision)
         self._entity = _entity(listen)
-        self._entity.supported_contexts = [*self._entity.supported_contexts, self._commitment.context()]
+        self._commitment.offer(self._entity)
         self._server: ThreadedAssociationServer | None = None
 
     def __enter__(self) -> Server:
