@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network.statuses import Status, meaning_of
-from dicom_node.pipeline.deliver import Backoff, Deliver
+from dicom_node.pipeline.backoff import Backoff
+from dicom_node.pipeline.deliver import Deliver
 from storage.archive import Archive
 from storage.database import Database
-from storage.lifecycle import DeliveryState
-from storage.records import Delivery, Job, ResultObject
+from storage.lifecycle import CommitmentState, DeliveryState
+from storage.records import CommitmentReport, Delivery, Job, Reference, ResultObject
 
 STUDY = "1.2.3"
 
@@ -96,9 +97,38 @@ def test_a_destination_that_is_gone_from_the_configuration(stage: Deliver, datab
     assert "no destination pacs" in delivery(database).reason
 
 
-@pytest.mark.parametrize(("attempt", "seconds"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 100), (60, 100)])
-def test_backoff_doubles_to_its_limit(attempt: int, seconds: float) -> None:
-    backoff = Backoff(base_s=10, max_s=100, attempts=99)
-    assert backoff.wait_s(attempt, 0.5) == seconds
-    assert backoff.wait_s(attempt, 0.0) == 0.75 * seconds
-    assert backoff.wait_s(attempt, 1.0) == 1.25 * seconds
+def test_who_is_to_commit_is_asked_in_the_same_commit(stage: Deliver, database: Database) -> None:
+    replace(stage, commit=["pacs"], commit_after_s=7.0).step(40.0)
+    with database.reading() as tx:
+        (asked,) = tx.commitments.of_study(STUDY)
+    assert asked.delivery_id == delivery(database).delivery_id
+    assert asked.instances == (Reference("1.2.840.10008.5.1.4.1.1.66.4", "2.25.7"),)
+    assert (asked.next_attempt_at, asked.state) == (57.0, CommitmentState.PENDING)
+
+
+def test_nobody_else_is_asked(stage: Deliver, database: Database) -> None:
+    replace(stage, commit=["research"]).step(40.0)
+    with database.reading() as tx:
+        assert tx.commitments.of_study(STUDY) == []
+
+
+def test_only_what_the_destination_does_not_hold_is_sent_again(
+    stage: Deliver, database: Database, archive: Archive, peer: Peer
+) -> None:
+    with database.transaction() as tx:
+        job = tx.deliveries.of_study(STUDY)[0].job_id
+        file = archive.write(STUDY, "2.25.9", [b"a report"])
+        tx.results.add(ResultObject("2.25.9", "1.2.840.10008.5.1.4.1.1.88.33", "2.25.10", job, "sr", file))
+    stage = replace(stage, commit=["pacs"])
+    stage.step(40.0)
+    assert len(peer.taken) == 2
+    with database.transaction() as tx:
+        asked = tx.commitments.claim("commit", 60.0, 60.0)
+        tx.commitments.report(asked.transaction_uid, CommitmentReport(("2.25.7",), {"2.25.9": 0x0112}), 60.0)
+        tx.commitments.claim("commit", 60.0, 60.0)
+        tx.commitments.end(asked.commitment_id, "commit", CommitmentState.FAILED, "1 of 2 kept")
+        tx.deliveries.uncommitted(asked.delivery_id, 70.0, "1 of 2 kept")
+    stage.step(70.0)
+    assert [path.read_bytes()[-8:] for path in peer.taken[2:]] == [b"a report"]
+    with database.reading() as tx:
+        assert len(tx.commitments.newest_of(asked.delivery_id).instances) == 2, "asked for all of it again"
