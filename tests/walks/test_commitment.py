@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commitment_peer import CommitmentPeer, request
 from pydicom import dcmread
 
 from dicom_node.network.peer import Peer
@@ -28,6 +30,8 @@ routes:
     outputs: [seg]
     destinations: [pacs]
 """
+NO_ROUTE = ROUTES.replace("{kind: volume}", "{kind: modality, any_of: [MR]}")
+OWN = "commitment: {service: own}"
 SOON = "commitment: {ask_after_s: 0, wait_s: 0.5}"
 
 
@@ -62,6 +66,11 @@ def state(view: dict[str, Any]) -> str:
     return delivery["state"]
 
 
+def asked(view: dict[str, Any]) -> int:
+    (delivery,) = view["deliveries"]
+    return delivery["commitment"]["asked"] if delivery["commitment"] else 0
+
+
 def references(paths: list[Path]) -> list[list[str]]:
     headers = [dcmread(path, stop_before_pixels=True) for path in paths]
     return [[header.SOPClassUID, header.SOPInstanceUID] for header in headers]
@@ -88,17 +97,113 @@ class TestTheyKeepOurs:
         node = make_node(routes=ROUTES, models=MODELS, pacs=pacs, node=SOON)
         orthanc.know("segnode", "SEGNODE", 9)  # the PACS reports to a port where nobody listens
         node.send(paths)
-        view = node.until(uid, lambda view: view["deliveries"] and view["deliveries"][0]["commitment"]["asked"] == 1)
+        view = node.until(uid, lambda view: bool(view["deliveries"]) and asked(view) == 1)
         assert state(view) == "SENT"
+        assert view["barred_until"] is None, "nothing of it may be deleted while this is open"
         node.kill()
+        (failed,) = until(lambda: reporting_jobs(orthanc, "Failure"))
         orthanc.know("segnode", "SEGNODE", node.peer.port)
         node.start()
-        (failed,) = until(lambda: orthanc_reports(orthanc, "Failure"))
         orthanc.post(f"/jobs/{failed}/resubmit", {})
         node.until(uid, lambda view: state(view) == "COMMITTED")
+        assert node.journal(uid, "committed") == ["pacs: 1 of 1 instances kept"]
+
+    def test_what_the_pacs_lost_is_sent_again(
+        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
+    ) -> None:
+        uid, paths = scan
+        later = "commitment: {ask_after_s: 2, wait_s: 0.5}\ndelivery: {backoff_base_s: 0.5}"
+        node = make_node(routes=ROUTES, models=MODELS, pacs=pacs, node=later)
+        orthanc.know("segnode", "SEGNODE", node.peer.port)
+        node.send(paths)
+        node.until(uid, lambda view: bool(view["deliveries"]) and state(view) == "SENT")
+        orthanc.delete(f"/studies/{orthanc.study(uid)['ID']}")
+        node.until(uid, lambda view: state(view) == "COMMITTED")
+        (lost,) = node.journal(uid, "not committed")
+        assert lost.startswith("pacs: 0 of 1 instances kept; 1 not: no such object instance (0112H); sent again in")
+        assert len(orthanc.series(uid)) == 1
 
 
-def orthanc_reports(orthanc: Any, outcome: str) -> list[str]:
+class TestWeKeepTheirs:
+    """We are the provider: the PACS, or a scanner, asks us."""
+
+    def send(self, node: Any, orthanc: Any, paths: list[Path]) -> None:
+        orthanc.send("segnode", orthanc.upload(paths))
+
+    def ask(self, orthanc: Any, instances: list[list[str]]) -> str:
+        """Have the PACS ask us; where it tells what became of it."""
+        return orthanc.post("/modalities/segnode/storage-commitment", {"DicomInstances": instances})["Path"]
+
+    def ended(self, orthanc: Any, path: str) -> dict[str, Any]:
+        return until(lambda: (found := orthanc.get(path))["Status"] != "Pending" and found)
+
+    def test_what_we_hold_and_what_we_do_not(
+        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
+    ) -> None:
+        uid, paths = scan
+        node = make_node(routes=NO_ROUTE, models=MODELS, pacs=pacs, node=OWN)
+        orthanc.know("segnode", "SEGNODE", node.peer.port)
+        self.send(node, orthanc, paths)
+        held = references(paths)
+        yes = self.ended(orthanc, self.ask(orthanc, held))
+        assert (yes["Status"], len(yes["Success"]), yes["Failures"]) == ("Success", 6, [])
+        assert node.study(uid)["barred_until"] > time.time() + 29 * 86400
+        wrong = [[held[0][0], "1.2.3.404"], ["1.2.840.10008.5.1.4.1.1.4", held[1][1]], held[2]]
+        no = self.ended(orthanc, self.ask(orthanc, wrong))
+        assert (no["Status"], len(no["Success"])) == ("Failure", 1)
+        assert [failure["Description"] for failure in no["Failures"]] == ["NoSuchObjectInstance", "ClassInstanceConflict"]
+
+    def test_off_it_is_refused(self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]) -> None:
+        _, paths = scan
+        node = make_node(routes=NO_ROUTE, models=MODELS, pacs=pacs)
+        orthanc.know("segnode", "SEGNODE", node.peer.port)
+        with pytest.raises(urllib.error.HTTPError):
+            self.ask(orthanc, references(paths))
+
+    def test_the_answer_comes_from_the_process_after_a_crash(
+        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
+    ) -> None:
+        uid, paths = scan
+        wrong_port = f"{OWN}\npeers: {{pacs: {{ae_title: {pacs.ae_title}, host: 127.0.0.1, port: 9}}}}"
+        node = make_node(routes=NO_ROUTE, models=MODELS, pacs=pacs, node=wrong_port)
+        orthanc.know("segnode", "SEGNODE", node.peer.port)
+        self.send(node, orthanc, paths)
+        path = self.ask(orthanc, references(paths))
+        node.kill()
+        assert orthanc.get(path)["Status"] == "Pending"
+        settings = node.conf / "node.yaml"
+        settings.write_text(settings.read_text().replace("port: 9}", f"port: {pacs.port}}}"))
+        node.start()
+        assert self.ended(orthanc, path)["Status"] == "Success"
+        assert node.study(uid)["barred_until"] is not None
+
+    def test_relayed_it_is_the_archives_answer(
+        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
+    ) -> None:
+        uid, paths = scan
+        with CommitmentPeer("CT1") as scanner:
+            relay = "service: relay, relay_to: pacs, wait_s: 0.5"
+            known = f"peers: {{ct: {{ae_title: CT1, host: 127.0.0.1, port: {scanner.port}}}}}"
+            node = make_node(routes=NO_ROUTE, models=MODELS, pacs=pacs, node=f"commitment: {{{relay}}}\n{known}")
+            orthanc.know("segnode", "SEGNODE", node.peer.port)
+            node.send(paths, calling_aet="CT1")
+            held = [(str(sop_class), str(instance)) for sop_class, instance in references(paths)]
+
+            assert scanner.ask(node.peer, request("1.2.3.9", held)) == 0x0000
+            until(lambda: scanner.reports)
+            kind, told = scanner.reports[0]
+            assert (kind, len(told.FailedSOPSequence)) == (2, 6), "we hold them, the archive does not"
+            assert {item.FailureReason for item in told.FailedSOPSequence} == {0x0112}
+
+            orthanc.upload(paths)
+            assert scanner.ask(node.peer, request("1.2.3.10", held)) == 0x0000
+            until(lambda: len(scanner.reports) > 1)
+            kind, told = scanner.reports[1]
+            assert (kind, told.TransactionUID, len(told.ReferencedSOPSequence)) == (1, "1.2.3.10", 6)
+            assert node.study(uid)["barred_until"] == 0.0
+
+
+def reporting_jobs(orthanc: Any, outcome: str) -> list[str]:
     """Orthanc's jobs that report on commitments to us, by their state."""
     jobs = orthanc.get("/jobs?expand")
     return [job["ID"] for job in jobs if job["Type"] == "StorageCommitmentScp" and job["State"] == outcome]
