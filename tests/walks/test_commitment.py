@@ -14,10 +14,11 @@ from commitment_peer import CommitmentPeer, request
 from pydicom import dcmread
 
 from dicom_node.network.peer import Peer
+from dicom_node.network.ports import free_port
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 
 MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000}\n"
 ROUTES = """
@@ -52,7 +53,7 @@ def pacs(orthanc: Any) -> Peer:
     return Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
 
 
-def until(condition: Callable[[], Any], limit_s: float = 60.0) -> Any:
+def until(condition: Callable[[], Any], limit_s: float = 240.0) -> Any:
     """What `condition` gives once it gives something."""
     deadline = time.monotonic() + limit_s
     while not (found := condition()):
@@ -95,14 +96,17 @@ class TestTheyKeepOurs:
     ) -> None:
         uid, paths = scan
         node = make_node(routes=ROUTES, models=MODELS, pacs=pacs, node=SOON)
-        orthanc.know("segnode", "SEGNODE", 9)  # the PACS reports to a port where nobody listens
+        later = node.peer.model_copy(update={"port": free_port()})
+        orthanc.know("segnode", "SEGNODE", later.port)  # where nobody listens yet
         node.send(paths)
         view = node.until(uid, lambda view: bool(view["deliveries"]) and asked(view) == 1)
         assert state(view) == "SENT"
         assert view["barred_until"] is None, "nothing of it may be deleted while this is open"
         node.kill()
         (failed,) = until(lambda: reporting_jobs(orthanc, "Failure"))
-        orthanc.know("segnode", "SEGNODE", node.peer.port)
+        settings = node.conf / "node.yaml"
+        settings.write_text(settings.read_text().replace(f"port: {node.peer.port}\n", f"port: {later.port}\n"))
+        node.peer = later
         node.start()
         orthanc.post(f"/jobs/{failed}/resubmit", {})
         node.until(uid, lambda view: state(view) == "COMMITTED")
@@ -151,7 +155,8 @@ class TestWeKeepTheirs:
         wrong = [[held[0][0], "1.2.3.404"], ["1.2.840.10008.5.1.4.1.1.4", held[1][1]], held[2]]
         no = self.ended(orthanc, self.ask(orthanc, wrong))
         assert (no["Status"], len(no["Success"])) == ("Failure", 1)
-        assert [failure["Description"] for failure in no["Failures"]] == ["NoSuchObjectInstance", "ClassInstanceConflict"]
+        whys = [failure["Description"] for failure in no["Failures"]]
+        assert whys == ["NoSuchObjectInstance", "ClassInstanceConflict"]
 
     def test_off_it_is_refused(self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]) -> None:
         _, paths = scan
