@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+COMMITMENT_TERM_S = 300.0  # connecting, asking and waiting for a peer takes no longer
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -104,12 +106,22 @@ def _identity(name: str, backend: BackendSettings) -> ModelIdentity:
 
 def server(parts: Parts) -> Server:
     """The storage provider, which knows our own models' results when they come back."""
+    from dicom_node.network.commitment_service import CommitmentService
     from dicom_node.network.server import Server
     from dicom_node.objects.identity import device_uid
 
     ours = frozenset(device_uid(model.identity) for model in installed_models(parts.settings).values())
     node = parts.settings.node
-    return Server(node, parts.database, parts.archive, owner("receive"), device_uids=ours, revision=parts.revision)
+    commitment = CommitmentService(parts.database, node.commitment.service, frozenset(node.known_peers), parts.revision)
+    return Server(
+        node,
+        parts.database,
+        parts.archive,
+        owner("receive"),
+        device_uids=ours,
+        revision=parts.revision,
+        commitment=commitment,
+    )
 
 
 def executor(settings: Settings) -> Executor:
@@ -151,6 +163,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         *infers,
         *_senders(parts),
         GiveUp(parts.database, set(destinations), node.delivery.give_up_after_days * DAY_S, parts.revision),
+        *_commitment_stages(parts),
     ]
 
 
@@ -181,9 +194,43 @@ def _senders(parts: Parts) -> Iterator[Stage]:
                 patience=patience,
                 owner=owner(name),
                 lease_term_s=node.lease_term_s,
+                commit_after_s=node.commitment.ask_after_s if destination.asks_commitment else None,
                 revision=parts.revision,
                 name=name,
             )
+
+
+def _commitment_stages(parts: Parts) -> Sequence[Stage]:
+    """Those that ask destinations to keep our results and, where that is wanted, answer who asks us to keep theirs."""
+    from dicom_node.pipeline.answer import Answer
+    from dicom_node.pipeline.backoff import Backoff
+    from dicom_node.pipeline.commit import Commit, Patience
+
+    node, asked = parts.settings.node, parts.settings.node.commitment
+    backoff = Backoff(node.delivery.backoff_base_s, node.delivery.backoff_max_s, node.delivery.attempts)
+    commit = Commit(
+        database=parts.database,
+        destinations=parts.settings.destinations(),
+        backoff=backoff,
+        patience=Patience(asked.wait_s, asked.ask_again_s, asked.give_up_s),
+        owner=owner("commit"),
+        lease_term_s=max(node.lease_term_s, COMMITMENT_TERM_S),
+        revision=parts.revision,
+    )
+    if asked.service == "off":
+        return [commit]
+    answer = Answer(
+        database=parts.database,
+        archive=parts.archive,
+        peers=node.known_peers,
+        relay_to=asked.relay_to if asked.service == "relay" else None,
+        keep_s=asked.keep_s,
+        backoff=backoff,
+        owner=owner("answer"),
+        lease_term_s=max(node.lease_term_s, COMMITMENT_TERM_S),
+        revision=parts.revision,
+    )
+    return [commit, answer]
 
 
 def _encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:

@@ -6,12 +6,14 @@ NodeError
 │  ├─ BadDataset       it cannot be parsed, or a UID that we need is missing (0xC000 family)
 │  ├─ UidMismatch      the data set does not agree with the request (0xA900)
 │  └─ OutOfResources   disk or database cannot take it now (0xA700)
+├─ CommitmentRefused   a commitment request or report that we do not take; carries its DIMSE status
 ├─ PeerError
 │  ├─ Unreachable      try again later
 │  │  └─ Unfinished    the peer was there and did not take everything; it may be the objects
 │  └─ Refused          do not: the peer has said no
-│     └─ Rejected      …to us, whatever we bring: it will not have the association
-└─ ResultInvalid       an object of ours failed its own check and must not leave
+ │     ├─ Rejected      …to us, whatever we bring: it will not have the association
+ │     └─ NotOffered    the peer has no such service
+ └─ ResultInvalid       an object of ours failed its own check and must not leave
 """
 
 from __future__ import annotations
@@ -47,6 +49,14 @@ class OutOfResources(ReceiveError):
     """The node cannot make the instance durable now."""
 
 
+class CommitmentRefused(NodeError):
+    """A peer's storage commitment request or report that we do not take; `status` tells it so (PS3.7 C)."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 class PeerError(NodeError):
     """A peer did not take what we sent; `answers` holds what it said of each instance, by SOP instance UID."""
 
@@ -69,6 +79,10 @@ class Refused(PeerError):
 
 class Rejected(Refused):
     """The peer will not have the association, until somebody changes its configuration or ours."""
+
+
+class NotOffered(Refused):
+    """The peer accepts no presentation context for the service."""
 
 
 class ResultInvalid(NodeError):

@@ -21,6 +21,7 @@ STATE_STYLE = {
     "RUNNING": "cyan",
     "PENDING": "cyan",
     "FAILED": "bold red",
+    "GIVEN_UP": "yellow",
     "DEAD": "bold red",
     "REFUSED": "yellow",
     "HELD": "yellow",
@@ -145,6 +146,9 @@ def show_study(view: dict[str, Any]) -> None:
         out.print(f"{result['kind']}: {result['sop_instance_uid']}")
     for d in view["deliveries"]:
         out.print(f"to {d['destination']}: {styled(d['state'])} after {d['attempts']} attempts {said(d['reason'])}")
+        if commitment := d.get("commitment"):
+            asked = f"asked {commitment['asked']} times" if commitment["asked"] else "not asked yet"
+            out.print(f"  commitment {styled(commitment['state'])}, {asked} {said(commitment['reason'])}")
 
 
 def show_explain(view: dict[str, Any]) -> None:

@@ -9,11 +9,17 @@ import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dicom_node.destinations import AnyDestination, Destination, FolderDestination, alternatives
+from dicom_node.destinations import (
+    AnyDestination,
+    Destination,
+    DimseDestination,
+    FolderDestination,
+    alternatives,
+)
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
 from dicom_node.network.peer import AETitle, Peer, Port
@@ -53,6 +59,22 @@ class DeliverySettings(Frozen):
     give_up_after_days: Annotated[float, Field(gt=0, le=3650)] = 14.0
 
 
+class CommitmentSettings(Frozen):
+    """Storage commitment (PS3.4 J): our patience with destinations, and what we answer who asks us."""
+
+    service: Literal["off", "own", "relay"] = "off"
+    relay_to: Name | None = None
+    keep_days: Annotated[float, Field(gt=0, le=36500)] = 30.0
+    wait_s: Annotated[float, Field(ge=0, le=300)] = 5.0
+    ask_after_s: Annotated[float, Field(ge=0, le=86400)] = 5.0
+    ask_again_s: Seconds = 3600.0
+    give_up_s: Seconds = 7 * 86400.0
+
+    @property
+    def keep_s(self) -> float:
+        return self.keep_days * 86400.0
+
+
 class NodeSettings(Frozen):
     """The whole of node.yaml. Relative paths are below the configuration's folder."""
 
@@ -73,8 +95,26 @@ class NodeSettings(Frozen):
     lease_term_s: Annotated[float, Field(ge=3, le=3600)] = 30.0
     max_crashes: Annotated[int, Field(ge=1, le=20)] = 2
     delivery: DeliverySettings = DeliverySettings()
+    commitment: CommitmentSettings = CommitmentSettings()
     peers: dict[Name, Peer] = Field(default_factory=dict)
     destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _relays_to_somebody(self) -> Self:
+        if self.commitment.service == "relay":
+            archive = self.destinations.get(self.commitment.relay_to or "")
+            if archive is None or not archive.asks_commitment:
+                raise ValueError(
+                    f"commitment.relay_to = {self.commitment.relay_to!r}: name a destination of kind dimse whose "
+                    "commitment is auto or required"
+                )
+        return self
+
+    @property
+    def known_peers(self) -> Mapping[str, Peer]:
+        """Whom we can call back, by AE title: peers, and destinations that are some."""
+        called = [one.peer for one in self.destinations.values() if isinstance(one, DimseDestination)]
+        return {peer.ae_title: peer for peer in (*called, *self.peers.values())}
 
     @property
     def database(self) -> str:

@@ -5,12 +5,13 @@ The command line prints these, scripts take them as JSON. No patient name, ID or
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from dicom_node.delivery_views import delivery_view, destinations_view
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.records import Delivery, Job, JournalEntry, Study
+from storage.records import Commitment, Delivery, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
 
@@ -37,6 +38,19 @@ def job_view(job: Job, now: float) -> dict[str, Any]:
     }
 
 
+def commitment_view(commitment: Commitment | None) -> dict[str, Any] | None:
+    """The promise to keep a delivery, of who got it; None where nobody was asked."""
+    if commitment is None:
+        return None
+    return {
+        "state": str(commitment.state),
+        "transaction": commitment.transaction_uid,
+        "asked": commitment.asked,
+        "next_attempt_at": commitment.next_attempt_at,
+        "reason": commitment.reason,
+    }
+
+
 def study_line(study: Study, jobs: list[Job], deliveries: list[Delivery], now: float) -> dict[str, Any]:
     """One study in one line of a list."""
     return {
@@ -55,6 +69,10 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     study = tx.studies.get(uid)
     view = study_line(study, tx.jobs.of_study(uid), tx.deliveries.of_study(uid), now)
     view["generation"] = study.generation
+    newest = {commitment.delivery_id: commitment for commitment in tx.commitments.of_study(uid)}
+    for delivery in view["deliveries"]:
+        delivery["commitment"] = commitment_view(newest.get(delivery["delivery"]))
+    view["barred_until"] = _finite(tx.promises.barred_until(uid))
     view["series"] = [
         {
             "series": series.series_instance_uid,
@@ -72,6 +90,11 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
         for r in tx.results.of_job(job.job_id)
     ]
     return view
+
+
+def _finite(at: float) -> float | None:
+    """A point in time as JSON has it; null for never."""
+    return at if math.isfinite(at) else None
 
 
 def entry_view(entry: JournalEntry) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.associations import Associations
 from storage.circuits import Circuits
+from storage.commitments import Commitments
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
@@ -27,6 +28,7 @@ from storage.journal import Journal
 from storage.migrations import HEAD
 from storage.outbox import Outbox
 from storage.processes import Processes
+from storage.promises import Promises
 from storage.results import Results
 from storage.revisions import Revisions
 from storage.studies import Studies
@@ -65,6 +67,14 @@ class Transaction:
     @cached_property
     def circuits(self) -> Circuits:
         return Circuits(self._connection)
+
+    @cached_property
+    def commitments(self) -> Commitments:
+        return Commitments(self._connection)
+
+    @cached_property
+    def promises(self) -> Promises:
+        return Promises(self._connection)
 
     @cached_property
     def journal(self) -> Journal:

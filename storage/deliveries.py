@@ -101,6 +101,23 @@ class Deliveries(Store):
         """The peer took every object; `reason` holds its warnings. LeaseLost."""
         self._end(delivery_id, owner, statuses, reason, state=DeliveryState.SENT.value, sent_at=now)
 
+    def committed(self, delivery_id: int) -> bool:
+        """The peer took responsibility; False where the delivery is not SENT any more, and nothing changes."""
+        return self._from_sent(delivery_id, DeliveryState.COMMITTED)
+
+    def uncommitted(self, delivery_id: int, next_attempt_at: float, reason: str, lost: Collection[str] = ()) -> bool:
+        """The peer does not hold the instances in `lost`: they go again then, as a fault of the delivery's own.
+
+        All go where none is named. False as above.
+        """
+        again = {"next_attempt_at": next_attempt_at, "queued_at": next_attempt_at, "reason": plain(reason)}
+        again["faults"] = deliveries.c.faults + 1
+        return self._from_sent(delivery_id, DeliveryState.PENDING, lost, **again)
+
+    def not_committed(self, delivery_id: int, now: float, reason: str, lost: Collection[str] = ()) -> bool:
+        """Give up on its commitment until a person retries it, which sends what is `lost`. False as above."""
+        return self._from_sent(delivery_id, DeliveryState.DEAD, lost, next_attempt_at=now, reason=plain(reason))
+
     def postpone(self, delivery_id: int, owner: str, next_attempt_at: float, setback: Setback) -> None:
         """Try again at `next_attempt_at`, unless its job has been superseded meanwhile. LeaseLost."""
         state = case((_JOB_SUPERSEDED, DeliveryState.SUPERSEDED.value), else_=DeliveryState.PENDING.value)
@@ -151,6 +168,14 @@ class Deliveries(Store):
         if not setback.begun:  # nobody holds a part of it: it may go another way
             values["via"] = ""
         self._end(delivery_id, owner, setback.statuses, setback.reason, faults=faults, **values)
+
+    def _from_sent(self, delivery_id: int, to: DeliveryState, lost: Collection[str] = (), **values: Any) -> bool:
+        check_step(DELIVERY_STEPS, f"delivery {delivery_id}", DeliveryState.SENT, to)
+        this = (deliveries.c.delivery_id == delivery_id) & (deliveries.c.state == DeliveryState.SENT.value)
+        if lost:
+            told = self._locked(deliveries.c.statuses, this) or {}
+            values["statuses"] = {uid: answer for uid, answer in told.items() if uid not in lost}
+        return self._connection.execute(update(deliveries).where(this).values(state=to.value, **values)).rowcount == 1
 
     def _to_pending(self, delivery_id: int, now: float) -> None:
         this = deliveries.c.delivery_id == delivery_id

@@ -1,4 +1,4 @@
-"""What a study, a job and a delivery can be, and the steps allowed between.
+"""What a study, a job, a delivery, a commitment and a promise can be, and the steps allowed between.
 
 A lease is a column, not a state: a running job is PENDING with a live lease. "Incomplete" and
 "warning" are flags. Each table is restated by hand in its test.
@@ -39,6 +39,23 @@ class DeliveryState(StrEnum):
     SUPERSEDED = "SUPERSEDED"  # never left, and its job was superseded
 
 
+class CommitmentState(StrEnum):
+    """What we asked a peer for (PS3.4 J): to take responsibility for instances."""
+
+    PENDING = "PENDING"  # to be asked for, or its report is awaited, or has come and is to be looked at
+    COMMITTED = "COMMITTED"  # the peer keeps every instance
+    FAILED = "FAILED"  # the peer does not hold all of them
+    GIVEN_UP = "GIVEN_UP"  # the peer has no such service, or never told
+
+
+class PromiseState(StrEnum):
+    """What a peer asked us for."""
+
+    PENDING = "PENDING"  # to be decided, or the peer is to be told
+    TOLD = "TOLD"  # the peer has our report
+    GIVEN_UP = "GIVEN_UP"  # the peer could not be told in all that time
+
+
 STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
     StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
@@ -62,6 +79,21 @@ DELIVERY_STEPS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.COMMITTED: frozenset({DeliveryState.PENDING}),
     DeliveryState.DEAD: frozenset({DeliveryState.PENDING, DeliveryState.SUPERSEDED}),
     DeliveryState.SUPERSEDED: frozenset(),
+}
+
+COMMITMENT_STEPS: dict[CommitmentState, frozenset[CommitmentState]] = {
+    CommitmentState.PENDING: frozenset(
+        {CommitmentState.COMMITTED, CommitmentState.FAILED, CommitmentState.GIVEN_UP}
+    ),
+    CommitmentState.COMMITTED: frozenset(),
+    CommitmentState.FAILED: frozenset(),
+    CommitmentState.GIVEN_UP: frozenset({CommitmentState.PENDING}),  # its report has come after all
+}
+
+PROMISE_STEPS: dict[PromiseState, frozenset[PromiseState]] = {
+    PromiseState.PENDING: frozenset({PromiseState.TOLD, PromiseState.GIVEN_UP}),
+    PromiseState.TOLD: frozenset({PromiseState.PENDING}),  # the peer asks again
+    PromiseState.GIVEN_UP: frozenset({PromiseState.PENDING}),
 }
 
 

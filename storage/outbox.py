@@ -58,7 +58,7 @@ class Outbox(Store):
     def waiting(self) -> dict[str, int]:
         """How many deliveries wait or are under way, by destination."""
         query = select(deliveries.c.destination, func.count()).where(PENDING).group_by(deliveries.c.destination)
-        return dict(self._connection.execute(query).tuples())
+        return {name: number for name, number in self._connection.execute(query)}  # noqa: C416 (rows are no pairs to dict)
 
     def restore_order(self, destination: str, now: float) -> int:
         """Give those their place back that were postponed by no fault of theirs; gives the number."""

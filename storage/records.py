@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import CommitmentState, DeliveryState, JobState, PromiseState, StudyState
 
 
 class InstanceKind(StrEnum):
@@ -159,6 +159,64 @@ class Circuit:
         if self.down_since is None or self.next_try_at is None:
             return False
         return self.down_since <= now - seconds and now < self.next_try_at
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One instance that a storage commitment is about (PS3.4 J.3.2.1)."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True)
+class CommitmentReport:
+    """Who takes responsibility for what: instances kept, and the others with the reason (PS3.3 C.14; 0: not said)."""
+
+    committed: tuple[str, ...] = ()
+    failed: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """A storage commitment that we ask of a destination, for a delivery or on behalf of a peer (`promise_id`)."""
+
+    commitment_id: int
+    transaction_uid: str
+    destination: str
+    study_instance_uid: str
+    instances: tuple[Reference, ...]
+    state: CommitmentState
+    attempts: int  # claims since it was last asked for
+    asked: int  # how often the destination took such a request for these instances
+    next_attempt_at: float
+    created_at: float
+    asked_at: float | None = None  # when it took this one
+    delivery_id: int | None = None
+    promise_id: int | None = None
+    report: CommitmentReport | None = None
+    reason: str = ""
+    lease_owner: str | None = None
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A storage commitment that the peer `peer_aet` asks of us, whom it called `called_aet`."""
+
+    promise_id: int
+    peer_aet: str
+    called_aet: str
+    transaction_uid: str
+    instances: tuple[Reference, ...]
+    state: PromiseState
+    attempts: int
+    next_attempt_at: float
+    received_at: float
+    report: CommitmentReport | None = None
+    reason: str = ""
+    lease_owner: str | None = None
+    lease_until: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Recovered:
     jobs: int  # given back to the queue
     failed: int  # …and ended, having cost too many workers
     deliveries: int
+    commitments: int  # asked by us or of us
     associations: int
     parts: int  # half-written files
 
@@ -47,6 +48,7 @@ def recover(db: Database, archive: Archive, now: float, max_crashes: int, *, rev
         for job in failed:
             tx.journal.add(now, "failed", job.reason, **about(job))
         deliveries = tx.deliveries.reap(now)
+        commitments = tx.commitments.reap(now) + tx.promises.reap(now)
         associations = tx.associations.close_lapsed(now)
         tx.processes.forget(now, SILENT_TERM_S)
-    return Recovered(len(jobs), len(failed), deliveries, associations, parts)
+    return Recovered(len(jobs), len(failed), deliveries, commitments, associations, parts)

@@ -19,6 +19,8 @@ from storage.store import Store, among, plain
 studies, instances, senders = tables.studies, tables.instances, tables.senders
 associations = tables.associations
 
+IN_ONE_QUERY = 500  # databases bound how many values one statement may carry
+
 Studies_ = list[Study]  # inside the class `list` is a method
 
 
@@ -90,6 +92,15 @@ class Studies(Store):
     def has_instance(self, uid: str) -> bool:
         """Whether an instance of this SOP instance UID arrived."""
         return self._exists(instances.c.sop_uid == uid)
+
+    def named(self, uids: Sequence[str]) -> Sequence[Instance]:
+        """The instances of these UIDs that arrived, in no order; of each the one that counts."""
+        found: list[Instance] = []
+        for start in range(0, len(uids), IN_ONE_QUERY):
+            some = instances.c.sop_uid.in_(uids[start : start + IN_ONE_QUERY])
+            rows = self._connection.execute(select(instances).where(some, instances.c.conflict.is_(False)))
+            found += [_instance(row) for row in rows]
+        return found
 
     def settled(self, now: float, quiet_s: float) -> Studies_:
         """RECEIVING studies, quiet for `quiet_s`, with no open association that gave them something.

@@ -210,6 +210,65 @@ circuits = Table(
     Column("reason", Text, nullable=False),
 )
 
+# Storage commitments (PS3.4 J): `promises` are asked of us, `commitments` are asked by us.
+# A report stays NULL until there is one; JSON's own null would not be found by IS NULL.
+promises = Table(
+    "promises",
+    metadata,
+    Column("promise_id", Counter, primary_key=True),
+    Column("peer_aet", Text, nullable=False),
+    Column("called_aet", Text, nullable=False),
+    Column("transaction_uid", Text, nullable=False),
+    Column("instances", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Double, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("report", JSON(none_as_null=True)),
+    Column("reason", Text, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    UniqueConstraint("peer_aet", "transaction_uid"),
+    Index("ix_promises_queue", "state", "next_attempt_at", "promise_id"),
+    Index("ix_promises_peer", "peer_aet", "state"),
+)
+
+# What a peer may have deleted because we said that we hold it.
+promised = Table(
+    "promised",
+    metadata,
+    Column("sop_uid", Text, primary_key=True),
+    Column("study_uid", Text, ForeignKey(studies.c.study_uid), nullable=False),
+    Column("keep_until", Double, nullable=False),
+    Index("ix_promised_study", "study_uid", "keep_until"),
+)
+
+commitments = Table(
+    "commitments",
+    metadata,
+    Column("commitment_id", Counter, primary_key=True),
+    Column("transaction_uid", Text, nullable=False, unique=True),
+    Column("destination", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("delivery_id", Counter, ForeignKey(deliveries.c.delivery_id)),
+    Column("promise_id", Counter, ForeignKey(promises.c.promise_id)),
+    Column("instances", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("asked_at", Double),
+    Column("next_attempt_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("report", JSON(none_as_null=True)),
+    Column("reason", Text, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Index("ix_commitments_queue", "state", "next_attempt_at", "commitment_id"),
+    Index("ix_commitments_delivery", "delivery_id", "commitment_id"),
+    Index("ix_commitments_promise", "promise_id", "commitment_id"),
+    Index("ix_commitments_study", "study_uid", "commitment_id"),
+)
+
 journal = Table(
     "journal",
     metadata,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dicom_node.errors import NotOffered
 from dicom_node.network.statuses import Status
 from inference.findings import IntendedUse
+from storage.records import CommitmentReport, Reference
+
+Heard = Callable[[str, CommitmentReport], bool]  # keeps a report by its Transaction UID; False where it is not ours
 
 
 class Destination(BaseModel, ABC):
@@ -27,6 +31,30 @@ class Destination(BaseModel, ABC):
     concurrency: Annotated[int, Field(ge=1, le=16)] = 2
     alternative: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     alternative_after_s: Annotated[float, Field(gt=0, le=30 * 86400)] = 3600.0
+
+    @property
+    def asks_commitment(self) -> bool:
+        """Whether the place is asked to take responsibility for what it got."""
+        return False
+
+    @property
+    def requires_commitment(self) -> bool:
+        """Whether a delivery without its commitment is dead, and waits for a person."""
+        return False
+
+    def ask_commitment(
+        self,
+        transaction_uid: str,  # noqa: ARG002 (what kinds that ask are given)
+        references: Sequence[Reference],  # noqa: ARG002
+        *,
+        heard: Heard,  # noqa: ARG002
+        wait_s: float,  # noqa: ARG002
+    ) -> None:
+        """Ask it to; returns when the request was taken. `heard` gets a report that comes within `wait_s`.
+
+        Raises `NotOffered` or `Refused` where it will not, and `Unreachable` where trying again may help.
+        """
+        raise NotOffered("this kind of destination has no storage commitment")
 
     @abstractmethod
     def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:

@@ -8,25 +8,45 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dicom_node.destinations.base import Destination
+from dicom_node.destinations.base import Destination, Heard
 from dicom_node.errors import Refused, Unfinished
 from dicom_node.network.peer import AETitle, Peer, Port
 from dicom_node.network.statuses import Outcome, Status
+from storage.records import Reference
 
 
 class DimseDestination(Destination):
-    """A storage SCP. `calling_ae_title` is how we name ourselves; the node's own title where it is not given."""
+    """A storage SCP. `calling_ae_title` is how we name ourselves; the node's own title where it is not given.
+
+    `commitment`: auto asks for it and is content where the peer offers none; required is not; off does not ask.
+    """
 
     kind: Literal["dimse"] = "dimse"
     ae_title: AETitle
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Port
     calling_ae_title: AETitle = "SEGNODE"
+    commitment: Literal["auto", "required", "off"] = "auto"
 
     @property
     def peer(self) -> Peer:
         """The application entity behind it."""
         return Peer(ae_title=self.ae_title, host=self.host, port=self.port)
+
+    @property
+    def asks_commitment(self) -> bool:
+        return self.commitment != "off"
+
+    @property
+    def requires_commitment(self) -> bool:
+        return self.commitment == "required"
+
+    def ask_commitment(
+        self, transaction_uid: str, references: Sequence[Reference], *, heard: Heard, wait_s: float
+    ) -> None:
+        from dicom_node.network.commitment import ask
+
+        ask(self.peer, self.calling_ae_title, transaction_uid, references, heard=heard, wait_s=wait_s)
 
     def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
         from dicom_node.network.client import send  # who only reads settings loads no pynetdicom

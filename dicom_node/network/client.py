@@ -18,7 +18,8 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
@@ -77,7 +78,7 @@ def send(
     statuses: dict[str, Status] = {}
     try:
         for batch in batches([Outgoing.of(path) for path in files]):
-            with _association(peer, calling_aet, _contexts_of(batch)) as association:
+            with open_association(peer, calling_aet, _contexts_of(batch)) as association:
                 for number, item in enumerate(batch, start=1):
                     statuses[item.sop_instance_uid] = _store(association, item, number, peer)
                     told(statuses[item.sop_instance_uid])
@@ -89,7 +90,7 @@ def send(
 
 def echo(peer: Peer, calling_aet: str = "SEGNODE") -> None:
     """C-ECHO; returns when the peer answers success, raises `Unreachable` or `Refused` otherwise."""
-    with _association(peer, calling_aet, [build_context(Verification)]) as association:
+    with open_association(peer, calling_aet, [build_context(Verification)]) as association:
         if association is None:
             raise Refused(f"{peer} does not offer C-ECHO")
         answer = association.send_c_echo()
@@ -127,7 +128,14 @@ def _contexts_of(batch: Sequence[Outgoing]) -> list[PresentationContext]:
 
 
 @contextmanager
-def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContext]) -> Iterator[Association | None]:
+def open_association(
+    peer: Peer,
+    calling_aet: str,
+    contexts: list[PresentationContext],
+    *,
+    handlers: Sequence[EventHandlerType] = (),
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+) -> Iterator[Association | None]:
     """An established association, or None where the peer accepts none of `contexts`."""
     entity = AE(ae_title=calling_aet)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -138,7 +146,12 @@ def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContex
     entity.network_timeout = ANSWER_S
     try:
         association = entity.associate(
-            peer.host, peer.port, contexts, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)]
+            peer.host,
+            peer.port,
+            contexts,
+            ae_title=peer.ae_title,
+            ext_neg=list(roles),
+            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), *handlers],
         )
     except OSError as error:  # the host's name has no address
         raise Unreachable(f"{peer}: {error.strerror or error}") from error

@@ -52,7 +52,7 @@ EQUIPMENT = "ContributingEquipmentSequence"
 _WANTED = sorted({tag_of(keyword) for keyword in (*FACTS, *STUDY_FACTS, *MULTIFRAME, EQUIPMENT)})
 _LAST = _WANTED[-1]
 # What pydicom raises on bytes that are no data set, found by feeding it such bytes.
-_PARSE_FAULTS = (
+PARSE_FAULTS = (
     ValueError, EOFError, OSError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError,
     RecursionError, struct.error, zlib.error,
 )  # fmt: skip
@@ -86,11 +86,11 @@ def read_header(data: bytes | memoryview, transfer_syntax: str) -> Header:
         facts, unreadable = _facts(dataset, FACTS)
         study, unreadable_study = _facts(dataset, STUDY_FACTS)
         equipment = [value_of(item, "DeviceUID") for item in items_of(dataset, EQUIPMENT)]
-    except _PARSE_FAULTS as error:
+    except PARSE_FAULTS as error:
         raise BadDataset(f"the data set cannot be parsed ({type(error).__name__})") from None
     try:
         facts.update(multiframe_facts(dataset))
-    except _PARSE_FAULTS:
+    except PARSE_FAULTS:
         unreadable.append("PerFrameFunctionalGroupsSequence")
     if unreadable or unreadable_study:
         facts["Unreadable"] = [*unreadable, *unreadable_study]
@@ -139,7 +139,7 @@ def _facts(dataset: Dataset, keywords: tuple[str, ...]) -> tuple[dict[str, Any],
     for keyword in keywords:
         try:
             value = _shaped(keyword, value_of(dataset, keyword))
-        except _PARSE_FAULTS:
+        except PARSE_FAULTS:
             unreadable.append(keyword)
             continue
         if value is not None:

@@ -1,4 +1,4 @@
-"""The node's ear: C-STORE and C-ECHO as a provider, with its checks on who calls whom."""
+"""The node's ear: C-STORE, C-ECHO and storage commitment as a provider, with its checks on who calls whom."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
+from dicom_node.network.commitment_service import CommitmentService
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, supported_contexts
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import Register
@@ -54,7 +55,7 @@ class Listening(Protocol):
 
 
 class Server:
-    """Storage and verification SCP; `with Server(…)` listens until the block ends.
+    """Storage, commitment and verification SCP; `with Server(…)` listens until the block ends.
 
     `device_uids` are our own: objects that bear one of them in their contributing equipment are results that
     came back. An association is rejected with the standard's reason (PS3.8 9.3.4): calling title not
@@ -69,11 +70,14 @@ class Server:
         owner: str,
         device_uids: frozenset[str] = frozenset(),
         revision: int = 0,
+        commitment: CommitmentService | None = None,
     ) -> None:
         self._listen = listen
         self._register = Register(database, owner, listen.lease_term_s)
         self._receiver = Receiver(database, archive, self._register, device_uids=device_uids, revision=revision)
+        self._commitment = commitment or CommitmentService(database, revision=revision)
         self._entity = _entity(listen)
+        self._commitment.offer(self._entity)
         self._server: ThreadedAssociationServer | None = None
 
     def __enter__(self) -> Server:
@@ -97,6 +101,8 @@ class Server:
             block=False,
             evt_handlers=[
                 (evt.EVT_C_STORE, self._receiver.store),
+                (evt.EVT_N_ACTION, self._commitment.asked),
+                (evt.EVT_N_EVENT_REPORT, self._commitment.told),
                 (evt.EVT_ACCEPTED, self._accepted),
                 (evt.EVT_RELEASED, self._ended),
                 (evt.EVT_ABORTED, self._ended),

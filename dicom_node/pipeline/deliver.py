@@ -23,14 +23,17 @@ from storage.database import Database, Transaction
 from storage.deliveries import Setback
 from storage.errors import Damaged, NotFound
 from storage.outbox import Sender
-from storage.records import Circuit, Delivery, ResultObject
+from storage.records import Circuit, Delivery, Reference, ResultObject
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Deliver:
-    """Sends what is due at one destination, one delivery at a time; as many of these as it takes at a time."""
+    """Sends what is due at one destination, one delivery at a time; as many of these as it takes at a time.
+
+    With `commit_after_s`, the destination is asked so long afterwards to take responsibility for what it got.
+    """
 
     database: Database
     archive: Archive
@@ -39,6 +42,7 @@ class Deliver:
     patience: Patience
     owner: str
     lease_term_s: float
+    commit_after_s: float | None = None
     revision: int = 0
     clock: Callable[[], float] = time.time
     name: str = "deliver"
@@ -61,7 +65,7 @@ class Deliver:
         except Refused as refusal:
             self._dead(delivery, refusal)
         else:
-            self._sent(delivery, {**delivery.statuses, **{uid: str(answer) for uid, answer in answers.items()}})
+            self._sent(delivery, objects, {**delivery.statuses, **{uid: str(said) for uid, said in answers.items()}})
         return True
 
     def _send(self, delivery: Delivery, objects: Sequence[ResultObject]) -> Mapping[str, Status]:
@@ -76,7 +80,7 @@ class Deliver:
         self.archive.read(item.file)
         return self.archive.path(item.file)
 
-    def _sent(self, delivery: Delivery, statuses: dict[str, str]) -> None:
+    def _sent(self, delivery: Delivery, objects: Sequence[ResultObject], statuses: dict[str, str]) -> None:
         now, name = self.clock(), self.sender.destination
         warnings = sorted({text for text in statuses.values() if not text.startswith("0x0000")})
         notes = [] if name == delivery.destination else [f"in place of {delivery.destination}, which is down"]
@@ -85,6 +89,15 @@ class Deliver:
             self._answers(tx, now)
             tx.deliveries.sent(delivery.delivery_id, self.owner, now, statuses, reason="; ".join(notes))
             self._journal(tx, delivery, now, "delivered", "; ".join([f"{len(statuses)} objects to {name}", *notes]))
+            if self.commit_after_s is not None:
+                tx.commitments.add(
+                    name,
+                    [Reference(item.sop_class_uid, item.sop_instance_uid) for item in objects],
+                    now,
+                    due_at=now + self.commit_after_s,
+                    study_uid=delivery.study_instance_uid,
+                    delivery_id=delivery.delivery_id,
+                )
         log.info("delivered", extra={"study": delivery.study_instance_uid, "destination": name})
 
     def _later(self, delivery: Delivery, trouble: PeerError) -> None:
@@ -152,6 +165,4 @@ class Deliver:
         log.error("delivery dead", extra={"destination": self.sender.destination, "job": delivery.job_id})
 
     def _journal(self, tx: Transaction, delivery: Delivery, now: float, event: str, text: str) -> None:
-        tx.journal.add(
-            now, event, text, study=delivery.study_instance_uid, job=delivery.job_id, revision=self.revision
-        )
+        tx.journal.add(now, event, text, study=delivery.study_instance_uid, job=delivery.job_id, revision=self.revision)

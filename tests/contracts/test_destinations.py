@@ -13,12 +13,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicom_node.destinations import KINDS, Destination, DimseDestination, FolderDestination
-from dicom_node.errors import PeerError, Unreachable
+from dicom_node.errors import NotOffered, PeerError, Unreachable
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
 from inference.findings import IntendedUse
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
+from storage.records import Reference
 
 
 @dataclass(frozen=True)
@@ -99,3 +100,12 @@ def test_what_arrives_can_be_read_by_others(place: Place, objects: list[Path]) -
         head = path.read_bytes()
         assert head[128:132] == b"DICM"
         assert dcmread(BytesIO(head)).pixel_array.shape == (8, 8)
+
+
+def test_who_has_no_storage_commitment_is_not_offered_it(place: Place) -> None:
+    with pytest.raises(NotOffered):
+        place.destination.ask_commitment("2.25.1", [Reference("1.2", "1.3")], heard=lambda *_: True, wait_s=0.0)
+
+
+def test_commitment_is_required_only_where_it_is_asked_for(place: Place) -> None:
+    assert place.destination.asks_commitment or not place.destination.requires_commitment

@@ -11,7 +11,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from dicom_node.assembly import Parts, assemble
 from dicom_node.settings import load
+from storage.deliveries import Setback
 from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.outbox import Sender
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
 NODE = """
@@ -139,9 +141,9 @@ def story(parts) -> Parts:
         tx.deliveries.add("job-0", "1.2.3", "held", DeliveryState.HELD, 130.0, "it accepts [clinical]")
         for name in ("dead", "sent"):
             number = tx.deliveries.add("job-0", "1.2.3", name, DeliveryState.PENDING, 130.0)
-            tx.deliveries.claim("deliver", 131.0, 5.0)
+            tx.outbox.claim(Sender(name), "deliver", 131.0, 5.0)
             if name == "dead":
-                tx.deliveries.dead(number, "deliver", 132.0, "given up after 12 attempts", {})
+                tx.deliveries.dead(number, "deliver", 132.0, Setback("given up after 12 attempts"))
             else:
                 tx.deliveries.sent(number, "deliver", 132.0, {"2.25.7": "0x0000"})
     return parts

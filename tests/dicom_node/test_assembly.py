@@ -15,6 +15,7 @@ from dicom_node.assembly import Parts, assemble, executor, installed_models, loo
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
+from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.volume import Grid
@@ -76,8 +77,29 @@ class TestParts:
     def test_each_device_has_its_own_infer_stage(self, parts: Parts) -> None:
         two = SimpleNamespace(slots=2)
         made = stages(parts, two)  # type: ignore[arg-type]
-        assert [stage.name for stage in made] == ["complete", "dispatch", "infer-0", "infer-1", "deliver"]
+        assert [stage.name for stage in made] == [
+            *("complete", "dispatch", "infer-0", "infer-1"),
+            *("deliver-share-0", "deliver-share-1", "give-up", "commit"),
+        ]
         assert made[2].owner != made[3].owner  # type: ignore[attr-defined]
+
+    def test_whoever_asks_us_to_keep_is_answered_where_that_is_turned_on(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write(
+                "  pacs: {kind: dimse, ae_title: PACS, host: 127.0.0.1, port: 104}\n"
+                "peers:\n  ct: {ae_title: CT1, host: 127.0.0.1, port: 105}\n"
+                "commitment: {service: relay, relay_to: pacs, keep_days: 2}\n"
+            )
+        parts = assemble(load(conf))
+        *others, commit, answer = stages(parts, SimpleNamespace(slots=1))  # type: ignore[arg-type]
+        parts.close()
+        asked = {stage.name: stage.commit_after_s for stage in others if isinstance(stage, Deliver)}
+        assert asked == dict.fromkeys(("deliver-share-0", "deliver-share-1"), None) | dict.fromkeys(
+            ("deliver-pacs-0", "deliver-pacs-1"), 5.0
+        ), "a folder commits nothing"
+        assert (commit.name, answer.name) == ("commit", "answer")
+        assert (answer.relay_to, answer.keep_s) == ("pacs", 172800.0)  # type: ignore[attr-defined]
+        assert set(answer.peers) == {"CT1", "PACS"}  # type: ignore[attr-defined]
 
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
         assert executor(load(conf)).slots == 1

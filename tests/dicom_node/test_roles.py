@@ -90,7 +90,7 @@ def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pyt
     monkeypatch.setattr(roles, "executor", lambda settings: devices)
     role = threading.Thread(target=roles.pipeline, args=(parts, stop, heartbeat))
     role.start()
-    stages = {"complete", "dispatch", "infer-0", "deliver"}
+    stages = {"complete", "dispatch", "infer-0", "deliver-share-0", "deliver-share-1", "give-up", "commit"}
     deadline = time.monotonic() + PATIENCE_S
     while not stages <= {thread.name for thread in threading.enumerate()}:
         assert time.monotonic() < deadline

@@ -147,7 +147,8 @@ def test_every_mistake_of_every_file_is_named_at_once(conf):
         ("ae_title: A\\B\n", "an AE title is 1 to 16 plain characters"),
         ("devices: some\n", "devices = 'some': input should be 'auto'"),
         ("destinations:\n  x: {kind: pigeon}\n", "'dimse', 'folder'"),
-        ("destinations:\n  x:\n    kind: folder\n    paht: o\n", "x.paht: no such key; allowed: accepts, kind, path"),
+        ("destinations:\n  x:\n    kind: folder\n    paht: o\n",
+         "x.paht: no such key; allowed: accepts, alternative, alternative_after_s, concurrency, kind, path"),
         ("destinations:\n  x: {kind: folder, path: o, accepts: [all]}\n", "'demonstration', 'research' or 'clinical'"),
         ("- a\n- b\n", "node.yaml:1: the whole file"),
         ("port: [1\n", "node.yaml:2: no valid YAML"),
@@ -190,3 +191,35 @@ def test_a_route_must_lead_somewhere(conf):
 def test_a_routes_model_must_solve_its_task(conf):
     found = mistakes(conf, routes=ROUTE.replace("MODEL", "liver_tumour").replace("DESTINATION", "pacs"))
     assert found == ["routes.yaml:5: route a is for brain_tumour, model liver_tumour solves liver_tumour"]
+
+
+PACS = "destinations: {pacs: {kind: dimse, ae_title: PACS, host: pacs, port: 104, commitment: COMMITMENT}}\n"
+
+
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_commitment_may_be_relayed_to_a_destination_that_is_asked(conf, mode):
+    text = f"commitment: {{service: relay, relay_to: pacs}}\n{PACS.replace('COMMITMENT', mode)}"
+    (conf / "node.yaml").write_text(text)
+    assert load(conf).node.commitment.service == "relay"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commitment: {service: relay}\n" + PACS.replace("COMMITMENT", "auto"),
+        "commitment: {service: relay, relay_to: pacs}\n" + PACS.replace("COMMITMENT", "off"),
+        "commitment: {service: relay, relay_to: share}\ndestinations: {share: {kind: folder, path: share}}\n",
+    ],
+    ids=["nowhere", "off", "folder"],
+)
+def test_commitment_is_relayed_to_somebody_who_commits(conf, text):
+    assert any("name a destination of kind dimse whose commitment is auto or required" in p
+               for p in mistakes(conf, node=text))
+
+
+def test_whom_we_can_call_back_is_known_by_ae_title(conf):
+    (conf / "node.yaml").write_text(
+        PACS.replace("COMMITMENT", "auto") + "peers: {ct: {ae_title: CT1, host: ct, port: 105}}\n"
+    )
+    known = load(conf).node.known_peers
+    assert {aet: peer.host for aet, peer in known.items()} == {"PACS": "pacs", "CT1": "ct"}

@@ -11,6 +11,7 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.views import explain_view, status_view, study_line, study_view
 from storage.errors import NotFound
+from storage.records import Reference
 
 NOW = 1000.0
 
@@ -78,7 +79,7 @@ def test_status_counts_and_names_what_waits_for_a_person(status: dict[str, Any])
     assert status["free_bytes"] == 5_000_000_000
     assert status["needs_a_person"] == [
         "1 job failed: `segnode explain 1.2.3` says why the newest did, `segnode retry --all` runs them again",
-        "1 delivery given up: `segnode retry --all` sends them again",
+        "1 delivery given up: `segnode deliveries --dead` says why, `segnode retry --dead` sends them again",
         "1 delivery held: `segnode check` says why, `segnode retry --all --release` lets them go",
         "1 study not routed: `segnode explain 1.2.4` says why for the newest",
     ]
@@ -104,3 +105,24 @@ def test_no_view_names_the_patient(story: Parts, explained: dict[str, Any], stat
         assert tx.studies.get("1.2.3").header["PatientID"] == "P-17", "the node knows him"
     text = json.dumps([explained, status, line])
     assert not any(word in text for word in ("Doe", "P-17", "19700101"))
+
+
+def test_a_delivery_says_whether_it_is_committed(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        sent = next(d for d in tx.deliveries.of_study("1.2.3") if d.destination == "sent")
+        seg = Reference("1.2.840.10008.5.1.4.1.1.66.4", "2.25.7")
+        uid = tx.commitments.add("sent", [seg], 133.0, due_at=138.0, study_uid="1.2.3", delivery_id=sent.delivery_id)
+        view = study_view(tx, "1.2.3", NOW)
+    shown = {d["destination"]: d["commitment"] for d in view["deliveries"]}
+    assert shown == {
+        "held": None,
+        "dead": None,
+        "sent": {"state": "PENDING", "transaction": uid, "asked": 0, "next_attempt_at": 138.0, "reason": ""},
+    }
+    assert view["barred_until"] is None, "until that is over, whenever that may be"
+    json.dumps(view)
+
+
+def test_what_nobody_was_promised_may_go(story: Parts) -> None:
+    with story.database.reading() as tx:
+        assert study_view(tx, "1.2.3", NOW)["barred_until"] == 0.0

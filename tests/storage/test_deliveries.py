@@ -182,6 +182,39 @@ def test_unknown_numbers_say_so(do):
             do(name, 77, 1.0)
 
 
+class TestCommitment:
+    """What was sent is committed, or goes again; what is not SENT any more is left alone."""
+
+    @pytest.fixture
+    def sent(self, put, claim, do):
+        number = put()
+        claim()
+        do("sent", number, "a", 1001.0, OK)
+        return number
+
+    def test_committed(self, sent, do, look):
+        assert do("committed", sent)
+        assert look(sent).state is DeliveryState.COMMITTED
+        assert not do("committed", sent)
+
+    def test_uncommitted_goes_again_and_its_attempts_count_on(self, sent, do, look, claim):
+        assert do("uncommitted", sent, 1100.0, "0112H")
+        assert (look(sent).state, look(sent).reason) == (DeliveryState.PENDING, "0112H")
+        assert claim(now=1099.0) is None
+        assert claim(now=1100.0).attempts == 2
+
+    def test_given_up_it_waits_for_a_person(self, sent, do, look):
+        assert do("not_committed", sent, 1100.0, "no report")
+        assert (look(sent).state, look(sent).reason) == (DeliveryState.DEAD, "no report")
+
+    @pytest.mark.parametrize(("name", "arguments"), [("committed", ()), ("uncommitted", (1.0, "")),
+                                                     ("not_committed", (1.0, ""))])
+    def test_what_goes_again_by_a_persons_word_is_left_alone(self, sent, do, look, name, arguments):
+        do("retry", sent, 1002.0)
+        assert not do(name, sent, *arguments)
+        assert look(sent).state is DeliveryState.PENDING
+
+
 class TestSupersede:
     """What has not left never will; what is leaving or has left keeps its history."""
 

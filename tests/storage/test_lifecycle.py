@@ -1,4 +1,4 @@
-"""The three lifecycles, written down a second time by hand: each pair of states is allowed or it is not."""
+"""The lifecycles, written down a second time by hand: each pair of states is allowed or it is not."""
 
 from itertools import product
 
@@ -6,11 +6,15 @@ import pytest
 
 from storage.errors import IllegalStep
 from storage.lifecycle import (
+    COMMITMENT_STEPS,
     DELIVERY_STEPS,
     JOB_STEPS,
+    PROMISE_STEPS,
     STUDY_STEPS,
+    CommitmentState,
     DeliveryState,
     JobState,
+    PromiseState,
     StudyState,
     check_step,
 )
@@ -37,6 +41,17 @@ COMMITTED  -> PENDING
 DEAD       -> PENDING SUPERSEDED
 SUPERSEDED ->
 """
+COMMITMENT = """
+PENDING    -> COMMITTED FAILED GIVEN_UP
+COMMITTED  ->
+FAILED     ->
+GIVEN_UP   -> PENDING
+"""
+PROMISE = """
+PENDING    -> TOLD GIVEN_UP
+TOLD       -> PENDING
+GIVEN_UP   -> PENDING
+"""
 
 
 def pairs(table):
@@ -49,6 +64,8 @@ def every_pair():
         ("study", StudyState, STUDY_STEPS, STUDY),
         ("job", JobState, JOB_STEPS, JOB),
         ("delivery", DeliveryState, DELIVERY_STEPS, DELIVERY),
+        ("commitment", CommitmentState, COMMITMENT_STEPS, COMMITMENT),
+        ("promise", PromiseState, PROMISE_STEPS, PROMISE),
     ):
         allowed = pairs(table)
         for now, to in product(states, states):
@@ -66,8 +83,14 @@ def test_step(steps, now, to, allowed):
 
 @pytest.mark.parametrize(
     ("states", "table"),
-    [(StudyState, STUDY), (JobState, JOB), (DeliveryState, DELIVERY)],
-    ids=["study", "job", "delivery"],
+    [
+        (StudyState, STUDY),
+        (JobState, JOB),
+        (DeliveryState, DELIVERY),
+        (CommitmentState, COMMITMENT),
+        (PromiseState, PROMISE),
+    ],
+    ids=["study", "job", "delivery", "commitment", "promise"],
 )
 def test_the_tables_here_know_every_state(states, table):
     assert {line.split("->")[0].strip() for line in table.strip().splitlines()} == {str(state) for state in states}

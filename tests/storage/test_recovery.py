@@ -35,7 +35,7 @@ def test_living_owners_keep_what_they_hold(db, archive, crash):
 
 def test_dead_owners_give_back(db, archive, crash):
     done = recover(db, archive, 1060.0, 2, revision=7)
-    assert done == Recovered(jobs=1, failed=0, deliveries=1, associations=1, parts=0)
+    assert done == Recovered(jobs=1, failed=0, deliveries=1, commitments=0, associations=1, parts=0)
     with db.reading() as tx:
         assert tx.jobs.waiting(1060.0)
         assert tx.outbox.due(Sender("pacs"), 1060.0)

@@ -20,9 +20,9 @@ from dicom_node.pipeline.patience import Patience
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import LeaseLost
-from storage.lifecycle import DeliveryState
+from storage.lifecycle import CommitmentState, DeliveryState
 from storage.outbox import Sender
-from storage.records import Circuit, Delivery, Job, ResultObject
+from storage.records import Circuit, Delivery, Job, Reference, ResultObject
 
 STUDY = "1.2.3"
 UIDS = ("2.25.1", "2.25.2", "2.25.3")
@@ -33,7 +33,7 @@ PATIENCE_S = 30.0
 
 @dataclass
 class Peer:
-    """A destination that answers as it is told; each file's content is its UID."""
+    """A destination that answers as it is told; each file's content is its UID, which ends with the job's number."""
 
     answer: PeerError | int = 0x0000
     taken: list[list[str]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Peer:
     def deliver(self, files: Sequence[Path]) -> dict[str, Status]:
         self.before()
         uids = [path.read_text() for path in files]
-        self.taken.append(uids)
+        self.taken.append([uid.rpartition(".")[0] for uid in uids])
         if isinstance(self.answer, PeerError):
             raise self.answer
         return {uid: meaning_of(self.answer) for uid in uids}
@@ -81,7 +81,7 @@ def result(database: Database, archive: Archive, queue: Callable[..., Job]) -> C
                 tx.jobs.add(replace(tx.jobs.of_study(STUDY)[0], job_id=job_id, priority=priority))
         with database.transaction() as tx:
             for uid in UIDS:
-                file = archive.write(STUDY, uid, [uid.encode()])
+                file = archive.write(STUDY, uid, [f"{uid}.{number}".encode()])
                 tx.results.add(ResultObject(f"{uid}.{number}", SEG, "2.25.8", job_id, "seg", file))
             return tx.deliveries.add(job_id, STUDY, destination, DeliveryState.PENDING, now)
 
@@ -155,9 +155,7 @@ class TestAnswers:
         assert look().statuses == {"2.25.1.1": "0x0122 SOP class not supported"}
         assert events(database)[-1] == ("delivery dead", "pacs: it takes no SEG")
 
-    def test_a_no_shows_that_the_peer_is_well(
-        self, step: Callable[..., bool], peer: Peer, database: Database
-    ) -> None:
+    def test_a_no_shows_that_the_peer_is_well(self, step: Callable[..., bool], peer: Peer, database: Database) -> None:
         with database.transaction() as tx:
             tx.circuits.failed("pacs", 900.0, "refused")
         peer.answer = Refused("it takes no SEG", {"2.25.1.1": "0x0122"})
@@ -496,3 +494,62 @@ def test_who_lost_the_lease_writes_nothing(
         step(1000.0)
     assert look().lease_owner == "another"
     assert circuit(database).failures == 0
+
+
+class TestCommitment:
+    """Who got the objects is asked to keep them, in the commit that calls them sent."""
+
+    @pytest.fixture
+    def asking(self, stage: Deliver, result: Callable[..., int], clock: Clock) -> Deliver:
+        result()
+        clock.now = 1050.0
+        return replace(stage, commit_after_s=7.0)
+
+    def test_is_asked_for_all_of_it(self, asking: Deliver, look: Callable[..., Delivery], database: Database) -> None:
+        asking.step(1040.0)
+        with database.reading() as tx:
+            (asked,) = tx.commitments.of_study(STUDY)
+        assert (asked.delivery_id, asked.destination) == (look().delivery_id, "pacs")
+        assert asked.instances == tuple(Reference(SEG, f"{uid}.1") for uid in UIDS)
+        assert (asked.next_attempt_at, asked.state) == (1057.0, CommitmentState.PENDING)
+
+    def test_nobody_is_asked_unless_it_is_said(self, asking: Deliver, database: Database) -> None:
+        replace(asking, commit_after_s=None).step(1040.0)
+        with database.reading() as tx:
+            assert tx.commitments.of_study(STUDY) == []
+
+    def test_who_stood_in_is_asked(self, asking: Deliver, look: Callable[..., Delivery], database: Database) -> None:
+        with database.transaction() as tx:
+            tx.circuits.failed("pacs", 900.0, "connection refused")
+            tx.circuits.open("pacs", 2000.0)
+        replace(asking, sender=Sender("backup", stands_in={"pacs": {"pacs": 60.0}})).step(1040.0)
+        assert (look().destination, look().via) == ("pacs", "backup")
+        with database.reading() as tx:
+            assert [asked.destination for asked in tx.commitments.of_study(STUDY)] == ["backup"]
+
+    @pytest.mark.parametrize(("lost", "again"), [(["2.25.2.1"], [UIDS[1]]), ([f"{uid}.1" for uid in UIDS], UIDS)])
+    def test_only_what_the_destination_does_not_hold_is_sent_again(
+        self, asking: Deliver, look: Callable[..., Delivery], database: Database, peer: Peer,
+        lost: list[str], again: Sequence[str],
+    ) -> None:  # fmt: skip
+        asking.step(1040.0)
+        with database.transaction() as tx:
+            (first,) = tx.commitments.of_study(STUDY)
+            assert tx.deliveries.uncommitted(look().delivery_id, 1070.0, "some are lost", lost)
+        assert asking.step(1070.0)
+        assert peer.taken == [list(UIDS), list(again)]
+        assert set(look().statuses.values()) == {"0x0000"}
+        with database.reading() as tx:
+            newest = tx.commitments.newest_of(look().delivery_id)
+        assert newest is not None
+        assert newest.instances == first.instances, "asked for all of it again"
+
+    def test_a_person_sends_what_stayed_lost(
+        self, asking: Deliver, look: Callable[..., Delivery], database: Database, peer: Peer
+    ) -> None:
+        asking.step(1040.0)
+        with database.transaction() as tx:
+            tx.deliveries.not_committed(look().delivery_id, 1070.0, "1 of 3 is lost", ["2.25.3.1"])
+            tx.deliveries.retry(look().delivery_id, 1080.0)
+        assert asking.step(1080.0)
+        assert peer.taken[-1] == [UIDS[2]]
