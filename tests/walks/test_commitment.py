@@ -155,8 +155,8 @@ class TestWeKeepTheirs:
         wrong = [[held[0][0], "1.2.3.404"], ["1.2.840.10008.5.1.4.1.1.4", held[1][1]], held[2]]
         no = self.ended(orthanc, self.ask(orthanc, wrong))
         assert (no["Status"], len(no["Success"])) == ("Failure", 1)
-        whys = [failure["Description"] for failure in no["Failures"]]
-        assert whys == ["NoSuchObjectInstance", "ClassInstanceConflict"]
+        whys = [failure["FailureReason"] for failure in no["Failures"]]
+        assert whys == [0x0112, 0x0119], "no such object instance, class-instance conflict (PS3.3 C.14.1.1)"
 
     def test_off_it_is_refused(self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]) -> None:
         _, paths = scan
