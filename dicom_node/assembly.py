@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from dicom_node.settings import Settings
 from storage.archive import Archive
+from storage.cleaning import Cleaner
 from storage.database import Database
+from storage.disk import Watermarks
 from storage.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -65,6 +67,18 @@ def look_into(settings: Settings) -> Parts:
 
 def _archive(settings: Settings) -> Archive:
     return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
+
+
+def watermarks(settings: Settings) -> Watermarks:
+    """The disk's two marks; cleaning never begins later than refusing."""
+    node = settings.node
+    return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
+
+
+def cleaner(parts: Parts) -> Cleaner:
+    """Removes what the site's rules let go."""
+    rules = [rule.rule for rule in parts.settings.node.retention]
+    return Cleaner(parts.database, parts.archive, rules, parts.revision)
 
 
 def owner(role: str) -> str:

@@ -9,26 +9,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from dicom_node import cli_keep
+from dicom_node.cli_base import Failed, conf_option, json_option, plainly, storage
+
 if TYPE_CHECKING:
-    from dicom_node.assembly import Parts
     from dicom_node.network.peer import Peer
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-conf_option = click.option(
-    "--conf",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    envvar="SEGNODE_CONF",
-    help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 
 
 def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -42,46 +32,6 @@ def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> 
 aet_option = click.option(
     "--aet", default="SEGNODE", show_default=True, callback=_ae_title, help="Our calling AE title."
 )
-
-
-class Failed(click.ClickException):
-    """The answer is no; its sentence goes to standard error."""
-
-    exit_code = 1
-
-
-def plainly(command: F) -> F:
-    """Turn the house's errors into one sentence and an exit code."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from dicom_node.errors import ConfigurationError, NodeError
-        from inference.errors import InferenceError
-        from storage.errors import StorageError
-
-        try:
-            return command(*args, **kwargs)
-        except ConfigurationError as wrong:
-            for problem in wrong.problems:
-                click.echo(problem, err=True)
-            sys.exit(2)
-        except (NodeError, StorageError, InferenceError) as error:
-            raise Failed(str(error)) from error
-
-    return run  # type: ignore[return-value]
-
-
-@contextmanager
-def _storage(conf: Path | None) -> Iterator[Parts]:
-    """What the node has stored, whether it runs or not."""
-    from dicom_node.assembly import look_into
-    from dicom_node.settings import load
-
-    parts = look_into(load(conf))
-    try:
-        yield parts
-    finally:
-        parts.close()
 
 
 def _peer(text: str, conf: Path | None) -> Peer:
@@ -215,17 +165,22 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
 def status(conf: Path | None, as_json: bool, limit: int) -> None:
     """Is the node well, and where are the newest studies?"""
     from dicom_node import present
+    from dicom_node.assembly import cleaner, watermarks
+    from dicom_node.upkeep import disk_lines
     from dicom_node.views import status_view, study_line
 
     now = time.time()
-    with _storage(conf) as parts, parts.database.reading() as tx:
-        view = status_view(tx, now, parts.archive.free_bytes())
+    with storage(conf) as parts, parts.database.reading() as tx:
+        free = parts.archive.free_bytes()
+        view = status_view(tx, now, free)
         view["newest"] = [
             study_line(
                 s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now
             )
             for s in tx.studies.list(limit=limit)
         ]
+        short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
+    view["needs_a_person"] = short + view["needs_a_person"]
     if as_json:
         present.as_json(view)
         return
@@ -243,7 +198,7 @@ def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import study_view
 
-    with _storage(conf) as parts, parts.database.reading() as tx:
+    with storage(conf) as parts, parts.database.reading() as tx:
         view = study_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_study)(view)
 
@@ -258,7 +213,7 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import explain_view
 
-    with _storage(conf) as parts, parts.database.reading() as tx:
+    with storage(conf) as parts, parts.database.reading() as tx:
         view = explain_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_explain)(view)
 
@@ -278,7 +233,7 @@ def retry(study_uid: str | None, everything: bool, release: bool, resend: bool, 
         raise click.UsageError("name a study, or say --all")
     if everything and resend:
         raise click.UsageError("--resend needs a study")
-    with _storage(conf) as parts, parts.database.transaction() as tx:
+    with storage(conf) as parts, parts.database.transaction() as tx:
         done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     sys.exit(0 if done.jobs or done.deliveries else 1)
@@ -393,6 +348,9 @@ def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]
         yield seed
         advance()
 
+
+for command in cli_keep.COMMANDS:
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

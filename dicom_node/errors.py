@@ -5,7 +5,8 @@ NodeError
 ├─ ReceiveError        an instance that cannot be kept; carries its DIMSE status (network/statuses.py)
 │  ├─ BadDataset       it cannot be parsed, or a UID that we need is missing (0xC000 family)
 │  ├─ UidMismatch      the data set does not agree with the request (0xA900)
-│  └─ OutOfResources   disk or database cannot take it now (0xA700)
+│  ├─ OutOfResources   disk or database cannot take it now (0xA700)
+│  └─ DiskFull         free space is below keep_free_bytes (0xA700); the clock journals that, once
 ├─ PeerError
 │  ├─ Unreachable      try again later
 │  └─ Refused          do not: the peer has said no
@@ -41,6 +42,10 @@ class UidMismatch(ReceiveError):
 
 class OutOfResources(ReceiveError):
     """The node cannot make the instance durable now."""
+
+
+class DiskFull(ReceiveError):
+    """Free space is below the watermark: nothing new is taken."""
 
 
 class PeerError(NodeError):

@@ -26,6 +26,7 @@ STATE_STYLE = {
     "HELD": "yellow",
     "NOT_ROUTED": "yellow",
     "SUPERSEDED": "dim",
+    "REMOVED": "dim",
 }
 
 
@@ -121,6 +122,8 @@ def show_study(view: dict[str, Any]) -> None:
     out.print(f"[bold]{view['study']}[/] {styled(view['state'])}, generation {view['generation']}")
     sender = said(", ".join(view["from"]))
     out.print(f"received {clock_text(view['received_at'])} from {sender}; {view['images']} images")
+    if view["removed"]:
+        out.print(f"[bold]removed[/] {clock_text(view['removed']['at'])}: {said(view['removed']['why'])}")
     table = Table("no.", "modality", "description", "images", "series", title="series", title_justify="left")
     for series in view["series"]:
         table.add_row(

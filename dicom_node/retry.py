@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.database import Transaction
+from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobState
 
 AGAIN = (JobState.FAILED, JobState.REFUSED)
@@ -24,8 +25,10 @@ def retry(
     """Requeue failed jobs and dead deliveries of a study (with refused jobs), or failed ones of every study.
 
     A refused job goes again only when its study is named: its input would be refused again otherwise.
-    `resend` sends what was sent once more: the same instances, so the archive gets no duplicate.
+    `resend` sends what was sent once more: the same instances, so the archive gets no duplicate. Objects that
+    retention has removed are made again for that, under their UIDs and dates; IllegalStep where the images are gone.
     """
+    jobs_again = 0
     if study_uid is None:
         jobs = tx.jobs.list(states=[JobState.FAILED], limit=sum(tx.jobs.counts().values()))
         ended = [DeliveryState.DEAD, DeliveryState.HELD]
@@ -33,7 +36,9 @@ def retry(
     else:
         tx.studies.get(study_uid)
         jobs = [job for job in tx.jobs.of_study(study_uid) if job.state in AGAIN]
-        deliveries = tx.deliveries.of_study(study_uid)
+        made_again = _make_again(tx, study_uid, now) if resend else []
+        deliveries = [d for d in tx.deliveries.of_study(study_uid) if d.job_id not in made_again]
+        jobs_again += len(made_again)
     for job in jobs:
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
@@ -54,4 +59,25 @@ def retry(
             study=delivery.study_instance_uid,
             job=delivery.job_id,
         )
-    return Retried(len(jobs), sent)
+    return Retried(len(jobs) + jobs_again, sent)
+
+
+def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
+    """Queue the DONE jobs whose objects retention has removed, to be delivered anew; gives their ids."""
+    held = {instance.sop_instance_uid for instance in tx.studies.instances(study_uid=study_uid)}
+    again = []
+    for job in tx.jobs.of_study(study_uid):
+        if job.state is not JobState.DONE or not tx.results.removed(job.job_id):
+            continue
+        wanted = [uid for source in job.inputs.values() for uid in source["instances"]]
+        missing = sum(uid not in held for uid in wanted)
+        if missing:
+            raise IllegalStep(
+                f"study {study_uid} was removed by retention: {missing} of {len(wanted)} images that its result was "
+                "made of are not here; send it to the node again, then retry"
+            )
+        tx.jobs.run_again(job.job_id, now)
+        tx.deliveries.forget(job.job_id)
+        tx.journal.add(now, "made again", "a person asked for it", study=study_uid, job=job.job_id)
+        again.append(job.job_id)
+    return again

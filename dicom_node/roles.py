@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from dicom_node.assembly import Parts, executor, server, stages
+from dicom_node.assembly import Parts, cleaner, executor, server, stages, watermarks
 from dicom_node.errors import NodeError
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
@@ -48,10 +48,14 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 
 def clock(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
-    """Recovery by the clock."""
+    """Recovery, retention and the disk by the clock."""
     from dicom_node.clock import Clock
+    from dicom_node.upkeep import Upkeep
 
-    Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision).run(stop)
+    def upkeep(stopping: Callable[[], bool]) -> Upkeep:
+        return Upkeep(cleaner(parts), watermarks(parts.settings), stopping=stopping)
+
+    Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision, upkeep).run(stop)
 
 
 ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {

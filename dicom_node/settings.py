@@ -20,6 +20,7 @@ from dicom_node.network.peer import AETitle, Peer, Port
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
+from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
 from inference.backends import AnyBackend
 from inference.executors.devices import DEVICE_NAME
 from inference.tasks import TASKS
@@ -63,6 +64,8 @@ class NodeSettings(Frozen):
     data_folder: Path = Path("~/segnode-data")
     database_url: str | None = None
     keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
+    clean_below_bytes: Annotated[int, Field(ge=0)] = 10_000_000_000
+    retention: tuple[RetentionRule, ...] = DEFAULT_RULES
     quiet_s: Seconds = 30.0
     devices: Literal["auto"] | Annotated[tuple[Device, ...], Field(min_length=1)] = "auto"
     time_limit_s: Seconds = 1800.0

@@ -68,6 +68,7 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     study = tx.studies.get(uid)
     view = study_line(study, tx.jobs.of_study(uid), tx.deliveries.of_study(uid), now)
     view["generation"] = study.generation
+    view["removed"] = _removal(tx, study)
     view["series"] = [
         {
             "series": series.series_instance_uid,
@@ -85,6 +86,14 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
         for r in tx.results.of_job(job.job_id)
     ]
     return view
+
+
+def _removal(tx: Transaction, study: Study) -> dict[str, Any] | None:
+    """When and by which rule retention removed the study; None where it is here."""
+    if study.state is not StudyState.REMOVED:
+        return None
+    told = [entry for entry in tx.journal.of_study(study.study_instance_uid) if entry.event == "removed"]
+    return {"at": told[-1].at, "why": told[-1].text} if told else None
 
 
 def entry_view(entry: JournalEntry) -> dict[str, Any]:

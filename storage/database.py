@@ -25,6 +25,7 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.migrations import HEAD
 from storage.processes import Processes
+from storage.removals import Removals
 from storage.results import Results
 from storage.revisions import Revisions
 from storage.studies import Studies
@@ -63,6 +64,10 @@ class Transaction:
     @cached_property
     def processes(self) -> Processes:
         return Processes(self._connection)
+
+    @cached_property
+    def removals(self) -> Removals:
+        return Removals(self._connection)
 
     @cached_property
     def revisions(self) -> Revisions:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, case, func, select, update
 
 from storage import leases
-from storage.errors import NotFound
+from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import JOB_STEPS, JobState, check_step
 from storage.records import Job
 from storage.store import Store, among, plain
@@ -121,7 +121,14 @@ class Jobs(Store):
 
     def retry(self, job_id: str, now: float) -> None:
         """Queue a FAILED or REFUSED job again, behind those that wait at its priority; IllegalStep."""
+        if self.get(job_id).state is JobState.DONE:
+            raise IllegalStep(f"job {job_id} is DONE: what it made is its result")
         fresh = {"reason": "", "crashes": 0, "progress": 0.0, "step": "", "queued_at": now, "finished_at": None}
+        self._step(job_id, JobState.PENDING, **fresh)
+
+    def run_again(self, job_id: str, now: float) -> None:
+        """Queue a DONE job whose objects were removed; they come back under their UIDs and dates. IllegalStep."""
+        fresh = {"crashes": 0, "progress": 0.0, "step": "", "queued_at": now, "finished_at": None}
         self._step(job_id, JobState.PENDING, **fresh)
 
     def supersede(self, job_id: str, now: float, reason: str) -> None:

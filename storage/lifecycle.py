@@ -20,6 +20,7 @@ class StudyState(StrEnum):
     COMPLETE = "COMPLETE"  # settled; waits for dispatch
     DISPATCHED = "DISPATCHED"  # at least one job was made
     NOT_ROUTED = "NOT_ROUTED"  # no route wanted it; the reasons are in the journal
+    REMOVED = "REMOVED"  # its files are gone by a rule of retention; what was made of it is still known
 
 
 class JobState(StrEnum):
@@ -43,13 +44,14 @@ STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
     StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
     StudyState.COMPLETE: frozenset({StudyState.RECEIVING, StudyState.DISPATCHED, StudyState.NOT_ROUTED}),
-    StudyState.DISPATCHED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
-    StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
+    StudyState.DISPATCHED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE, StudyState.REMOVED}),
+    StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE, StudyState.REMOVED}),
+    StudyState.REMOVED: frozenset({StudyState.RECEIVING}),
 }
 
 JOB_STEPS: dict[JobState, frozenset[JobState]] = {
     JobState.PENDING: frozenset({JobState.DONE, JobState.REFUSED, JobState.FAILED, JobState.SUPERSEDED}),
-    JobState.DONE: frozenset({JobState.SUPERSEDED}),
+    JobState.DONE: frozenset({JobState.SUPERSEDED, JobState.PENDING}),  # PENDING: its objects were removed
     JobState.REFUSED: frozenset({JobState.PENDING, JobState.SUPERSEDED}),
     JobState.FAILED: frozenset({JobState.PENDING, JobState.SUPERSEDED}),
     JobState.SUPERSEDED: frozenset(),

@@ -114,6 +114,7 @@ class ResultObject:
     job_id: str
     kind: str  # "seg", "sr"
     file: StoredFile
+    removed_at: float | None = None  # retention took the file then
 
 
 @dataclass(frozen=True)

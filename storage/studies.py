@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, select, update
+from sqlalchemy import Row, Select, and_, case, exists, select, update
 
 from storage import tables
 from storage.errors import NotFound
@@ -136,7 +136,7 @@ class Studies(Store):
             return Arrival.DUPLICATE
         # The other content may name a study or series that nobody has sent; it becomes visible, without images.
         self._add(tables.series, **_series_values(instance))
-        self._add(studies, **_study_values(instance, study_header))
+        self._see(instance, study_header)
         return Arrival.CONFLICT
 
     def _count(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
@@ -151,13 +151,25 @@ class Studies(Store):
         if image:
             self._open_again(instance, study_header)
         else:
-            self._add(studies, **_study_values(instance, study_header))
+            self._see(instance, study_header)
         if instance.kind is not InstanceKind.RESULT:
             self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
 
+    def _see(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
+        """Make the study visible for what is no new image of it; where it was removed it begins anew."""
+        new = self._insert(studies)
+        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", "header")}
+        key, removed = [studies.c.study_uid], studies.c.state == StudyState.REMOVED.value
+        seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
+        self._connection.execute(seen, _study_values(instance, study_header))
+
     def _open_again(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
         new = self._insert(studies)
-        reopened = {
+        removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
+        forgotten = {
+            name: case((removed, new.excluded[name]), else_=studies.c[name]) for name in ("received_at", "header")
+        }
+        reopened = forgotten | {
             "images": studies.c.images + 1,
             "state": new.excluded.state,  # RECEIVING, from wherever it stood: each state allows this step
             "changed_at": new.excluded.changed_at,

@@ -161,6 +161,7 @@ results = Table(
     Column("path", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+    Column("removed_at", Double),  # its file is gone since; its UID is known for ever
     Index("ix_results_job", "job_id"),
 )
 

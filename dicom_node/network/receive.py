@@ -18,14 +18,14 @@ from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.events import Event
 
-from dicom_node.errors import BadDataset, OutOfResources, ReceiveError, UidMismatch
+from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.statuses import SUCCESS, UNFORESEEN, answer_to
 from storage.archive import Archive
 from storage.database import Database
-from storage.errors import BadIdentifier, StorageError, Unavailable
+from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
 from storage.records import Arrival, Instance, InstanceKind, StoredFile
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,9 @@ class Receiver:
             study = header.study_instance_uid
             _check_agreement(header, offer)
             self._keep(header, offer, association)
+        except DiskFull as full:
+            association.refused += 1
+            return answer_to(full)  # the clock journals the crossing: a line an instance would fill the disk for good
         except ReceiveError as error:
             association.refused += 1
             return self._refuse(association, study, answer_to(error), str(error))
@@ -91,6 +94,7 @@ class Receiver:
             with self._database.transaction() as tx:
                 self._register.note(tx, association, now)
                 arrival = tx.studies.add_instance(instance, header.study)
+                self._archive.confirm(file)
                 if arrival is Arrival.CONFLICT:
                     tx.journal.add(
                         now,
@@ -178,6 +182,8 @@ def _storage_faults() -> Iterator[None]:
     """Storage's faults in the words of this package."""
     try:
         yield
+    except NoRoom as full:
+        raise DiskFull(str(full)) from full
     except Unavailable as trouble:
         raise OutOfResources(str(trouble)) from trouble
     except BadIdentifier as wrong:

@@ -2,6 +2,9 @@
 
 Late images change a study's jobs only where they change a job's identity. Then a new generation opens:
 the new jobs take the old ones' place, and what the old ones had not sent yet never leaves.
+
+A study that retention removed and that is sent again makes nothing twice: the same images are the same job,
+and fewer of them than a job had are no reason to replace its result by one of less.
 """
 
 from __future__ import annotations
@@ -62,9 +65,8 @@ class Dispatch:
         decision = decide(self.routing.routes, facts)
         self._record_verdicts(tx, uid, decision, now)
         current = [job for job in tx.jobs.of_study(uid) if job.state is not JobState.SUPERSEDED]
-        known = {job.job_id for job in current}
         planned = [self._job(study, plan, now) for plan in decision.plans]
-        fresh = [job for job in planned if job.job_id not in known]
+        fresh = [job for job in planned if not self._is_known(tx, job, current, now)]
         generation = tx.studies.open_generation(uid) if fresh and current else study.generation
         for job in fresh:
             self._supersede(tx, current, job, generation, now)
@@ -111,6 +113,22 @@ class Dispatch:
             created_at=now,
         )
 
+    def _is_known(self, tx: Transaction, job: Job, current: Sequence[Job], now: float) -> bool:
+        """Whether one of the study's jobs stands for this one already; what retention has to do with it is told."""
+        for old in current:
+            same = old.job_id == job.job_id
+            fewer = old.route == job.route and _is_part(job.inputs, old.inputs)
+            if (same or fewer) and tx.results.removed(old.job_id):
+                uid, images = job.study_instance_uid, "these images" if same else "these images and more"
+                text = f"route {job.route}: the result of {images} was made before they were removed and sent again"
+                advice = f"it is not made twice; `segnode retry {uid} --resend` makes it again under the same UIDs"
+                told = f"{text}; {advice}"
+                tx.journal.add(now, "known", told, study=uid, job=old.job_id, revision=self.revision)
+                return True
+            if same:
+                return True
+        return False
+
     def _supersede(self, tx: Transaction, current: Sequence[Job], new: Job, generation: int, now: float) -> None:
         for old in current:
             if old.route != new.route:
@@ -138,3 +156,10 @@ class Dispatch:
             revision=self.revision,
             detail={"inputs": {role: source["series"] for role, source in job.inputs.items()}},
         )
+
+
+def _is_part(inputs: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
+    """Whether every role has no other instances than it had there."""
+    return all(
+        role in of and set(source["instances"]) <= set(of[role]["instances"]) for role, source in inputs.items()
+    )

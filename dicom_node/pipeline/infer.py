@@ -117,7 +117,7 @@ class Infer:
         return SeriesFiles(series_instance_uid=series, paths=paths, sop_instance_uids=tuple(uids))
 
     def _store(self, job: Job, item: Encoded) -> StoredFile:
-        return self.archive.write(job.study_instance_uid, item.sop_instance_uid, [item.part10])
+        return self.archive.write(job.study_instance_uid, item.sop_instance_uid, [item.part10], ours=True)
 
     def _commit(self, job: Job, result: Result, stored: Sequence[tuple[Encoded, StoredFile]]) -> None:
         now = self.clock()
@@ -136,6 +136,7 @@ class Infer:
                         item.sop_instance_uid, item.sop_class_uid, item.series_instance_uid, job.job_id, item.kind, file
                     )
                 )
+                self.archive.confirm(file)
             self._journal(tx, job, now, "done", f"{len(result.findings)} findings, {len(stored)} objects")
             for destination in job.parameters["destinations"]:
                 self._deliver_to(tx, job, destination, result.model.intended_use, now)
