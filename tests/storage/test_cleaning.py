@@ -171,8 +171,8 @@ def test_a_sender_that_repeats_a_study_while_it_is_removed_again_and_again_loses
         while not stop.is_set():
             number += 1
             uid = f"1.2.3.1.{number % 2}"
-            file = archive.write("1.2.3", uid, [b"pixels of " + uid.encode()])
             try:
+                file = archive.write("1.2.3", uid, [b"pixels of " + uid.encode()])
                 with db.transaction() as tx:
                     tx.studies.add_instance(make_instance(number % 2, study_instance_uid="1.2.3", file=file))
                     archive.confirm(file)
@@ -185,7 +185,8 @@ def test_a_sender_that_repeats_a_study_while_it_is_removed_again_and_again_loses
     sender.start()
     removed = 0
     try:
-        while removed < 25:
+        while removed < 15:
+            stop.wait(0.002)  # the other side's turn
             with db.transaction() as tx:
                 if tx.studies.get("1.2.3").state is StudyState.RECEIVING:
                     tx.studies.move("1.2.3", StudyState.COMPLETE, 1.0)
@@ -205,7 +206,7 @@ from storage.cleaning import Cleaner
 from storage.database import Database
 from storage.retention import DAY_S, Ended, Rule
 
-def die(*_):
+def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 db, archive = Database.open(sys.argv[1]), Archive(__import__("pathlib").Path(sys.argv[2]), low_water_bytes=0)
