@@ -54,7 +54,7 @@ def assemble(settings: Settings) -> Parts:
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
-    return Parts(settings, database, _archive(settings), revision)
+    return Parts(settings, database, archive_of(settings), revision)
 
 
 def look_into(settings: Settings) -> Parts:
@@ -62,10 +62,11 @@ def look_into(settings: Settings) -> Parts:
     database = Database.open(settings.node.database, create=False)
     with database.reading() as tx:
         newest = tx.revisions.newest()
-    return Parts(settings, database, _archive(settings), newest[0] if newest else 0)
+    return Parts(settings, database, archive_of(settings), newest[0] if newest else 0)
 
 
-def _archive(settings: Settings) -> Archive:
+def archive_of(settings: Settings) -> Archive:
+    """The files that belong to the database."""
     return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -76,4 +77,45 @@ def verify(study_uid: str | None, conf: Path | None, as_json: bool) -> None:
     sys.exit(1 if found else 0)
 
 
-COMMANDS = (retention, verify)
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--with-files", is_flag=True, help="Hard-link (or copy, to another disk) the stored files as well.")
+@conf_option
+@json_option
+@plainly
+def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> None:
+    """Copy the database into FOLDER, consistent, while the node runs."""
+    from dicom_node import present
+    from storage.backup import backup as copy
+
+    with storage(conf) as parts:
+        place, manifest = copy(
+            parts.settings.node.database, parts.archive, folder, time.time(), with_files=with_files
+        )
+    if as_json:
+        present.as_json({"backup": str(place), **asdict(manifest)})
+        return
+    click.echo(f"backup written: {place}")
+    named = f"{manifest.files_named} files, {manifest.bytes_named / 1e9:.3f} GB"
+    if with_files:
+        click.echo(f"{manifest.files_copied} of {named} are in it; {manifest.files_missing} had gone by retention")
+    else:
+        click.echo(f"not in it: the {named} that it refers to (--with-files, or save {parts.archive.root} after it)")
+
+
+@click.command()
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@conf_option
+@plainly
+def restore(source: Path, conf: Path | None) -> None:
+    """Put the backup SOURCE where no database is; nothing is overwritten."""
+    from dicom_node.assembly import archive_of
+    from dicom_node.settings import load
+    from storage.backup import restore as put_back
+
+    settings = load(conf)
+    manifest = put_back(source, settings.node.database, archive_of(settings))
+    click.echo(f"the database of {manifest.made_at} is back; `segnode verify` tells which of its files are here")
+
+
+COMMANDS = (retention, verify, backup, restore)

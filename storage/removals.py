@@ -87,6 +87,14 @@ class Removals(Store):
         """The UIDs of all studies."""
         return list(self._connection.execute(select(studies.c.study_uid)).scalars())
 
+    def every_file(self) -> list[tuple[str, int]]:
+        """Path and size of every file that a row names."""
+        arrived = select(instances.c.path, instances.c.size)
+        made = select(results.c.path, results.c.size).where(results.c.removed_at.is_(None))
+        both = union_all(arrived, made).subquery()
+        rows = self._connection.execute(select(both.c.path, func.max(both.c.size)).group_by(both.c.path))
+        return [(path, int(size)) for path, size in rows]
+
     def _sizes(self, uid: str) -> Select[Any]:
         arrived = select(instances.c.path, instances.c.size, instances.c.sha256).where(instances.c.study_uid == uid)
         made = (
