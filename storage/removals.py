@@ -44,9 +44,14 @@ class Removals(Store):
         return self._facts(query.order_by(studies.c.changed_at, studies.c.study_uid).limit(limit))
 
     def of(self, uid: str) -> StudyFacts:
-        """One study; NotFound. In a writing transaction its row is held: arrivals wait for the commit."""
+        """One study; NotFound. In a writing transaction it and its series are held: arrivals wait for the commit."""
         query = select(studies.c.study_uid, studies.c.state, studies.c.changed_at).where(studies.c.study_uid == uid)
-        found = self._facts(query.with_for_update(key_share=True) if self._writing else query)
+        if self._writing:
+            query = query.with_for_update(key_share=True)
+            # An arrival takes a series, then the study. Who takes them the other way round would wait for ever.
+            of_study = series.c.study_uid == uid
+            self._connection.execute(select(series.c.series_uid).where(of_study).with_for_update()).all()
+        found = self._facts(query)
         if not found:
             raise NotFound(f"no study {uid}")
         return found[0]

@@ -189,7 +189,7 @@ def test_a_sender_that_repeats_a_study_while_it_is_removed_again_and_again_loses
     sender.start()
     removed = 0
     try:
-        while removed < 15:
+        while removed < 6:
             stop.wait(0.002)  # the other side's turn
             with db.transaction() as tx:
                 if tx.studies.get("1.2.3").state is StudyState.RECEIVING:
