@@ -133,7 +133,8 @@ class Removals(Store):
         sent = self._deliveries(uids)
         facts: defaultdict[str, dict[str, JobFacts]] = defaultdict(dict)
         columns = (jobs.c.study_uid, jobs.c.job_id, jobs.c.route, jobs.c.state, jobs.c.created_at, jobs.c.finished_at)
-        for row in self._connection.execute(select(*columns).where(jobs.c.study_uid.in_(uids))):
+        of_studies = select(*columns).where(jobs.c.study_uid.in_(uids)).order_by(jobs.c.job_id)
+        for row in self._connection.execute(of_studies):
             states = [state for state, _ in sent[row.job_id]]
             ended_at = max([row.finished_at or row.created_at, *(at for _, at in sent[row.job_id])])
             facts[row.study_uid][row.job_id] = JobFacts(row.route, JobState(row.state), ended_at, states)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from dicom_node.pipeline.dispatch import Dispatch, InstalledModel
+from dicom_node.retry import Retried, retry
 from dicom_node.routing.route import Routing
 from inference.findings import IntendedUse, ModelIdentity
 from storage.database import Database
+from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.records import InstanceKind, Job
+from storage.records import InstanceKind, Job, ResultObject, StoredFile
 
 STUDY = "1.2.3"
 ROUTING = Routing.model_validate(
@@ -163,3 +165,69 @@ def test_the_route_names_a_priority(stage: Dispatch, database: Database, scan: C
     scan(1, 80)
     stage.step(20.0)
     assert jobs(database)[0].priority == ROUTING.routes[0].priority.default
+
+
+class TestAStudyThatWasRemovedAndIsSentAgain:
+    """Nothing reaches the PACS twice: the same images are the same job, fewer of them are no new result."""
+
+    @pytest.fixture
+    def removed(self, stage: Dispatch, database: Database, scan: Callable[..., None]) -> str:
+        """The study was processed and delivered, and retention has removed it; the id of its job."""
+        scan(1, 80)
+        stage.step(20.0)
+        (job,) = jobs(database)
+        with database.transaction() as tx:
+            tx.jobs.claim("infer", 30.0, 60.0)
+            tx.jobs.finish(job.job_id, "infer", JobState.DONE, 40.0)
+            tx.results.add(ResultObject("2.25.7", "1.2", "2.25.8", job.job_id, "seg", StoredFile("a", 1, "b")))
+            number = tx.deliveries.add(job.job_id, STUDY, "pacs", DeliveryState.PENDING, 40.0)
+            tx.deliveries.claim("deliver", 41.0, 60.0)
+            tx.deliveries.sent(number, "deliver", 42.0, {})
+            tx.removals.remove(STUDY, 1000.0)
+        return job.job_id
+
+    def told(self, database: Database) -> list[str]:
+        with database.reading() as tx:
+            return [entry.text for entry in tx.journal.of_study(STUDY) if entry.event == "known"]
+
+    def test_the_same_images_make_nothing_and_the_way_to_have_it_again_is_told(
+        self, removed: str, stage: Dispatch, database: Database, scan: Callable[..., None]
+    ) -> None:
+        scan(1, 80, now=2000.0)
+        assert stage.step(2010.0)
+        (job,) = jobs(database)
+        assert (job.job_id, job.state, job.created_at) == (removed, JobState.DONE, 20.0)
+        assert state(database) is StudyState.DISPATCHED
+        with database.reading() as tx:
+            assert [d.state for d in tx.deliveries.of_study(STUDY)] == [DeliveryState.SENT]
+        (text,) = self.told(database)
+        assert f"`segnode retry {STUDY} --resend` makes it again under the same UIDs" in text
+
+    def test_a_part_of_them_does_not_replace_the_result_of_all(
+        self, removed: str, stage: Dispatch, database: Database, scan: Callable[..., None]
+    ) -> None:
+        scan(11, 70, now=2000.0)
+        stage.step(2010.0)
+        assert [job.job_id for job in jobs(database)] == [removed]
+        assert "these images and more" in self.told(database)[0]
+
+    def test_more_of_them_are_a_new_generation_as_ever(
+        self, removed: str, stage: Dispatch, database: Database, scan: Callable[..., None]
+    ) -> None:
+        scan(1, 90, now=2000.0)
+        stage.step(2010.0)
+        old, new = jobs(database)
+        assert (old.state, new.state, new.generation) == (JobState.SUPERSEDED, JobState.PENDING, 2)
+
+    def test_a_person_has_it_made_again_with_its_uids_and_dates(
+        self, removed: str, stage: Dispatch, database: Database, scan: Callable[..., None]
+    ) -> None:
+        with database.transaction() as tx, pytest.raises(IllegalStep, match="80 of 80 images .* send it to the node"):
+            retry(tx, 1500.0, STUDY, resend=True)
+        scan(1, 80, now=2000.0)
+        stage.step(2010.0)
+        with database.transaction() as tx:
+            assert retry(tx, 2020.0, STUDY, resend=True) == Retried(jobs=1, deliveries=0)
+            (job,) = tx.jobs.of_study(STUDY)
+            assert (job.job_id, job.state, job.created_at) == (removed, JobState.PENDING, 20.0)
+            assert tx.deliveries.of_study(STUDY) == [], "they are made when the job ends, and are sent then"
