@@ -25,9 +25,11 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.migrations import HEAD
 from storage.processes import Processes
+from storage.rejections import Rejections
 from storage.results import Results
 from storage.revisions import Revisions
 from storage.studies import Studies
+from storage.versions import Versions
 
 
 class Transaction:
@@ -39,6 +41,14 @@ class Transaction:
     @cached_property
     def studies(self) -> Studies:
         return Studies(self._connection)
+
+    @cached_property
+    def versions(self) -> Versions:
+        return Versions(self._connection)
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        return Rejections(self._connection)
 
     @cached_property
     def associations(self) -> Associations:
