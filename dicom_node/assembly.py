@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,7 @@ def executor(settings: Settings) -> Executor:
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     """The stages of the walk: one each, and one `infer` a device."""
     from dicom_node.pipeline.complete import Complete
+    from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.deliver import Backoff, Deliver
     from dicom_node.pipeline.dispatch import Dispatch
     from dicom_node.pipeline.infer import Infer, InferLimits
@@ -136,7 +138,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             database=parts.database,
             archive=parts.archive,
             executor=run,
-            encode=_encode,
+            encode=partial(_encode, parts.database),
             accepts=accepts,
             limits=limits,
             scratch=node.data_folder / "scratch",
@@ -147,6 +149,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         for number in range(run.slots)
     ]
     return [
+        Correct(parts.database, parts.archive, parts.revision),
         Complete(parts.database, node.quiet_s, parts.revision),
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,
@@ -162,12 +165,20 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     ]
 
 
-def _encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
+def _encode(
+    database: Database, job: Job, result: Result, files: Mapping[str, Sequence[Path]]
+) -> tuple[Encoded, ...]:
     """A result's objects, those that the job asks for."""
-    from dicom_node.objects.context import EncodeContext
+    from dicom_node.objects.context import EncodeContext, Replaced
     from dicom_node.objects.encode import encode
+    from dicom_node.pipeline.predecessors import predecessors
 
-    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at))
+    with database.reading() as tx:
+        replaces = tuple(
+            Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
+            for old in predecessors(tx, job)
+        )
+    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at, replaces=replaces))
     kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
     wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
     return tuple(item for item in encoded if item.kind in wanted)

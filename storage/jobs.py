@@ -127,7 +127,7 @@ class Jobs(Store):
 
     def supersede(self, job_id: str, now: float, reason: str) -> None:
         """End a job that a later generation replaced; whoever runs it loses the lease. IllegalStep."""
-        ended = {"reason": plain(reason), "finished_at": func.coalesce(jobs.c.finished_at, now)}
+        ended = {"reason": plain(reason), "finished_at": func.coalesce(jobs.c.finished_at, now), "mark": ""}
         self._step(job_id, JobState.SUPERSEDED, **ended, **leases.NO_LEASE)
 
     def mark(self, job_id: str, mark: JobMark, reason: str = "") -> None:

@@ -1,7 +1,8 @@
 """COMPLETE → DISPATCHED or NOT_ROUTED: routes become jobs, and every verdict is journalled.
 
-Late images change a study's jobs only where they change a job's identity. Then a new generation opens:
-the new jobs take the old ones' place, and what the old ones had not sent yet never leaves.
+Late images, corrected headers and rejection notes change a study's jobs only where they change a job's identity.
+Then a new generation opens: the new jobs take the old ones' place, and what the old ones had not sent yet never
+leaves. Results that had been delivered before their header was corrected wait for a person's word.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from dicom_node.pipeline.identity import job_identity
@@ -17,7 +19,7 @@ from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
 from inference.findings import ModelIdentity
 from storage.database import Database, Transaction
-from storage.lifecycle import JobState, StudyState
+from storage.lifecycle import JobMark, JobState, StudyState
 from storage.records import Job, Study
 
 log = logging.getLogger(__name__)
@@ -56,20 +58,21 @@ class Dispatch:
 
     def _dispatch(self, tx: Transaction, study: Study, now: float) -> None:
         uid = study.study_instance_uid
-        facts = study_facts(
-            study, tx.studies.series(uid), tx.studies.instances(study_uid=uid), self.routing.vocabulary
-        )
+        instances = tx.studies.instances(study_uid=uid, rejected=False)
+        facts = study_facts(study, tx.studies.series(uid), instances, self.routing.vocabulary)
         decision = decide(self.routing.routes, facts)
         self._record_verdicts(tx, uid, decision, now)
-        current = [job for job in tx.jobs.of_study(uid) if job.state is not JobState.SUPERSEDED]
+        earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
+        current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
+        corrections = {i.sop_instance_uid: i.correction for i in instances if i.correction}
+        planned = [self._job(study, plan, earlier, corrections, now) for plan in decision.plans]
         known = {job.job_id for job in current}
-        planned = [self._job(study, plan, now) for plan in decision.plans]
-        fresh = [job for job in planned if job.job_id not in known]
-        generation = tx.studies.open_generation(uid) if fresh and current else study.generation
+        fresh = [job for job in planned if job.job_id not in known and not _waits_for_a_person(job, current)]
+        generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         for job in fresh:
             self._supersede(tx, current, job, generation, now)
             self._add(tx, job, generation, now)
-        routed = bool(planned or current)
+        routed = bool(planned or earlier)
         tx.studies.move(uid, StudyState.DISPATCHED if routed else StudyState.NOT_ROUTED, now)
         if not routed:
             text = "no route wanted this study; it is kept"
@@ -88,7 +91,9 @@ class Dispatch:
                 detail={"route": verdict.route, "ok": verdict.ok},
             )
 
-    def _job(self, study: Study, plan: JobPlan, now: float) -> Job:
+    def _job(
+        self, study: Study, plan: JobPlan, earlier: Sequence[Job], corrections: Mapping[str, str], now: float
+    ) -> Job:
         model = self.models[plan.model]
         inputs = {
             role: {"series": series, "instances": list(instances)} for role, (series, instances) in plan.inputs.items()
@@ -97,8 +102,12 @@ class Dispatch:
         # Where a result goes is no part of what it is, and the model's identity stands for its settings.
         defining = {"task": dict(plan.parameters), "outputs": list(plan.outputs)}
         parameters = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
+        if before := [job.job_id for job in earlier if job.route == plan.route]:
+            parameters["replaces"] = before[-1]
+        ended = {job.job_id for job in earlier if job.state is JobState.SUPERSEDED}
+        names = (job_identity(plan.task, inputs, identity, defining, corrections=corrections, again=n) for n in count())
         return Job(
-            job_id=job_identity(plan.task, inputs, identity, defining),
+            job_id=next(name for name in names if name not in ended),
             study_instance_uid=study.study_instance_uid,
             generation=study.generation,
             route=plan.route,
@@ -115,7 +124,9 @@ class Dispatch:
         for old in current:
             if old.route != new.route:
                 continue
-            reason = f"late images changed its inputs; generation {generation} takes its place"
+            corrected = "a correction changed the header that its results copy"
+            why = corrected if _same_inputs(old, new) else "late images or a rejection note changed its inputs"
+            reason = f"{why}; generation {generation} takes its place"
             tx.jobs.supersede(old.job_id, now, reason)
             stopped = tx.deliveries.supersede_unsent(old.job_id, now)
             tx.journal.add(
@@ -138,3 +149,16 @@ class Dispatch:
             revision=self.revision,
             detail={"inputs": {role: source["series"] for role, source in job.inputs.items()}},
         )
+
+
+def _same_inputs(one: Job, other: Job) -> bool:
+    """Whether both take the same instances in the same roles."""
+    first, second = (
+        {role: sorted(source["instances"]) for role, source in job.inputs.items()} for job in (one, other)
+    )
+    return first == second
+
+
+def _waits_for_a_person(new: Job, current: Sequence[Job]) -> bool:
+    """Whether `new` would only say in corrected words what has been delivered; `segnode reissue` decides that."""
+    return any(old.mark is JobMark.STALE and old.route == new.route and _same_inputs(old, new) for old in current)
