@@ -127,6 +127,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from dicom_node.pipeline.deliver import Backoff, Deliver
     from dicom_node.pipeline.dispatch import Dispatch
     from dicom_node.pipeline.infer import Infer, InferLimits
+    from dicom_node.pipeline.reject import Reject
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
@@ -150,6 +151,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     ]
     return [
         Correct(parts.database, parts.archive, parts.revision),
+        Reject(parts.database, parts.archive, parts.revision),
         Complete(parts.database, node.quiet_s, parts.revision),
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.database import Transaction
-from storage.lifecycle import DeliveryState, JobState
+from storage.lifecycle import DeliveryState, JobMark, JobState
+from storage.records import Job
 
 AGAIN = (JobState.FAILED, JobState.REFUSED)
+
+
+def _outdated(job: Job) -> bool:
+    """Whether a later generation, a correction or a rejection has overtaken the results that were sent."""
+    return job.state is JobState.SUPERSEDED or job.mark is not JobMark.NONE
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,11 @@ def retry(
     for job in jobs:
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
+    outdated = {job.job_id for job in tx.jobs.of_study(study_uid) if _outdated(job)} if study_uid else set()
     again = {DeliveryState.DEAD, DeliveryState.SENT, DeliveryState.COMMITTED} if resend else {DeliveryState.DEAD}
     sent = 0
     for delivery in deliveries:
-        if delivery.state in again:
+        if delivery.state in again and delivery.job_id not in outdated:
             tx.deliveries.retry(delivery.delivery_id, now)
         elif delivery.state is DeliveryState.HELD and release_held:
             tx.deliveries.release_held(delivery.delivery_id, now)

@@ -160,5 +160,5 @@ def _same_inputs(one: Job, other: Job) -> bool:
 
 
 def _waits_for_a_person(new: Job, current: Sequence[Job]) -> bool:
-    """Whether `new` would only say in corrected words what has been delivered; `segnode reissue` decides that."""
-    return any(old.mark is JobMark.STALE and old.route == new.route and _same_inputs(old, new) for old in current)
+    """Whether `new` would only say in corrected words what has been delivered, or even rejected there."""
+    return any(old.mark is not JobMark.NONE and old.route == new.route and _same_inputs(old, new) for old in current)

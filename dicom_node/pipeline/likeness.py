@@ -27,7 +27,7 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 from dicom_node.errors import NodeError
 from dicom_node.network.header import MAX_HEADER_BYTES
 from dicom_node.objects.copied import is_copied
-from storage.part10 import META_AT
+from dicom_node.objects.stored import data_set_in
 
 MAX_INFLATED_BYTES = 512 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
@@ -97,26 +97,12 @@ def compare(first: Path, first_syntax: str, second: Path, second_syntax: str) ->
 def _content(path: Path, syntax: UID) -> _Content:
     try:
         with path.open("rb") as file:
-            stream, start = _data_set(file, syntax)
+            stream, start = data_set_in(file, syntax, MAX_INFLATED_BYTES)
             return _read(stream, start, syntax)
     except OSError as trouble:
         raise Incomparable(f"a content cannot be read: {trouble.strerror}") from trouble
     except _FAULTS as fault:
         raise Incomparable(f"a content cannot be parsed ({type(fault).__name__})") from None
-
-
-def _data_set(file: BinaryIO, syntax: UID) -> tuple[BinaryIO, int]:
-    """The stream that holds the data set, and where it begins there."""
-    head = file.read(META_AT)
-    start = META_AT + int.from_bytes(head[-4:], "little")
-    if syntax != DeflatedExplicitVRLittleEndian:
-        return file, start
-    file.seek(start)
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    plain = inflate.decompress(file.read(MAX_INFLATED_BYTES), MAX_INFLATED_BYTES)
-    if inflate.unconsumed_tail:
-        raise Incomparable(f"a content inflates to more than {MAX_INFLATED_BYTES} bytes")
-    return BytesIO(plain), 0
 
 
 def _read(stream: BinaryIO, start: int, syntax: UID) -> _Content:
