@@ -19,6 +19,7 @@ from storage.errors import Unavailable
 
 if TYPE_CHECKING:
     from dicom_node.network.server import Server
+    from dicom_node.objects.context import Replaced
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
@@ -128,6 +129,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from dicom_node.pipeline.dispatch import Dispatch
     from dicom_node.pipeline.infer import Infer, InferLimits
     from dicom_node.pipeline.reject import Reject
+    from dicom_node.pipeline.withdraw import Withdraw
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
@@ -164,6 +166,13 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             lease_term_s=node.lease_term_s,
             revision=parts.revision,
         ),
+        Withdraw(
+            database=parts.database,
+            archive=parts.archive,
+            destinations=frozenset(name for name, destination in destinations.items() if destination.iocm),
+            encode=_encode_rejection,
+            revision=parts.revision,
+        ),
     ]
 
 
@@ -184,3 +193,11 @@ def _encode(
     kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
     wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
     return tuple(item for item in encoded if item.kind in wanted)
+
+
+def _encode_rejection(job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float) -> Encoded:
+    """The note on results of ours that left and are no longer valid."""
+    from dicom_node.objects.context import EncodeContext
+    from dicom_node.objects.rejection import encode_rejection
+
+    return encode_rejection(rejected, subject, reason, EncodeContext(created_at=now, job_id=job_id))

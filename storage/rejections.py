@@ -54,17 +54,19 @@ class Rejections(Store):
     def owed(self, destinations: Collection[str], limit: int = 20) -> dict[str, list[str]]:
         """By superseded job, those of `destinations` that got its results and no note of ours on them yet."""
         told, note = deliveries.alias(), jobs.alias()
+        of_this = note.c.rejects == jobs.c.job_id
         noted = (
             select(1)
             .select_from(told.join(note, told.c.job_id == note.c.job_id))
-            .where(note.c.rejects == jobs.c.job_id, told.c.destination == deliveries.c.destination)
+            .where(of_this, told.c.destination == deliveries.c.destination)
         )
+        impossible = select(1).where(of_this, note.c.state == JobState.SUPERSEDED.value)
         query = (
             select(jobs.c.job_id, deliveries.c.destination)
             .select_from(jobs.join(deliveries, deliveries.c.job_id == jobs.c.job_id))
             .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == "", deliveries.c.state.in_(_LEFT))
             .where(deliveries.c.destination.in_(sorted(destinations)))
-            .where(~exists(noted).correlate(jobs, deliveries))
+            .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
             .order_by(jobs.c.job_id, deliveries.c.destination)
             .limit(limit)
         )
