@@ -6,6 +6,7 @@ They come from strangers: sizes are bounded before memory is taken, and nothing 
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,8 +74,10 @@ def read_rejection(path: Path, transfer_syntax: str) -> RejectionNote | None:
             stream, start = data_set_in(file, syntax, MAX_NOTE_BYTES)
             stream.seek(start)
             note = read_dataset(stream, syntax.is_implicit_VR, syntax.is_little_endian)
-        title = _title(note)
-        return None if title is None else RejectionNote(title, _named(note))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom quotes the values that it complains about
+            title = _title(note)
+            return None if title is None else RejectionNote(title, _named(note))
     except BadIdentifier:
         raise BadNote("it names what is no UID") from None
     except OSError as trouble:

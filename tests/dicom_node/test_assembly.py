@@ -18,6 +18,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.settings import load
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.volume import Grid
+from storage.database import Database
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import JobState
 from storage.records import Job
@@ -94,7 +95,7 @@ class TestParts:
     ("outputs", "kinds"), [(["seg"], ["seg"]), (["sr"], ["sr", "summary"]), (["seg", "sr"], ["seg", "sr", "summary"])]
 )
 def test_a_job_gets_the_objects_that_its_route_asks_for(
-    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch
+    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
         assert (job_id, context.created_at) == ("job", 20.0)
@@ -104,5 +105,7 @@ def test_a_job_gets_the_objects_that_its_route_asks_for(
     job = Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, {"outputs": outputs}, 20.0)
     model = ModelIdentity("m", "1", "", "", IntendedUse.RESEARCH)
     result = Result("t", model, Grid((1, 1, 1), np.eye(4)), "CT", Path("mask.npy"), ())
-    assert [item.kind for item in assembly._encode(job, result, {})] == kinds
-    assert assembly._encode(replace(job, parameters={"outputs": []}), result, {}) == ()
+    database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
+    assert [item.kind for item in assembly._encode(database, job, result, {})] == kinds
+    assert assembly._encode(database, replace(job, parameters={"outputs": []}), result, {}) == ()
+    database.close()
