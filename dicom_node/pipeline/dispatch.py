@@ -20,7 +20,7 @@ from dicom_node.routing.table import Decision, JobPlan, decide
 from inference.findings import ModelIdentity
 from storage.database import Database, Transaction
 from storage.lifecycle import JobMark, JobState, StudyState
-from storage.records import Job, Study
+from storage.records import InstanceKind, Job, Study
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,10 @@ class Dispatch:
     def _dispatch(self, tx: Transaction, study: Study, now: float) -> None:
         uid = study.study_instance_uid
         instances = tx.studies.instances(study_uid=uid, rejected=False)
-        facts = study_facts(study, tx.studies.series(uid), instances, self.routing.vocabulary)
+        left = {instance.series_instance_uid for instance in instances if instance.kind is InstanceKind.IMAGE}
+        # A series whose images were all rejected is none; one that never had images still gets its verdict.
+        series = [one for one in tx.studies.series(uid) if not one.images or one.series_instance_uid in left]
+        facts = study_facts(study, series, instances, self.routing.vocabulary)
         decision = decide(self.routing.routes, facts)
         self._record_verdicts(tx, uid, decision, now)
         earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]

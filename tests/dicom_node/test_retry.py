@@ -7,7 +7,7 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.retry import Retried, retry
 from storage.errors import NotFound
-from storage.lifecycle import DeliveryState, JobState
+from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.records import Job
 
 NOW = 500.0
@@ -77,3 +77,11 @@ def test_all_means_all(story: Parts) -> None:
 def test_an_unknown_study_is_told(story: Parts) -> None:
     with pytest.raises(NotFound):
         again(story, "1.9.9")
+
+
+@pytest.mark.parametrize("mark", [JobMark.STALE, JobMark.WITHDRAWN])
+def test_what_is_no_longer_valid_is_not_sent_once_more(story: Parts, mark: JobMark) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.mark("job-0", mark)
+    again(story, "1.2.3", resend=True)
+    assert states(story)[1]["sent"] == "SENT"

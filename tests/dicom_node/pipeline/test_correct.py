@@ -74,7 +74,7 @@ def make_job(database: Database, paths: list[Path], **changes: Any) -> None:
     with database.transaction() as tx:
         tx.jobs.add(
             Job(study_instance_uid=study_of(paths), generation=1, route="r", task="liver_tumour", model="m", priority=0,
-                inputs=inputs, parameters={}, created_at=20.0, **values)  # fmt: skip
+                inputs=inputs, parameters={}, created_at=20.0, **values)
         )
 
 

@@ -271,7 +271,7 @@ def test_a_study_whose_images_were_all_rejected_stays_dispatched(
         reject(database, number)
     stage.step(40.0)
     assert state(database) is StudyState.DISPATCHED
-    assert len(jobs(database)) == 1
+    assert [len(job.inputs['CT']['instances']) for job in jobs(database)] == [80]
 
 
 def test_the_route_names_a_priority(stage: Dispatch, database: Database, scan: Callable[..., None]) -> None:

@@ -33,7 +33,8 @@ class Encoder:
         self.asked.append((tuple(one.sop_instance_uid for one in rejected), reason, now))
         if self.fault:
             raise ResultInvalid("the note is wrong in its title")
-        return Encoded("rejection", "1.2.840.10008.5.1.4.1.1.88.59", "2.25.77", "2.25.78", b"a note of " + job_id.encode())
+        key_objects = "1.2.840.10008.5.1.4.1.1.88.59"
+        return Encoded("rejection", key_objects, "2.25.77", "2.25.78", b"a note of " + job_id.encode())
 
 
 @pytest.fixture
