@@ -1,6 +1,7 @@
 """Reading the Key Object Selections that arrive: which are rejection notes (IHE RAD TF-3 4.66), and what they name.
 
-They come from strangers: sizes are bounded before memory is taken, and nothing but `BadNote` is raised.
+They come from strangers: sizes are bounded before memory is taken, and nothing but `BadNote` is raised, or
+`Unavailable` where the disk fails.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydicom.uid import UID
 
 from dicom_node.errors import NodeError
 from dicom_node.objects.stored import data_set_in
-from storage.errors import BadIdentifier
+from storage.errors import BadIdentifier, Unavailable
 from storage.identifiers import check_uid
 
 MAX_NOTE_BYTES = 16 * 1024 * 1024
@@ -65,7 +66,7 @@ class RejectionNote:
 
 
 def read_rejection(path: Path, transfer_syntax: str) -> RejectionNote | None:
-    """The note in a stored Key Object Selection; None where its title rejects nothing. BadNote."""
+    """The note in a stored Key Object Selection; None where its title rejects nothing. BadNote, Unavailable."""
     try:
         if path.stat().st_size > MAX_NOTE_BYTES:
             raise BadNote(f"it is larger than {MAX_NOTE_BYTES} bytes")
@@ -80,8 +81,10 @@ def read_rejection(path: Path, transfer_syntax: str) -> RejectionNote | None:
             return None if title is None else RejectionNote(title, _named(note))
     except BadIdentifier:
         raise BadNote("it names what is no UID") from None
+    except FileNotFoundError:
+        raise BadNote("it is no longer held") from None
     except OSError as trouble:
-        raise BadNote(f"it cannot be read: {trouble.strerror}") from trouble
+        raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
     except _FAULTS as fault:
         raise BadNote(f"it cannot be parsed ({type(fault).__name__})") from None
 

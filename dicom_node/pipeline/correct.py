@@ -16,6 +16,7 @@ from dicom_node.network.header import MAX_HEADER_BYTES, Header, read_header
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.archive import Archive
 from storage.database import Database, Transaction
+from storage.errors import Unavailable
 from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.part10 import META_AT
 from storage.records import Instance, InstanceKind, Job
@@ -75,10 +76,14 @@ class Correct:
             return Judged(new, old, str(fault), Likeness())
 
     def _header(self, instance: Instance) -> Header:
-        with self.archive.path(instance.file).open("rb") as file:
-            head = file.read(META_AT)
-            file.seek(META_AT + int.from_bytes(head[-4:], "little"))
-            return read_header(file.read(MAX_HEADER_BYTES), instance.transfer_syntax_uid)
+        try:
+            with self.archive.path(instance.file).open("rb") as file:
+                head = file.read(META_AT)
+                file.seek(META_AT + int.from_bytes(head[-4:], "little"))
+                content = file.read(MAX_HEADER_BYTES)
+        except OSError as trouble:
+            raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
+        return read_header(content, instance.transfer_syntax_uid)
 
     def _settle(self, tx: Transaction, judged: Judged, now: float) -> None:
         new, old = judged.new, judged.old
@@ -121,23 +126,20 @@ class Correct:
         log.info("instance corrected", extra={"study": new.study_instance_uid, "copied": likeness.copied})
 
     def _hold_back(self, tx: Transaction, job: Job, now: float) -> None:
-        """Nothing that bears the old words leaves; what has left everywhere is stale."""
-        if job.state is JobState.PENDING:
-            tx.jobs.supersede(job.job_id, now, "a correction changed the header that its results would copy")
-            self._journal(tx, job, now, "superseded", "a correction changed the header that its results would copy")
-            return
-        if job.state is not JobState.DONE or job.mark is JobMark.WITHDRAWN:
+        """Nothing that bears the old words leaves any more; what has left for all its destinations is stale."""
+        if job.state not in (JobState.PENDING, JobState.DONE) or job.mark is not JobMark.NONE:
             return
         deliveries = tx.deliveries.of_job(job.job_id)
         if deliveries and all(one.state in LEFT for one in deliveries):
-            if job.mark is JobMark.NONE:
-                out = f"segnode reissue {job.study_instance_uid}"
-                reason = f"its results were delivered before the header that they copy was corrected; `{out}`"
-                tx.jobs.mark(job.job_id, JobMark.STALE, reason)
-                self._journal(tx, job, now, "stale", reason)
-        elif stopped := tx.deliveries.supersede_unsent(job.job_id, now):
-            text = f"{stopped} deliveries bore the header before its correction and never leave"
-            self._journal(tx, job, now, "delivery stopped", text)
+            out = f"segnode reissue {job.study_instance_uid}"
+            reason = f"its results were delivered before the header that they copy was corrected; `{out}`"
+            tx.jobs.mark(job.job_id, JobMark.STALE, reason)
+            self._journal(tx, job, now, "stale", reason)
+            return
+        reason = "a correction changed the header that its results copy"
+        tx.jobs.supersede(job.job_id, now, reason)  # first, so that one that is just leaving is not tried again
+        stopped = tx.deliveries.supersede_unsent(job.job_id, now)
+        self._journal(tx, job, now, "superseded", f"{reason}; {stopped} deliveries had not left and never will")
 
     def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)

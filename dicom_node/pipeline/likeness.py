@@ -1,7 +1,7 @@
 """Whether two files under one SOP Instance UID hold the same picture, and in what their headers differ.
 
 Pixels are compared as bytes, never decoded. Both files came from strangers: reading is bounded, and raises
-nothing but `Incomparable`, whose text holds no value.
+nothing but `Incomparable`, whose text holds no value, and `Unavailable` where the disk fails.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dicom_node.errors import NodeError
 from dicom_node.network.header import MAX_HEADER_BYTES
 from dicom_node.objects.copied import is_copied
 from dicom_node.objects.stored import data_set_in
+from storage.errors import Unavailable
 
 MAX_INFLATED_BYTES = 512 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
@@ -79,7 +80,7 @@ class _Content:
 
 
 def compare(first: Path, first_syntax: str, second: Path, second_syntax: str) -> Likeness:
-    """Compare two Part 10 files whose transfer syntaxes are known; Incomparable."""
+    """Compare two Part 10 files whose transfer syntaxes are known; Incomparable, Unavailable."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom quotes the values that it complains about
         one, other = _content(first, UID(first_syntax)), _content(second, UID(second_syntax))
@@ -99,8 +100,10 @@ def _content(path: Path, syntax: UID) -> _Content:
         with path.open("rb") as file:
             stream, start = data_set_in(file, syntax, MAX_INFLATED_BYTES)
             return _read(stream, start, syntax)
+    except FileNotFoundError:
+        raise Incomparable("a content is no longer held") from None
     except OSError as trouble:
-        raise Incomparable(f"a content cannot be read: {trouble.strerror}") from trouble
+        raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
     except _FAULTS as fault:
         raise Incomparable(f"a content cannot be parsed ({type(fault).__name__})") from None
 

@@ -16,6 +16,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 
 from dicom_node.objects import key_objects
 from dicom_node.objects.key_objects import BadNote, RejectionNote, Title, read_rejection
+from storage.errors import Unavailable
 
 TITLES = {
     Title.QUALITY: codes.DCM.RejectedForQualityReasons,
@@ -129,8 +130,13 @@ def test_a_note_that_is_cut_off_is_refused_or_no_note(note: Callable[..., Path],
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadNote, match="cannot be read"):
+    with pytest.raises(BadNote, match="no longer held"):
         read_rejection(tmp_path / "gone.dcm", ExplicitVRLittleEndian)
+
+
+def test_a_failing_disk_is_no_fault_of_the_note(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        read_rejection(tmp_path, ExplicitVRLittleEndian)
 
 
 def test_what_we_read_is_what_others_wrote(note: Callable[..., Path]) -> None:

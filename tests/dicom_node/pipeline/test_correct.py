@@ -240,7 +240,19 @@ class TestJobs:
         make_job(database, images, state=JobState.DONE)
         deliver(database, study_of(images), DeliveryState.SENT, state)
         correct()
-        assert (job(database).state, job(database).mark) == (JobState.DONE, JobMark.NONE)
+        assert (job(database).state, job(database).mark) == (JobState.SUPERSEDED, JobMark.NONE)
         with database.reading() as tx:
             states = [delivery.state for delivery in tx.deliveries.of_job(JOB)]
         assert states == [DeliveryState.SENT, DeliveryState.SUPERSEDED]
+
+    def test_what_is_just_leaving_is_not_tried_again(
+        self, correct: Callable[[], None], images: list[Path], database: Database
+    ) -> None:
+        make_job(database, images, state=JobState.DONE)
+        with database.transaction() as tx:
+            delivery = tx.deliveries.add(JOB, study_of(images), "pacs", DeliveryState.PENDING, 30.0)
+            tx.deliveries.claim("me", 45.0, 60.0)
+        correct()
+        with database.transaction() as tx:
+            tx.deliveries.postpone(delivery, "me", 70.0, "unreachable", {})
+            assert tx.deliveries.get(delivery).state is DeliveryState.SUPERSEDED

@@ -19,6 +19,7 @@ from pydicom.uid import (
 
 from dicom_node.pipeline import likeness
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
+from storage.errors import Unavailable
 
 
 @pytest.fixture
@@ -146,5 +147,10 @@ def test_a_bomb_is_incomparable(image: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_missing_file_is_incomparable(image: Path) -> None:
-    with pytest.raises(Incomparable, match="read"):
+    with pytest.raises(Incomparable, match="no longer held"):
         compare(image, ExplicitVRLittleEndian, image.parent / "gone.dcm", ExplicitVRLittleEndian)
+
+
+def test_a_failing_disk_makes_no_conflict(image: Path) -> None:
+    with pytest.raises(Unavailable):
+        compare(image, ExplicitVRLittleEndian, image.parent, ExplicitVRLittleEndian)
