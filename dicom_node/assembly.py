@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from storage.errors import Unavailable
 
 if TYPE_CHECKING:
     from dicom_node.network.server import Server
+    from dicom_node.objects.context import Replaced
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
@@ -137,9 +139,12 @@ def executor(settings: Settings) -> Executor:
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     """The stages of the walk: one each, and one `infer` a device."""
     from dicom_node.pipeline.complete import Complete
+    from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.deliver import Backoff, Deliver
     from dicom_node.pipeline.dispatch import Dispatch
     from dicom_node.pipeline.infer import Infer, InferLimits
+    from dicom_node.pipeline.reject import Reject
+    from dicom_node.pipeline.withdraw import Withdraw
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
@@ -151,7 +156,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             database=parts.database,
             archive=parts.archive,
             executor=run,
-            encode=_encode,
+            encode=partial(_encode, parts.database),
             accepts=accepts,
             limits=limits,
             scratch=node.data_folder / "scratch",
@@ -162,6 +167,8 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         for number in range(run.slots)
     ]
     return [
+        Correct(parts.database, parts.archive, parts.revision),
+        Reject(parts.database, parts.archive, parts.revision),
         Complete(parts.database, node.quiet_s, parts.revision),
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,
@@ -174,15 +181,38 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             lease_term_s=node.lease_term_s,
             revision=parts.revision,
         ),
+        Withdraw(
+            database=parts.database,
+            archive=parts.archive,
+            destinations=frozenset(name for name, destination in destinations.items() if destination.iocm),
+            encode=_encode_rejection,
+            revision=parts.revision,
+        ),
     ]
 
 
-def _encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
+def _encode(
+    database: Database, job: Job, result: Result, files: Mapping[str, Sequence[Path]]
+) -> tuple[Encoded, ...]:
     """A result's objects, those that the job asks for."""
-    from dicom_node.objects.context import EncodeContext
+    from dicom_node.objects.context import EncodeContext, Replaced
     from dicom_node.objects.encode import encode
+    from dicom_node.pipeline.predecessors import predecessors
 
-    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at))
+    with database.reading() as tx:
+        replaces = tuple(
+            Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
+            for old in predecessors(tx, job)
+        )
+    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at, replaces=replaces))
     kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
     wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
     return tuple(item for item in encoded if item.kind in wanted)
+
+
+def _encode_rejection(job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float) -> Encoded:
+    """The note on results of ours that left and are no longer valid."""
+    from dicom_node.objects.context import EncodeContext
+    from dicom_node.objects.rejection import encode_rejection
+
+    return encode_rejection(rejected, subject, reason, EncodeContext(created_at=now, job_id=job_id))

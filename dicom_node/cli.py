@@ -10,50 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from dicom_node import cli_keep
-from dicom_node.cli_base import Failed, conf_option, json_option, plainly, storage
-
-if TYPE_CHECKING:
-    from dicom_node.network.peer import Peer
-
-
-def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    from dicom_node.network.peer import AE_TITLE_FORM
-
-    if not AE_TITLE_FORM.fullmatch(value):
-        raise click.BadParameter("an AE title is 1 to 16 plain characters, no backslash, no space at either end")
-    return value
-
-
-aet_option = click.option(
-    "--aet", default="SEGNODE", show_default=True, callback=_ae_title, help="Our calling AE title."
-)
-
-
-def _peer(text: str, conf: Path | None) -> Peer:
-    """`HOST:PORT:AET`, or the name of a peer in node.yaml."""
-    from pydantic import ValidationError
-
-    from dicom_node.network.peer import Peer
-    from dicom_node.settings import load
-
-    where, _, ae_title = text.rpartition(":")
-    host, _, port = where.rpartition(":")
-    if host and port.isdigit():
-        try:
-            return Peer(host=host, port=int(port), ae_title=ae_title)
-        except ValidationError as wrong:
-            sentences = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors())
-            raise click.UsageError(f"{text!r} names no peer: {sentences}") from wrong
-    peers = load(conf).peers()
-    if text not in peers:
-        known = ", ".join(sorted(peers)) or "none"
-        raise click.UsageError(f"{text!r} is neither HOST:PORT:AET nor a peer in node.yaml (known: {known})")
-    return peers[text]
+from dicom_node.cli_corrections import reissue
+from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -111,7 +73,7 @@ def demo(pacs: str | None, seed: int, output: Path | None) -> None:
     """Play three phantom studies through a real node and show what comes back."""
     from dicom_node.demo import run_demo
 
-    sys.exit(run_demo(seed=seed, output=output, pacs=_peer(pacs, None) if pacs else None))
+    sys.exit(run_demo(seed=seed, output=output, pacs=peer_called(pacs, None) if pacs else None))
 
 
 @main.command()
@@ -131,7 +93,7 @@ def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_jso
     if not paths:
         raise Failed("no DICOM file was found there")
     with present.progress_bar("sending", len(paths)) as advance:
-        statuses = store(paths, _peer(peer, conf), aet, told=lambda _: advance())
+        statuses = store(paths, peer_called(peer, conf), aet, told=lambda _: advance())
     bad = {uid: str(status) for uid, status in statuses.items() if not status.stored}
     if as_json:
         present.as_json({"sent": len(statuses) - len(bad), "not_success": bad})
@@ -151,7 +113,7 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
     """C-ECHO a peer: HOST:PORT:AET, or its name in node.yaml."""
     from dicom_node.network.client import echo as ask
 
-    target = _peer(peer, conf)
+    target = peer_called(peer, conf)
     started = time.perf_counter()
     ask(target, calling_aet=aet)
     click.echo(f"{target.ae_title} at {target.host}:{target.port} answers ({time.perf_counter() - started:.2f} s)")
@@ -170,7 +132,7 @@ def status(conf: Path | None, as_json: bool, limit: int) -> None:
     from dicom_node.views import status_view, study_line
 
     now = time.time()
-    with storage(conf) as parts, parts.database.reading() as tx:
+    with open_storage(conf) as parts, parts.database.reading() as tx:
         free = parts.archive.free_bytes()
         view = status_view(tx, now, free)
         view["newest"] = [
@@ -198,7 +160,7 @@ def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import study_view
 
-    with storage(conf) as parts, parts.database.reading() as tx:
+    with open_storage(conf) as parts, parts.database.reading() as tx:
         view = study_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_study)(view)
 
@@ -213,7 +175,7 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import explain_view
 
-    with storage(conf) as parts, parts.database.reading() as tx:
+    with open_storage(conf) as parts, parts.database.reading() as tx:
         view = explain_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_explain)(view)
 
@@ -233,7 +195,7 @@ def retry(study_uid: str | None, everything: bool, release: bool, resend: bool, 
         raise click.UsageError("name a study, or say --all")
     if everything and resend:
         raise click.UsageError("--resend needs a study")
-    with storage(conf) as parts, parts.database.transaction() as tx:
+    with open_storage(conf) as parts, parts.database.transaction() as tx:
         done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     sys.exit(0 if done.jobs or done.deliveries else 1)
@@ -292,6 +254,9 @@ def train(configuration: Path, output: Path | None) -> None:
     from inference.training.run import train as run
 
     click.echo(f"bundle written to {run(configuration, output)}")
+
+
+main.add_command(reissue)
 
 
 @main.group()

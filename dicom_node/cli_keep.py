@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from dicom_node.cli_base import conf_option, json_option, plainly, storage
+from dicom_node.cli_options import conf_option, json_option, open_storage, plainly
 
 
 @click.command()
@@ -24,7 +24,7 @@ def retention(apply: bool, short: bool, conf: Path | None, as_json: bool) -> Non
     from dicom_node.assembly import cleaner
 
     now = time.time()
-    with storage(conf) as parts:
+    with open_storage(conf) as parts:
         keeper = cleaner(parts)
         going = list(keeper.run(now, short=short)) if apply else keeper.due(now, short=short)
         kept = keeper.kept(now)
@@ -59,7 +59,7 @@ def verify(study_uid: str | None, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from storage.reconcile import audit
 
-    with storage(conf) as parts:
+    with open_storage(conf) as parts:
         with parts.database.reading() as tx:
             studies = [tx.studies.get(study_uid).study_instance_uid] if study_uid else tx.removals.every_study()
         with present.progress_bar("verifying", len(studies)) as advance:
@@ -88,7 +88,7 @@ def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> 
     from dicom_node import present
     from storage.backup import backup as copy
 
-    with storage(conf) as parts:
+    with open_storage(conf) as parts:
         place, manifest = copy(
             parts.settings.node.database, parts.archive, folder, time.time(), with_files=with_files
         )

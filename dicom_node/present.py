@@ -87,6 +87,8 @@ def show_status(view: dict[str, Any]) -> None:
     for what in ("studies", "jobs", "deliveries"):
         counts = ", ".join(f"{n} {styled(state)}" for state, n in sorted(view[what].items()) if n)
         out.print(f"{what}: {counts or 'none'}")
+    if view["marks"]:
+        out.print("delivered results: " + ", ".join(f"{n} {mark}" for mark, n in sorted(view["marks"].items())))
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
 
 
@@ -111,6 +113,8 @@ def show_studies(lines: list[dict[str, Any]]) -> None:
 
 def _job_text(job: dict[str, Any]) -> str:
     text = f"{job['task']} {styled(job['state'])}"
+    if job["mark"]:
+        text += f" [yellow]{job['mark']}[/]"
     if job["state"] == "RUNNING":
         text += f" {job['step']} {100 * (job['progress'] or 0):.0f} %"
     return text
@@ -134,6 +138,10 @@ def show_study(view: dict[str, Any]) -> None:
             series["series"],
         )
     out.print(table)
+    if view["corrected"] or view["conflicts"]:
+        out.print(f"{view['corrected']} images corrected, {view['conflicts']} conflicting contents kept beside")
+    if view["rejected"]:
+        out.print(f"{len(view['rejected'])} instances rejected by {len({r['note'] for r in view['rejected']})} notes")
     for job in view["jobs"]:
         out.print(f"[bold]{job['task']}[/] ({job['route']}, {job['model']}) {_job_text(job)} {said(job['reason'])}")
         for finding in job["findings"]:

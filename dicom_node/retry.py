@@ -6,9 +6,20 @@ from dataclasses import dataclass
 
 from storage.database import Transaction
 from storage.errors import IllegalStep
-from storage.lifecycle import DeliveryState, JobState
+from storage.lifecycle import DeliveryState, JobMark, JobState
+from storage.records import Job
 
 AGAIN = (JobState.FAILED, JobState.REFUSED)
+
+
+def _outdated(job: Job) -> bool:
+    """Whether a later generation, a correction or a rejection has overtaken the results that were sent."""
+    return job.state is JobState.SUPERSEDED or job.mark is not JobMark.NONE
+
+
+def _gone(tx: Transaction, job: Job) -> bool:
+    """Whether it is a rejection note whose file retention has removed."""
+    return bool(job.rejects) and tx.results.removed(job.job_id)
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,12 @@ def retry(
     for job in jobs:
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
+    known = tx.jobs.of_study(study_uid) if study_uid else []
+    outdated = {job.job_id for job in known if _outdated(job) or _gone(tx, job)}
     again = {DeliveryState.DEAD, DeliveryState.SENT, DeliveryState.COMMITTED} if resend else {DeliveryState.DEAD}
     sent = 0
     for delivery in deliveries:
-        if delivery.state in again:
+        if delivery.state in again and delivery.job_id not in outdated:
             tx.deliveries.retry(delivery.delivery_id, now)
         elif delivery.state is DeliveryState.HELD and release_held:
             tx.deliveries.release_held(delivery.delivery_id, now)
@@ -67,8 +80,8 @@ def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
     held = {instance.sop_instance_uid for instance in tx.studies.instances(study_uid=study_uid)}
     again = []
     for job in tx.jobs.of_study(study_uid):
-        if job.state is not JobState.DONE or not tx.results.removed(job.job_id):
-            continue
+        if job.state is not JobState.DONE or job.rejects or _outdated(job) or not tx.results.removed(job.job_id):
+            continue  # a rejection note is no model's work: its file stays gone
         wanted = [uid for source in job.inputs.values() for uid in source["instances"]]
         missing = sum(uid not in held for uid in wanted)
         if missing:

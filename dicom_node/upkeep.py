@@ -122,6 +122,8 @@ def _remedy(reason: str) -> str:
         return "; `segnode retry --all` sends them again"
     if reason.endswith("HELD"):
         return "; `segnode retry --all --release` lets them go"
+    if reason.endswith("stale"):
+        return "; `segnode reissue STUDY_UID` makes them anew"
     if "failed" in reason:
         return "; `segnode retry --all` runs them again, or add a rule for failed"
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from storage.database import Transaction
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import Delivery, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
@@ -27,6 +27,8 @@ def job_view(job: Job, now: float) -> dict[str, Any]:
         "step": job.step if running else "",
         "progress": job.progress if running else None,
         "reason": job.reason,
+        "mark": str(job.mark),
+        "rejects": job.rejects,
         "attempts": job.attempts,
         "seconds": job.summary.get("seconds", {}),
         "device": job.summary.get("device", ""),
@@ -79,6 +81,12 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
             "others": series.others,
         }
         for series in tx.studies.series(uid)
+    ]
+    replaced, conflicts = tx.versions.counts(uid)
+    view["corrected"], view["conflicts"] = replaced, conflicts
+    view["rejected"] = [
+        {"sop_instance_uid": one.sop_instance_uid, "note": one.note_uid, "title": one.title, "at": one.at}
+        for one in tx.rejections.of_study(uid)
     ]
     view["results"] = [
         {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id}
@@ -147,6 +155,7 @@ def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
         "studies": tx.studies.counts(),
         "jobs": tx.jobs.counts(),
         "deliveries": tx.deliveries.counts(),
+        "marks": tx.jobs.mark_counts(),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
         "needs_a_person": _needs_a_person(tx),
@@ -166,6 +175,10 @@ def _needs_a_person(tx: Transaction) -> list[str]:
     if held := deliveries.get(DeliveryState.HELD, 0):
         out = "`segnode check` says why, `segnode retry --all --release` lets them go"
         lines.append(f"{_count(held, 'delivery', 'deliveries')} held: {out}")
+    if stale := tx.jobs.mark_counts().get(JobMark.STALE, 0):
+        (job,) = tx.jobs.marked(JobMark.STALE, limit=1)
+        out = f"`segnode reissue {job.study_instance_uid}` makes those of the newest anew"
+        lines.append(f"{_count(stale, 'result', 'results')} stale since a header was corrected: {out}")
     if unrouted := studies.get(StudyState.NOT_ROUTED, 0):
         (study,) = tx.studies.list(states=[StudyState.NOT_ROUTED], limit=1)
         why = f"`segnode explain {study.study_instance_uid}` says why for the newest"

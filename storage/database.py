@@ -25,11 +25,13 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.migrations import HEAD
 from storage.processes import Processes
+from storage.rejections import Rejections
 from storage.removals import Removals
 from storage.results import Results
 from storage.revisions import Revisions
 from storage.schema import check_whole, version_of
 from storage.studies import Studies
+from storage.versions import Versions
 
 
 class Transaction:
@@ -41,6 +43,14 @@ class Transaction:
     @cached_property
     def studies(self) -> Studies:
         return Studies(self._connection)
+
+    @cached_property
+    def versions(self) -> Versions:
+        return Versions(self._connection)
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        return Rejections(self._connection)
 
     @cached_property
     def associations(self) -> Associations:

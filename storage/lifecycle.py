@@ -31,6 +31,14 @@ class JobState(StrEnum):
     SUPERSEDED = "SUPERSEDED"  # a later generation of the study took its place
 
 
+class JobMark(StrEnum):
+    """What is to be said of results that have left; no state, since nothing is to be done by itself."""
+
+    NONE = ""
+    STALE = "stale"  # delivered, and then a header that they copy was corrected; a person re-issues them
+    WITHDRAWN = "withdrawn"  # delivered, and then they or an image behind them were rejected
+
+
 class DeliveryState(StrEnum):
     HELD = "HELD"  # a person, or the destination's configuration, must let it go
     PENDING = "PENDING"  # to be sent, now or at its next attempt

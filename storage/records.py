@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 
 
 class InstanceKind(StrEnum):
@@ -14,7 +14,8 @@ class InstanceKind(StrEnum):
 
     IMAGE = "image"  # may be a job's input; a new one re-opens its study
     RESULT = "result"  # our own, come back; re-opens nothing
-    OTHER = "other"  # SEG, SR, PR, KOS, PDF, RT…; indexed, re-opens nothing
+    OTHER = "other"  # SEG, SR, PR, PDF, RT…; indexed, re-opens nothing
+    NOTE = "note"  # a Key Object Selection: may reject other instances (IHE IOCM), and is read for that
 
 
 class Arrival(StrEnum):
@@ -23,6 +24,7 @@ class Arrival(StrEnum):
     NEW = "new"
     DUPLICATE = "duplicate"  # same UID, same content: nothing was stored twice
     CONFLICT = "conflict"  # same UID, other content: both kept, flagged
+    REPLACED = "replaced"  # same UID, a content that a correction has replaced: the correction stands
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Instance:
-    """One SOP instance as it arrived. `header` holds what routing and the reader's checks need, as JSON."""
+    """One SOP instance as it arrived. `header` holds what routing and the reader's checks need, as JSON.
+
+    Of the contents under one UID, that one counts which is no `conflict`.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -49,6 +54,8 @@ class Instance:
     association_id: str
     header: dict[str, Any] = field(default_factory=dict, repr=False)
     conflict: bool = False
+    replaced: bool = False  # a conflict because a correction took its place
+    correction: str = ""  # SHA-256 of the last correction that changed what results copy; "" where none did
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,8 @@ class Job:
     lease_owner: str | None = None
     lease_until: float | None = None
     summary: dict[str, Any] = field(default_factory=dict)  # seconds by step, device, volumes
+    mark: JobMark = JobMark.NONE
+    rejects: str = ""  # the job whose results this one's rejection note rejects
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, text, tuple_, union_all, update
+from sqlalchemy import Select, delete, exists, func, select, text, tuple_, union_all, update
 
 from storage import tables
 from storage.errors import NotFound
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import StoredFile
 from storage.retention import JobFacts, StudyFacts
 from storage.store import Store, among
@@ -121,6 +121,7 @@ class Removals(Store):
                 changed_at=row.changed_at,
                 jobs=made[row.study_uid],
                 barred_until=self._barred_until(row.study_uid),
+                unread=self._unread(row.study_uid),
             )
             for row in found
         ]
@@ -129,15 +130,22 @@ class Removals(Store):
         """Until when storage commitment forbids removal of the study: the one place to ask for its promises."""
         return None
 
+    def _unread(self, uid: str) -> bool:
+        """Whether something waits to be read: of the study, or against an image of it under another study's name."""
+        here = instances.alias()
+        against = exists(select(1).where(here.c.sop_uid == instances.c.sop_uid, here.c.study_uid == uid))
+        return self._exists(instances.c.unread & ((instances.c.study_uid == uid) | against.correlate(instances)))
+
     def _jobs(self, uids: Sequence[str]) -> defaultdict[str, dict[str, JobFacts]]:
         sent = self._deliveries(uids)
         facts: defaultdict[str, dict[str, JobFacts]] = defaultdict(dict)
-        columns = (jobs.c.study_uid, jobs.c.job_id, jobs.c.route, jobs.c.state, jobs.c.created_at, jobs.c.finished_at)
-        of_studies = select(*columns).where(jobs.c.study_uid.in_(uids)).order_by(jobs.c.job_id)
+        of_studies = select(jobs).where(jobs.c.study_uid.in_(uids)).order_by(jobs.c.job_id)
         for row in self._connection.execute(of_studies):
             states = [state for state, _ in sent[row.job_id]]
             ended_at = max([row.finished_at or row.created_at, *(at for _, at in sent[row.job_id])])
-            facts[row.study_uid][row.job_id] = JobFacts(row.route, JobState(row.state), ended_at, states)
+            facts[row.study_uid][row.job_id] = JobFacts(
+                row.route, JobState(row.state), ended_at, states, JobMark(row.mark), bool(row.rejects)
+            )
         return facts
 
     def _deliveries(self, uids: Collection[str]) -> defaultdict[str, list[tuple[DeliveryState, float]]]:

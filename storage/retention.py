@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 
 DAY_S = 86400.0
 
@@ -47,23 +47,29 @@ class Rule:
 
 @dataclass(frozen=True)
 class JobFacts:
-    """One job as far as retention cares; `deliveries` are its deliveries' states."""
+    """One job as far as retention cares; `deliveries` are its deliveries' states, `rejects`: it is a rejection note."""
 
     route: str
     state: JobState
     ended_at: float  # its end, or that of its last delivery
     deliveries: Sequence[DeliveryState] = ()
+    mark: JobMark = JobMark.NONE
+    rejects: bool = False
 
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """One study as far as retention cares. `barred_until`: a promise of ours forbids removal until then."""
+    """One study as far as retention cares.
+
+    `barred_until`: a promise of ours forbids removal until then. `unread`: a second content or a note waits.
+    """
 
     study_instance_uid: str
     state: StudyState
     changed_at: float
     jobs: Mapping[str, JobFacts] = field(default_factory=dict)
     barred_until: float | None = None
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,9 +99,13 @@ def unfinished(study: StudyFacts, now: float) -> str:
     """What still hangs on the study, as a sentence; empty where nothing does."""
     if study.state not in _STUDY_ENDED:
         return f"the study is {study.state}"
+    if study.unread:
+        return "a second content of an image, or a note, has not been read"
     for job in study.jobs.values():
         if job.state not in _JOB_ENDED:
             return f"its job on route {job.route} is {job.state}"
+        if job.mark is JobMark.STALE:
+            return f"the result of route {job.route} is stale"
         for state in job.deliveries:
             if state not in _DELIVERY_ENDED:
                 return f"a delivery of route {job.route} is {state}"
@@ -105,11 +115,11 @@ def unfinished(study: StudyFacts, now: float) -> str:
 
 
 def _strands(study: StudyFacts) -> list[tuple[Ended, str, float]]:
-    """How, on which route and when each part of the study's work ended; a job that was superseded is none."""
+    """How, on which route and when each part of the study's work ended; superseded jobs and notes are none."""
     strands = [
         (_end_of(job), job.route, max(job.ended_at, study.changed_at))
         for job in study.jobs.values()
-        if job.state is not JobState.SUPERSEDED
+        if job.state is not JobState.SUPERSEDED and not job.rejects
     ]
     return strands or [(Ended.NOT_ROUTED, "", study.changed_at)]
 

@@ -73,9 +73,17 @@ class Studies(Store):
         return [Series(r.series_uid, r.study_uid, r.modality, r.images, r.others, r.header) for r in rows]
 
     def instances(
-        self, *, study_uid: str | None = None, series_uid: str | None = None, conflicts: bool = False
+        self,
+        *,
+        study_uid: str | None = None,
+        series_uid: str | None = None,
+        conflicts: bool = False,
+        rejected: bool = True,
     ) -> Sequence[Instance]:
-        """Instances in the order of arrival; with `conflicts` also those that came second under a known UID."""
+        """Instances in the order of arrival.
+
+        With `conflicts` also the contents that do not count; without `rejected` none that a rejection note names.
+        """
         if study_uid is None and series_uid is None:
             raise ValueError("instances of which study or series?")
         query = select(instances).order_by(instances.c.received_at, instances.c.sop_uid)
@@ -85,7 +93,10 @@ class Studies(Store):
             query = query.where(instances.c.series_uid == series_uid)
         if not conflicts:
             query = query.where(instances.c.conflict.is_(False))
-        return [_instance(row) for row in self._connection.execute(query)]
+        if not rejected:
+            named = select(1).where(tables.rejections.c.sop_uid == instances.c.sop_uid)
+            query = query.where(~exists(named).correlate(instances))
+        return [instance_of(row) for row in self._connection.execute(query)]
 
     def has_instance(self, uid: str) -> bool:
         """Whether an instance of this SOP instance UID arrived."""
@@ -94,6 +105,7 @@ class Studies(Store):
     def settled(self, now: float, quiet_s: float) -> Studies_:
         """RECEIVING studies, quiet for `quiet_s`, with no open association that gave them something.
 
+        A study with a second content of one of its images waits until that has been judged.
         In a writing transaction the rows are held, so that an image that arrives meanwhile waits and then
         opens the study again; rows that another writer holds are left out.
         """
@@ -107,6 +119,7 @@ class Studies(Store):
             select(studies)
             .where(studies.c.state == StudyState.RECEIVING.value, studies.c.changed_at <= now - quiet_s)
             .where(~exists(select(1).select_from(senders).join(associations, sends)).correlate(studies))
+            .where(~exists(select(1).where(instances.c.study_uid == studies.c.study_uid, instances.c.unread)))
             .order_by(studies.c.changed_at)
         )
         return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
@@ -122,6 +135,15 @@ class Studies(Store):
             values["changed_at"] = now
         self._connection.execute(update(studies).where(studies.c.study_uid == uid).values(**values))
 
+    def reopen(self, uid: str, at: float) -> None:
+        """What was known of the study's images has changed at `at`: it has to settle anew; a removed one has none."""
+        as_it_is = among(studies.c.state, (StudyState.FETCHING, StudyState.REMOVED))
+        state = case((as_it_is, studies.c.state), else_=StudyState.RECEIVING.value)
+        later = case((studies.c.changed_at > at, studies.c.changed_at), else_=at)
+        self._connection.execute(
+            update(studies).where(studies.c.study_uid == uid).values(state=state, changed_at=later)
+        )
+
     def open_generation(self, uid: str) -> int:
         """Begin the next generation of the study's results and give its number."""
         step = update(studies).where(studies.c.study_uid == uid).values(generation=studies.c.generation + 1)
@@ -132,7 +154,10 @@ class Studies(Store):
 
     def _add_again(self, instance: Instance, study_header: Mapping[str, Any]) -> Arrival:
         known = and_(instances.c.sop_uid == instance.sop_instance_uid, instances.c.sha256 == instance.file.sha256)
-        if self._exists(known) or not self._add(instances, **_instance_values(instance, conflict=True)):
+        replaced = self._connection.execute(select(instances.c.replaced).where(known)).scalar_one_or_none()
+        if replaced is not None:
+            return Arrival.REPLACED if replaced else Arrival.DUPLICATE
+        if not self._add(instances, **_instance_values(instance, conflict=True)):
             return Arrival.DUPLICATE
         # The other content may name a study or series that nobody has sent; it becomes visible, without images.
         self._add(tables.series, **_series_values(instance))
@@ -226,6 +251,7 @@ def _instance_values(instance: Instance, *, conflict: bool) -> dict[str, Any]:
         "sop_uid": instance.sop_instance_uid,
         "sha256": instance.file.sha256,
         "conflict": conflict,
+        "unread": instance.kind is (InstanceKind.IMAGE if conflict else InstanceKind.NOTE),
         "sop_class_uid": instance.sop_class_uid,
         "series_uid": instance.series_instance_uid,
         "study_uid": instance.study_instance_uid,
@@ -252,7 +278,8 @@ def _study(row: Row[Any], calling_aets: Sequence[str]) -> Study:
     )
 
 
-def _instance(row: Row[Any]) -> Instance:
+def instance_of(row: Row[Any]) -> Instance:
+    """The record of a row of `instances`."""
     return Instance(
         sop_instance_uid=row.sop_uid,
         sop_class_uid=row.sop_class_uid,
@@ -265,4 +292,6 @@ def _instance(row: Row[Any]) -> Instance:
         association_id=row.association_id,
         header=row.header,
         conflict=row.conflict,
+        replaced=row.replaced,
+        correction=row.correction,
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -80,6 +81,9 @@ instances = Table(
     Column("received_at", Double, nullable=False),
     Column("association_id", Text, nullable=False),
     Column("header", JSON, nullable=False),
+    Column("replaced", Boolean, nullable=False, server_default=false()),
+    Column("correction", Text, nullable=False, server_default=""),
+    Column("unread", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("sop_uid", "sha256"),
     ForeignKeyConstraint(
         ["study_uid", "series_uid"], ["series.study_uid", "series.series_uid"], deferrable=True, initially="DEFERRED"
@@ -93,6 +97,20 @@ instances = Table(
     ),
     Index("ix_instances_study_series", "study_uid", "series_uid"),
     Index("ix_instances_series", "series_uid"),
+    Index("ix_instances_unread", "study_uid", sqlite_where=text("unread = 1"), postgresql_where=text("unread")),
+)
+
+# What rejection notes (IHE RAD TF-3 4.66) name; it holds also for what has not arrived yet.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("sop_uid", Text, nullable=False),
+    Column("note_uid", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("sop_uid", "note_uid"),
+    Index("ix_rejections_study", "study_uid"),
 )
 
 # Which associations gave a study something new that is not ours.
@@ -144,9 +162,13 @@ jobs = Table(
     Column("lease_owner", Text),
     Column("lease_until", Double),
     Column("summary", JSON, nullable=False),
+    Column("mark", Text, nullable=False, server_default=""),
+    Column("rejects", Text, nullable=False, server_default=""),
     Index("ix_jobs_study", "study_uid"),
     Index("ix_jobs_created", "created_at"),
     Index("ix_jobs_state_created", "state", "created_at"),
+    Index("ix_jobs_mark", "mark", sqlite_where=text("mark <> ''"), postgresql_where=text("mark <> ''")),
+    Index("ix_jobs_rejects", "rejects", sqlite_where=text("rejects <> ''"), postgresql_where=text("rejects <> ''")),
 )
 Index("ix_jobs_queue", jobs.c.state, jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
 

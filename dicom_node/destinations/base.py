@@ -14,12 +14,15 @@ from inference.findings import IntendedUse
 class Destination(BaseModel, ABC):
     """One place that takes results.
 
-    `accepts` lists which intended uses its readers are prepared for; other results are held back.
+    `accepts` lists which intended uses its readers are prepared for; other results are held back. With `iocm` it
+    gets rejection notes on results of ours that are no longer valid (IHE Imaging Object Change Management).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     accepts: tuple[IntendedUse, ...] = Field(default=(IntendedUse.CLINICAL,), min_length=1)
+
+    iocm: bool = False
 
     @abstractmethod
     def deliver(self, files: Sequence[Path]) -> Mapping[str, object]:

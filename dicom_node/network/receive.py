@@ -100,7 +100,17 @@ class Receiver:
                         now,
                         "conflict",
                         f"instance {header.sop_instance_uid} came again from {association.calling_aet} with other "
-                        "content; both are kept, the first one counts",
+                        "content; both are kept, the first one counts until they have been compared",
+                        study=header.study_instance_uid,
+                        series=header.series_instance_uid,
+                        revision=self._revision,
+                    )
+                elif arrival is Arrival.REPLACED:
+                    tx.journal.add(
+                        now,
+                        "outdated",
+                        f"instance {header.sop_instance_uid} came again from {association.calling_aet} as it was "
+                        "before its correction; the correction stands",
                         study=header.study_instance_uid,
                         series=header.series_instance_uid,
                         revision=self._revision,

@@ -8,6 +8,16 @@ from dicom_node.objects.identity import JobNames, Moment
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """An object of an earlier generation, in the same study, whose place the new ones take."""
+
+    kind: str  # "seg", "sr", "summary"
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+
+
+@dataclass(frozen=True)
 class EncodeContext:
     """The equipment that writes and the job that it writes for.
 
@@ -23,6 +33,7 @@ class EncodeContext:
     serial_number: str = "1"
     institution: str = ""
     dciodvfy: bool = True
+    replaces: tuple[Replaced, ...] = ()
 
     @property
     def names(self) -> JobNames:

@@ -18,6 +18,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.settings import load
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.volume import Grid
+from storage.database import Database
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import JobState
 from storage.records import Job
@@ -76,8 +77,10 @@ class TestParts:
     def test_each_device_has_its_own_infer_stage(self, parts: Parts) -> None:
         two = SimpleNamespace(slots=2)
         made = stages(parts, two)  # type: ignore[arg-type]
-        assert [stage.name for stage in made] == ["complete", "dispatch", "infer-0", "infer-1", "deliver"]
-        assert made[2].owner != made[3].owner  # type: ignore[attr-defined]
+        assert [stage.name for stage in made] == [
+            "correct", "reject", "complete", "dispatch", "infer-0", "infer-1", "deliver", "withdraw"
+        ]  # fmt: skip
+        assert made[4].owner != made[5].owner  # type: ignore[attr-defined]
 
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
         assert executor(load(conf)).slots == 1
@@ -94,7 +97,7 @@ class TestParts:
     ("outputs", "kinds"), [(["seg"], ["seg"]), (["sr"], ["sr", "summary"]), (["seg", "sr"], ["seg", "sr", "summary"])]
 )
 def test_a_job_gets_the_objects_that_its_route_asks_for(
-    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch
+    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
         assert (job_id, context.created_at) == ("job", 20.0)
@@ -104,5 +107,7 @@ def test_a_job_gets_the_objects_that_its_route_asks_for(
     job = Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, {"outputs": outputs}, 20.0)
     model = ModelIdentity("m", "1", "", "", IntendedUse.RESEARCH)
     result = Result("t", model, Grid((1, 1, 1), np.eye(4)), "CT", Path("mask.npy"), ())
-    assert [item.kind for item in assembly._encode(job, result, {})] == kinds
-    assert assembly._encode(replace(job, parameters={"outputs": []}), result, {}) == ()
+    database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
+    assert [item.kind for item in assembly._encode(database, job, result, {})] == kinds
+    assert assembly._encode(database, replace(job, parameters={"outputs": []}), result, {}) == ()
+    database.close()

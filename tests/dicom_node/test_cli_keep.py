@@ -1,7 +1,4 @@
-"""`segnode retention`, `verify`, `backup`, `restore`, and what `status` says of a full disk.
-
-Also the options and errors that the command line's files share (dicom_node/cli_base.py, dicom_node.cli_base).
-"""
+"""`segnode retention`, `verify`, `backup`, `restore`, and what `status` says of a full disk."""
 
 from __future__ import annotations
 

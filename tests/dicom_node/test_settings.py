@@ -147,7 +147,7 @@ def test_every_mistake_of_every_file_is_named_at_once(conf):
         ("ae_title: A\\B\n", "an AE title is 1 to 16 plain characters"),
         ("devices: some\n", "devices = 'some': input should be 'auto'"),
         ("destinations:\n  x: {kind: pigeon}\n", "'dimse', 'folder'"),
-        ("destinations:\n  x:\n    kind: folder\n    paht: o\n", "x.paht: no such key; allowed: accepts, kind, path"),
+        ("destinations:\n  x:\n    kind: folder\n    paht: o\n", "x.paht: no such key; allowed: accepts, iocm, kind"),
         ("destinations:\n  x: {kind: folder, path: o, accepts: [all]}\n", "'demonstration', 'research' or 'clinical'"),
         ("- a\n- b\n", "node.yaml:1: the whole file"),
         ("port: [1\n", "node.yaml:2: no valid YAML"),

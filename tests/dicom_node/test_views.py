@@ -11,6 +11,8 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.views import explain_view, status_view, study_line, study_view
 from storage.errors import NotFound
+from storage.lifecycle import JobMark
+from storage.rejections import Rejection
 
 NOW = 1000.0
 
@@ -104,3 +106,18 @@ def test_no_view_names_the_patient(story: Parts, explained: dict[str, Any], stat
         assert tx.studies.get("1.2.3").header["PatientID"] == "P-17", "the node knows him"
     text = json.dumps([explained, status, line])
     assert not any(word in text for word in ("Doe", "P-17", "19700101"))
+
+
+def test_what_is_stale_is_counted_and_shown_with_its_way_out(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.mark("job-0", JobMark.STALE, "corrected since")
+        tx.rejections.add([Rejection("1.2.3.1.1", "2.25.9", "1.2.3", "113001", 500.0)])
+        view = study_view(tx, "1.2.3", NOW)
+        status = status_view(tx, NOW, 0)
+    assert (view["jobs"][0]["mark"], view["jobs"][0]["reason"]) == ("stale", "corrected since")
+    assert (view["corrected"], view["conflicts"]) == (0, 0)
+    assert view["rejected"] == [
+        {"sop_instance_uid": "1.2.3.1.1", "note": "2.25.9", "title": "113001", "at": 500.0}
+    ]
+    assert status["marks"] == {"stale": 1}
+    assert "1 result stale since a header was corrected: `segnode reissue 1.2.3`" in " ".join(status["needs_a_person"])

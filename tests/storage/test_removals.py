@@ -3,7 +3,7 @@
 import pytest
 
 from storage.errors import NotFound
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import Arrival, InstanceKind
 from storage.removals import Weight
 from storage.retention import JobFacts
@@ -38,6 +38,28 @@ def test_the_facts_hold_each_jobs_end_and_deliveries(db, delivered):
         "job-1": JobFacts("brain", JobState.DONE, 400.0, [DeliveryState.SENT]),
         "job-2": JobFacts("brain-2", JobState.FAILED, 410.0, []),
     }
+
+
+def test_the_facts_hold_marks_and_notes(db, delivered, make_job):
+    with db.transaction() as tx:
+        tx.jobs.mark("job-1", JobMark.STALE)
+        tx.jobs.add(make_job("note", rejects="job-1"))
+        made = tx.removals.of(UID).jobs
+    assert {name: (facts.mark, facts.rejects) for name, facts in made.items()} == {
+        "job-1": (JobMark.STALE, False), "job-2": (JobMark.NONE, False), "note": (JobMark.NONE, True)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [UID, "1.2.3"])
+def test_what_waits_to_be_compared_with_an_image_of_the_study_is_told(db, delivered, make_instance, named):
+    first = make_instance()
+    with db.transaction() as tx:
+        assert not tx.removals.of(UID).unread
+        second = make_instance(content="other", study_instance_uid=named, sop_instance_uid=first.sop_instance_uid)
+        assert tx.studies.add_instance(second) is Arrival.CONFLICT
+        assert tx.removals.of(UID).unread
+        tx.versions.mark_read(second)
+        assert not tx.removals.of(UID).unread
 
 
 def test_only_what_rests_and_is_old_enough_is_listed_page_by_page(db, make_instance):

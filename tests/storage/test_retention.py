@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.retention import DAY_S, Ended, JobFacts, Rule, StudyFacts, decide, unfinished
 
 NOW = 1000 * DAY_S
@@ -17,8 +17,8 @@ def study(*jobs, state=StudyState.DISPATCHED, days=100.0, **other):
     return StudyFacts("1.2.3", state, NOW - days * DAY_S, facts, **other)
 
 
-def job(state=JobState.DONE, *deliveries, days=100.0, route="liver"):
-    return JobFacts(route, state, NOW - days * DAY_S, deliveries)
+def job(state=JobState.DONE, *deliveries, days=100.0, route="liver", **other):
+    return JobFacts(route, state, NOW - days * DAY_S, deliveries, **other)
 
 
 def goes(facts, rules=AT_ONCE, **how):
@@ -50,6 +50,23 @@ def test_a_state_that_nobody_thought_of_is_kept():
 def test_what_we_promised_to_keep_stays_until_the_promise_ends():
     assert not goes(study(barred_until=NOW + 1))
     assert goes(study(barred_until=NOW))
+
+
+def test_what_has_not_been_read_is_kept():
+    assert unfinished(study(unread=True), NOW) == "a second content of an image, or a note, has not been read"
+
+
+@pytest.mark.parametrize("mark", JobMark)
+def test_a_stale_result_waits_for_a_person(mark):
+    assert goes(study(job(JobState.DONE, SENT, mark=mark))) == (mark is not JobMark.STALE)
+
+
+def test_a_rejection_note_needs_no_rule_but_must_have_left():
+    rules = [Rule(Ended.SENT, 0.0, route="liver"), Rule(Ended.NOT_ROUTED, 0.0)]
+    for state, gone in ((SENT, True), (PENDING, False), (DEAD, False)):
+        note = job(JobState.DONE, state, route="", rejects=True)
+        assert goes(study(job(JobState.DONE, SENT), note), rules) == gone
+        assert goes(study(job(JobState.SUPERSEDED, SENT), note), rules) == gone
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,25 @@ def test_the_same_uid_with_other_content_is_kept_beside_and_journalled(listen, c
     assert [event for event, _ in ear.journal()] == ["conflict"]
 
 
+def test_what_a_correction_has_replaced_is_success_and_told(listen, ct_series):
+    ear = listen()
+    send(ct_series[:1], ear.peer)
+    original = ct_series[0].read_bytes()
+    changed = dcmread(ct_series[0])
+    changed.PatientName = "Right^Person"
+    changed.save_as(ct_series[0])
+    send(ct_series[:1], ear.peer)
+    with ear.database.transaction() as tx:
+        (new,) = tx.versions.unread(InstanceKind.IMAGE)
+        tx.versions.correct(tx.versions.current(new.sop_instance_uid), new, {}, copied=True)
+    ct_series[0].write_bytes(original)
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status) == "0x0000"
+    event, text = ear.journal()[-1]
+    assert event == "outdated"
+    assert "the correction stands" in text
+
+
 def test_what_is_no_image_is_indexed_as_other(listen, make_slices):
     ear = listen()
     files = make_slices(1, SOPClassUID=Comprehensive3DSRStorage, Modality="SR")

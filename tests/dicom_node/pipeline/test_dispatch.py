@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from dicom_node.pipeline.dispatch import Dispatch, InstalledModel
+from dicom_node.reissue import reissue
 from dicom_node.retry import Retried, retry
 from dicom_node.routing.route import Routing
 from inference.findings import IntendedUse, ModelIdentity
 from storage.database import Database
 from storage.errors import IllegalStep
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import InstanceKind, Job, ResultObject, StoredFile
+from storage.rejections import Rejection
 
 STUDY = "1.2.3"
 ROUTING = Routing.model_validate(
@@ -161,6 +164,119 @@ def test_what_a_pacs_sends_back_re_opens_nothing(
     assert not stage.step(40.0)
 
 
+def correct(database: Database, number: int, name: str = "ab") -> None:
+    """Give an image a corrected header that results copy."""
+    with database.transaction() as tx:
+        old = tx.versions.current(f"1.2.3.1.{number}")
+        new = replace(old, file=replace(old.file, sha256=name))
+        tx.studies.add_instance(new)
+        tx.versions.correct(old, new, {}, copied=True)
+        tx.studies.reopen(STUDY, 30.0)
+    settle(database, 30.0)
+
+
+def mark(database: Database, mark: JobMark) -> None:
+    (job,) = jobs(database)
+    with database.transaction() as tx:
+        tx.jobs.mark(job.job_id, mark)
+
+
+def test_a_corrected_header_makes_another_job_of_the_same_inputs(
+    stage: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    correct(database, 7)
+    stage.step(40.0)
+    old, new = sorted(jobs(database), key=lambda job: job.generation)
+    assert (old.state, new.state, new.generation) == (JobState.SUPERSEDED, JobState.PENDING, 2)
+    assert "a correction changed the header" in old.reason
+    assert (new.inputs, new.parameters["replaces"]) == (old.inputs, old.job_id)
+
+
+@pytest.mark.parametrize("said", [JobMark.STALE, JobMark.WITHDRAWN])
+def test_delivered_results_are_not_made_anew_without_a_person(
+    stage: Dispatch, database: Database, scan: Callable[..., None], said: JobMark
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    mark(database, said)
+    correct(database, 7)
+    stage.step(40.0)
+    (job,) = jobs(database)
+    assert (job.mark, job.generation) == (said, 1)
+    assert state(database) is StudyState.DISPATCHED
+    mark(database, JobMark.NONE)
+    with database.transaction() as tx:
+        tx.studies.move(STUDY, StudyState.COMPLETE, 50.0)
+    stage.step(60.0)
+    assert [job.state for job in sorted(jobs(database), key=lambda job: job.generation)] == [
+        JobState.SUPERSEDED,
+        JobState.PENDING,
+    ]
+
+
+def test_stale_results_give_way_to_late_images(
+    stage: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    mark(database, JobMark.STALE)
+    scan(81, 81, now=30.0)
+    stage.step(40.0)
+    assert [job.mark for job in jobs(database)] == [JobMark.NONE, JobMark.NONE]
+
+
+def reject(database: Database, number: int) -> None:
+    with database.transaction() as tx:
+        tx.rejections.add([Rejection(f"1.2.3.1.{number}", "2.25.9", STUDY, "113001", 30.0)])
+        tx.studies.reopen(STUDY, 30.0)
+    settle(database, 30.0)
+
+
+def test_rejected_images_are_no_input(stage: Dispatch, database: Database, scan: Callable[..., None]) -> None:
+    scan(1, 80)
+    reject(database, 80)
+    stage.step(40.0)
+    (job,) = jobs(database)
+    assert len(job.inputs["CT"]["instances"]) == 79
+
+
+def test_a_late_image_that_is_rejected_gives_the_first_inputs_a_new_job(
+    stage: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    scan(1, 80)
+    stage.step(20.0)
+    scan(81, 81, now=30.0)
+    stage.step(40.0)
+    reject(database, 81)
+    stage.step(60.0)
+    first, second, third = sorted(jobs(database), key=lambda job: job.generation)
+    assert [job.state for job in (first, second, third)] == [JobState.SUPERSEDED, JobState.SUPERSEDED, JobState.PENDING]
+    assert first.inputs == third.inputs
+    assert third.parameters["replaces"] == second.job_id
+    with database.transaction() as tx:
+        tx.studies.move(STUDY, StudyState.COMPLETE, 70.0)
+    stage.step(80.0)
+    assert len(jobs(database)) == 3, "the same decision again makes no more of it"
+
+
+def test_a_study_whose_images_were_all_rejected_stays_dispatched(
+    stage: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    scan(1, 3, ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
+    scan(4, 80)
+    stage.step(20.0)
+    (job,) = jobs(database)
+    with database.transaction() as tx:
+        tx.jobs.supersede(job.job_id, 25.0, "rejected")
+    for number in range(1, 81):
+        reject(database, number)
+    stage.step(40.0)
+    assert state(database) is StudyState.DISPATCHED
+    assert [len(job.inputs['CT']['instances']) for job in jobs(database)] == [80]
+
+
 def test_the_route_names_a_priority(stage: Dispatch, database: Database, scan: Callable[..., None]) -> None:
     scan(1, 80)
     stage.step(20.0)
@@ -211,6 +327,24 @@ class TestAStudyThatWasRemovedAndIsSentAgain:
         assert [job.job_id for job in jobs(database)] == [removed]
         assert "these images and more" in self.told(database)[0]
 
+    @pytest.mark.parametrize("first", [1, 11])
+    def test_a_correction_that_follows_waits_for_a_person_who_has_it_made_anew(
+        self, removed: str, stage: Dispatch, database: Database, scan: Callable[..., None], first: int
+    ) -> None:
+        scan(first, 80, now=2000.0)
+        stage.step(2010.0)
+        mark(database, JobMark.STALE)
+        correct(database, 20)
+        stage.step(2030.0)
+        assert [job.job_id for job in jobs(database)] == [removed]
+        assert len(self.told(database)) == 1, "what is stale is not to be made again under its UIDs"
+        with database.transaction() as tx:
+            assert retry(tx, 2040.0, STUDY, resend=True) == Retried(0, 0)
+            assert reissue(tx, 2050.0, STUDY) == 1
+        stage.step(2060.0)
+        old, new = sorted(jobs(database), key=lambda job: job.generation)
+        assert (old.state, new.state, new.generation) == (JobState.SUPERSEDED, JobState.PENDING, 2)
+
     def test_more_of_them_are_a_new_generation_as_ever(
         self, removed: str, stage: Dispatch, database: Database, scan: Callable[..., None]
     ) -> None:
@@ -222,7 +356,7 @@ class TestAStudyThatWasRemovedAndIsSentAgain:
     def test_a_person_has_it_made_again_with_its_uids_and_dates(
         self, removed: str, stage: Dispatch, database: Database, scan: Callable[..., None]
     ) -> None:
-        with database.transaction() as tx, pytest.raises(IllegalStep, match="80 of 80 images .* send it to the node"):
+        with database.transaction() as tx, pytest.raises(IllegalStep, match=r"80 of 80 images .* send it to the node"):
             retry(tx, 1500.0, STUDY, resend=True)
         scan(1, 80, now=2000.0)
         stage.step(2010.0)

@@ -1,4 +1,7 @@
-"""What the files of the command line share: options, errors as sentences and exit codes, a node's storage."""
+"""What the commands of `segnode` share: options, exit codes, and the way from a name to a peer or the storage.
+
+Exit codes: 0 done; 1 the answer is no (not found, refused, failed); 2 wrong usage or configuration.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
+    from dicom_node.network.peer import Peer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +27,19 @@ conf_option = click.option(
     help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+
+
+def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    from dicom_node.network.peer import AE_TITLE_FORM
+
+    if not AE_TITLE_FORM.fullmatch(value):
+        raise click.BadParameter("an AE title is 1 to 16 plain characters, no backslash, no space at either end")
+    return value
+
+
+aet_option = click.option(
+    "--aet", default="SEGNODE", show_default=True, callback=_ae_title, help="Our calling AE title."
+)
 
 
 class Failed(click.ClickException):
@@ -53,7 +70,7 @@ def plainly(command: F) -> F:
 
 
 @contextmanager
-def storage(conf: Path | None) -> Iterator[Parts]:
+def open_storage(conf: Path | None) -> Iterator[Parts]:
     """What the node has stored, whether it runs or not."""
     from dicom_node.assembly import look_into
     from dicom_node.settings import load
@@ -63,3 +80,25 @@ def storage(conf: Path | None) -> Iterator[Parts]:
         yield parts
     finally:
         parts.close()
+
+
+def peer_called(text: str, conf: Path | None) -> Peer:
+    """`HOST:PORT:AET`, or the name of a peer in node.yaml."""
+    from pydantic import ValidationError
+
+    from dicom_node.network.peer import Peer
+    from dicom_node.settings import load
+
+    where, _, ae_title = text.rpartition(":")
+    host, _, port = where.rpartition(":")
+    if host and port.isdigit():
+        try:
+            return Peer(host=host, port=int(port), ae_title=ae_title)
+        except ValidationError as wrong:
+            sentences = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors())
+            raise click.UsageError(f"{text!r} names no peer: {sentences}") from wrong
+    peers = load(conf).peers()
+    if text not in peers:
+        known = ", ".join(sorted(peers)) or "none"
+        raise click.UsageError(f"{text!r} is neither HOST:PORT:AET nor a peer in node.yaml (known: {known})")
+    return peers[text]
