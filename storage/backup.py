@@ -75,9 +75,8 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
             _sync_tree(part)
             part.rename(final)
             _sync(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # whatever went wrong; where nothing did, it has its final name
     return final, manifest
 
 

@@ -172,7 +172,7 @@ def test_what_a_correction_has_replaced_is_success_and_told(listen, ct_series):
     ct_series[0].write_bytes(original)
     (status,) = send(ct_series[:1], ear.peer).values()
     assert str(status) == "0x0000"
-    event, text = ear.journal()[-1]
+    event, text = ear.journal()[0]
     assert event == "outdated"
     assert "the correction stands" in text
 
