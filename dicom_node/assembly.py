@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicom_node.audit.facts import Participant, Reporter
+from dicom_node.audit.recorder import Recorder, process
+from dicom_node.audit.spool import Spool
+from dicom_node.audit.writer import Writer
+from dicom_node.destinations import Destination, DimseDestination, FolderDestination
 from dicom_node.settings import Settings
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import Unavailable
 
 if TYPE_CHECKING:
+    from dicom_node.audit.sender import Sender
     from dicom_node.network.server import Server
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
@@ -37,13 +43,18 @@ class Parts:
     database: Database
     archive: Archive
     revision: int
+    audit: Recorder
 
     def close(self) -> None:
+        self.audit.close()
         self.database.close()
 
 
-def assemble(settings: Settings) -> Parts:
-    """Open the storage that `settings` name, made where there is none, and record the configuration's revision."""
+def assemble(settings: Settings, role: str = "") -> Parts:
+    """Open the storage that `settings` name, made where there is none, and record the configuration's revision.
+
+    `role` names this process in the audit trail.
+    """
     node = settings.node
     try:
         node.data_folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +63,7 @@ def assemble(settings: Settings) -> Parts:
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
-    return Parts(settings, database, _archive(settings), revision)
+    return Parts(settings, database, _archive(settings), revision, _recorder(settings, database, role))
 
 
 def look_into(settings: Settings) -> Parts:
@@ -60,11 +71,53 @@ def look_into(settings: Settings) -> Parts:
     database = Database.open(settings.node.database, create=False)
     with database.reading() as tx:
         newest = tx.revisions.newest()
-    return Parts(settings, database, _archive(settings), newest[0] if newest else 0)
+    revision = newest[0] if newest else 0
+    return Parts(settings, database, _archive(settings), revision, _recorder(settings, database, "command"))
 
 
 def _archive(settings: Settings) -> Archive:
     return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
+
+
+def audit_spool(settings: Settings) -> Spool:
+    """Where audit messages wait."""
+    audit = settings.node.audit
+    folder = settings.node.data_folder / "audit"
+    return Spool(folder, max_bytes=audit.max_bytes, keep_s=audit.keep_days * 86400)
+
+
+def audit_sender(settings: Settings) -> Sender | None:
+    """What empties the spool, or only keeps it within its bounds; None where no trail is kept."""
+    from dicom_node.audit.sender import Sender
+    from dicom_node.audit.syslog import Syslog
+
+    audit = settings.node.audit
+    if audit.mode == "off":
+        return None
+    return Sender(audit_spool(settings), Syslog(audit.syslog) if audit.mode == "syslog" and audit.syslog else None)
+
+
+def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
+    """The audit trail as this process tells it."""
+    node, audit = settings.node, settings.node.audit
+    if audit.mode == "off":
+        return Recorder()
+    source = audit.source_id or f"{node.ae_title}@{socket.gethostname()}"
+    return Recorder(
+        Writer(audit_spool(settings)),
+        reporter=Reporter(source, audit.enterprise_site_id or ""),
+        ours=process(role, node.ae_title),
+        peers={name: _participant(name, destination) for name, destination in settings.destinations().items()},
+        database=database,
+    )
+
+
+def _participant(name: str, destination: Destination) -> Participant:
+    """A destination in the words of the audit trail."""
+    if isinstance(destination, DimseDestination):
+        peer = destination.peer
+        return Participant(str(peer), ae_title=peer.ae_title, address=peer.host)
+    return Participant(destination.path.as_uri() if isinstance(destination, FolderDestination) else name)
 
 
 def owner(role: str) -> str:
@@ -109,7 +162,15 @@ def server(parts: Parts) -> Server:
 
     ours = frozenset(device_uid(model.identity) for model in installed_models(parts.settings).values())
     node = parts.settings.node
-    return Server(node, parts.database, parts.archive, owner("receive"), device_uids=ours, revision=parts.revision)
+    return Server(
+        node,
+        parts.database,
+        parts.archive,
+        owner("receive"),
+        device_uids=ours,
+        revision=parts.revision,
+        audit=parts.audit,
+    )
 
 
 def executor(settings: Settings) -> Executor:
@@ -143,6 +204,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             owner=owner(f"infer-{number}"),
             revision=parts.revision,
             name=f"infer-{number}",
+            audit=parts.audit,
         )
         for number in range(run.slots)
     ]
@@ -158,6 +220,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             owner=owner("deliver"),
             lease_term_s=node.lease_term_s,
             revision=parts.revision,
+            audit=parts.audit,
         ),
     ]
 

@@ -149,7 +149,7 @@ def role(name: str, supervisor: int | None, conf: Path | None) -> None:
 
     if name not in ROLES:
         raise click.UsageError(f"unknown role {name!r}; allowed: {', '.join(ROLES)}")
-    run_role(name, assemble(load(conf)), supervisor)
+    run_role(name, assemble(load(conf), name), supervisor)
 
 
 @main.command()
@@ -215,15 +215,14 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
 def status(conf: Path | None, as_json: bool, limit: int) -> None:
     """Is the node well, and where are the newest studies?"""
     from dicom_node import present
+    from dicom_node.assembly import audit_spool
     from dicom_node.views import status_view, study_line
 
     now = time.time()
     with _storage(conf) as parts, parts.database.reading() as tx:
-        view = status_view(tx, now, parts.archive.free_bytes())
+        view = status_view(tx, now, parts.archive.free_bytes(), audit_spool(parts.settings).state())
         view["newest"] = [
-            study_line(
-                s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now
-            )
+            study_line(s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now)
             for s in tx.studies.list(limit=limit)
         ]
     if as_json:
@@ -278,8 +277,11 @@ def retry(study_uid: str | None, everything: bool, release: bool, resend: bool, 
         raise click.UsageError("name a study, or say --all")
     if everything and resend:
         raise click.UsageError("--resend needs a study")
-    with _storage(conf) as parts, parts.database.transaction() as tx:
-        done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
+    with _storage(conf) as parts:
+        with parts.database.transaction() as tx:
+            done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
+        for action, study in done.asked:
+            parts.audit.asked_by_a_person(action, study)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     sys.exit(0 if done.jobs or done.deliveries else 1)
 

@@ -87,6 +87,8 @@ def show_status(view: dict[str, Any]) -> None:
         counts = ", ".join(f"{n} {styled(state)}" for state, n in sorted(view[what].items()) if n)
         out.print(f"{what}: {counts or 'none'}")
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
+    if view["audit"]:
+        out.print(f"audit messages in {view['audit']['folder']}: {view['audit']['waiting']}")
 
 
 def show_studies(lines: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dicom_node.audit.settings import AuditSettings
 from dicom_node.destinations import AnyDestination, Destination, FolderDestination
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
@@ -69,6 +70,7 @@ class NodeSettings(Frozen):
     lease_term_s: Annotated[float, Field(ge=3, le=3600)] = 30.0
     max_crashes: Annotated[int, Field(ge=1, le=20)] = 2
     delivery: DeliverySettings = DeliverySettings()
+    audit: AuditSettings = AuditSettings()
     peers: dict[Name, Peer] = Field(default_factory=dict)
     destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
 
@@ -202,7 +204,8 @@ def _with_path(model: Any, base: Path) -> Any:
 def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
-    return node.model_copy(update={"data_folder": base / node.data_folder.expanduser(), "destinations": destinations})
+    paths = {"data_folder": base / node.data_folder.expanduser(), "audit": node.audit.below(base)}
+    return node.model_copy(update={"destinations": destinations, **paths})
 
 
 def _completed_destination(destination: AnyDestination, node: NodeSettings, base: Path) -> AnyDestination:

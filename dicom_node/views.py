@@ -5,6 +5,7 @@ The command line prints these, scripts take them as JSON. No patient name, ID or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from storage.database import Transaction
@@ -119,8 +120,10 @@ def explain_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     return view
 
 
-def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
-    """Whether the node is well: roles, queues, failures, disk."""
+def status_view(
+    tx: Transaction, now: float, free_bytes: int, audit: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Whether the node is well: roles, queues, failures, disk, and the audit trail's spool (`Spool.state`)."""
     roles = [
         {
             "role": row.role,
@@ -140,7 +143,8 @@ def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
         "deliveries": tx.deliveries.counts(),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
-        "needs_a_person": _needs_a_person(tx),
+        "audit": dict(audit or {}),
+        "needs_a_person": [*_needs_a_person(tx), *_audit_needs_a_person(roles, audit or {})],
     }
 
 
@@ -161,6 +165,20 @@ def _needs_a_person(tx: Transaction) -> list[str]:
         (study,) = tx.studies.list(states=[StudyState.NOT_ROUTED], limit=1)
         why = f"`segnode explain {study.study_instance_uid}` says why for the newest"
         lines.append(f"{_count(unrouted, 'study', 'studies')} not routed: {why}")
+    return lines
+
+
+def _audit_needs_a_person(roles: list[dict[str, Any]], spool: Mapping[str, Any]) -> list[str]:
+    """Sentences on audit messages that cannot be written or sent, or are gone."""
+    lines = []
+    for role in roles:
+        troubles = [role.get(part, {}).get("trouble") for part in ("audit", "audit_sender")]
+        lines += [f"audit messages of {role['role']} wait: {trouble}" for trouble in troubles if trouble]
+        if lost := role.get("audit", {}).get("lost", 0):
+            lines.append(f"{_count(lost, 'audit message', 'audit messages')} of {role['role']} lost since its start")
+    if dropped := spool.get("dropped", 0):
+        out = f"remove {spool['folder']}/dropped when you know why"
+        lines.append(f"{_count(dropped, 'audit message', 'audit messages')} dropped from the full spool: {out}")
     return lines
 
 

@@ -22,7 +22,7 @@ from dicom_node.errors import BadDataset, OutOfResources, ReceiveError, UidMisma
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
-from dicom_node.network.statuses import SUCCESS, UNFORESEEN, answer_to
+from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to, meaning_of
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import BadIdentifier, StorageError, Unavailable
@@ -66,24 +66,23 @@ class Receiver:
     def store(self, event: Event) -> int:
         """Answer one C-STORE request with its status; Success is a promise that outlives a power cut."""
         association = self._register.entry(event.assoc)
-        study = ""
+        header: Header | None = None
         try:
             offer = _offer(event)
             header = read_header(offer.data, offer.transfer_syntax_uid)
-            study = header.study_instance_uid
             _check_agreement(header, offer)
-            self._keep(header, offer, association)
+            arrival = self._keep(header, offer, association)
         except ReceiveError as error:
-            association.refused += 1
-            return self._refuse(association, study, answer_to(error), str(error))
+            return self._refuse(association, event, header, answer_to(error), str(error))
         except Exception as error:  # noqa: BLE001 (the DIMSE handler: no fault of ours may end an association)
-            association.refused += 1
             log.critical("unforeseen fault while receiving: %s", _where(error))  # its text may name the patient
-            return self._refuse(association, study, UNFORESEEN, f"unforeseen {type(error).__name__}")
+            return self._refuse(association, event, header, UNFORESEEN, f"unforeseen {type(error).__name__}")
         association.kept += 1
+        held = arrival is Arrival.DUPLICATE
+        association.arrivals.kept(header.study_instance_uid, header.study, offer.sop_class_uid, held=held)
         return SUCCESS
 
-    def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> None:
+    def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> Arrival:
         with _storage_faults():
             file = self._write(header, offer, association)
             now = self._clock()
@@ -102,6 +101,7 @@ class Receiver:
                         revision=self._revision,
                     )
             association.noted = True
+        return arrival
 
     def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
         digest = hashlib.sha256(offer.data).hexdigest()
@@ -128,7 +128,18 @@ class Receiver:
             header=header.facts,
         )
 
-    def _refuse(self, association: OpenAssociation, study: str, status: int, reason: str) -> int:
+    def _refuse(
+        self, association: OpenAssociation, event: Event, header: Header | None, status: int, reason: str
+    ) -> int:
+        association.refused += 1
+        study = header.study_instance_uid if header else ""
+        association.arrivals.refused(
+            study,
+            header.study if header else {},
+            str(event.request.AffectedSOPClassUID),
+            reason=f"0x{status:04X} {reason}",
+            again=meaning_of(status).outcome is Outcome.TRY_AGAIN,
+        )
         text = f"an instance from {association.calling_aet} was not kept, answered 0x{status:04X}: {reason}"
         log.warning("%s", text, extra={"study": study})
         try:

@@ -11,6 +11,7 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
+from dicom_node.audit.recorder import Recorder
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, supported_contexts
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import Register
@@ -20,6 +21,7 @@ from storage.database import Database
 log = logging.getLogger(__name__)
 
 GRACE_S = 10.0
+PERMANENT = 0x01  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
 
 
 class Listening(Protocol):
@@ -69,9 +71,11 @@ class Server:
         owner: str,
         device_uids: frozenset[str] = frozenset(),
         revision: int = 0,
+        audit: Recorder | None = None,
     ) -> None:
         self._listen = listen
-        self._register = Register(database, owner, listen.lease_term_s)
+        self._audit = audit or Recorder()
+        self._register = Register(database, owner, listen.lease_term_s, audit=self._audit)
         self._receiver = Receiver(database, archive, self._register, device_uids=device_uids, revision=revision)
         self._entity = _entity(listen)
         self._server: ThreadedAssociationServer | None = None
@@ -98,6 +102,7 @@ class Server:
             evt_handlers=[
                 (evt.EVT_C_STORE, self._receiver.store),
                 (evt.EVT_ACCEPTED, self._accepted),
+                (evt.EVT_REJECTED, self._rejected),
                 (evt.EVT_RELEASED, self._ended),
                 (evt.EVT_ABORTED, self._ended),
                 (evt.EVT_CONN_CLOSE, self._ended),
@@ -121,6 +126,14 @@ class Server:
 
     def _accepted(self, event: Event) -> None:
         self._register.accepted(event.assoc)
+
+    def _rejected(self, event: Event) -> None:
+        """Tell the audit trail of one who may not call us; one for whom there is only no room now is no suspect."""
+        requestor, answer = event.assoc.requestor, event.assoc.acceptor.primitive
+        if answer.result == PERMANENT:
+            asked = requestor.primitive
+            titles = (asked.calling_ae_title, asked.called_ae_title)
+            self._audit.refused_association(*titles, requestor.address, answer.reason_str.lower())
 
     def _ended(self, event: Event) -> None:
         self._register.closed(event.assoc)
