@@ -104,3 +104,18 @@ def test_no_view_names_the_patient(story: Parts, explained: dict[str, Any], stat
         assert tx.studies.get("1.2.3").header["PatientID"] == "P-17", "the node knows him"
     text = json.dumps([explained, status, line])
     assert not any(word in text for word in ("Doe", "P-17", "19700101"))
+
+
+def test_audit_messages_that_wait_or_are_gone_need_a_person(parts: Parts) -> None:
+    detail = {"audit": {"trouble": "cannot be written: full", "lost": 2}, "audit_sender": {"trouble": "refused"}}
+    with parts.database.transaction() as tx:
+        tx.processes.beat("clock", 17, "host", NOW, NOW, (), detail)
+    with parts.database.reading() as tx:
+        view = status_view(tx, NOW, 0, {"folder": "/data/audit", "waiting": 3, "dropped": 1})
+    assert view["audit"]["waiting"] == 3
+    assert view["needs_a_person"] == [
+        "audit messages of clock wait: cannot be written: full",
+        "audit messages of clock wait: refused",
+        "2 audit messages of clock lost since its start",
+        "1 audit message dropped from the full spool: remove /data/audit/dropped when you know why",
+    ]

@@ -60,10 +60,12 @@ def listen(database, tmp_path) -> Iterator[Callable[..., Ear]]:
     """Starts a server; keyword arguments replace its settings, or are handed to `Server`."""
     with ExitStack() as stack:
 
-        def start(*, archive=None, device_uids=frozenset(), **changes) -> Ear:
+        def start(*, archive=None, device_uids=frozenset(), audit=None, **changes) -> Ear:
             settings = replace(Listen(), **changes)
             store = archive or Archive(tmp_path / "archive")
-            server = stack.enter_context(Server(settings, database, store, "test", device_uids=device_uids))
+            server = stack.enter_context(
+                Server(settings, database, store, "test", device_uids=device_uids, audit=audit)
+            )
             peer = Peer(ae_title=settings.ae_title, host="127.0.0.1", port=server.port)
             return Ear(server, database, store, peer, store.root)
 
