@@ -24,6 +24,7 @@ from pynetdicom.sop_class import Verification
 
 from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from dicom_node.network.discretion import discreet
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
 
@@ -181,7 +182,7 @@ def _store(association: Association | None, item: Outgoing, number: int, peer: P
         answer = association.send_c_store(dcmread(item.path), msg_id=message_id)
     if "Status" not in answer:
         raise Unreachable(f"{peer} did not answer a C-STORE")
-    return meaning_of(int(answer.Status), str(answer.get("ErrorComment", "")))
+    return meaning_of(int(answer.Status), discreet(str(answer.get("ErrorComment", "")), item.path))
 
 
 def _has_magic(path: Path) -> bool:
