@@ -183,11 +183,11 @@ def commands(node: RunningNode, uids: list[str]) -> Iterator[str]:
 def test_patients_stand_in_their_images_and_the_audit_trail_only(node: RunningNode, tmp_path: Path) -> None:
     good, images = series("good", tmp_path)
     odd, odd_images = series("odd", tmp_path, **OUTLANDISH)
-    scout, _ = series("scout", tmp_path, images=8)
+    gap, with_gap = series("gap", tmp_path)
     unfit, unfit_images = series("unfit", tmp_path, RescaleType="US")
     node.send(images)
     node.send(odd_images)
-    node.send(sorted((tmp_path / "scout").glob("*"))[:1])
+    node.send(with_gap[:5] + with_gap[6:])
     node.send(unfit_images)
     _, again = series("good", tmp_path / "again", PatientName=f"{NAME}^Corrected")
     node.send(again)
@@ -196,7 +196,7 @@ def test_patients_stand_in_their_images_and_the_audit_trail_only(node: RunningNo
         echo(node.peer, calling_aet="STRANGER")
     send(images[:1], node.peer, calling_aet="SCANNER")
 
-    uids = [good, odd, scout, unfit]
+    uids = [good, odd, gap, unfit]
     views = {uid: node.until_over(uid) for uid in uids}
     states = {uid: {job["task"]: job["state"] for job in view["jobs"]} for uid, view in views.items()}
     assert states[good] == {"liver_tumour": "DONE", "lung_nodule": "FAILED"}
@@ -205,7 +205,7 @@ def test_patients_stand_in_their_images_and_the_audit_trail_only(node: RunningNo
         "pacs": "SENT", "down": "DEAD", "clinic": "HELD", "talker": "DEAD",
     }  # fmt: skip
     assert "0xC000" in ended["talker"][1]
-    assert views[scout]["state"] == "NOT_ROUTED"
+    assert views[gap]["state"] == "NOT_ROUTED"
     assert node.journal(good, "conflict")
     printed = list(commands(node, uids))
     node.until_over(good)
