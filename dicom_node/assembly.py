@@ -18,6 +18,7 @@ from storage.errors import Unavailable
 
 if TYPE_CHECKING:
     from dicom_node.network.server import Server
+    from dicom_node.network.tls_keeper import TlsState
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
@@ -110,6 +111,14 @@ def server(parts: Parts) -> Server:
     ours = frozenset(device_uid(model.identity) for model in installed_models(parts.settings).values())
     node = parts.settings.node
     return Server(node, parts.database, parts.archive, owner("receive"), device_uids=ours, revision=parts.revision)
+
+
+def destination_tls(parts: Parts) -> list[TlsState]:
+    """How TLS fares with those destinations that are called by it."""
+    from dicom_node.network.tls_keeper import state_of
+
+    destinations = parts.settings.destinations().values()
+    return [state_of(tls) for one in destinations if (tls := getattr(one, "tls", None))]
 
 
 def executor(settings: Settings) -> Executor:

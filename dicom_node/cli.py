@@ -126,11 +126,11 @@ def serve(conf: Path | None, roles: str) -> None:
     wanted = [role.strip() for role in roles.split(",")]
     if unknown := [role for role in wanted if role not in ROLES]:
         raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
-    settings = load(conf)
+    settings = load(conf, look_at_files=True)
     setup(settings.logging)
     click.echo(
-        f"{settings.node.ae_title} listens on {settings.node.host}:{settings.node.port}; data in "
-        f"{settings.node.data_folder}. Stop with Ctrl-C.",
+        f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
+        "Stop with Ctrl-C.",
         err=True,
     )
     sys.exit(run(wanted, conf))

@@ -16,10 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from dicom_node.destinations import AnyDestination, Destination, FolderDestination
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
+from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import AETitle, Peer, Port
+from dicom_node.network.tls import ServerTls
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
+from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
 from inference.backends import AnyBackend
 from inference.executors.devices import DEVICE_NAME
 from inference.tasks import TASKS
@@ -54,9 +57,11 @@ class NodeSettings(Frozen):
 
     ae_title: AETitle = "SEGNODE"
     host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104 (modalities call from other machines)
-    port: Port = 11112
+    port: Port | None = 11112
+    tls: ServerTls | None = None
     require_called_aet: bool = True
     accept_calling_aets: tuple[AETitle, ...] = ()
+    admission: tuple[Admittance, ...] = ()
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 32
     max_pdu_bytes: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = 131072
     idle_s: Seconds = 60.0
@@ -71,6 +76,20 @@ class NodeSettings(Frozen):
     delivery: DeliverySettings = DeliverySettings()
     peers: dict[Name, Peer] = Field(default_factory=dict)
     destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _listens_somewhere(self) -> NodeSettings:
+        if self.port is None and self.tls is None:
+            raise ValueError("neither port nor tls says where to listen; one of them must")
+        if self.tls is not None and self.port == self.tls.port:
+            raise ValueError(f"port and tls.port are both {self.port}; one port speaks either TLS or not")
+        return self
+
+    @property
+    def ears(self) -> str:
+        """Where it listens, in words."""
+        plain = [f"{self.host}:{self.port}"] if self.port is not None else []
+        return " and ".join([*plain, *([f"{self.host}:{self.tls.port} (TLS)"] if self.tls else [])])
 
     @property
     def database(self) -> str:
@@ -129,8 +148,11 @@ class Settings(Frozen):
         return self.node.peers
 
 
-def load(folder: Path | None = None) -> Settings:
-    """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once."""
+def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings:
+    """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once.
+
+    `look_at_files`: those of TLS as well, which not every user who may ask for the status may read.
+    """
     problems: list[str] = []
     documents = {name: _document(folder, name, problems) for name in FILES}
     base = (folder or Path.cwd()).resolve()
@@ -142,12 +164,16 @@ def load(folder: Path | None = None) -> Settings:
         problems += _unknown_tasks(models, documents["models.yaml"])
     if node and routing and models:
         problems += _loose_ends(routing, node, models, documents["routes.yaml"])
+    if node:
+        node = _completed(node, base)
+        problems += tls_loose_ends(node, documents["node.yaml"])
+        problems += tls_mistakes(node, documents["node.yaml"]) if look_at_files else []
     if problems or not (node and routing and models and logging):
         raise ConfigurationError(problems)
     content = {name: document.text for name, document in documents.items() if document}
     digest = hashlib.sha256("\0".join(f"{name}\0{content[name]}" for name in sorted(content)).encode()).hexdigest()
     return Settings(
-        node=_completed(node, base),
+        node=node,
         routing=routing,
         models=models.models,
         logging=logging,
@@ -202,7 +228,8 @@ def _with_path(model: Any, base: Path) -> Any:
 def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
-    return node.model_copy(update={"data_folder": base / node.data_folder.expanduser(), "destinations": destinations})
+    folder = base / node.data_folder.expanduser()
+    return with_tls(node.model_copy(update={"data_folder": folder, "destinations": destinations}), base)
 
 
 def _completed_destination(destination: AnyDestination, node: NodeSettings, base: Path) -> AnyDestination:

@@ -12,6 +12,7 @@ from storage.lifecycle import DeliveryState, JobState, StudyState
 from storage.records import Delivery, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
+EXPIRY_WARNING_DAYS = 30
 
 
 def job_view(job: Job, now: float) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
         "deliveries": tx.deliveries.counts(),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
-        "needs_a_person": _needs_a_person(tx),
+        "needs_a_person": [*_needs_a_person(tx), *_tls_needs_a_person(roles, now)],
     }
 
 
@@ -162,6 +163,19 @@ def _needs_a_person(tx: Transaction) -> list[str]:
         why = f"`segnode explain {study.study_instance_uid}` says why for the newest"
         lines.append(f"{_count(unrouted, 'study', 'studies')} not routed: {why}")
     return lines
+
+
+def _tls_needs_a_person(roles: list[dict[str, Any]], now: float) -> list[str]:
+    """Certificate files that cannot be used, and certificates that will soon be of no use; each told once."""
+    lines = []
+    for tls in (state for role in roles for state in role.get("tls", ())):
+        if tls["trouble"]:
+            lines.append(f"TLS files are wrong, those of before stay in use where there were any: {tls['trouble']}")
+        days = (tls["expires_at"] - now) / 86400
+        if tls["expires_at"] and days < EXPIRY_WARNING_DAYS:
+            when = f"expires in {days:.0f} days" if days > 0 else "has expired"
+            lines.append(f"our TLS certificate {tls['certificate']} {when}: replace its file, no restart is needed")
+    return list(dict.fromkeys(lines))
 
 
 def _count(number: int, one: str, many: str) -> str:

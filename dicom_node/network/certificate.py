@@ -23,7 +23,10 @@ class Certificate:
 
 def read_certificates(text: str) -> list[Certificate]:
     """The certificates of a PEM file, in its order; ValueError where one is damaged."""
-    return [_certificate(ssl.PEM_cert_to_DER_cert(found.group())) for found in PEM.finditer(text)]
+    try:
+        return [_certificate(ssl.PEM_cert_to_DER_cert(found.group())) for found in PEM.finditer(text)]
+    except IndexError as missing:
+        raise ValueError("an element is missing") from missing
 
 
 def _certificate(der: bytes) -> Certificate:

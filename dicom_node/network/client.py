@@ -26,6 +26,7 @@ from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
+from dicom_node.network.tls_dial import Dial
 
 CONNECT_S = 10.0
 ACSE_S = 30.0
@@ -132,13 +133,21 @@ def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContex
     entity.acse_timeout = ACSE_S
     entity.dimse_timeout = ANSWER_S
     entity.network_timeout = ANSWER_S
+    dial = Dial(peer) if peer.tls else None
     try:
         association = entity.associate(
-            peer.host, peer.port, contexts, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)]
+            peer.host,
+            peer.port,
+            contexts,
+            ae_title=peer.ae_title,
+            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+            tls_args=dial.arguments if dial else None,
         )
     except OSError as error:  # the host's name has no address
         raise Unreachable(f"{peer}: {error.strerror or error}") from error
     if not association.is_established:
+        if dial:
+            dial.explain()
         _explain(association, peer)
         yield None
         return

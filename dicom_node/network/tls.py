@@ -225,7 +225,8 @@ def _explain_identity(error: ssl.SSLError, tls: Tls, key: Path, *, encrypted: bo
     if "MISMATCH" in reason:
         _fail("key", key, f"is not the key of the certificate {tls.certificate}")
     if "TOO_SMALL" in reason or "TOO_WEAK" in reason:
-        _fail("certificate", tls.certificate, "is too weak: a key needs 2048 bits (RSA) or 224 (EC), a signature SHA-256")
+        needed = "a key needs 2048 bits (RSA) or 224 (EC), a signature SHA-256"
+        _fail("certificate", tls.certificate, f"is too weak: {needed}")
     if encrypted and tls.key_password is None:
         _fail("key", key, "is encrypted: say in key_password where its password is")
     if encrypted and tls.key_password:
@@ -262,7 +263,7 @@ def certificates_in(key: str, path: Path) -> list[Certificate]:
     """The certificates of a PEM file, at least one; BadTlsFiles under `key` otherwise."""
     try:
         found = read_certificates(_text(key, path))
-    except (ValueError, IndexError):
+    except ValueError:
         _fail(key, path, "holds a damaged certificate")
     if not found:
         way_out = "`openssl x509 -inform der -in FILE -out NEW` makes one of a DER file"

@@ -1,6 +1,7 @@
 """What is read of a certificate, against what openssl says of the same file."""
 
 import base64
+import contextlib
 import ssl
 import subprocess
 import time
@@ -45,14 +46,12 @@ def test_text_without_certificates_holds_none():
 
 def test_a_certificate_cut_short_is_damaged(ours):
     der = ssl.PEM_cert_to_DER_cert(ours.certificate.read_text())
-    with pytest.raises((ValueError, IndexError)):
+    with pytest.raises(ValueError):
         read_certificates(ssl.DER_cert_to_PEM_cert(der[:300]))
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_certificate_or_damaged(content):
     text = f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(content).decode()}\n-----END CERTIFICATE-----"
-    try:
+    with contextlib.suppress(ValueError):
         assert all(isinstance(one, Certificate) for one in read_certificates(text))
-    except (ValueError, IndexError):
-        pass
