@@ -10,13 +10,14 @@ from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.peer import Peer
 from dicom_node.network.tls import BadTlsFiles
 from dicom_node.network.tls_keeper import keeper_of
-from dicom_node.network.tls_words import explain
+from dicom_node.network.tls_words import Reason, explain
 
 
 class _Told(ssl.SSLSocket):
-    """Remembers the first TLS error; with TLS 1.3 a server's no to our certificate comes only after the handshake."""
+    """Remembers why it failed first; with TLS 1.3 a server's no to our certificate comes only after the handshake."""
 
     trouble: OSError | None = None
+    shaken = False
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -25,11 +26,12 @@ class _Told(ssl.SSLSocket):
             self.trouble = error
             # As an SSLError, pynetdicom would write a traceback into the log.
             raise ConnectionAbortedError("the TLS handshake failed") from error
+        self.shaken = True
 
     def read(self, length: int = 1024, buffer: Any = None) -> Any:
         try:
             return super().read(length, buffer)
-        except ssl.SSLError as error:
+        except OSError as error:
             self.trouble = self.trouble or error
             raise
 
@@ -65,5 +67,8 @@ class Dial:
         if self._socket is None or self._socket.trouble is None:
             return
         reason = explain(self._socket.trouble)
+        if self._socket.shaken and not isinstance(self._socket.trouble, ssl.SSLError):
+            # Its alert is lost where it resets the connection right behind it.
+            reason = Reason("it ended the connection after the TLS handshake; does it accept our certificate?")
         sentence = f"{self._peer}: {reason.sentence}"
         raise (Refused if reason.refused else Unreachable)(sentence) from self._socket.trouble

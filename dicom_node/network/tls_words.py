@@ -14,6 +14,8 @@ class Reason:
     refused: bool = False
 
 
+ENDED = "it ended the connection in the middle of the handshake; does it speak TLS on this port?"
+
 # X.509 verification, what we hold against the other end (openssl-verification-options, x509_vfy.h).
 VERDICTS = {
     3: "no revocation list is there for its certificate's authority",
@@ -60,7 +62,7 @@ FAILURES = {
     "NO_SHARED_CIPHER": "it offers no cipher suite of our profile",
     "NO_SUITABLE_SIGNATURE_ALGORITHM": "it offers no signature that goes with our certificate",
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it shows no certificate",
-    "UNEXPECTED_EOF": "it ended the connection in the middle of the handshake",
+    "UNEXPECTED_EOF": ENDED,
     "DH_KEY_TOO_SMALL": "its Diffie-Hellman key is too short",
     "EE_KEY_TOO_SMALL": "its certificate's key is too short",
 }
@@ -79,4 +81,4 @@ def explain(error: Exception) -> Reason:
                 return Reason(sentence, refused=True)
         known = (sentence for name, sentence in FAILURES.items() if name in named)
         return Reason(next(known, f"TLS fails ({named or type(error).__name__})"))
-    return Reason("it ended the connection in the middle of the handshake")
+    return Reason(ENDED)
