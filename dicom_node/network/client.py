@@ -146,7 +146,7 @@ def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContex
     except OSError as error:  # the host's name has no address
         raise Unreachable(f"{peer}: {error.strerror or error}") from error
     if not association.is_established:
-        if dial:
+        if dial and association.acceptor.primitive is None:
             dial.explain()
         _explain(association, peer)
         yield None

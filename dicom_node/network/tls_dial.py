@@ -14,16 +14,16 @@ from dicom_node.network.tls_words import Reason, explain
 
 
 class _Told(ssl.SSLSocket):
-    """Remembers why it failed first; with TLS 1.3 a server's no to our certificate comes only after the handshake."""
+    """Remembers what failed; with TLS 1.3 a server's no to our certificate comes only after the handshake."""
 
-    trouble: OSError | None = None
     shaken = False
+    troubles: tuple[OSError, ...] = ()
 
     def do_handshake(self, block: bool = False) -> None:
         try:
             super().do_handshake(block)
         except OSError as error:
-            self.trouble = error
+            self.troubles = (*self.troubles, error)
             # As an SSLError, pynetdicom would write a traceback into the log.
             raise ConnectionAbortedError("the TLS handshake failed") from error
         self.shaken = True
@@ -32,7 +32,7 @@ class _Told(ssl.SSLSocket):
         try:
             return super().read(length, buffer)
         except OSError as error:
-            self.trouble = self.trouble or error
+            self.troubles = (*self.troubles, error)
             raise
 
 
@@ -63,12 +63,16 @@ class Dial:
         return secured
 
     def explain(self) -> None:
-        """Raise why TLS failed, if it did: `Refused` where the peer said no, `Unreachable` for all else."""
-        if self._socket is None or self._socket.trouble is None:
+        """Raise why no association came about, where TLS is the reason and the peer has answered nothing.
+
+        `Refused` where it said no in an alert, `Unreachable` for all else. An alert is lost where the peer resets
+        the connection right behind it; what is left then is a connection that ended after its handshake.
+        """
+        if self._socket is None:
             return
-        reason = explain(self._socket.trouble)
-        if self._socket.shaken and not isinstance(self._socket.trouble, ssl.SSLError):
-            # Its alert is lost where it resets the connection right behind it.
+        reasons = [explain(trouble) for trouble in self._socket.troubles]
+        reason = next((one for one in reasons if one.refused), reasons[0] if reasons else None)
+        if self._socket.shaken and (reason is None or not reason.refused):
             reason = Reason("it ended the connection after the TLS handshake; does it accept our certificate?")
-        sentence = f"{self._peer}: {reason.sentence}"
-        raise (Refused if reason.refused else Unreachable)(sentence) from self._socket.trouble
+        if reason is not None:
+            raise (Refused if reason.refused else Unreachable)(f"{self._peer}: {reason.sentence}")
