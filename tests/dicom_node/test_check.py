@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from certificates import Authority, Identity
 
 from dicom_node.check import Report, check
 from dicom_node.network.embedded_archive import EmbeddedArchive
@@ -56,6 +57,19 @@ def test_peers_and_archives_are_asked_even_under_one_name(conf: Path, tmp_path: 
     assert [line.split(":")[0] for line in report.silent] == ["pacs (CT1@127.0.0.1"]
     assert f"pacs (ARCHIVE@127.0.0.1:{archive.port}) answers C-ECHO" in report.remarks
     assert report.exit_code == 1
+
+
+def test_wrong_files_of_tls_are_mistakes_and_good_ones_say_until_when(
+    conf: Path, ours: Identity, hospital: Authority
+) -> None:
+    files = f"certificate: {ours.certificate}, key: {ours.key}"
+    add(conf, "node", f"tls: {{{files}, authorities: {conf}/gone.pem}}\n")
+    (problem,) = check(conf, with_echo=False).problems
+    assert problem == f"node.yaml:9: tls.authorities = '{conf}/gone.pem': is not there"
+    (conf / "gone.pem").write_bytes(hospital.certificate.read_bytes())
+    report = check(conf, with_echo=False)
+    assert (report.problems, report.exit_code) == ([], 0)
+    assert any("tls.certificate" in remark and "is valid until" in remark for remark in report.remarks)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,22 @@ def test_all_well_needs_nobody(parts: Parts) -> None:
         assert status_view(tx, NOW, 0)["needs_a_person"] == []
 
 
+def test_tls_files_that_are_wrong_or_soon_of_no_use_need_a_person_and_are_told_once(parts: Parts) -> None:
+    wrong = {"certificate": "", "expires_at": 0.0, "trouble": "key /k.pem is not there"}
+    soon = {"certificate": "segnode", "expires_at": NOW + 3 * 86400, "trouble": ""}
+    late = {"certificate": "far", "expires_at": NOW + 300 * 86400, "trouble": ""}
+    gone = {"certificate": "old", "expires_at": NOW - 1, "trouble": ""}
+    with parts.database.transaction() as tx:
+        tx.processes.beat("receive", 17, "host", NOW, NOW, [], {"tls": [soon, late, gone]})
+        tx.processes.beat("pipeline", 18, "host", NOW, NOW, [], {"tls": [wrong, soon]})
+        lines = status_view(tx, NOW, 0)["needs_a_person"]
+    assert sorted(lines) == [
+        "TLS files are wrong, those of before stay in use where there were any: key /k.pem is not there",
+        "our TLS certificate old has expired: replace its file, no restart is needed",
+        "our TLS certificate segnode expires in 3 days: replace its file, no restart is needed",
+    ]
+
+
 @pytest.mark.parametrize(("silent_s", "alive"), [(9.0, True), (11.0, False)])
 def test_a_role_is_alive_while_its_beat_is_young(parts: Parts, silent_s: float, alive: bool) -> None:
     with parts.database.transaction() as tx:
