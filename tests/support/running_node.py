@@ -30,6 +30,7 @@ from storage.errors import NotFound
 
 QUIET_S = 0.5
 TRIP_LIMIT_S = 240.0
+START_LIMIT_S = 180.0
 
 
 @dataclass
@@ -49,7 +50,7 @@ class RunningNode:
         command = [sys.executable, "-m", "dicom_node.cli", "serve", "--conf", str(self.conf)]
         self._log = (self.folder / "node.log").open("ab")
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_LIMIT_S
         while True:
             try:
                 return echo(self.peer, calling_aet="TESTER")
