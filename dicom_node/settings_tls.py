@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dicom_node.network.tls import BadTlsFiles, ClientTls, KeyPassword, Mistake, ServerTls, Tls
+from dicom_node.errors import BadTlsFiles, Mistake
+from dicom_node.network.tls import ClientTls, KeyPassword, ServerTls, Tls
 from dicom_node.settings_files import Document, Place
 
 if TYPE_CHECKING:

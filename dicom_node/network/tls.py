@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dicom_node.errors import NodeError
+from dicom_node.errors import BadTlsFiles, Mistake
 from dicom_node.network.certificate import Certificate, read_certificates
 
 LARGEST_FILE = 1 << 20
@@ -46,26 +45,6 @@ PROFILES = {
     ),
 }
 Profile = Literal["bcp195", "bcp195_modified"]
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """What is wrong with which file under which setting, with the way out; `place` may be a variable's name."""
-
-    key: str
-    place: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.key} {self.place} {self.sentence}"
-
-
-class BadTlsFiles(NodeError):
-    """The files do not make a TLS context; `mistakes` holds every reason."""
-
-    def __init__(self, mistakes: list[Mistake]) -> None:
-        super().__init__("; ".join(map(str, mistakes)))
-        self.mistakes = mistakes
 
 
 class KeyPassword(BaseModel):

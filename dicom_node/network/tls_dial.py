@@ -6,9 +6,8 @@ import socket
 import ssl
 from typing import Any
 
-from dicom_node.errors import Refused, Unreachable
+from dicom_node.errors import BadTlsFiles, Refused, Unreachable
 from dicom_node.network.peer import Peer
-from dicom_node.network.tls import BadTlsFiles
 from dicom_node.network.tls_keeper import keeper_of
 from dicom_node.network.tls_words import Reason, explain
 

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
-from dicom_node.network.tls import BadTlsFiles, ClientTls, ServerTls, certificates_in
+from dicom_node.errors import BadTlsFiles
+from dicom_node.network.tls import ClientTls, ServerTls, certificates_in
 
 log = logging.getLogger(__name__)
 

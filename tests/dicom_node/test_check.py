@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from certificates import Authority, Identity
@@ -70,6 +71,22 @@ def test_wrong_files_of_tls_are_mistakes_and_good_ones_say_until_when(
     report = check(conf, with_echo=False)
     assert (report.problems, report.exit_code) == ([], 0)
     assert any("tls.certificate" in remark and "is valid until" in remark for remark in report.remarks)
+
+
+@pytest.mark.peer
+def test_peers_are_asked_by_tls_where_they_are_called_so(
+    conf: Path, storescp: Any, ours: Identity, hospital: Authority, strangers: Authority
+) -> None:
+    scp = storescp("+tls", str(ours.key), str(ours.certificate), "+cf", str(hospital.certificate))
+    tls = f"certificate: {ours.certificate}, key: {ours.key}, authorities"
+    peer = f"ae_title: {scp.aet}, host: localhost, port: {scp.port}"
+    add(conf, "node", f"peers:\n  good: {{{peer}, tls: {{{tls}: {hospital.certificate}}}}}\n")
+    add(conf, "node", f"  bad: {{{peer}, tls: {{{tls}: {strangers.certificate}}}}}\n")
+    report = check(conf, with_echo=True)
+    (silent,) = report.silent
+    assert silent.startswith("bad (ARCHIVE@localhost")
+    assert "its certificate is not trusted: none of our authorities has signed it" in silent
+    assert f"good (ARCHIVE@localhost:{scp.port}) answers C-ECHO" in report.remarks
 
 
 @pytest.mark.parametrize(

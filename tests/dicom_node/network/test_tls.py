@@ -6,7 +6,8 @@ import ssl
 import pytest
 from pydantic import ValidationError
 
-from dicom_node.network.tls import PROFILES, BadTlsFiles, ClientTls, KeyPassword, ServerTls
+from dicom_node.errors import BadTlsFiles
+from dicom_node.network.tls import PROFILES, ClientTls, KeyPassword, ServerTls
 
 
 def server(identity, hospital, **more) -> ServerTls:

@@ -6,7 +6,8 @@ import ssl
 
 import pytest
 
-from dicom_node.network.tls import BadTlsFiles, ClientTls, ServerTls
+from dicom_node.errors import BadTlsFiles
+from dicom_node.network.tls import ClientTls, ServerTls
 from dicom_node.network.tls_keeper import Keeper, keeper_of, state_of
 
 
