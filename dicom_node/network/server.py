@@ -7,14 +7,14 @@ import time
 from types import TracebackType
 from typing import Protocol
 
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.events import Event
-from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, supported_contexts
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import Register
-from storage.archive import Archive
+from dicom_node.network.upper_layer import Entity, Limits, WaitingServer, start_server
+from storage.archive import INCOMING, Archive
 from storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,22 @@ class Listening(Protocol):
     @property
     def max_associations(self) -> int: ...
     @property
+    def max_connections(self) -> int:
+        """Of TCP, whether an association was asked for or not."""
+        ...
+
+    @property
     def max_pdu_bytes(self) -> int: ...
+    @property
+    def max_object_bytes(self) -> int:
+        """The largest data set that is taken."""
+        ...
+
+    @property
+    def associate_s(self) -> float:
+        """A connection that asks for no association for so long is closed (ARTIM)."""
+        ...
+
     @property
     def idle_s(self) -> float:
         """An association without a word for so long is aborted."""
@@ -74,7 +89,10 @@ class Server:
         self._register = Register(database, owner, listen.lease_term_s)
         self._receiver = Receiver(database, archive, self._register, device_uids=device_uids, revision=revision)
         self._entity = _entity(listen)
-        self._server: ThreadedAssociationServer | None = None
+        self._limits = Limits(
+            listen.max_connections, listen.max_object_bytes, archive.root / INCOMING, has_room=archive.has_room
+        )
+        self._server: WaitingServer | None = None
 
     def __enter__(self) -> Server:
         self.start()
@@ -92,16 +110,17 @@ class Server:
 
     def start(self) -> None:
         """Listen, in threads of its own; OSError where the port is taken."""
-        self._server = self._entity.start_server(
+        self._server = start_server(
+            self._entity,
             (self._listen.host, self._listen.port),
-            block=False,
-            evt_handlers=[
+            handlers=[
                 (evt.EVT_C_STORE, self._receiver.store),
                 (evt.EVT_ACCEPTED, self._accepted),
                 (evt.EVT_RELEASED, self._ended),
                 (evt.EVT_ABORTED, self._ended),
                 (evt.EVT_CONN_CLOSE, self._ended),
             ],
+            limits=self._limits,
         )
         self._register.start()
         log.info("listening", extra={"ae_title": self._listen.ae_title, "port": self.port})
@@ -116,7 +135,7 @@ class Server:
         while server.active_associations and time.monotonic() < deadline:
             time.sleep(0.02)
         for association in server.active_associations:
-            association.abort()
+            association.abort(block=False)
         self._register.stop()
 
     def _accepted(self, event: Event) -> None:
@@ -126,8 +145,8 @@ class Server:
         self._register.closed(event.assoc)
 
 
-def _entity(listen: Listening) -> AE:
-    entity = AE(ae_title=listen.ae_title)
+def _entity(listen: Listening) -> Entity:
+    entity = Entity(ae_title=listen.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
     entity.supported_contexts = supported_contexts()
@@ -135,6 +154,7 @@ def _entity(listen: Listening) -> AE:
     entity.require_calling_aet = list(listen.accept_calling_aets)
     entity.maximum_associations = listen.max_associations
     entity.maximum_pdu_size = listen.max_pdu_bytes
+    entity.acse_timeout = listen.associate_s
     entity.network_timeout = listen.idle_s
     entity.dimse_timeout = listen.idle_s
     return entity
