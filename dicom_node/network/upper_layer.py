@@ -282,7 +282,8 @@ class WaitingServer(ThreadedAssociationServer):
 
     def _close_a_silent_one(self) -> bool:
         for association in self.active_associations:
-            if association.requestor.primitive is None and not association.dul.socket.over:
+            connection = association.dul.socket.socket
+            if association.requestor.primitive is None and connection is not None and connection.fileno() >= 0:
                 association.dul.socket._shutdown_socket()
                 return True
         return False
