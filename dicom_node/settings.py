@@ -63,7 +63,10 @@ class NodeSettings(Frozen):
     accept_calling_aets: tuple[AETitle, ...] = ()
     admission: tuple[Admittance, ...] = ()
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 32
+    max_connections: Annotated[int, Field(ge=2, le=10_000)] = 256
+    associate_s: Seconds = 30.0
     max_pdu_bytes: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = 131072
+    max_object_bytes: Annotated[int, Field(ge=1024 * 1024)] = 4 * 1024**3
     idle_s: Seconds = 60.0
     data_folder: Path = Path("~/segnode-data")
     database_url: str | None = None

@@ -12,11 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pynetdicom import AE
-from pynetdicom.transport import ThreadedAssociationServer
-
 from dicom_node.network.tls_keeper import Keeper
 from dicom_node.network.tls_words import explain
+from dicom_node.network.upper_layer import Entity, Limits, WaitingServer
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +31,8 @@ class Secured:
     told: Callable[[str], None]
 
 
-class Listener(ThreadedAssociationServer):
+class Listener(WaitingServer):
     """Accepts connections; with `secured` by TLS alone."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, *arguments: Any, secured: Secured | None = None, **more: Any) -> None:
         self._secured = secured
@@ -82,10 +77,16 @@ class Listener(ThreadedAssociationServer):
 
 
 def listen(
-    entity: AE, address: tuple[str, int], handlers: list[tuple[Any, Any]], secured: Secured | None = None
+    entity: Entity,
+    address: tuple[str, int],
+    handlers: list[tuple[Any, Any]],
+    limits: Limits,
+    secured: Secured | None = None,
 ) -> Listener:
     """Listen at `address` in a thread of its own until `shutdown`; OSError where the port is taken."""
-    server: Listener = entity.make_server(address, evt_handlers=handlers, server_class=Listener, secured=secured)
+    server: Listener = entity.make_server(
+        address, evt_handlers=handlers, server_class=Listener, limits=limits, secured=secured
+    )
     entity._servers.append(server)  # as its own start_server does, which takes no class
     threading.Thread(target=server.serve_forever, name=f"listener-{server.port}", daemon=True).start()
     return server

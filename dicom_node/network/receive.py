@@ -22,6 +22,7 @@ from dicom_node.errors import BadDataset, OutOfResources, ReceiveError, UidMisma
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
+from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS, UNFORESEEN, answer_to
 from storage.archive import Archive
 from storage.database import Database
@@ -143,6 +144,8 @@ def _offer(event: Event) -> Offer:
     request = event.request
     if request.DataSet is None:
         raise BadDataset("the request came without a data set")
+    if isinstance(request.DataSet, Spool) and request.DataSet.trouble:
+        raise OutOfResources(request.DataSet.trouble)
     return Offer(
         sop_class_uid=str(request.AffectedSOPClassUID),
         sop_instance_uid=str(request.AffectedSOPInstanceUID),

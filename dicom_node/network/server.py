@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, Protocol
 
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.events import Event
 
 from dicom_node.network.admission import HouseRules
@@ -19,7 +19,8 @@ from dicom_node.network.refusals import Refusals
 from dicom_node.network.register import Register
 from dicom_node.network.tls import ServerTls
 from dicom_node.network.tls_keeper import Keeper, TlsState
-from storage.archive import Archive
+from dicom_node.network.upper_layer import Entity, Limits
+from storage.archive import INCOMING, Archive
 from storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,22 @@ class Listening(HouseRules, Protocol):
         ...
 
     @property
+    def max_connections(self) -> int:
+        """Of TCP, whether an association was asked for or not."""
+        ...
+
+    @property
     def max_pdu_bytes(self) -> int: ...
+    @property
+    def max_object_bytes(self) -> int:
+        """The largest data set that is taken."""
+        ...
+
+    @property
+    def associate_s(self) -> float:
+        """A connection that asks for no association for so long is closed (ARTIM)."""
+        ...
+
     @property
     def idle_s(self) -> float:
         """An association without a word for so long is aborted."""
@@ -77,6 +93,9 @@ class Server:
         self._register = Register(database, owner, listen.lease_term_s)
         self._receiver = Receiver(database, archive, self._register, device_uids=device_uids, revision=revision)
         self._entity = _entity(listen)
+        self._limits = Limits(
+            listen.max_connections, listen.max_object_bytes, archive.root / INCOMING, has_room=archive.has_room
+        )
         self._refusals = Refusals(database, revision)
         self._door = Door(listen, self._refusals.tell)
         self._keeper = Keeper(listen.tls) if listen.tls else None
@@ -123,10 +142,10 @@ class Server:
         host, tls = self._listen.host, self._listen.tls
         try:
             if self._listen.port is not None:
-                self._listeners.append(listen(self._entity, (host, self._listen.port), handlers))
+                self._listeners.append(listen(self._entity, (host, self._listen.port), handlers, self._limits))
             if tls and self._keeper:
                 secured = Secured(self._keeper, tls.handshake_s, self._refusals.tell)
-                self._listeners.append(listen(self._entity, (host, tls.port), handlers, secured))
+                self._listeners.append(listen(self._entity, (host, tls.port), handlers, self._limits, secured))
         except OSError:
             self._close_ports()
             raise
@@ -142,7 +161,7 @@ class Server:
         while _open_at(listeners) and time.monotonic() < deadline:
             time.sleep(0.02)
         for association in _open_at(listeners):
-            association.abort()
+            association.abort(block=False)
         self._register.stop()
 
     def _close_ports(self) -> list[Listener]:
@@ -162,13 +181,14 @@ def _open_at(listeners: list[Listener]) -> list[Any]:
     return [one for listener in listeners for one in listener.active_associations]
 
 
-def _entity(listen: Listening) -> AE:
-    entity = AE(ae_title=listen.ae_title)
+def _entity(listen: Listening) -> Entity:
+    entity = Entity(ae_title=listen.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
     entity.supported_contexts = supported_contexts()
     entity.maximum_associations = UNBOUNDED
     entity.maximum_pdu_size = listen.max_pdu_bytes
+    entity.acse_timeout = listen.associate_s
     entity.network_timeout = listen.idle_s
     entity.dimse_timeout = listen.idle_s
     return entity

@@ -25,7 +25,10 @@ class Listen:
     accept_calling_aets: tuple[str, ...] = ()
     admission: tuple[Admittance, ...] = ()
     max_associations: int = 8
+    max_connections: int = 64
     max_pdu_bytes: int = 65536
+    max_object_bytes: int = 2**30
+    associate_s: float = 20.0
     idle_s: float = 20.0
     lease_term_s: float = 30.0
 
