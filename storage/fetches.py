@@ -69,6 +69,11 @@ class Fetches(Store):
         """How many fetches are in each state; a state without one is left out."""
         return self._counts(fetches.c.state, FetchState)
 
+    def last_begin(self, purpose: FetchPurpose) -> float | None:
+        """When the last of the waiting fetches is due; None where none waits."""
+        query = select(func.max(fetches.c.next_attempt_at)).where(_PENDING, fetches.c.purpose == purpose.value)
+        return self._connection.execute(query).scalar_one()
+
     def in_flight(self) -> int:
         """How many studies that a person wanted are on their way: being fetched, or not yet through inference."""
         wanted = fetches.c.study_uid
