@@ -81,12 +81,12 @@ class Fetches(Store):
         settled = (
             select(func.count())
             .select_from(studies.join(fetches, wanted == studies.c.study_uid))
-            .where(studies.c.state == StudyState.COMPLETE.value, _PROCESS)
+            .where(studies.c.state == StudyState.COMPLETE.value, _PROCESS, ~_PENDING)
         )
         running = (
             select(func.count(jobs.c.study_uid.distinct()))
             .select_from(jobs.join(fetches, wanted == jobs.c.study_uid))
-            .where(jobs.c.state == JobState.PENDING.value, _PROCESS)
+            .where(jobs.c.state == JobState.PENDING.value, _PROCESS, ~_PENDING)
         )
         return sum(int(self._connection.execute(count).scalar_one()) for count in (fetching, settled, running))
 
