@@ -49,7 +49,7 @@ class RunningNode:
         command = [sys.executable, "-m", "dicom_node.cli", "serve", "--conf", str(self.conf)]
         self._log = (self.folder / "node.log").open("ab")
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 return echo(self.peer, calling_aet="TESTER")

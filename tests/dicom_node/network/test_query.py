@@ -87,7 +87,8 @@ class TestOrthanc:
             kept.append(str(event.request.AffectedSOPInstanceUID))
             return 0x0000
 
-        assert get(peer, "SEGNODE", [Parcel(study, series, (instances[1],))], ([CTImageStorage], store), 60.0) == Brought(1)
+        wanted = [Parcel(study, series, (instances[1],))]
+        assert get(peer, "SEGNODE", wanted, ([CTImageStorage], store), 60.0) == Brought(1)
         assert kept == [instances[1]]
 
 
@@ -165,7 +166,7 @@ def test_a_failure_is_told_in_the_standards_words(code, error, words):
 
 
 def test_a_warning_about_optional_keys_is_an_answer_and_missing_counts_are_not_known():
-    with archive(find=answers(SERIES, status=0xFF01, Modality="ct")) as peer:
+    with archive(find=answers(SERIES, status=0xFF01, Modality="CT")) as peer:
         (found,) = series_of(peer)
     assert (found.series_instance_uid, found.modality, found.instances) == (SERIES, "CT", None)
 
@@ -177,9 +178,9 @@ def test_what_is_no_uid_is_left_out():
 
 def test_answers_without_end_are_not_listened_to(monkeypatch):
     monkeypatch.setattr(query, "MAX_ANSWERS", 20)
-    with archive(find=answers(*(f"1.2.{n}" for n in range(1, 200)))) as peer:
-        with pytest.raises(Refused, match="more than 20 answers"):
-            series_of(peer)
+    many = answers(*(f"1.2.{n}" for n in range(1, 200)))
+    with archive(find=many) as peer, pytest.raises(Refused, match="more than 20 answers"):
+        series_of(peer)
 
 
 def test_an_archive_that_never_ends_sending_is_left_at_the_limit():

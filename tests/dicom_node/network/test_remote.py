@@ -20,8 +20,8 @@ PACS = Peer(ae_title="PACS", host="127.0.0.1", port=104)
 class Listed:
     """Answers C-FIND from a table: series to (modality, count, {UID: SOP class}); notes which series it lists."""
 
-    def __init__(self, **table):
-        self.table = {uid.replace("_", "."): entry for uid, entry in table.items()}
+    def __init__(self, table):
+        self.table = table
         self.listed = []
 
     def series(self, study_uid):
@@ -37,8 +37,7 @@ def survey(monkeypatch):
     """`survey(table, held)` compares a table of series with what is here; gives the survey and what was listed."""
 
     def run(table, held):
-        ask = Listed()
-        ask.table = table
+        ask = Listed(table)
 
         @contextmanager
         def asking(peer, aet):
