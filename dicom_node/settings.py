@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dicom_node.destinations import AnyDestination, Destination, FolderDestination
+from dicom_node.destinations import AnyDestination, Destination, DimseDestination, FolderDestination
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
 from dicom_node.network.admission import Admittance
@@ -23,6 +23,7 @@ from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
 from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
+from dicom_node.sources import Backfill, Source, Sources
 from inference.backends import AnyBackend
 from inference.executors.devices import DEVICE_NAME
 from inference.tasks import TASKS
@@ -79,6 +80,8 @@ class NodeSettings(Frozen):
     delivery: DeliverySettings = DeliverySettings()
     peers: dict[Name, Peer] = Field(default_factory=dict)
     destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
+    sources: dict[Annotated[str, Field(min_length=1, max_length=64)], Source] = Field(default_factory=dict)
+    backfill: Backfill = Backfill()
 
     @model_validator(mode="after")
     def _listens_somewhere(self) -> NodeSettings:
@@ -150,6 +153,16 @@ class Settings(Frozen):
         """Whom we know, by name."""
         return self.node.peers
 
+    def archives(self) -> Mapping[str, Peer]:
+        """Whom we can ask and call, by name: peers, and destinations that are called by DICOM."""
+        return _archives(self.node)
+
+    def sources(self) -> Sources:
+        """Who is asked about what, by the AE titles of senders that are named by title or as a peer."""
+        known = self.archives()
+        titles = {name: known[name].ae_title if name in known else name for name in self.node.sources}
+        return Sources({titles[name]: source for name, source in self.node.sources.items()})
+
 
 def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings:
     """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once.
@@ -165,6 +178,8 @@ def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings
     logging = _validated(documents["logging.yaml"], LoggingSettings, problems)
     if models:
         problems += _unknown_tasks(models, documents["models.yaml"])
+    if node:
+        problems += _unknown_archives(node, documents["node.yaml"])
     if node and routing and models:
         problems += _loose_ends(routing, node, models, documents["routes.yaml"])
     if node:
@@ -241,6 +256,21 @@ def _completed_destination(destination: AnyDestination, node: NodeSettings, base
     if "calling_ae_title" in destination.model_fields_set:
         return destination
     return destination.model_copy(update={"calling_ae_title": node.ae_title})
+
+
+def _archives(node: NodeSettings) -> Mapping[str, Peer]:
+    called = {name: one.peer for name, one in node.destinations.items() if isinstance(one, DimseDestination)}
+    return {**called, **node.peers}
+
+
+def _unknown_archives(node: NodeSettings, document: Document | None) -> list[str]:
+    known = _archives(node)
+    return [
+        f"{document.at(('sources', name, 'peer')) if document else 'node.yaml'}: sources.{name}.peer = "
+        f"{source.peer!r}: no such peer or DICOM destination; known: {_listed(known)}"
+        for name, source in node.sources.items()
+        if source.peer not in known
+    ]
 
 
 def _unknown_tasks(models: Models, document: Document | None) -> list[str]:

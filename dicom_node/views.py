@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.records import Delivery, Job, JournalEntry, Study
+from storage.records import Delivery, Fetch, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
 EXPIRY_WARNING_DAYS = 30
@@ -51,12 +51,30 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def fetch_view(fetch: Fetch) -> dict[str, Any]:
+    """One study's fetch: whom we ask, why, what it told, where that stands."""
+    return {
+        "study": fetch.study_instance_uid,
+        "peer": fetch.peer,
+        "purpose": str(fetch.purpose),
+        "state": str(fetch.state),
+        "expected": fetch.tally.expected,
+        "missing": fetch.tally.missing,
+        "fetched": fetch.tally.fetched,
+        "attempts": fetch.attempts,
+        "next_attempt_at": fetch.next_attempt_at,
+        "deadline": fetch.deadline,
+        "reason": fetch.reason,
+    }
+
+
 def study_line(study: Study, jobs: list[Job], deliveries: list[Delivery], now: float) -> dict[str, Any]:
     """One study in one line of a list."""
     return {
         "study": study.study_instance_uid,
         "state": str(study.state),
         "images": study.images,
+        "incomplete": study.incomplete,
         "received_at": study.received_at,
         "from": list(study.calling_aets),
         "jobs": [job_view(job, now) for job in jobs],
@@ -69,6 +87,8 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     study = tx.studies.get(uid)
     view = study_line(study, tx.jobs.of_study(uid), tx.deliveries.of_study(uid), now)
     view["generation"] = study.generation
+    fetch = tx.fetches.find(uid)
+    view["fetch"] = fetch_view(fetch) if fetch else None
     view["series"] = [
         {
             "series": series.series_instance_uid,
@@ -139,6 +159,7 @@ def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
         "studies": tx.studies.counts(),
         "jobs": tx.jobs.counts(),
         "deliveries": tx.deliveries.counts(),
+        "fetches": tx.fetches.counts(),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
         "needs_a_person": [*_needs_a_person(tx), *_tls_needs_a_person(roles, now)],

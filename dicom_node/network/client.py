@@ -19,6 +19,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
@@ -124,7 +125,12 @@ def _contexts_of(batch: Sequence[Outgoing]) -> list[PresentationContext]:
 
 
 @contextmanager
-def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContext]) -> Iterator[Association | None]:
+def _association(
+    peer: Peer,
+    calling_aet: str,
+    contexts: list[PresentationContext],
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+) -> Iterator[Association | None]:
     """An established association, or None where the peer accepts none of `contexts`."""
     entity = AE(ae_title=calling_aet)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -140,6 +146,7 @@ def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContex
             peer.port,
             contexts,
             ae_title=peer.ae_title,
+            ext_neg=list(roles),
             evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
             tls_args=dial.arguments if dial else None,
         )

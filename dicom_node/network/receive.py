@@ -42,10 +42,14 @@ class Offer:
     sop_instance_uid: str
     transfer_syntax_uid: str
     data: memoryview
+    move_originator: str = ""  # who asked the sender for it by C-MOVE
 
 
 class Receiver:
-    """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back."""
+    """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back.
+
+    `fetched`: all that comes answers a C-GET of ours; what answers our C-MOVE says so itself.
+    """
 
     def __init__(
         self,
@@ -54,9 +58,11 @@ class Receiver:
         register: Register,
         *,
         device_uids: frozenset[str] = frozenset(),
+        fetched: bool = False,
         revision: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._fetched = fetched
         self._database = database
         self._archive = archive
         self._register = register
@@ -127,6 +133,7 @@ class Receiver:
             received_at=now,
             association_id=association.association_id,
             header=header.facts,
+            fetched=self._fetched or (offer.move_originator or None) == association.called_aet,
         )
 
     def _refuse(self, association: OpenAssociation, study: str, status: int, reason: str) -> int:
@@ -151,6 +158,7 @@ def _offer(event: Event) -> Offer:
         sop_instance_uid=str(request.AffectedSOPInstanceUID),
         transfer_syntax_uid=str(event.context.transfer_syntax),
         data=request.DataSet.getbuffer(),
+        move_originator=request.MoveOriginatorApplicationEntityTitle or "",
     )
 
 

@@ -244,3 +244,34 @@ def test_a_route_must_lead_somewhere(conf):
 def test_a_routes_model_must_solve_its_task(conf):
     found = mistakes(conf, routes=ROUTE.replace("MODEL", "liver_tumour").replace("DESTINATION", "pacs"))
     assert found == ["routes.yaml:5: route a is for brain_tumour, model liver_tumour solves liver_tumour"]
+
+
+SOURCES = """peers:
+  ct1: {ae_title: CT_ONE, host: h, port: 104}
+destinations:
+  pacs: {kind: dimse, ae_title: PACS, host: 127.0.0.1, port: 4242}
+sources:
+  "*": {peer: pacs, deadline_s: 9}
+  ct1: {peer: pacs, retrieve: none}
+  MR1: {peer: ct1}
+"""
+
+
+def test_sources_are_named_by_title_or_by_the_name_of_a_peer(conf):
+    (conf / "node.yaml").write_text(SOURCES)
+    settings = load(conf)
+    assert settings.archives()["pacs"] == Peer(ae_title="PACS", host="127.0.0.1", port=4242)
+    assert {title: source.peer for title, source in settings.sources().by_title.items()} == {
+        "*": "pacs", "CT_ONE": "pacs", "MR1": "ct1",
+    }  # fmt: skip
+    assert settings.sources().of(["CT_ONE"]).retrieve == "none"
+    assert settings.sources().of(["OTHER"]).deadline_s == 9
+
+
+def test_a_source_must_be_somebody_whom_we_can_call(conf):
+    found = mistakes(conf, node=SOURCES.replace("{peer: ct1}", "{peer: gone}"))
+    assert found == ["node.yaml:8: sources.MR1.peer = 'gone': no such peer or DICOM destination; known: ct1, pacs"]
+
+
+def test_without_sources_nobody_is_asked():
+    assert load().sources().of(["ANYBODY"]) is None

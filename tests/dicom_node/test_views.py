@@ -11,6 +11,7 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.views import explain_view, status_view, study_line, study_view
 from storage.errors import NotFound
+from storage.records import FetchPurpose, Tally, Wanted
 
 NOW = 1000.0
 
@@ -120,3 +121,17 @@ def test_no_view_names_the_patient(story: Parts, explained: dict[str, Any], stat
         assert tx.studies.get("1.2.3").header["PatientID"] == "P-17", "the node knows him"
     text = json.dumps([explained, status, line])
     assert not any(word in text for word in ("Doe", "P-17", "19700101"))
+
+
+def test_what_is_asked_of_an_archive_is_shown_with_what_it_told(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.fetches.want(Wanted("1.2.3", "pacs", FetchPurpose.PROCESS, 60.0, 0.0), 0.0, over=())
+        tx.fetches.claim("me", 1.0, 60.0, FetchPurpose.PROCESS)
+        tx.fetches.postpone("1.2.3", "me", 5.0, "3 of 40 images are not here", Tally(40, 3, 1))
+        view, status = study_view(tx, "1.2.3", NOW), status_view(tx, NOW, 5_000_000_000)
+        assert study_view(tx, "1.2.4", NOW)["fetch"] is None
+    shown = view["fetch"]
+    assert (shown["peer"], shown["purpose"], shown["state"]) == ("pacs", "process", "PENDING")
+    assert (shown["expected"], shown["missing"], shown["fetched"], shown["attempts"]) == (40, 3, 1, 1)
+    assert shown["reason"] == "3 of 40 images are not here"
+    assert (view["incomplete"], status["fetches"]) == ("", {"PENDING": 1})
