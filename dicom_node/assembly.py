@@ -23,7 +23,10 @@ from storage.errors import Unavailable
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
+    from dicom_node.network.peer import Peer
+    from dicom_node.network.remote import Remote
     from dicom_node.network.server import Server
+    from dicom_node.network.tls_keeper import TlsState
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
@@ -158,10 +161,8 @@ def _identity(name: str, backend: BackendSettings) -> ModelIdentity:
 def server(parts: Parts) -> Server:
     """The storage provider, which knows our own models' results when they come back."""
     from dicom_node.network.server import Server
-    from dicom_node.objects.identity import device_uid
 
-    ours = frozenset(device_uid(model.identity) for model in installed_models(parts.settings).values())
-    node = parts.settings.node
+    node, ours = parts.settings.node, _device_uids(parts.settings)
     return Server(
         node,
         parts.database,
@@ -171,6 +172,37 @@ def server(parts: Parts) -> Server:
         revision=parts.revision,
         audit=parts.audit,
     )
+
+
+def _device_uids(settings: Settings) -> frozenset[str]:
+    from dicom_node.objects.identity import device_uid
+
+    return frozenset(device_uid(model.identity) for model in installed_models(settings).values())
+
+
+def remotes(parts: Parts, role: str) -> Mapping[str, Remote]:
+    """Every archive that can be asked and fetched from, by name."""
+    from dicom_node.network.receive import Receiver
+    from dicom_node.network.remote import Answering, Remote
+
+    node, ours = parts.settings.node, _device_uids(parts.settings)
+
+    def remote(peer: Peer) -> Remote:
+        register = Answering(parts.database, peer, node.ae_title, owner(role), node.lease_term_s)
+        kept = Receiver(
+            parts.database, parts.archive, register, device_uids=ours, fetched=True, revision=parts.revision
+        )
+        return Remote(peer, node.ae_title, kept)
+
+    return {name: remote(peer) for name, peer in parts.settings.archives().items()}
+
+
+def destination_tls(parts: Parts) -> list[TlsState]:
+    """How TLS fares with those destinations that are called by it."""
+    from dicom_node.network.tls_keeper import state_of
+
+    destinations = parts.settings.destinations().values()
+    return [state_of(tls) for one in destinations if (tls := getattr(one, "tls", None))]
 
 
 def executor(settings: Settings) -> Executor:
@@ -185,7 +217,9 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from dicom_node.pipeline.complete import Complete
     from dicom_node.pipeline.deliver import Backoff, Deliver
     from dicom_node.pipeline.dispatch import Dispatch
+    from dicom_node.pipeline.fetch import Reconcile
     from dicom_node.pipeline.infer import Infer, InferLimits
+    from storage.records import FetchPurpose
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
@@ -208,8 +242,22 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         )
         for number in range(run.slots)
     ]
+    fetches = [
+        Reconcile(
+            database=parts.database,
+            archives=remotes(parts, name),
+            purpose=purpose,
+            owner=owner(name),
+            lease_term_s=node.lease_term_s,
+            max_in_flight=node.backfill.max_in_flight,
+            revision=parts.revision,
+            name=name,
+        )
+        for name, purpose in (("fetch", FetchPurpose.MISSING), ("backfill", FetchPurpose.PROCESS))
+    ]
     return [
-        Complete(parts.database, node.quiet_s, parts.revision),
+        Complete(parts.database, node.quiet_s, parts.revision, settings.sources()),
+        *fetches,
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,
         Deliver(
@@ -230,7 +278,8 @@ def _encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tu
     from dicom_node.objects.context import EncodeContext
     from dicom_node.objects.encode import encode
 
-    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at))
+    context = EncodeContext(created_at=job.created_at, incomplete=job.parameters.get("incomplete", ""))
+    encoded = encode(result, job.job_id, files, context)
     kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
     wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
     return tuple(item for item in encoded if item.kind in wanted)

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from dicom_node.assembly import Parts, audit_sender, executor, server, stages
+from dicom_node.assembly import Parts, audit_sender, destination_tls, executor, server, stages
 from dicom_node.errors import NodeError
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
@@ -21,13 +21,14 @@ log = logging.getLogger(__name__)
 AUDIT_EVERY_S = 5
 
 
-def receive(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
+def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Take instances by C-STORE; never opens pixels."""
     node, ear = parts.settings.node, server(parts)
     try:
         ear.start()
     except OSError as error:
-        raise NodeError(f"cannot listen on {node.host}:{node.port}: {error.strerror}") from error
+        raise NodeError(f"cannot listen on {node.ears}: {error.strerror}") from error
+    heartbeat.tell("tls", ear.tls_states)
     try:
         stop.wait()
     finally:
@@ -41,6 +42,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     run = executor(parts.settings)
     run.start()
     heartbeat.tell("workers", run.pids)
+    heartbeat.tell("tls", lambda: destination_tls(parts))
     try:
         threads = [start_stage(stage, stop) for stage in stages(parts, run)]
         stop.wait()

@@ -22,6 +22,7 @@ from dicom_node.errors import BadDataset, OutOfResources, ReceiveError, UidMisma
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
+from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to, meaning_of
 from storage.archive import Archive
 from storage.database import Database
@@ -41,10 +42,14 @@ class Offer:
     sop_instance_uid: str
     transfer_syntax_uid: str
     data: memoryview
+    move_originator: str = ""  # who asked the sender for it by C-MOVE
 
 
 class Receiver:
-    """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back."""
+    """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back.
+
+    `fetched`: all that comes answers a C-GET of ours; what answers our C-MOVE says so itself.
+    """
 
     def __init__(
         self,
@@ -53,9 +58,11 @@ class Receiver:
         register: Register,
         *,
         device_uids: frozenset[str] = frozenset(),
+        fetched: bool = False,
         revision: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._fetched = fetched
         self._database = database
         self._archive = archive
         self._register = register
@@ -126,6 +133,7 @@ class Receiver:
             received_at=now,
             association_id=association.association_id,
             header=header.facts,
+            fetched=self._fetched or (offer.move_originator or None) == association.called_aet,
         )
 
     def _refuse(
@@ -154,11 +162,14 @@ def _offer(event: Event) -> Offer:
     request = event.request
     if request.DataSet is None:
         raise BadDataset("the request came without a data set")
+    if isinstance(request.DataSet, Spool) and request.DataSet.trouble:
+        raise OutOfResources(request.DataSet.trouble)
     return Offer(
         sop_class_uid=str(request.AffectedSOPClassUID),
         sop_instance_uid=str(request.AffectedSOPInstanceUID),
         transfer_syntax_uid=str(event.context.transfer_syntax),
         data=request.DataSet.getbuffer(),
+        move_originator=request.MoveOriginatorApplicationEntityTitle or "",
     )
 
 

@@ -129,7 +129,7 @@ class Infer:
             "device": result.device,
             "findings": [{"label": f.label, "ml": round(f.volume_ml, 3), "voxels": f.voxels} for f in result.findings],
             "totals": {name: round(m.value, 3) for name, m in result.totals},
-            "notes": list(result.notes),
+            "notes": [note for note in (job.parameters.get("incomplete", ""), *result.notes) if note],
         }
         with self.database.transaction() as tx:
             tx.jobs.finish(job.job_id, self.owner, JobState.DONE, now, summary=summary)

@@ -88,8 +88,9 @@ class TestParts:
     def test_each_device_has_its_own_infer_stage(self, parts: Parts) -> None:
         two = SimpleNamespace(slots=2)
         made = stages(parts, two)  # type: ignore[arg-type]
-        assert [stage.name for stage in made] == ["complete", "dispatch", "infer-0", "infer-1", "deliver"]
-        assert made[2].owner != made[3].owner  # type: ignore[attr-defined]
+        names = ["complete", "fetch", "backfill", "dispatch", "infer-0", "infer-1", "deliver"]
+        assert [stage.name for stage in made] == names
+        assert made[4].owner != made[5].owner  # type: ignore[attr-defined]
 
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
         assert executor(load(conf)).slots == 1

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import Peer
 from dicom_node.network.server import Server
+from dicom_node.network.tls import ServerTls
 from storage.archive import Archive
 from storage.database import Database
 
@@ -17,11 +19,16 @@ from storage.database import Database
 class Listen:
     ae_title: str = "SEGNODE"
     host: str = "127.0.0.1"
-    port: int = 0
+    port: int | None = 0
+    tls: ServerTls | None = None
     require_called_aet: bool = True
     accept_calling_aets: tuple[str, ...] = ()
+    admission: tuple[Admittance, ...] = ()
     max_associations: int = 8
+    max_connections: int = 64
     max_pdu_bytes: int = 65536
+    max_object_bytes: int = 2**30
+    associate_s: float = 20.0
     idle_s: float = 20.0
     lease_term_s: float = 30.0
 
