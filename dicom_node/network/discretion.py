@@ -14,7 +14,10 @@ HIDDEN = "…"
 
 
 def discreet(comment: str, path: Path) -> str:
-    """`comment` with every word that names the patient of the file at `path` hidden, and every date of eight digits."""
+    """`comment` without the patient of the file at `path`.
+
+    Hidden are the words that name him, pieces of them, and every date of eight digits.
+    """
     comment = comment[:LONGEST_COMMENT]
     if not comment:
         return ""
@@ -23,4 +26,11 @@ def discreet(comment: str, path: Path) -> str:
     words = {word for text in texts for word in (text, *re.split(r"[\\^=\s]+", text)) if len(word) >= SHORTEST_WORD}
     for word in sorted(words, key=len, reverse=True):
         comment = re.sub(re.escape(word), HIDDEN, comment, flags=re.IGNORECASE)
+    known = "\n".join(texts).casefold()
+    comment = re.sub(r"[^\s,;:()'\"]+", lambda word: HIDDEN if _is_of(word.group(), known) else word.group(), comment)
     return re.sub(r"\b\d{4}([-./]?)\d\d\1\d\d\b", HIDDEN, comment)
+
+
+def _is_of(word: str, known: str) -> bool:
+    """True where a word is a part of what is known of the patient: some peers quote only a piece."""
+    return len(word) >= SHORTEST_WORD and word.casefold() in known

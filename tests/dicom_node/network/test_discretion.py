@@ -24,3 +24,8 @@ def test_words_that_name_the_patient_are_hidden(ct_series, comment, kept):
 def test_a_patient_without_a_name_hides_nothing(make_slices):
     (path,) = make_slices(1, PatientName="", PatientID="")
     assert discreet("no such patient", path) == "no such patient"
+
+
+def test_a_piece_of_what_names_the_patient_is_hidden_too(make_slices):
+    (path,) = make_slices(1, PatientID="XZ-77-QXZ-77-Q")
+    assert discreet("XZ-77-Q is unknown", path) == "… is unknown"
