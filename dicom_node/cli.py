@@ -9,101 +9,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from dicom_node.assembly import Parts
-    from dicom_node.network.peer import Peer
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-conf_option = click.option(
-    "--conf",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    envvar="SEGNODE_CONF",
-    help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-
-
-def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    from dicom_node.network.peer import AE_TITLE_FORM
-
-    if not AE_TITLE_FORM.fullmatch(value):
-        raise click.BadParameter("an AE title is 1 to 16 plain characters, no backslash, no space at either end")
-    return value
-
-
-aet_option = click.option(
-    "--aet", default="SEGNODE", show_default=True, callback=_ae_title, help="Our calling AE title."
-)
-
-
-class Failed(click.ClickException):
-    """The answer is no; its sentence goes to standard error."""
-
-    exit_code = 1
-
-
-def plainly(command: F) -> F:
-    """Turn the house's errors into one sentence and an exit code."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from dicom_node.errors import ConfigurationError, NodeError
-        from inference.errors import InferenceError
-        from storage.errors import StorageError
-
-        try:
-            return command(*args, **kwargs)
-        except ConfigurationError as wrong:
-            for problem in wrong.problems:
-                click.echo(problem, err=True)
-            sys.exit(2)
-        except (NodeError, StorageError, InferenceError) as error:
-            raise Failed(str(error)) from error
-
-    return run  # type: ignore[return-value]
-
-
-@contextmanager
-def _storage(conf: Path | None) -> Iterator[Parts]:
-    """What the node has stored, whether it runs or not."""
-    from dicom_node.assembly import look_into
-    from dicom_node.settings import load
-
-    parts = look_into(load(conf))
-    try:
-        yield parts
-    finally:
-        parts.close()
-
-
-def _peer(text: str, conf: Path | None) -> Peer:
-    """`HOST:PORT:AET`, or the name of a peer in node.yaml."""
-    from pydantic import ValidationError
-
-    from dicom_node.network.peer import Peer
-    from dicom_node.settings import load
-
-    where, _, ae_title = text.rpartition(":")
-    host, _, port = where.rpartition(":")
-    if host and port.isdigit():
-        try:
-            return Peer(host=host, port=int(port), ae_title=ae_title)
-        except ValidationError as wrong:
-            sentences = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors())
-            raise click.UsageError(f"{text!r} names no peer: {sentences}") from wrong
-    peers = load(conf).peers()
-    if text not in peers:
-        known = ", ".join(sorted(peers)) or "none"
-        raise click.UsageError(f"{text!r} is neither HOST:PORT:AET nor a peer in node.yaml (known: {known})")
-    return peers[text]
+from dicom_node.cli_fetch import fetch
+from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -126,11 +37,11 @@ def serve(conf: Path | None, roles: str) -> None:
     wanted = [role.strip() for role in roles.split(",")]
     if unknown := [role for role in wanted if role not in ROLES]:
         raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
-    settings = load(conf)
+    settings = load(conf, look_at_files=True)
     setup(settings.logging)
     click.echo(
-        f"{settings.node.ae_title} listens on {settings.node.host}:{settings.node.port}; data in "
-        f"{settings.node.data_folder}. Stop with Ctrl-C.",
+        f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
+        "Stop with Ctrl-C.",
         err=True,
     )
     sys.exit(run(wanted, conf))
@@ -149,7 +60,7 @@ def role(name: str, supervisor: int | None, conf: Path | None) -> None:
 
     if name not in ROLES:
         raise click.UsageError(f"unknown role {name!r}; allowed: {', '.join(ROLES)}")
-    run_role(name, assemble(load(conf)), supervisor)
+    run_role(name, assemble(load(conf), name), supervisor)
 
 
 @main.command()
@@ -161,7 +72,7 @@ def demo(pacs: str | None, seed: int, output: Path | None) -> None:
     """Play three phantom studies through a real node and show what comes back."""
     from dicom_node.demo import run_demo
 
-    sys.exit(run_demo(seed=seed, output=output, pacs=_peer(pacs, None) if pacs else None))
+    sys.exit(run_demo(seed=seed, output=output, pacs=peer_called(pacs, None) if pacs else None))
 
 
 @main.command()
@@ -181,7 +92,7 @@ def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_jso
     if not paths:
         raise Failed("no DICOM file was found there")
     with present.progress_bar("sending", len(paths)) as advance:
-        statuses = store(paths, _peer(peer, conf), aet, told=lambda _: advance())
+        statuses = store(paths, peer_called(peer, conf), aet, told=lambda _: advance())
     bad = {uid: str(status) for uid, status in statuses.items() if not status.stored}
     if as_json:
         present.as_json({"sent": len(statuses) - len(bad), "not_success": bad})
@@ -201,7 +112,7 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
     """C-ECHO a peer: HOST:PORT:AET, or its name in node.yaml."""
     from dicom_node.network.client import echo as ask
 
-    target = _peer(peer, conf)
+    target = peer_called(peer, conf)
     started = time.perf_counter()
     ask(target, calling_aet=aet)
     click.echo(f"{target.ae_title} at {target.host}:{target.port} answers ({time.perf_counter() - started:.2f} s)")
@@ -215,15 +126,14 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
 def status(conf: Path | None, as_json: bool, limit: int) -> None:
     """Is the node well, and where are the newest studies?"""
     from dicom_node import present
+    from dicom_node.assembly import audit_spool
     from dicom_node.views import status_view, study_line
 
     now = time.time()
-    with _storage(conf) as parts, parts.database.reading() as tx:
-        view = status_view(tx, now, parts.archive.free_bytes())
+    with open_storage(conf) as parts, parts.database.reading() as tx:
+        view = status_view(tx, now, parts.archive.free_bytes(), audit_spool(parts.settings).state())
         view["newest"] = [
-            study_line(
-                s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now
-            )
+            study_line(s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now)
             for s in tx.studies.list(limit=limit)
         ]
     if as_json:
@@ -243,7 +153,7 @@ def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import study_view
 
-    with _storage(conf) as parts, parts.database.reading() as tx:
+    with open_storage(conf) as parts, parts.database.reading() as tx:
         view = study_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_study)(view)
 
@@ -258,7 +168,7 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node import present
     from dicom_node.views import explain_view
 
-    with _storage(conf) as parts, parts.database.reading() as tx:
+    with open_storage(conf) as parts, parts.database.reading() as tx:
         view = explain_view(tx, study_uid, time.time())
     (present.as_json if as_json else present.show_explain)(view)
 
@@ -278,8 +188,11 @@ def retry(study_uid: str | None, everything: bool, release: bool, resend: bool, 
         raise click.UsageError("name a study, or say --all")
     if everything and resend:
         raise click.UsageError("--resend needs a study")
-    with _storage(conf) as parts, parts.database.transaction() as tx:
-        done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
+    with open_storage(conf) as parts:
+        with parts.database.transaction() as tx:
+            done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
+        for action, study in done.asked:
+            parts.audit.asked_by_a_person(action, study)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     sys.exit(0 if done.jobs or done.deliveries else 1)
 
@@ -337,6 +250,9 @@ def train(configuration: Path, output: Path | None) -> None:
     from inference.training.run import train as run
 
     click.echo(f"bundle written to {run(configuration, output)}")
+
+
+main.add_command(fetch)
 
 
 @main.group()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -18,14 +21,31 @@ log = logging.getLogger(__name__)
 RECOVER_EVERY_S = 5
 
 
+@dataclass(frozen=True)
+class Chore:
+    """Something else that is done by the clock, beginning at once."""
+
+    name: str
+    every_s: float
+    run: Callable[[], None]
+
+
 class Clock:
     """Runs recovery at start and then by the clock (APScheduler); one at a time, missed turns fold into one."""
 
-    def __init__(self, database: Database, archive: Archive, max_crashes: int, revision: int = 0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        archive: Archive,
+        max_crashes: int,
+        revision: int = 0,
+        chores: Sequence[Chore] = (),
+    ) -> None:
         self._database = database
         self._archive = archive
         self._max_crashes = max_crashes
         self._revision = revision
+        self._chores = chores
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
         )
@@ -44,6 +64,11 @@ class Clock:
         """Work until `stop` is set."""
         self.recover()
         self._scheduler.add_job(self.recover, "interval", seconds=RECOVER_EVERY_S)
+        for chore in self._chores:
+            at_once = datetime.now(UTC)
+            self._scheduler.add_job(
+                chore.run, "interval", seconds=chore.every_s, id=chore.name, next_run_time=at_once
+            )
         self._scheduler.start()
         stop.wait()
         self._scheduler.shutdown(wait=True)

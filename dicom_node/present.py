@@ -25,6 +25,7 @@ STATE_STYLE = {
     "REFUSED": "yellow",
     "HELD": "yellow",
     "NOT_ROUTED": "yellow",
+    "GIVEN_UP": "yellow",
     "SUPERSEDED": "dim",
 }
 
@@ -83,10 +84,12 @@ def show_status(view: dict[str, Any]) -> None:
         out.print(table)
     else:
         out.print("No role is running here.")
-    for what in ("studies", "jobs", "deliveries"):
+    for what in ("studies", "jobs", "deliveries", "fetches"):
         counts = ", ".join(f"{n} {styled(state)}" for state, n in sorted(view[what].items()) if n)
         out.print(f"{what}: {counts or 'none'}")
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
+    if view["audit"]:
+        out.print(f"audit messages in {view['audit']['folder']}: {view['audit']['waiting']}")
 
 
 def show_studies(lines: list[dict[str, Any]]) -> None:
@@ -121,6 +124,10 @@ def show_study(view: dict[str, Any]) -> None:
     out.print(f"[bold]{view['study']}[/] {styled(view['state'])}, generation {view['generation']}")
     sender = said(", ".join(view["from"]))
     out.print(f"received {clock_text(view['received_at'])} from {sender}; {view['images']} images")
+    if view["incomplete"]:
+        out.print(f"[bold yellow]{said(view['incomplete'])}[/]")
+    if fetch := view["fetch"]:
+        out.print(f"{said(fetch['peer'])} was asked: {styled(fetch['state'])} {said(fetch['reason'])}")
     table = Table("no.", "modality", "description", "images", "series", title="series", title_justify="left")
     for series in view["series"]:
         table.add_row(

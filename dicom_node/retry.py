@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dicom_node.audit.facts import Code, PersonAction
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState
 
@@ -12,10 +13,11 @@ AGAIN = (JobState.FAILED, JobState.REFUSED)
 
 @dataclass(frozen=True)
 class Retried:
-    """How many jobs and deliveries go again."""
+    """How many jobs and deliveries go again; `asked` tells the audit trail what was asked for which study."""
 
     jobs: int
     deliveries: int
+    asked: tuple[tuple[Code, str], ...] = field(default=(), compare=False)
 
 
 def retry(
@@ -34,6 +36,7 @@ def retry(
         tx.studies.get(study_uid)
         jobs = [job for job in tx.jobs.of_study(study_uid) if job.state in AGAIN]
         deliveries = tx.deliveries.of_study(study_uid)
+    asked = {(PersonAction.RETRY, job.study_instance_uid) for job in jobs}
     for job in jobs:
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
@@ -42,8 +45,11 @@ def retry(
     for delivery in deliveries:
         if delivery.state in again:
             tx.deliveries.retry(delivery.delivery_id, now)
+            dead = delivery.state is DeliveryState.DEAD
+            asked.add((PersonAction.RETRY if dead else PersonAction.RESEND, delivery.study_instance_uid))
         elif delivery.state is DeliveryState.HELD and release_held:
             tx.deliveries.release_held(delivery.delivery_id, now)
+            asked.add((PersonAction.RELEASE, delivery.study_instance_uid))
         else:
             continue
         sent += 1
@@ -54,4 +60,4 @@ def retry(
             study=delivery.study_instance_uid,
             job=delivery.job_id,
         )
-    return Retried(len(jobs), sent)
+    return Retried(len(jobs), sent, tuple(sorted(asked, key=lambda one: (one[1], one[0].value))))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, FetchState, JobState, StudyState
 
 
 class InstanceKind(StrEnum):
@@ -15,6 +15,13 @@ class InstanceKind(StrEnum):
     IMAGE = "image"  # may be a job's input; a new one re-opens its study
     RESULT = "result"  # our own, come back; re-opens nothing
     OTHER = "other"  # SEG, SR, PR, KOS, PDF, RT…; indexed, re-opens nothing
+
+
+class FetchPurpose(StrEnum):
+    """Why images are pulled from a peer."""
+
+    MISSING = "missing"  # a study arrived, and its source is asked whether that is all
+    PROCESS = "process"  # a person wants a study of an archive to be processed
 
 
 class Arrival(StrEnum):
@@ -49,6 +56,7 @@ class Instance:
     association_id: str
     header: dict[str, Any] = field(default_factory=dict, repr=False)
     conflict: bool = False
+    fetched: bool = False  # it answers a C-MOVE or C-GET of ours
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Study:
-    """One study. `header` holds patient and study attributes; it is never logged."""
+    """One study. `header` holds patient and study attributes; it is never logged.
+
+    `incomplete` says what it lacked when it was given up waiting for, "" where nothing is known to be missing.
+    """
 
     study_instance_uid: str
     state: StudyState
@@ -75,6 +86,7 @@ class Study:
     calling_aets: tuple[str, ...]
     images: int
     header: dict[str, Any] = field(default_factory=dict, repr=False)
+    incomplete: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,52 @@ class Delivery:
     sent_at: float | None = None
     reason: str = ""
     statuses: dict[str, str] = field(default_factory=dict)  # by SOP instance UID: "0x0000", "0xB000 …"
+    lease_owner: str | None = None
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A study that is to be asked for: from which configured peer, why, and for how long.
+
+    `policy` is the caller's and kept as it is. The time of `patience_s` seconds begins with the first attempt,
+    which is not made before `not_before`.
+    """
+
+    study_instance_uid: str
+    peer: str
+    purpose: FetchPurpose
+    patience_s: float
+    not_before: float
+    policy: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a peer said of a study, in images: how many it holds, how many of them are not here; None: not known."""
+
+    expected: int | None = None
+    missing: int | None = None
+    fetched: int = 0
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One study's fetch; `deadline` is set by its first attempt."""
+
+    study_instance_uid: str
+    peer: str
+    purpose: FetchPurpose
+    state: FetchState
+    policy: dict[str, Any]
+    patience_s: float
+    created_at: float
+    next_attempt_at: float
+    tally: Tally = field(default_factory=Tally)
+    attempts: int = 0
+    deadline: float | None = None
+    ended_at: float | None = None
+    reason: str = ""
     lease_owner: str | None = None
     lease_until: float | None = None
 

@@ -18,7 +18,7 @@ from dicom_node.routing.table import Decision, JobPlan, decide
 from inference.findings import ModelIdentity
 from storage.database import Database, Transaction
 from storage.lifecycle import JobState, StudyState
-from storage.records import Job, Study
+from storage.records import Fetch, FetchPurpose, Job, Study
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +56,16 @@ class Dispatch:
 
     def _dispatch(self, tx: Transaction, study: Study, now: float) -> None:
         uid = study.study_instance_uid
+        fetch = tx.fetches.find(uid)
         facts = study_facts(
             study, tx.studies.series(uid), tx.studies.instances(study_uid=uid), self.routing.vocabulary
         )
-        decision = decide(self.routing.routes, facts)
+        refuse = fetch is not None and fetch.policy.get("incomplete") == "refuse"
+        decision = decide(self.routing.routes, replace(facts, refuse_incomplete=refuse))
         self._record_verdicts(tx, uid, decision, now)
         current = [job for job in tx.jobs.of_study(uid) if job.state is not JobState.SUPERSEDED]
         known = {job.job_id for job in current}
-        planned = [self._job(study, plan, now) for plan in decision.plans]
+        planned = [_of_backfill(self._job(study, plan, now), fetch) for plan in decision.plans]
         fresh = [job for job in planned if job.job_id not in known]
         generation = tx.studies.open_generation(uid) if fresh and current else study.generation
         for job in fresh:
@@ -97,6 +99,8 @@ class Dispatch:
         # Where a result goes is no part of what it is, and the model's identity stands for its settings.
         defining = {"task": dict(plan.parameters), "outputs": list(plan.outputs)}
         parameters = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
+        if study.incomplete:
+            parameters["incomplete"] = study.incomplete
         return Job(
             job_id=job_identity(plan.task, inputs, identity, defining),
             study_instance_uid=study.study_instance_uid,
@@ -138,3 +142,10 @@ class Dispatch:
             revision=self.revision,
             detail={"inputs": {role: source["series"] for role, source in job.inputs.items()}},
         )
+
+
+def _of_backfill(job: Job, fetch: Fetch | None) -> Job:
+    """The job behind all others where its study was pulled from an archive by a person's wish."""
+    if fetch is None or fetch.purpose is not FetchPurpose.PROCESS:
+        return job
+    return replace(job, priority=min(job.priority, int(fetch.policy.get("priority", job.priority))))

@@ -1,4 +1,4 @@
-"""The three lifecycles, written down a second time by hand: each pair of states is allowed or it is not."""
+"""The four lifecycles, written down a second time by hand: each pair of states is allowed or it is not."""
 
 from itertools import product
 
@@ -7,9 +7,11 @@ import pytest
 from storage.errors import IllegalStep
 from storage.lifecycle import (
     DELIVERY_STEPS,
+    FETCH_STEPS,
     JOB_STEPS,
     STUDY_STEPS,
     DeliveryState,
+    FetchState,
     JobState,
     StudyState,
     check_step,
@@ -18,9 +20,9 @@ from storage.lifecycle import (
 STUDY = """
 RECEIVING  -> FETCHING COMPLETE
 FETCHING   -> RECEIVING COMPLETE
-COMPLETE   -> RECEIVING DISPATCHED NOT_ROUTED
-DISPATCHED -> RECEIVING COMPLETE
-NOT_ROUTED -> RECEIVING COMPLETE
+COMPLETE   -> RECEIVING FETCHING DISPATCHED NOT_ROUTED
+DISPATCHED -> RECEIVING FETCHING COMPLETE
+NOT_ROUTED -> RECEIVING FETCHING COMPLETE
 """
 JOB = """
 PENDING    -> DONE REFUSED FAILED SUPERSEDED
@@ -37,6 +39,11 @@ COMMITTED  -> PENDING
 DEAD       -> PENDING SUPERSEDED
 SUPERSEDED ->
 """
+FETCH = """
+PENDING    -> DONE GIVEN_UP
+DONE       -> PENDING
+GIVEN_UP   -> PENDING
+"""
 
 
 def pairs(table):
@@ -49,6 +56,7 @@ def every_pair():
         ("study", StudyState, STUDY_STEPS, STUDY),
         ("job", JobState, JOB_STEPS, JOB),
         ("delivery", DeliveryState, DELIVERY_STEPS, DELIVERY),
+        ("fetch", FetchState, FETCH_STEPS, FETCH),
     ):
         allowed = pairs(table)
         for now, to in product(states, states):

@@ -1,0 +1,104 @@
+"""What the commands of `segnode` share: options, exit codes, and the way from a name to a peer or the storage.
+
+Exit codes: 0 done; 1 the answer is no (not found, refused, failed); 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from dicom_node.assembly import Parts
+    from dicom_node.network.peer import Peer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+conf_option = click.option(
+    "--conf",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    envvar="SEGNODE_CONF",
+    help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+
+
+def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    from dicom_node.network.peer import AE_TITLE_FORM
+
+    if not AE_TITLE_FORM.fullmatch(value):
+        raise click.BadParameter("an AE title is 1 to 16 plain characters, no backslash, no space at either end")
+    return value
+
+
+aet_option = click.option(
+    "--aet", default="SEGNODE", show_default=True, callback=_ae_title, help="Our calling AE title."
+)
+
+
+class Failed(click.ClickException):
+    """The answer is no; its sentence goes to standard error."""
+
+    exit_code = 1
+
+
+def plainly(command: F) -> F:
+    """Turn the house's errors into one sentence and an exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from dicom_node.errors import ConfigurationError, NodeError
+        from inference.errors import InferenceError
+        from storage.errors import StorageError
+
+        try:
+            return command(*args, **kwargs)
+        except ConfigurationError as wrong:
+            for problem in wrong.problems:
+                click.echo(problem, err=True)
+            sys.exit(2)
+        except (NodeError, StorageError, InferenceError) as error:
+            raise Failed(str(error)) from error
+
+    return run  # type: ignore[return-value]
+
+
+@contextmanager
+def open_storage(conf: Path | None) -> Iterator[Parts]:
+    """What the node has stored, whether it runs or not."""
+    from dicom_node.assembly import look_into
+    from dicom_node.settings import load
+
+    parts = look_into(load(conf))
+    try:
+        yield parts
+    finally:
+        parts.close()
+
+
+def peer_called(text: str, conf: Path | None) -> Peer:
+    """`HOST:PORT:AET`, or the name of a peer in node.yaml."""
+    from pydantic import ValidationError
+
+    from dicom_node.network.peer import Peer
+    from dicom_node.settings import load
+
+    where, _, ae_title = text.rpartition(":")
+    host, _, port = where.rpartition(":")
+    if host and port.isdigit():
+        try:
+            return Peer(host=host, port=int(port), ae_title=ae_title)
+        except ValidationError as wrong:
+            sentences = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors())
+            raise click.UsageError(f"{text!r} names no peer: {sentences}") from wrong
+    peers = load(conf).peers()
+    if text not in peers:
+        known = ", ".join(sorted(peers)) or "none"
+        raise click.UsageError(f"{text!r} is neither HOST:PORT:AET nor a peer in node.yaml (known: {known})")
+    return peers[text]
