@@ -12,6 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicom_node.audit.facts import Participant, Reporter
+from dicom_node.audit.recorder import Recorder, process
+from dicom_node.audit.spool import Spool
+from dicom_node.audit.writer import Writer
+from dicom_node.destinations import Destination, DimseDestination, FolderDestination
 from dicom_node.settings import Settings
 from storage.archive import Archive
 from storage.cleaning import Cleaner
@@ -20,7 +25,11 @@ from storage.disk import Watermarks
 from storage.errors import Unavailable
 
 if TYPE_CHECKING:
+    from dicom_node.audit.sender import Sender
+    from dicom_node.network.peer import Peer
+    from dicom_node.network.remote import Remote
     from dicom_node.network.server import Server
+    from dicom_node.network.tls_keeper import TlsState
     from dicom_node.objects.context import Replaced
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
@@ -41,13 +50,18 @@ class Parts:
     database: Database
     archive: Archive
     revision: int
+    audit: Recorder
 
     def close(self) -> None:
+        self.audit.close()
         self.database.close()
 
 
-def assemble(settings: Settings) -> Parts:
-    """Open the storage that `settings` name, made where there is none, and record the configuration's revision."""
+def assemble(settings: Settings, role: str = "") -> Parts:
+    """Open the storage that `settings` name, made where there is none, and record the configuration's revision.
+
+    `role` names this process in the audit trail.
+    """
     node = settings.node
     try:
         node.data_folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +70,7 @@ def assemble(settings: Settings) -> Parts:
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
-    return Parts(settings, database, archive_of(settings), revision)
+    return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, role))
 
 
 def look_into(settings: Settings) -> Parts:
@@ -64,7 +78,8 @@ def look_into(settings: Settings) -> Parts:
     database = Database.open(settings.node.database, create=False)
     with database.reading() as tx:
         newest = tx.revisions.newest()
-    return Parts(settings, database, archive_of(settings), newest[0] if newest else 0)
+    revision = newest[0] if newest else 0
+    return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, "command"))
 
 
 def archive_of(settings: Settings) -> Archive:
@@ -82,6 +97,47 @@ def cleaner(parts: Parts) -> Cleaner:
     """Removes what the site's rules let go."""
     rules = [rule.rule for rule in parts.settings.node.retention]
     return Cleaner(parts.database, parts.archive, rules, parts.revision)
+
+
+def audit_spool(settings: Settings) -> Spool:
+    """Where audit messages wait."""
+    audit = settings.node.audit
+    folder = settings.node.data_folder / "audit"
+    return Spool(folder, max_bytes=audit.max_bytes, keep_s=audit.keep_days * 86400)
+
+
+def audit_sender(settings: Settings) -> Sender | None:
+    """What empties the spool, or only keeps it within its bounds; None where no trail is kept."""
+    from dicom_node.audit.sender import Sender
+    from dicom_node.audit.syslog import Syslog
+
+    audit = settings.node.audit
+    if audit.mode == "off":
+        return None
+    return Sender(audit_spool(settings), Syslog(audit.syslog) if audit.mode == "syslog" and audit.syslog else None)
+
+
+def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
+    """The audit trail as this process tells it."""
+    node, audit = settings.node, settings.node.audit
+    if audit.mode == "off":
+        return Recorder()
+    source = audit.source_id or f"{node.ae_title}@{socket.gethostname()}"
+    return Recorder(
+        Writer(audit_spool(settings)),
+        reporter=Reporter(source, audit.enterprise_site_id or ""),
+        ours=process(role, node.ae_title),
+        peers={name: _participant(name, destination) for name, destination in settings.destinations().items()},
+        database=database,
+    )
+
+
+def _participant(name: str, destination: Destination) -> Participant:
+    """A destination in the words of the audit trail."""
+    if isinstance(destination, DimseDestination):
+        peer = destination.peer
+        return Participant(str(peer), ae_title=peer.ae_title, address=peer.host)
+    return Participant(destination.path.as_uri() if isinstance(destination, FolderDestination) else name)
 
 
 def owner(role: str) -> str:
@@ -122,11 +178,48 @@ def _identity(name: str, backend: BackendSettings) -> ModelIdentity:
 def server(parts: Parts) -> Server:
     """The storage provider, which knows our own models' results when they come back."""
     from dicom_node.network.server import Server
+
+    node, ours = parts.settings.node, _device_uids(parts.settings)
+    return Server(
+        node,
+        parts.database,
+        parts.archive,
+        owner("receive"),
+        device_uids=ours,
+        revision=parts.revision,
+        audit=parts.audit,
+    )
+
+
+def _device_uids(settings: Settings) -> frozenset[str]:
     from dicom_node.objects.identity import device_uid
 
-    ours = frozenset(device_uid(model.identity) for model in installed_models(parts.settings).values())
-    node = parts.settings.node
-    return Server(node, parts.database, parts.archive, owner("receive"), device_uids=ours, revision=parts.revision)
+    return frozenset(device_uid(model.identity) for model in installed_models(settings).values())
+
+
+def remotes(parts: Parts, role: str) -> Mapping[str, Remote]:
+    """Every archive that can be asked and fetched from, by name."""
+    from dicom_node.network.receive import Receiver
+    from dicom_node.network.remote import Answering, Remote
+
+    node, ours = parts.settings.node, _device_uids(parts.settings)
+
+    def remote(peer: Peer) -> Remote:
+        register = Answering(parts.database, peer, node.ae_title, owner(role), node.lease_term_s)
+        kept = Receiver(
+            parts.database, parts.archive, register, device_uids=ours, fetched=True, revision=parts.revision
+        )
+        return Remote(peer, node.ae_title, kept)
+
+    return {name: remote(peer) for name, peer in parts.settings.archives().items()}
+
+
+def destination_tls(parts: Parts) -> list[TlsState]:
+    """How TLS fares with those destinations that are called by it."""
+    from dicom_node.network.tls_keeper import state_of
+
+    destinations = parts.settings.destinations().values()
+    return [state_of(tls) for one in destinations if (tls := getattr(one, "tls", None))]
 
 
 def executor(settings: Settings) -> Executor:
@@ -142,9 +235,11 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.deliver import Backoff, Deliver
     from dicom_node.pipeline.dispatch import Dispatch
+    from dicom_node.pipeline.fetch import Reconcile
     from dicom_node.pipeline.infer import Infer, InferLimits
     from dicom_node.pipeline.reject import Reject
     from dicom_node.pipeline.withdraw import Withdraw
+    from storage.records import FetchPurpose
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
@@ -163,13 +258,28 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             owner=owner(f"infer-{number}"),
             revision=parts.revision,
             name=f"infer-{number}",
+            audit=parts.audit,
         )
         for number in range(run.slots)
+    ]
+    fetches = [
+        Reconcile(
+            database=parts.database,
+            archives=remotes(parts, name),
+            purpose=purpose,
+            owner=owner(name),
+            lease_term_s=node.lease_term_s,
+            max_in_flight=node.backfill.max_in_flight,
+            revision=parts.revision,
+            name=name,
+        )
+        for name, purpose in (("fetch", FetchPurpose.MISSING), ("backfill", FetchPurpose.PROCESS))
     ]
     return [
         Correct(parts.database, parts.archive, parts.revision),
         Reject(parts.database, parts.archive, parts.revision),
-        Complete(parts.database, node.quiet_s, parts.revision),
+        Complete(parts.database, node.quiet_s, parts.revision, settings.sources()),
+        *fetches,
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,
         Deliver(
@@ -180,6 +290,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             owner=owner("deliver"),
             lease_term_s=node.lease_term_s,
             revision=parts.revision,
+            audit=parts.audit,
         ),
         Withdraw(
             database=parts.database,
@@ -204,7 +315,10 @@ def _encode(
             Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
             for old in predecessors(tx, job)
         )
-    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at, replaces=replaces))
+    context = EncodeContext(
+        created_at=job.created_at, replaces=replaces, incomplete=job.parameters.get("incomplete", "")
+    )
+    encoded = encode(result, job.job_id, files, context)
     kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
     wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
     return tuple(item for item in encoded if item.kind in wanted)

@@ -15,6 +15,7 @@ import click
 
 from dicom_node import cli_keep
 from dicom_node.cli_corrections import reissue
+from dicom_node.cli_fetch import fetch
 from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
 
 
@@ -38,11 +39,11 @@ def serve(conf: Path | None, roles: str) -> None:
     wanted = [role.strip() for role in roles.split(",")]
     if unknown := [role for role in wanted if role not in ROLES]:
         raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
-    settings = load(conf)
+    settings = load(conf, look_at_files=True)
     setup(settings.logging)
     click.echo(
-        f"{settings.node.ae_title} listens on {settings.node.host}:{settings.node.port}; data in "
-        f"{settings.node.data_folder}. Stop with Ctrl-C.",
+        f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
+        "Stop with Ctrl-C.",
         err=True,
     )
     sys.exit(run(wanted, conf))
@@ -61,7 +62,7 @@ def role(name: str, supervisor: int | None, conf: Path | None) -> None:
 
     if name not in ROLES:
         raise click.UsageError(f"unknown role {name!r}; allowed: {', '.join(ROLES)}")
-    run_role(name, assemble(load(conf)), supervisor)
+    run_role(name, assemble(load(conf), name), supervisor)
 
 
 @main.command()
@@ -127,18 +128,16 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
 def status(conf: Path | None, as_json: bool, limit: int) -> None:
     """Is the node well, and where are the newest studies?"""
     from dicom_node import present
-    from dicom_node.assembly import cleaner, watermarks
+    from dicom_node.assembly import audit_spool, cleaner, watermarks
     from dicom_node.upkeep import disk_lines
     from dicom_node.views import status_view, study_line
 
     now = time.time()
     with open_storage(conf) as parts, parts.database.reading() as tx:
         free = parts.archive.free_bytes()
-        view = status_view(tx, now, free)
+        view = status_view(tx, now, free, audit_spool(parts.settings).state())
         view["newest"] = [
-            study_line(
-                s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now
-            )
+            study_line(s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now)
             for s in tx.studies.list(limit=limit)
         ]
         short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
@@ -195,8 +194,11 @@ def retry(study_uid: str | None, everything: bool, release: bool, resend: bool, 
         raise click.UsageError("name a study, or say --all")
     if everything and resend:
         raise click.UsageError("--resend needs a study")
-    with open_storage(conf) as parts, parts.database.transaction() as tx:
-        done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
+    with open_storage(conf) as parts:
+        with parts.database.transaction() as tx:
+            done = again(tx, time.time(), study_uid, release_held=release, resend=resend)
+        for action, study in done.asked:
+            parts.audit.asked_by_a_person(action, study)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     sys.exit(0 if done.jobs or done.deliveries else 1)
 
@@ -257,6 +259,7 @@ def train(configuration: Path, output: Path | None) -> None:
 
 
 main.add_command(reissue)
+main.add_command(fetch)
 
 
 @main.group()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -23,6 +25,15 @@ RETAIN_EVERY_S = 600
 SWEEP_EVERY_S = 300  # one of 256 folders each time: the whole archive in 21 hours
 
 
+@dataclass(frozen=True)
+class Chore:
+    """Something else that is done by the clock, beginning at once."""
+
+    name: str
+    every_s: float
+    run: Callable[[], None]
+
+
 class Clock:
     """Runs recovery at start and then by the clock (APScheduler); one at a time, missed turns fold into one."""
 
@@ -33,12 +44,14 @@ class Clock:
         max_crashes: int,
         revision: int = 0,
         upkeep: Callable[[Callable[[], bool]], Upkeep] | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._database = database
         self._archive = archive
         self._max_crashes = max_crashes
         self._revision = revision
         self._upkeep = upkeep
+        self._chores = chores
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
         )
@@ -66,6 +79,11 @@ class Clock:
                 (upkeep.sweep, SWEEP_EVERY_S),
             ):
                 self._scheduler.add_job(keep, "interval", [work], seconds=seconds)
+        for chore in self._chores:
+            at_once = datetime.now(UTC)
+            self._scheduler.add_job(
+                chore.run, "interval", seconds=chore.every_s, id=chore.name, next_run_time=at_once
+            )
         self._scheduler.start()
         stop.wait()
         self._scheduler.shutdown(wait=True)

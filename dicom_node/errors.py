@@ -2,6 +2,7 @@
 
 NodeError
 ├─ ConfigurationError  every mistake at once, each with file, key, value and what is allowed
+├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
 ├─ ReceiveError        an instance that cannot be kept; carries its DIMSE status (network/statuses.py)
 │  ├─ BadDataset       it cannot be parsed, or a UID that we need is missing (0xC000 family)
 │  ├─ UidMismatch      the data set does not agree with the request (0xA900)
@@ -15,6 +16,8 @@ NodeError
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class NodeError(Exception):
     """Root of what this package raises on purpose; names no patient."""
@@ -26,6 +29,26 @@ class ConfigurationError(NodeError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with which file under which setting, with the way out; `place` may be a variable's name."""
+
+    key: str
+    place: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.place} {self.sentence}"
+
+
+class BadTlsFiles(NodeError):
+    """The files do not make a TLS context; `mistakes` holds every reason."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("; ".join(map(str, mistakes)))
+        self.mistakes = mistakes
 
 
 class ReceiveError(NodeError):

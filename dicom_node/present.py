@@ -25,6 +25,7 @@ STATE_STYLE = {
     "REFUSED": "yellow",
     "HELD": "yellow",
     "NOT_ROUTED": "yellow",
+    "GIVEN_UP": "yellow",
     "SUPERSEDED": "dim",
     "REMOVED": "dim",
 }
@@ -84,12 +85,14 @@ def show_status(view: dict[str, Any]) -> None:
         out.print(table)
     else:
         out.print("No role is running here.")
-    for what in ("studies", "jobs", "deliveries"):
+    for what in ("studies", "jobs", "deliveries", "fetches"):
         counts = ", ".join(f"{n} {styled(state)}" for state, n in sorted(view[what].items()) if n)
         out.print(f"{what}: {counts or 'none'}")
     if view["marks"]:
         out.print("delivered results: " + ", ".join(f"{n} {mark}" for mark, n in sorted(view["marks"].items())))
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
+    if view["audit"]:
+        out.print(f"audit messages in {view['audit']['folder']}: {view['audit']['waiting']}")
 
 
 def show_studies(lines: list[dict[str, Any]]) -> None:
@@ -120,14 +123,23 @@ def _job_text(job: dict[str, Any]) -> str:
     return text
 
 
+def _show_plight(view: dict[str, Any], out: Console) -> None:
+    """What the study lacks, and why."""
+    if view["removed"]:
+        out.print(f"[bold]removed[/] {clock_text(view['removed']['at'])}: {said(view['removed']['why'])}")
+    if view["incomplete"]:
+        out.print(f"[bold yellow]{said(view['incomplete'])}[/]")
+    if fetch := view["fetch"]:
+        out.print(f"{said(fetch['peer'])} was asked: {styled(fetch['state'])} {said(fetch['reason'])}")
+
+
 def show_study(view: dict[str, Any]) -> None:
     """One study: series, jobs, findings, deliveries."""
     out = console()
     out.print(f"[bold]{view['study']}[/] {styled(view['state'])}, generation {view['generation']}")
     sender = said(", ".join(view["from"]))
     out.print(f"received {clock_text(view['received_at'])} from {sender}; {view['images']} images")
-    if view["removed"]:
-        out.print(f"[bold]removed[/] {clock_text(view['removed']['at'])}: {said(view['removed']['why'])}")
+    _show_plight(view, out)
     table = Table("no.", "modality", "description", "images", "series", title="series", title_justify="left")
     for series in view["series"]:
         table.add_row(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dicom_node.audit.facts import Code, PersonAction
 from storage.database import Transaction
 from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobMark, JobState
@@ -24,10 +25,11 @@ def _gone(tx: Transaction, job: Job) -> bool:
 
 @dataclass(frozen=True)
 class Retried:
-    """How many jobs and deliveries go again."""
+    """How many jobs and deliveries go again; `asked` tells the audit trail what was asked for which study."""
 
     jobs: int
     deliveries: int
+    asked: tuple[tuple[Code, str], ...] = field(default=(), compare=False)
 
 
 def retry(
@@ -40,6 +42,7 @@ def retry(
     retention has removed are made again for that, under their UIDs and dates; IllegalStep where the images are gone.
     """
     jobs_again = 0
+    asked: set[tuple[Code, str]] = set()
     if study_uid is None:
         jobs = tx.jobs.list(states=[JobState.FAILED], limit=sum(tx.jobs.counts().values()))
         ended = [DeliveryState.DEAD, DeliveryState.HELD]
@@ -50,6 +53,8 @@ def retry(
         made_again = _make_again(tx, study_uid, now) if resend else []
         deliveries = [d for d in tx.deliveries.of_study(study_uid) if d.job_id not in made_again]
         jobs_again += len(made_again)
+        asked |= {(PersonAction.RESEND, study_uid) for _ in made_again}
+    asked |= {(PersonAction.RETRY, job.study_instance_uid) for job in jobs}
     for job in jobs:
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
@@ -60,8 +65,11 @@ def retry(
     for delivery in deliveries:
         if delivery.state in again and delivery.job_id not in outdated:
             tx.deliveries.retry(delivery.delivery_id, now)
+            dead = delivery.state is DeliveryState.DEAD
+            asked.add((PersonAction.RETRY if dead else PersonAction.RESEND, delivery.study_instance_uid))
         elif delivery.state is DeliveryState.HELD and release_held:
             tx.deliveries.release_held(delivery.delivery_id, now)
+            asked.add((PersonAction.RELEASE, delivery.study_instance_uid))
         else:
             continue
         sent += 1
@@ -72,7 +80,7 @@ def retry(
             study=delivery.study_instance_uid,
             job=delivery.job_id,
         )
-    return Retried(len(jobs) + jobs_again, sent)
+    return Retried(len(jobs) + jobs_again, sent, tuple(sorted(asked, key=lambda one: (one[1], one[0].value))))
 
 
 def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:

@@ -5,13 +5,15 @@ The command line prints these, scripts take them as JSON. No patient name, ID or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
-from storage.records import Delivery, Job, JournalEntry, Study
+from storage.records import Delivery, Fetch, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
+EXPIRY_WARNING_DAYS = 30
 
 
 def job_view(job: Job, now: float) -> dict[str, Any]:
@@ -52,12 +54,30 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def fetch_view(fetch: Fetch) -> dict[str, Any]:
+    """One study's fetch: whom we ask, why, what it told, where that stands."""
+    return {
+        "study": fetch.study_instance_uid,
+        "peer": fetch.peer,
+        "purpose": str(fetch.purpose),
+        "state": str(fetch.state),
+        "expected": fetch.tally.expected,
+        "missing": fetch.tally.missing,
+        "fetched": fetch.tally.fetched,
+        "attempts": fetch.attempts,
+        "next_attempt_at": fetch.next_attempt_at,
+        "deadline": fetch.deadline,
+        "reason": fetch.reason,
+    }
+
+
 def study_line(study: Study, jobs: list[Job], deliveries: list[Delivery], now: float) -> dict[str, Any]:
     """One study in one line of a list."""
     return {
         "study": study.study_instance_uid,
         "state": str(study.state),
         "images": study.images,
+        "incomplete": study.incomplete,
         "received_at": study.received_at,
         "from": list(study.calling_aets),
         "jobs": [job_view(job, now) for job in jobs],
@@ -71,6 +91,8 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     view = study_line(study, tx.jobs.of_study(uid), tx.deliveries.of_study(uid), now)
     view["generation"] = study.generation
     view["removed"] = _removal(tx, study)
+    fetch = tx.fetches.find(uid)
+    view["fetch"] = fetch_view(fetch) if fetch else None
     view["series"] = [
         {
             "series": series.series_instance_uid,
@@ -136,8 +158,10 @@ def explain_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     return view
 
 
-def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
-    """Whether the node is well: roles, queues, failures, disk."""
+def status_view(
+    tx: Transaction, now: float, free_bytes: int, audit: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Whether the node is well: roles, queues, failures, disk, and the audit trail's spool (`Spool.state`)."""
     roles = [
         {
             "role": row.role,
@@ -156,9 +180,15 @@ def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
         "jobs": tx.jobs.counts(),
         "deliveries": tx.deliveries.counts(),
         "marks": tx.jobs.mark_counts(),
+        "fetches": tx.fetches.counts(),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
-        "needs_a_person": _needs_a_person(tx),
+        "audit": dict(audit or {}),
+        "needs_a_person": [
+            *_needs_a_person(tx),
+            *_tls_needs_a_person(roles, now),
+            *_audit_needs_a_person(roles, audit or {}),
+        ],
     }
 
 
@@ -184,6 +214,33 @@ def _needs_a_person(tx: Transaction) -> list[str]:
         why = f"`segnode explain {study.study_instance_uid}` says why for the newest"
         lines.append(f"{_count(unrouted, 'study', 'studies')} not routed: {why}")
     return lines
+
+
+def _audit_needs_a_person(roles: list[dict[str, Any]], spool: Mapping[str, Any]) -> list[str]:
+    """Sentences on audit messages that cannot be written or sent, or are gone."""
+    lines = []
+    for role in roles:
+        troubles = [role.get(part, {}).get("trouble") for part in ("audit", "audit_sender")]
+        lines += [f"audit messages of {role['role']} wait: {trouble}" for trouble in troubles if trouble]
+        if lost := role.get("audit", {}).get("lost", 0):
+            lines.append(f"{_count(lost, 'audit message', 'audit messages')} of {role['role']} lost since its start")
+    if dropped := spool.get("dropped", 0):
+        out = f"remove {spool['folder']}/dropped when you know why"
+        lines.append(f"{_count(dropped, 'audit message', 'audit messages')} dropped from the full spool: {out}")
+    return lines
+
+
+def _tls_needs_a_person(roles: list[dict[str, Any]], now: float) -> list[str]:
+    """Certificate files that cannot be used, and certificates that will soon be of no use; each told once."""
+    lines = []
+    for tls in (state for role in roles for state in role.get("tls", ())):
+        if tls["trouble"]:
+            lines.append(f"TLS files are wrong, those of before stay in use where there were any: {tls['trouble']}")
+        days = (tls["expires_at"] - now) / 86400
+        if tls["expires_at"] and days < EXPIRY_WARNING_DAYS:
+            when = f"expires in {days:.0f} days" if days > 0 else "has expired"
+            lines.append(f"our TLS certificate {tls['certificate']} {when}: replace its file, no restart is needed")
+    return list(dict.fromkeys(lines))
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -111,6 +111,11 @@ class Archive:
         with _disk():
             return free_space(self.root)
 
+    def has_room(self) -> bool:
+        """True while new objects are taken."""
+        with _disk():
+            return not self._room.lacking()
+
     def sweep_parts(self, older_than: float) -> int:
         """Delete what writers left behind that were last at it before `older_than`; gives the number."""
         swept = 0

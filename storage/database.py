@@ -21,6 +21,7 @@ from storage.associations import Associations
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
+from storage.fetches import Fetches
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.migrations import HEAD
@@ -67,6 +68,10 @@ class Transaction:
     @cached_property
     def deliveries(self) -> Deliveries:
         return Deliveries(self._connection)
+
+    @cached_property
+    def fetches(self) -> Fetches:
+        return Fetches(self._connection)
 
     @cached_property
     def journal(self) -> Journal:

@@ -1,4 +1,4 @@
-"""What a study, a job and a delivery can be, and the steps allowed between.
+"""What a study, a job, a delivery and a fetch can be, and the steps allowed between.
 
 A lease is a column, not a state: a running job is PENDING with a live lease. "Incomplete" and
 "warning" are flags. Each table is restated by hand in its test.
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=StrEnum)
 
 class StudyState(StrEnum):
     RECEIVING = "RECEIVING"  # images may still come
-    FETCHING = "FETCHING"  # missing images are being pulled from the archive
+    FETCHING = "FETCHING"  # its source is asked what is missing, and that is pulled; a fetch is PENDING
     COMPLETE = "COMPLETE"  # settled; waits for dispatch
     DISPATCHED = "DISPATCHED"  # at least one job was made
     NOT_ROUTED = "NOT_ROUTED"  # no route wanted it; the reasons are in the journal
@@ -48,13 +48,25 @@ class DeliveryState(StrEnum):
     SUPERSEDED = "SUPERSEDED"  # never left, and its job was superseded
 
 
+class FetchState(StrEnum):
+    PENDING = "PENDING"  # the peer is to be asked, now or at the next attempt, or is being asked under a lease
+    DONE = "DONE"  # nothing is missing any more, as far as the peer can say
+    GIVEN_UP = "GIVEN_UP"  # the deadline is over, or the peer has said no
+
+
 STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
     StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
-    StudyState.COMPLETE: frozenset({StudyState.RECEIVING, StudyState.DISPATCHED, StudyState.NOT_ROUTED}),
-    StudyState.DISPATCHED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE, StudyState.REMOVED}),
-    StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE, StudyState.REMOVED}),
-    StudyState.REMOVED: frozenset({StudyState.RECEIVING}),
+    StudyState.COMPLETE: frozenset(
+        {StudyState.RECEIVING, StudyState.FETCHING, StudyState.DISPATCHED, StudyState.NOT_ROUTED}
+    ),
+    StudyState.DISPATCHED: frozenset(
+        {StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE, StudyState.REMOVED}
+    ),
+    StudyState.NOT_ROUTED: frozenset(
+        {StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE, StudyState.REMOVED}
+    ),
+    StudyState.REMOVED: frozenset({StudyState.RECEIVING, StudyState.FETCHING}),
 }
 
 JOB_STEPS: dict[JobState, frozenset[JobState]] = {
@@ -72,6 +84,12 @@ DELIVERY_STEPS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.COMMITTED: frozenset({DeliveryState.PENDING}),
     DeliveryState.DEAD: frozenset({DeliveryState.PENDING, DeliveryState.SUPERSEDED}),
     DeliveryState.SUPERSEDED: frozenset(),
+}
+
+FETCH_STEPS: dict[FetchState, frozenset[FetchState]] = {
+    FetchState.PENDING: frozenset({FetchState.DONE, FetchState.GIVEN_UP}),
+    FetchState.DONE: frozenset({FetchState.PENDING}),
+    FetchState.GIVEN_UP: frozenset({FetchState.PENDING}),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
+from storage.lifecycle import DeliveryState, FetchState, JobMark, JobState, StudyState
 
 
 class InstanceKind(StrEnum):
@@ -16,6 +16,13 @@ class InstanceKind(StrEnum):
     RESULT = "result"  # our own, come back; re-opens nothing
     OTHER = "other"  # SEG, SR, PR, PDF, RT…; indexed, re-opens nothing
     NOTE = "note"  # a Key Object Selection: may reject other instances (IHE IOCM), and is read for that
+
+
+class FetchPurpose(StrEnum):
+    """Why images are pulled from a peer."""
+
+    MISSING = "missing"  # a study arrived, and its source is asked whether that is all
+    PROCESS = "process"  # a person wants a study of an archive to be processed
 
 
 class Arrival(StrEnum):
@@ -56,6 +63,7 @@ class Instance:
     conflict: bool = False
     replaced: bool = False  # a conflict because a correction took its place
     correction: str = ""  # SHA-256 of the last correction that changed what results copy; "" where none did
+    fetched: bool = False  # it answers a C-MOVE or C-GET of ours
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Study:
-    """One study. `header` holds patient and study attributes; it is never logged."""
+    """One study. `header` holds patient and study attributes; it is never logged.
+
+    `incomplete` says what it lacked when it was given up waiting for, "" where nothing is known to be missing.
+    """
 
     study_instance_uid: str
     state: StudyState
@@ -82,6 +93,7 @@ class Study:
     calling_aets: tuple[str, ...]
     images: int
     header: dict[str, Any] = field(default_factory=dict, repr=False)
+    incomplete: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,52 @@ class Delivery:
     sent_at: float | None = None
     reason: str = ""
     statuses: dict[str, str] = field(default_factory=dict)  # by SOP instance UID: "0x0000", "0xB000 …"
+    lease_owner: str | None = None
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A study that is to be asked for: from which configured peer, why, and for how long.
+
+    `policy` is the caller's and kept as it is. The time of `patience_s` seconds begins with the first attempt,
+    which is not made before `not_before`.
+    """
+
+    study_instance_uid: str
+    peer: str
+    purpose: FetchPurpose
+    patience_s: float
+    not_before: float
+    policy: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a peer said of a study, in images: how many it holds, how many of them are not here; None: not known."""
+
+    expected: int | None = None
+    missing: int | None = None
+    fetched: int = 0
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One study's fetch; `deadline` is set by its first attempt."""
+
+    study_instance_uid: str
+    peer: str
+    purpose: FetchPurpose
+    state: FetchState
+    policy: dict[str, Any]
+    patience_s: float
+    created_at: float
+    next_attempt_at: float
+    tally: Tally = field(default_factory=Tally)
+    attempts: int = 0
+    deadline: float | None = None
+    ended_at: float | None = None
+    reason: str = ""
     lease_owner: str | None = None
     lease_until: float | None = None
 

@@ -12,12 +12,12 @@ from sqlalchemy import Row, Select, and_, case, exists, select, update
 from storage import tables
 from storage.errors import NotFound
 from storage.identifiers import check_uid
-from storage.lifecycle import STUDY_STEPS, StudyState, check_step
-from storage.records import Arrival, Instance, InstanceKind, Series, StoredFile, Study
+from storage.lifecycle import STUDY_STEPS, FetchState, StudyState, check_step
+from storage.records import Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
 from storage.store import Store, among, plain
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
-associations = tables.associations
+associations, fetches = tables.associations, tables.fetches
 
 Studies_ = list[Study]  # inside the class `list` is a method
 
@@ -27,6 +27,8 @@ class Studies(Store):
 
     def add_instance(self, instance: Instance, study_header: Mapping[str, Any] | None = None) -> Arrival:
         """Index an instance whose file is durable; a new image opens its study again.
+
+        One that a fetch of the study waits for joins it: the study is FETCHING until that fetch has ended.
 
         `study_header` is kept where the study is new. Whether the instance's row could be inserted decides
         what it is, so that the same object arriving twice at once is counted once.
@@ -98,6 +100,12 @@ class Studies(Store):
             query = query.where(~exists(named).correlate(instances))
         return [instance_of(row) for row in self._connection.execute(query)]
 
+    def known(self, study_uid: str) -> Sequence[tuple[str, str, InstanceKind]]:
+        """Series, UID and kind of every instance that is here, conflicts among them; without the headers."""
+        query = select(instances.c.series_uid, instances.c.sop_uid, instances.c.kind)
+        rows = self._connection.execute(query.where(instances.c.study_uid == study_uid))
+        return [(row.series_uid, row.sop_uid, InstanceKind(row.kind)) for row in rows]
+
     def has_instance(self, uid: str) -> bool:
         """Whether an instance of this SOP instance UID arrived."""
         return self._exists(instances.c.sop_uid == uid)
@@ -124,8 +132,11 @@ class Studies(Store):
         )
         return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
-    def move(self, uid: str, to: StudyState, now: float) -> None:
-        """Take the step to `to`, or IllegalStep; back to RECEIVING the quiet time begins anew."""
+    def move(self, uid: str, to: StudyState, now: float, *, incomplete: str | None = None) -> None:
+        """Take the step to `to`, or IllegalStep; back to RECEIVING the quiet time begins anew.
+
+        `incomplete`, where it is given, is from now on what the study is known to lack.
+        """
         state = self._locked(studies.c.state, studies.c.study_uid == uid)
         if state is None:
             raise NotFound(f"no study {uid}")
@@ -133,6 +144,8 @@ class Studies(Store):
         values: dict[str, Any] = {"state": to.value}
         if to is StudyState.RECEIVING:
             values["changed_at"] = now
+        if incomplete is not None:
+            values["incomplete"] = plain(incomplete)
         self._connection.execute(update(studies).where(studies.c.study_uid == uid).values(**values))
 
     def reopen(self, uid: str, at: float) -> None:
@@ -167,6 +180,7 @@ class Studies(Store):
     def _count(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
         image = instance.kind is InstanceKind.IMAGE
         counter = tables.series.c.images if image else tables.series.c.others
+        awaited = self._awaited(instance)
         values = _series_values(instance) | {counter.name: 1}
         key = [tables.series.c.study_uid, tables.series.c.series_uid]
         counted = {counter.name: counter + 1}
@@ -174,21 +188,30 @@ class Studies(Store):
             self._insert(tables.series).on_conflict_do_update(index_elements=key, set_=counted), values
         )
         if image:
-            self._open_again(instance, study_header)
+            self._open_again(instance, study_header, awaited is not None)
         else:
-            self._see(instance, study_header)
-        if instance.kind is not InstanceKind.RESULT:
+            self._see(instance, study_header, awaited is not None)
+        if instance.kind is not InstanceKind.RESULT and awaited is not FetchPurpose.MISSING:
             self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
 
-    def _see(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
+    def _awaited(self, instance: Instance) -> FetchPurpose | None:
+        """Why the instance is waited for by a fetch that has begun, and that cannot end before this commit."""
+        if not instance.fetched or instance.kind is InstanceKind.RESULT:
+            return None
+        begun = and_(fetches.c.state == FetchState.PENDING.value, fetches.c.attempts > 0)
+        query = select(fetches.c.purpose).where(fetches.c.study_uid == instance.study_instance_uid, begun)
+        purpose = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
+        return None if purpose is None else FetchPurpose(purpose)
+
+    def _see(self, instance: Instance, study_header: Mapping[str, Any], awaited: bool = False) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
         new = self._insert(studies)
         anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", "header")}
         key, removed = [studies.c.study_uid], studies.c.state == StudyState.REMOVED.value
         seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
-        self._connection.execute(seen, _study_values(instance, study_header))
+        self._connection.execute(seen, _study_values(instance, study_header, awaited))
 
-    def _open_again(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
+    def _open_again(self, instance: Instance, study_header: Mapping[str, Any], awaited: bool) -> None:
         new = self._insert(studies)
         removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
         forgotten = {
@@ -199,7 +222,11 @@ class Studies(Store):
             "state": new.excluded.state,  # RECEIVING, from wherever it stood: each state allows this step
             "changed_at": new.excluded.changed_at,
         }
-        values = _study_values(instance, study_header) | {"images": 1}
+        if awaited:  # the fetch goes on, and so does the quiet time of a study that a sender is still at
+            still_sent = studies.c.state == StudyState.RECEIVING.value
+            reopened["state"] = case((still_sent, studies.c.state), else_=new.excluded.state)
+            reopened["changed_at"] = case((removed, new.excluded.changed_at), else_=studies.c.changed_at)
+        values = _study_values(instance, study_header, awaited) | {"images": 1}
         self._connection.execute(
             new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened), values
         )
@@ -223,10 +250,10 @@ class Studies(Store):
         return defaultdict(tuple, {uid: tuple(aets) for uid, aets in found.items()})
 
 
-def _study_values(instance: Instance, header: Mapping[str, Any]) -> dict[str, Any]:
+def _study_values(instance: Instance, header: Mapping[str, Any], awaited: bool = False) -> dict[str, Any]:
     return {
         "study_uid": instance.study_instance_uid,
-        "state": StudyState.RECEIVING.value,
+        "state": (StudyState.FETCHING if awaited else StudyState.RECEIVING).value,
         "generation": 1,
         "received_at": instance.received_at,
         "changed_at": instance.received_at,
@@ -262,6 +289,7 @@ def _instance_values(instance: Instance, *, conflict: bool) -> dict[str, Any]:
         "received_at": instance.received_at,
         "association_id": instance.association_id,
         "header": instance.header,
+        "fetched": instance.fetched,
     }
 
 
@@ -275,6 +303,7 @@ def _study(row: Row[Any], calling_aets: Sequence[str]) -> Study:
         calling_aets=tuple(calling_aets),
         images=row.images,
         header=row.header,
+        incomplete=row.incomplete,
     )
 
 
@@ -294,4 +323,5 @@ def instance_of(row: Row[Any]) -> Instance:
         conflict=row.conflict,
         replaced=row.replaced,
         correction=row.correction,
+        fetched=row.fetched,
     )

@@ -45,6 +45,7 @@ studies = Table(
     Column("changed_at", Double, nullable=False),
     Column("images", Integer, nullable=False),
     Column("header", JSON, nullable=False),
+    Column("incomplete", Text, nullable=False, server_default=""),
     Index("ix_studies_settled", "state", "changed_at"),
     Index("ix_studies_state_received", "state", "received_at"),
     Index("ix_studies_received", "received_at"),
@@ -84,6 +85,7 @@ instances = Table(
     Column("replaced", Boolean, nullable=False, server_default=false()),
     Column("correction", Text, nullable=False, server_default=""),
     Column("unread", Boolean, nullable=False, server_default=false()),
+    Column("fetched", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("sop_uid", "sha256"),
     ForeignKeyConstraint(
         ["study_uid", "series_uid"], ["series.study_uid", "series.series_uid"], deferrable=True, initially="DEFERRED"
@@ -207,6 +209,30 @@ deliveries = Table(
     Index("ix_deliveries_queue", "state", "next_attempt_at", "delivery_id"),
     Index("ix_deliveries_state_newest", "state", "delivery_id"),
     Index("ix_deliveries_study", "study_uid"),
+)
+
+# A study may be wanted before anything of it is here, so its UID is no foreign key.
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("study_uid", Text, primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("patience_s", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("next_attempt_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("deadline", Double),
+    Column("ended_at", Double),
+    Column("expected", Integer),
+    Column("missing", Integer),
+    Column("fetched", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Index("ix_fetches_queue", "state", "purpose", "next_attempt_at", "study_uid"),
 )
 
 journal = Table(

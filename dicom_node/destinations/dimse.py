@@ -12,6 +12,7 @@ from dicom_node.destinations.base import Destination
 from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.peer import AETitle, Peer, Port
 from dicom_node.network.statuses import Outcome, Status
+from dicom_node.network.tls import ClientTls
 
 
 class DimseDestination(Destination):
@@ -22,11 +23,12 @@ class DimseDestination(Destination):
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Port
     calling_ae_title: AETitle = "SEGNODE"
+    tls: ClientTls | None = None
 
     @property
     def peer(self) -> Peer:
         """The application entity behind it."""
-        return Peer(ae_title=self.ae_title, host=self.host, port=self.port)
+        return Peer(ae_title=self.ae_title, host=self.host, port=self.port, tls=self.tls)
 
     def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
         from dicom_node.network.client import send  # who only reads settings loads no pynetdicom

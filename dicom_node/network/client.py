@@ -19,13 +19,16 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
 from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from dicom_node.network.discretion import discreet
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
+from dicom_node.network.tls_dial import Dial
 
 CONNECT_S = 10.0
 ACSE_S = 30.0
@@ -123,7 +126,12 @@ def _contexts_of(batch: Sequence[Outgoing]) -> list[PresentationContext]:
 
 
 @contextmanager
-def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContext]) -> Iterator[Association | None]:
+def _association(
+    peer: Peer,
+    calling_aet: str,
+    contexts: list[PresentationContext],
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+) -> Iterator[Association | None]:
     """An established association, or None where the peer accepts none of `contexts`."""
     entity = AE(ae_title=calling_aet)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -132,13 +140,22 @@ def _association(peer: Peer, calling_aet: str, contexts: list[PresentationContex
     entity.acse_timeout = ACSE_S
     entity.dimse_timeout = ANSWER_S
     entity.network_timeout = ANSWER_S
+    dial = Dial(peer) if peer.tls else None
     try:
         association = entity.associate(
-            peer.host, peer.port, contexts, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)]
+            peer.host,
+            peer.port,
+            contexts,
+            ae_title=peer.ae_title,
+            ext_neg=list(roles),
+            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+            tls_args=dial.arguments if dial else None,
         )
     except OSError as error:  # the host's name has no address
         raise Unreachable(f"{peer}: {error.strerror or error}") from error
     if not association.is_established:
+        if dial and association.acceptor.primitive is None:
+            dial.explain()
         _explain(association, peer)
         yield None
         return
@@ -181,7 +198,7 @@ def _store(association: Association | None, item: Outgoing, number: int, peer: P
         answer = association.send_c_store(dcmread(item.path), msg_id=message_id)
     if "Status" not in answer:
         raise Unreachable(f"{peer} did not answer a C-STORE")
-    return meaning_of(int(answer.Status), str(answer.get("ErrorComment", "")))
+    return meaning_of(int(answer.Status), discreet(str(answer.get("ErrorComment", "")), item.path))
 
 
 def _has_magic(path: Path) -> bool:

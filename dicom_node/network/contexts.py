@@ -37,6 +37,9 @@ from pynetdicom.sop_class import (
 from storage.records import InstanceKind
 
 _config.LOG_HANDLER_LEVEL = "none"
+# What a peer is asked for, and what it answers, names patients.
+_config.LOG_REQUEST_IDENTIFIERS = False
+_config.LOG_RESPONSE_IDENTIFIERS = False
 # Files leave as they lie on disk, block by block, instead of being parsed and written anew in memory.
 _config.STORE_SEND_CHUNKED_DATASET = True
 

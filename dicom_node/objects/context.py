@@ -22,6 +22,7 @@ class EncodeContext:
     """The equipment that writes and the job that it writes for.
 
     `created_at` (epoch seconds) is the job's, not the clock's: a rerun then writes the same bytes.
+    `incomplete` says what the study lacked when the job was made, "" where nothing is known to be missing.
     An empty `institution` is taken from the source images. `dciodvfy` runs that checker where it is installed.
     """
 
@@ -34,6 +35,7 @@ class EncodeContext:
     institution: str = ""
     dciodvfy: bool = True
     replaces: tuple[Replaced, ...] = ()
+    incomplete: str = ""
 
     @property
     def names(self) -> JobNames:

@@ -67,7 +67,7 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
         manufacturer_model_name=wording.plain(context.model_name),
         software_versions=wording.plain(context.software_version),
         device_serial_number=wording.plain(context.serial_number),
-        series_description=wording.series_description(result, content.title),
+        series_description=wording.series_description(result, content.title, context.incomplete),
         content_date=context.moment.date,
         content_time=context.moment.time,
         transfer_syntax_uid=ExplicitVRLittleEndian,

@@ -6,8 +6,10 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dicom_node.audit.facts import Outcome
+from dicom_node.audit.recorder import Recorder
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import Refused, Unreachable
 from storage.archive import Archive
@@ -43,6 +45,7 @@ class Deliver:
     revision: int = 0
     clock: Callable[[], float] = time.time
     name: str = "deliver"
+    audit: Recorder = field(default_factory=Recorder)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
@@ -57,6 +60,7 @@ class Deliver:
         if destination is None:
             self._dead(delivery, f"no destination {delivery.destination} is configured any more")
             return True
+        self.audit.delivery_begins(delivery)
         try:
             statuses = destination.deliver([self.archive.path(item.file) for item in objects])
         except Unreachable as trouble:
@@ -75,6 +79,7 @@ class Deliver:
             tx.deliveries.sent(delivery.delivery_id, self.owner, now, statuses, reason=reason)
             text = f"{len(statuses)} objects to {delivery.destination}"
             self._journal(tx, delivery, now, "delivered", f"{text}; {reason}" if reason else text)
+        self.audit.delivery_ended(delivery, Outcome.SUCCESS, reason)
         log.info("delivered", extra={"study": delivery.study_instance_uid, "destination": delivery.destination})
 
     def _later(self, delivery: Delivery, reason: str) -> None:
@@ -86,6 +91,7 @@ class Deliver:
         with self.database.transaction() as tx:
             tx.deliveries.postpone(delivery.delivery_id, self.owner, now + wait, reason, {})
             self._journal(tx, delivery, now, "delivery postponed", f"{reason}; next attempt in {wait:.0f} s")
+        self.audit.delivery_ended(delivery, Outcome.MINOR_FAILURE, reason)
         log.warning("delivery postponed", extra={"destination": delivery.destination, "job": delivery.job_id})
 
     def _dead(self, delivery: Delivery, reason: str) -> None:
@@ -93,6 +99,7 @@ class Deliver:
         with self.database.transaction() as tx:
             tx.deliveries.dead(delivery.delivery_id, self.owner, now, reason, {})
             self._journal(tx, delivery, now, "delivery dead", reason)
+        self.audit.delivery_ended(delivery, Outcome.SERIOUS_FAILURE, reason)
         log.error("delivery dead", extra={"destination": delivery.destination, "job": delivery.job_id})
 
     def _journal(self, tx: Transaction, delivery: Delivery, now: float, event: str, text: str) -> None:

@@ -23,7 +23,7 @@ from dicom_node.routing.table import Decision, JobPlan, decide
 from inference.findings import ModelIdentity
 from storage.database import Database, Transaction
 from storage.lifecycle import JobMark, JobState, StudyState
-from storage.records import InstanceKind, Job, Study
+from storage.records import Fetch, FetchPurpose, InstanceKind, Job, Study
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +66,14 @@ class Dispatch:
         # A series whose images were all rejected is none; one that never had images still gets its verdict.
         series = [one for one in tx.studies.series(uid) if not one.images or one.series_instance_uid in left]
         facts = study_facts(study, series, instances, self.routing.vocabulary)
-        decision = decide(self.routing.routes, facts)
+        fetch = tx.fetches.find(uid)
+        refuse = fetch is not None and fetch.policy.get("incomplete") == "refuse"
+        decision = decide(self.routing.routes, replace(facts, refuse_incomplete=refuse))
         self._record_verdicts(tx, uid, decision, now)
         earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
         current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
         corrections = {i.sop_instance_uid: i.correction for i in instances if i.correction}
-        planned = [self._job(study, plan, earlier, corrections, now) for plan in decision.plans]
+        planned = [_of_backfill(self._job(study, plan, earlier, corrections, now), fetch) for plan in decision.plans]
         fresh = [job for job in planned if not self._is_known(tx, job, current, corrections, now)]
         generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         for job in fresh:
@@ -107,6 +109,8 @@ class Dispatch:
         # Where a result goes is no part of what it is, and the model's identity stands for its settings.
         defining = {"task": dict(plan.parameters), "outputs": list(plan.outputs)}
         parameters = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
+        if study.incomplete:
+            parameters["incomplete"] = study.incomplete
         if before := [job.job_id for job in earlier if job.route == plan.route]:
             parameters["replaces"] = before[-1]
         ended = {job.job_id for job in earlier if job.state is JobState.SUPERSEDED}
@@ -194,3 +198,10 @@ def _same_inputs(one: Job, other: Job) -> bool:
         {role: sorted(source["instances"]) for role, source in job.inputs.items()} for job in (one, other)
     )
     return first == second
+
+
+def _of_backfill(job: Job, fetch: Fetch | None) -> Job:
+    """The job behind all others where its study was pulled from an archive by a person's wish."""
+    if fetch is None or fetch.purpose is not FetchPurpose.PROCESS:
+        return job
+    return replace(job, priority=min(job.priority, int(fetch.policy.get("priority", job.priority))))

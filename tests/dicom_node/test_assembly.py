@@ -11,7 +11,19 @@ import numpy as np
 import pytest
 
 from dicom_node import assembly
-from dicom_node.assembly import Parts, assemble, executor, installed_models, look_into, owner, server, stages
+from dicom_node.assembly import (
+    Parts,
+    assemble,
+    audit_sender,
+    audit_spool,
+    executor,
+    installed_models,
+    look_into,
+    owner,
+    server,
+    stages,
+)
+from dicom_node.audit.facts import Outcome
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
@@ -20,8 +32,8 @@ from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.volume import Grid
 from storage.database import Database
 from storage.errors import NotFound, Unavailable
-from storage.lifecycle import JobState
-from storage.records import Job
+from storage.lifecycle import DeliveryState, JobState
+from storage.records import Delivery, Job
 
 
 class TestStorage:
@@ -78,9 +90,10 @@ class TestParts:
         two = SimpleNamespace(slots=2)
         made = stages(parts, two)  # type: ignore[arg-type]
         assert [stage.name for stage in made] == [
-            "correct", "reject", "complete", "dispatch", "infer-0", "infer-1", "deliver", "withdraw"
+            "correct", "reject", "complete", "fetch", "backfill",
+            "dispatch", "infer-0", "infer-1", "deliver", "withdraw",
         ]  # fmt: skip
-        assert made[4].owner != made[5].owner  # type: ignore[attr-defined]
+        assert made[6].owner != made[7].owner  # type: ignore[attr-defined]
 
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
         assert executor(load(conf)).slots == 1
@@ -91,6 +104,43 @@ class TestParts:
             file.write(f"port: {port}\n")
         with server(assemble(load(conf))):
             echo(Peer(ae_title="SEGNODE", host="127.0.0.1", port=port))
+
+
+class TestAudit:
+    def test_is_kept_beside_the_data_and_names_node_process_and_peers(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("  pacs: {kind: dimse, ae_title: PACS, host: 127.0.0.1, port: 104}\n")
+            file.write("audit: {enterprise_site_id: Main hospital}\n")
+        parts = assemble(load(conf), "pipeline")
+        for name in ("pacs", "share"):
+            parts.audit.delivery_ended(Delivery(1, "j", "1.2.3", name, DeliveryState.SENT, 1, 0, 0), Outcome.SUCCESS)
+        parts.close()
+        texts = [message.path.read_text() for message in audit_spool(parts.settings).waiting()]
+        assert audit_spool(parts.settings).folder == conf / "data" / "audit"
+        for text, receiver in zip(texts, ("PACS@127.0.0.1:104", (conf / "results").as_uri()), strict=True):
+            assert f'UserID="{receiver}"' in text
+            assert 'UserName="segnode pipeline"' in text
+            assert 'AuditEnterpriseSiteID="Main hospital" AuditSourceID="SEGNODE@' in text
+
+    def test_off_is_off(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("audit: {mode: off}\n")
+        parts = assemble(load(conf))
+        parts.audit.started()
+        parts.close()
+        assert not (conf / "data" / "audit").exists()
+        assert audit_sender(parts.settings) is None
+
+    def test_is_sent_where_the_settings_say(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("audit: {mode: syslog, syslog: {host: 127.0.0.1, port: 9, protocol: tcp}}\n")
+        parts = assemble(load(conf))
+        parts.audit.started()
+        parts.close()
+        sender = audit_sender(parts.settings)
+        assert sender is not None
+        sender.step()
+        assert sender.state()["trouble"] == "audit collector tcp://127.0.0.1:9: Connection refused"
 
 
 @pytest.mark.parametrize(

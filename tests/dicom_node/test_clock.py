@@ -9,7 +9,7 @@ import pytest
 
 from dicom_node import clock
 from dicom_node.assembly import Parts
-from dicom_node.clock import Clock
+from dicom_node.clock import Chore, Clock
 from storage.errors import Unavailable
 from storage.recovery import Recovered
 
@@ -36,6 +36,16 @@ def running(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
 
 def test_it_recovers_again_and_again(running: Callable[[int], None]) -> None:
     running(3)
+
+
+def test_other_chores_begin_at_once_and_come_again(parts: Parts) -> None:
+    stop, calls = threading.Event(), threading.Semaphore(0)
+    chore = Chore("audit", 0.01, calls.release)
+    thread = threading.Thread(target=Clock(parts.database, parts.archive, 2, chores=[chore]).run, args=(stop,))
+    thread.start()
+    assert all(calls.acquire(timeout=PATIENCE_S) for _ in range(3))
+    stop.set()
+    thread.join(PATIENCE_S)
 
 
 def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:

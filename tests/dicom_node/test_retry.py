@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dicom_node.assembly import Parts
+from dicom_node.audit.facts import PersonAction
 from dicom_node.retry import Retried, retry
 from storage.errors import NotFound
 from storage.lifecycle import DeliveryState, JobMark, JobState
@@ -45,6 +46,15 @@ def test_held_deliveries_go_when_a_person_says_so(story: Parts) -> None:
 def test_what_was_sent_goes_once_more_when_a_person_says_so(story: Parts) -> None:
     assert again(story, "1.2.3", resend=True).deliveries == 2
     assert states(story)[1] == {"held": "HELD", "dead": "PENDING", "sent": "PENDING"}
+
+
+def test_what_was_asked_for_which_study_is_told_to_the_audit_trail(story: Parts) -> None:
+    done = again(story, "1.2.3", resend=True, release_held=True)
+    assert done.asked == (
+        (PersonAction.RELEASE, "1.2.3"),
+        (PersonAction.RESEND, "1.2.3"),
+        (PersonAction.RETRY, "1.2.3"),
+    )
 
 
 def test_each_is_journalled(story: Parts) -> None:

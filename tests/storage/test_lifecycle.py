@@ -1,4 +1,4 @@
-"""The three lifecycles, written down a second time by hand: each pair of states is allowed or it is not."""
+"""The four lifecycles, written down a second time by hand: each pair of states is allowed or it is not."""
 
 from itertools import product
 
@@ -7,9 +7,11 @@ import pytest
 from storage.errors import IllegalStep
 from storage.lifecycle import (
     DELIVERY_STEPS,
+    FETCH_STEPS,
     JOB_STEPS,
     STUDY_STEPS,
     DeliveryState,
+    FetchState,
     JobState,
     StudyState,
     check_step,
@@ -18,10 +20,10 @@ from storage.lifecycle import (
 STUDY = """
 RECEIVING  -> FETCHING COMPLETE
 FETCHING   -> RECEIVING COMPLETE
-COMPLETE   -> RECEIVING DISPATCHED NOT_ROUTED
-DISPATCHED -> RECEIVING COMPLETE REMOVED
-NOT_ROUTED -> RECEIVING COMPLETE REMOVED
-REMOVED    -> RECEIVING
+COMPLETE   -> RECEIVING FETCHING DISPATCHED NOT_ROUTED
+DISPATCHED -> RECEIVING FETCHING COMPLETE REMOVED
+NOT_ROUTED -> RECEIVING FETCHING COMPLETE REMOVED
+REMOVED    -> RECEIVING FETCHING
 """
 JOB = """
 PENDING    -> DONE REFUSED FAILED SUPERSEDED
@@ -38,6 +40,11 @@ COMMITTED  -> PENDING
 DEAD       -> PENDING SUPERSEDED
 SUPERSEDED ->
 """
+FETCH = """
+PENDING    -> DONE GIVEN_UP
+DONE       -> PENDING
+GIVEN_UP   -> PENDING
+"""
 
 
 def pairs(table):
@@ -50,6 +57,7 @@ def every_pair():
         ("study", StudyState, STUDY_STEPS, STUDY),
         ("job", JobState, JOB_STEPS, JOB),
         ("delivery", DeliveryState, DELIVERY_STEPS, DELIVERY),
+        ("fetch", FetchState, FETCH_STEPS, FETCH),
     ):
         allowed = pairs(table)
         for now, to in product(states, states):

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import event
 
 from storage.database import Database
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, FetchState, JobState, StudyState
+from storage.records import FetchPurpose
 from storage.tables import metadata
 
 QUESTIONS = {
@@ -26,6 +27,11 @@ QUESTIONS = {
     "deliveries by state": lambda tx: tx.deliveries.list([DeliveryState.DEAD]),
     "deliveries of study": lambda tx: tx.deliveries.of_study("1.2"),
     "superseded deliveries": lambda tx: tx.deliveries.supersede_unsent("job-1", 1.0),
+    "claim fetch": lambda tx: tx.fetches.claim("a", 1.0, 60.0, FetchPurpose.MISSING),
+    "claim begun fetch": lambda tx: tx.fetches.claim("a", 1.0, 60.0, FetchPurpose.PROCESS, begun_only=True),
+    "due fetches": lambda tx: tx.fetches.due(1.0, FetchPurpose.MISSING),
+    "fetches by state": lambda tx: tx.fetches.list([FetchState.PENDING], FetchPurpose.PROCESS),
+    "last fetch": lambda tx: tx.fetches.last_begin(FetchPurpose.PROCESS),
     "history of study": lambda tx: tx.journal.of_study("1.2"),
     "history of job": lambda tx: tx.journal.of_job("job-1"),
     "open associations": lambda tx: tx.associations.open_count(1.0),
@@ -36,6 +42,8 @@ NEWEST_BY_KEY = {
     "newest revision": lambda tx: tx.revisions.newest(),
 }
 SORTED_AFTERWARDS = {
+    "in flight": lambda tx: tx.fetches.in_flight(),
+    "known instances": lambda tx: tx.studies.known("1.2"),
     "results of job": lambda tx: tx.results.of_job("job-1"),
     "jobs of study": lambda tx: tx.jobs.of_study("1.2"),
     "instances of series": lambda tx: tx.studies.instances(series_uid="1.2"),

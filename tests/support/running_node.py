@@ -30,6 +30,7 @@ from storage.errors import NotFound
 
 QUIET_S = 0.5
 TRIP_LIMIT_S = 240.0
+START_LIMIT_S = 180.0
 
 
 @dataclass
@@ -49,7 +50,7 @@ class RunningNode:
         command = [sys.executable, "-m", "dicom_node.cli", "serve", "--conf", str(self.conf)]
         self._log = (self.folder / "node.log").open("ab")
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_LIMIT_S
         while True:
             try:
                 return echo(self.peer, calling_aet="TESTER")
@@ -131,6 +132,13 @@ def _over(view: dict[str, Any]) -> bool:
     )
 
 
+def _tls_of(pacs: Peer) -> str:
+    """The destination's TLS settings as a line of YAML."""
+    if pacs.tls is None:
+        return ""
+    return f"    tls: {json.dumps(pacs.tls.model_dump(mode='json', exclude_unset=True))}\n"
+
+
 MakeNode = Callable[..., RunningNode]
 
 
@@ -154,7 +162,7 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
                 f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {folder / 'data'}\n"
                 f"quiet_s: {QUIET_S}\nlease_term_s: 5\n{node}\n"
                 f"destinations:\n  pacs:\n    kind: dimse\n    ae_title: {pacs.ae_title}\n    host: {pacs.host}\n"
-                f"    port: {pacs.port}\n    accepts: [demonstration]\n    iocm: {str(iocm).lower()}\n"
+                f"    port: {pacs.port}\n    accepts: [demonstration]\n    iocm: {str(iocm).lower()}\n{_tls_of(pacs)}"
             )
             for name, text in (("routes", routes), ("models", models)):
                 if text:

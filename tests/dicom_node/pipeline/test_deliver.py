@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from dicom_node.audit.facts import Outcome
+from dicom_node.audit.recorder import Recorder
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network.statuses import Status, meaning_of
 from dicom_node.pipeline.deliver import Backoff, Deliver
@@ -94,6 +96,37 @@ def test_a_destination_that_is_gone_from_the_configuration(stage: Deliver, datab
     stage.destinations.clear()  # type: ignore[attr-defined]
     stage.step(40.0)
     assert "no destination pacs" in delivery(database).reason
+
+
+@dataclass
+class Trail(Recorder):
+    """Hears what the audit trail is told."""
+
+    told: list[Outcome | str] = field(default_factory=list)
+
+    def delivery_begins(self, delivery: Delivery) -> None:
+        self.told.append("begins")
+
+    def delivery_ended(self, delivery: Delivery, outcome: Outcome, reason: str = "") -> None:
+        self.told.append(outcome)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (0x0000, Outcome.SUCCESS),
+        (0xB000, Outcome.SUCCESS),
+        (Unreachable("no answer"), Outcome.MINOR_FAILURE),
+        (Refused("no"), Outcome.SERIOUS_FAILURE),
+    ],
+)
+def test_every_attempt_is_audited_with_its_true_outcome(
+    stage: Deliver, peer: Peer, answer: PeerError | int, outcome: Outcome
+) -> None:
+    peer.answer = answer
+    trail = Trail()
+    replace(stage, audit=trail).step(40.0)
+    assert trail.told == ["begins", outcome]
 
 
 @pytest.mark.parametrize(("attempt", "seconds"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 100), (60, 100)])

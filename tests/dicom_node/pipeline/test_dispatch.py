@@ -14,8 +14,8 @@ from dicom_node.routing.route import Routing
 from inference.findings import IntendedUse, ModelIdentity
 from storage.database import Database
 from storage.errors import IllegalStep
-from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
-from storage.records import InstanceKind, Job, ResultObject, StoredFile
+from storage.lifecycle import DeliveryState, FetchState, JobMark, JobState, StudyState
+from storage.records import FetchPurpose, InstanceKind, Job, ResultObject, StoredFile, Wanted
 from storage.rejections import Rejection
 
 STUDY = "1.2.3"
@@ -365,3 +365,65 @@ class TestAStudyThatWasRemovedAndIsSentAgain:
             (job,) = tx.jobs.of_study(STUDY)
             assert (job.job_id, job.state, job.created_at) == (removed, JobState.PENDING, 20.0)
             assert tx.deliveries.of_study(STUDY) == [], "they are made when the job ends, and are sent then"
+
+
+def test_a_study_that_was_wanted_by_a_person_goes_behind_all_others(
+    stage: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    with database.transaction() as tx:
+        wish = Wanted(STUDY, "pacs", FetchPurpose.PROCESS, 60.0, 5.0, {"priority": 3})
+        tx.fetches.want(wish, 5.0, over=())
+    scan(1, 80)
+    stage.step(20.0)
+    assert jobs(database)[0].priority == 3
+
+
+class TestIncomplete:
+    """A study that lacks images at its source's deadline."""
+
+    LACKING = "incomplete: 3 of 80 images missing"
+
+    def settle(self, database: Database, policy: dict[str, object], incomplete: str = LACKING) -> None:
+        with database.transaction() as tx:
+            tx.fetches.want(Wanted(STUDY, "pacs", FetchPurpose.MISSING, 60.0, 5.0, policy), 5.0, over=tuple(FetchState))
+            tx.studies.move(STUDY, StudyState.FETCHING, 15.0)
+            tx.studies.move(STUDY, StudyState.COMPLETE, 15.0, incomplete=incomplete)
+
+    @pytest.fixture
+    def arrived(self, arrive: Callable[..., None]) -> None:
+        for number in range(1, 78):
+            arrive(number, 10.0, **image(number))
+
+    @pytest.mark.usefixtures("arrived")
+    def test_its_job_says_so_and_the_late_images_supersede_it(
+        self, stage: Dispatch, database: Database, scan: Callable[..., None]
+    ) -> None:
+        self.settle(database, {"incomplete": "process"})
+        stage.step(20.0)
+        (job,) = jobs(database)
+        assert job.parameters["incomplete"] == self.LACKING
+        scan(78, 80, now=30.0)
+        with database.transaction() as tx:
+            tx.studies.move(STUDY, StudyState.RECEIVING, 31.0)
+        self.settle(database, {"incomplete": "process"}, incomplete="")
+        stage.step(40.0)
+        old, new = sorted(jobs(database), key=lambda job: job.generation)
+        assert (old.state, new.state, new.generation) == (JobState.SUPERSEDED, JobState.PENDING, 2)
+        assert "incomplete" not in new.parameters
+
+    @pytest.mark.usefixtures("arrived")
+    def test_what_it_lacks_is_no_part_of_what_a_job_is(self, stage: Dispatch, database: Database) -> None:
+        self.settle(database, {})
+        stage.step(20.0)
+        (first,) = jobs(database)
+        with database.transaction() as tx:
+            tx.studies.move(STUDY, StudyState.RECEIVING, 25.0)
+        self.settle(database, {}, incomplete="")
+        stage.step(30.0)
+        assert [job.job_id for job in jobs(database)] == [first.job_id], "the same images, the same job"
+
+    @pytest.mark.usefixtures("arrived")
+    def test_a_source_may_have_it_refused(self, stage: Dispatch, database: Database) -> None:
+        self.settle(database, {"incomplete": "refuse"})
+        stage.step(20.0)
+        assert (jobs(database), state(database)) == ([], StudyState.NOT_ROUTED)
