@@ -8,16 +8,29 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicom_node.audit.facts import Participant, Reporter
+from dicom_node.audit.recorder import Recorder, process
+from dicom_node.audit.spool import Spool
+from dicom_node.audit.writer import Writer
+from dicom_node.destinations import Destination, DimseDestination, FolderDestination
 from dicom_node.settings import Settings
 from storage.archive import Archive
+from storage.cleaning import Cleaner
 from storage.database import Database
+from storage.disk import Watermarks
 from storage.errors import Unavailable
 
 if TYPE_CHECKING:
+    from dicom_node.audit.sender import Sender
+    from dicom_node.network.peer import Peer
+    from dicom_node.network.remote import Remote
     from dicom_node.network.server import Server
+    from dicom_node.network.tls_keeper import TlsState
+    from dicom_node.objects.context import Replaced
     from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
@@ -39,13 +52,18 @@ class Parts:
     database: Database
     archive: Archive
     revision: int
+    audit: Recorder
 
     def close(self) -> None:
+        self.audit.close()
         self.database.close()
 
 
-def assemble(settings: Settings) -> Parts:
-    """Open the storage that `settings` name, made where there is none, and record the configuration's revision."""
+def assemble(settings: Settings, role: str = "") -> Parts:
+    """Open the storage that `settings` name, made where there is none, and record the configuration's revision.
+
+    `role` names this process in the audit trail.
+    """
     node = settings.node
     try:
         node.data_folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +72,7 @@ def assemble(settings: Settings) -> Parts:
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
-    return Parts(settings, database, _archive(settings), revision)
+    return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, role))
 
 
 def look_into(settings: Settings) -> Parts:
@@ -62,11 +80,66 @@ def look_into(settings: Settings) -> Parts:
     database = Database.open(settings.node.database, create=False)
     with database.reading() as tx:
         newest = tx.revisions.newest()
-    return Parts(settings, database, _archive(settings), newest[0] if newest else 0)
+    revision = newest[0] if newest else 0
+    return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, "command"))
 
 
-def _archive(settings: Settings) -> Archive:
+def archive_of(settings: Settings) -> Archive:
+    """The files that belong to the database."""
     return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
+
+
+def watermarks(settings: Settings) -> Watermarks:
+    """The disk's two marks; cleaning never begins later than refusing."""
+    node = settings.node
+    return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
+
+
+def cleaner(parts: Parts) -> Cleaner:
+    """Removes what the site's rules let go."""
+    rules = [rule.rule for rule in parts.settings.node.retention]
+    return Cleaner(parts.database, parts.archive, rules, parts.revision)
+
+
+def audit_spool(settings: Settings) -> Spool:
+    """Where audit messages wait."""
+    audit = settings.node.audit
+    folder = settings.node.data_folder / "audit"
+    return Spool(folder, max_bytes=audit.max_bytes, keep_s=audit.keep_days * 86400)
+
+
+def audit_sender(settings: Settings) -> Sender | None:
+    """What empties the spool, or only keeps it within its bounds; None where no trail is kept."""
+    from dicom_node.audit.sender import Sender
+    from dicom_node.audit.syslog import Syslog
+
+    audit = settings.node.audit
+    if audit.mode == "off":
+        return None
+    return Sender(audit_spool(settings), Syslog(audit.syslog) if audit.mode == "syslog" and audit.syslog else None)
+
+
+def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
+    """The audit trail as this process tells it."""
+    node, audit = settings.node, settings.node.audit
+    if audit.mode == "off":
+        return Recorder()
+    source = audit.source_id or f"{node.ae_title}@{socket.gethostname()}"
+    return Recorder(
+        Writer(audit_spool(settings)),
+        reporter=Reporter(source, audit.enterprise_site_id or ""),
+        ours=process(role, node.ae_title),
+        peers={name: _participant(name, destination) for name, destination in settings.destinations().items()},
+        database=database,
+    )
+
+
+def _participant(name: str, destination: Destination) -> Participant:
+    """A destination in the words of the audit trail."""
+    if isinstance(destination, DimseDestination):
+        peer = destination.peer
+        return Participant(str(peer), ae_title=peer.ae_title, address=peer.host)
+    return Participant(destination.path.as_uri() if isinstance(destination, FolderDestination) else name)
 
 
 def owner(role: str) -> str:
@@ -108,10 +181,8 @@ def server(parts: Parts) -> Server:
     """The storage provider, which knows our own models' results when they come back."""
     from dicom_node.network.commitment_service import CommitmentService
     from dicom_node.network.server import Server
-    from dicom_node.objects.identity import device_uid
 
-    ours = frozenset(device_uid(model.identity) for model in installed_models(parts.settings).values())
-    node = parts.settings.node
+    node, ours = parts.settings.node, _device_uids(parts.settings)
     commitment = CommitmentService(parts.database, node.commitment.service, frozenset(node.known_peers), parts.revision)
     return Server(
         node,
@@ -121,7 +192,39 @@ def server(parts: Parts) -> Server:
         device_uids=ours,
         revision=parts.revision,
         commitment=commitment,
+        audit=parts.audit,
     )
+
+
+def _device_uids(settings: Settings) -> frozenset[str]:
+    from dicom_node.objects.identity import device_uid
+
+    return frozenset(device_uid(model.identity) for model in installed_models(settings).values())
+
+
+def remotes(parts: Parts, role: str) -> Mapping[str, Remote]:
+    """Every archive that can be asked and fetched from, by name."""
+    from dicom_node.network.receive import Receiver
+    from dicom_node.network.remote import Answering, Remote
+
+    node, ours = parts.settings.node, _device_uids(parts.settings)
+
+    def remote(peer: Peer) -> Remote:
+        register = Answering(parts.database, peer, node.ae_title, owner(role), node.lease_term_s)
+        kept = Receiver(
+            parts.database, parts.archive, register, device_uids=ours, fetched=True, revision=parts.revision
+        )
+        return Remote(peer, node.ae_title, kept)
+
+    return {name: remote(peer) for name, peer in parts.settings.archives().items()}
+
+
+def destination_tls(parts: Parts) -> list[TlsState]:
+    """How TLS fares with those destinations that are called by it."""
+    from dicom_node.network.tls_keeper import state_of
+
+    destinations = parts.settings.destinations().values()
+    return [state_of(tls) for one in destinations if (tls := getattr(one, "tls", None))]
 
 
 def executor(settings: Settings) -> Executor:
@@ -134,9 +237,14 @@ def executor(settings: Settings) -> Executor:
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     """The stages of the walk: one each, one `infer` a device, and one `deliver` for each that a destination takes."""
     from dicom_node.pipeline.complete import Complete
+    from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.dispatch import Dispatch
+    from dicom_node.pipeline.fetch import Reconcile
     from dicom_node.pipeline.give_up import DAY_S, GiveUp
     from dicom_node.pipeline.infer import Infer, InferLimits
+    from dicom_node.pipeline.reject import Reject
+    from dicom_node.pipeline.withdraw import Withdraw
+    from storage.records import FetchPurpose
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
@@ -147,22 +255,46 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             database=parts.database,
             archive=parts.archive,
             executor=run,
-            encode=_encode,
+            encode=partial(_encode, parts.database),
             accepts=accepts,
             limits=limits,
             scratch=node.data_folder / "scratch",
             owner=owner(f"infer-{number}"),
             revision=parts.revision,
             name=f"infer-{number}",
+            audit=parts.audit,
         )
         for number in range(run.slots)
     ]
+    fetches = [
+        Reconcile(
+            database=parts.database,
+            archives=remotes(parts, name),
+            purpose=purpose,
+            owner=owner(name),
+            lease_term_s=node.lease_term_s,
+            max_in_flight=node.backfill.max_in_flight,
+            revision=parts.revision,
+            name=name,
+        )
+        for name, purpose in (("fetch", FetchPurpose.MISSING), ("backfill", FetchPurpose.PROCESS))
+    ]
     return [
-        Complete(parts.database, node.quiet_s, parts.revision),
+        Correct(parts.database, parts.archive, parts.revision),
+        Reject(parts.database, parts.archive, parts.revision),
+        Complete(parts.database, node.quiet_s, parts.revision, settings.sources()),
+        *fetches,
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,
         *_senders(parts),
         GiveUp(parts.database, set(destinations), node.delivery.give_up_after_days * DAY_S, parts.revision),
+        Withdraw(
+            database=parts.database,
+            archive=parts.archive,
+            destinations=frozenset(name for name, destination in destinations.items() if destination.iocm),
+            encode=_encode_rejection,
+            revision=parts.revision,
+        ),
         *_commitment_stages(parts),
     ]
 
@@ -196,6 +328,7 @@ def _senders(parts: Parts) -> Iterator[Stage]:
                 lease_term_s=node.lease_term_s,
                 commit_after_s=node.commitment.ask_after_s if destination.asks_commitment else None,
                 revision=parts.revision,
+                audit=parts.audit,
                 name=name,
             )
 
@@ -233,12 +366,31 @@ def _commitment_stages(parts: Parts) -> Sequence[Stage]:
     return [commit, answer]
 
 
-def _encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
+def _encode(
+    database: Database, job: Job, result: Result, files: Mapping[str, Sequence[Path]]
+) -> tuple[Encoded, ...]:
     """A result's objects, those that the job asks for."""
-    from dicom_node.objects.context import EncodeContext
+    from dicom_node.objects.context import EncodeContext, Replaced
     from dicom_node.objects.encode import encode
+    from dicom_node.pipeline.predecessors import predecessors
 
-    encoded = encode(result, job.job_id, files, EncodeContext(created_at=job.created_at))
+    with database.reading() as tx:
+        replaces = tuple(
+            Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
+            for old in predecessors(tx, job)
+        )
+    context = EncodeContext(
+        created_at=job.created_at, replaces=replaces, incomplete=job.parameters.get("incomplete", "")
+    )
+    encoded = encode(result, job.job_id, files, context)
     kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
     wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
     return tuple(item for item in encoded if item.kind in wanted)
+
+
+def _encode_rejection(job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float) -> Encoded:
+    """The note on results of ours that left and are no longer valid."""
+    from dicom_node.objects.context import EncodeContext
+    from dicom_node.objects.rejection import encode_rejection
+
+    return encode_rejection(rejected, subject, reason, EncodeContext(created_at=now, job_id=job_id))

@@ -1,7 +1,8 @@
-"""`segnode check`: every mistake in the configuration at once, what will be held, and who answers C-ECHO."""
+"""`segnode check`: every mistake in the configuration at once, what will be held or expire, who answers C-ECHO."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from dicom_node.destinations.dimse import DimseDestination
 from dicom_node.errors import ConfigurationError, PeerError
 from dicom_node.network.client import echo
+from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
 from inference.errors import ModelError
 from inference.findings import IntendedUse
@@ -34,12 +36,15 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     """Examine the configuration in `conf`; with `with_echo`, also ask every peer and destination."""
     report = Report()
     try:
-        settings = load(conf)
+        settings = load(conf, look_at_files=True)
     except ConfigurationError as wrong:
         report.problems.extend(wrong.problems)
         return report
     uses = _models(settings, report)
     report.remarks.extend(_held(settings, uses))
+    outlook = outlook_of(settings.node, time.time())
+    report.problems.extend(outlook.problems)
+    report.remarks.extend(outlook.remarks)
     if with_echo:
         _echo(settings, report)
     return report

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import click
 
+from dicom_node import cli_keep
+from dicom_node.cli_corrections import reissue
 from dicom_node.cli_deliveries import deliveries
+from dicom_node.cli_fetch import fetch
 from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
 
 
@@ -37,11 +40,11 @@ def serve(conf: Path | None, roles: str) -> None:
     wanted = [role.strip() for role in roles.split(",")]
     if unknown := [role for role in wanted if role not in ROLES]:
         raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
-    settings = load(conf)
+    settings = load(conf, look_at_files=True)
     setup(settings.logging)
     click.echo(
-        f"{settings.node.ae_title} listens on {settings.node.host}:{settings.node.port}; data in "
-        f"{settings.node.data_folder}. Stop with Ctrl-C.",
+        f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
+        "Stop with Ctrl-C.",
         err=True,
     )
     sys.exit(run(wanted, conf))
@@ -60,7 +63,7 @@ def role(name: str, supervisor: int | None, conf: Path | None) -> None:
 
     if name not in ROLES:
         raise click.UsageError(f"unknown role {name!r}; allowed: {', '.join(ROLES)}")
-    run_role(name, assemble(load(conf)), supervisor)
+    run_role(name, assemble(load(conf), name), supervisor)
 
 
 @main.command()
@@ -126,18 +129,21 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
 def status(conf: Path | None, as_json: bool, limit: int) -> None:
     """Is the node well, and where are the newest studies?"""
     from dicom_node import present
+    from dicom_node.assembly import audit_spool, cleaner, watermarks
     from dicom_node.present_deliveries import show_destinations
+    from dicom_node.upkeep import disk_lines
     from dicom_node.views import status_view, study_line
 
     now = time.time()
     with open_storage(conf) as parts, parts.database.reading() as tx:
-        view = status_view(tx, now, parts.archive.free_bytes())
+        free = parts.archive.free_bytes()
+        view = status_view(tx, now, free, audit_spool(parts.settings).state())
         view["newest"] = [
-            study_line(
-                s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now
-            )
+            study_line(s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now)
             for s in tx.studies.list(limit=limit)
         ]
+        short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
+    view["needs_a_person"] = short + view["needs_a_person"]
     if as_json:
         present.as_json(view)
         return
@@ -197,11 +203,14 @@ def retry(conf: Path | None, study_uid: str | None, destination: str | None, **a
     if (asked["dead"] or destination) and asked["release"]:
         raise click.UsageError("--release needs a study or --all")
     now = time.time()
-    with open_storage(conf) as parts, parts.database.transaction() as tx:
-        if study_uid or asked["everything"]:
-            done = again(tx, now, study_uid, release_held=asked["release"], resend=asked["resend"])
-        else:
-            done = resend_dead(tx, now, destination)
+    with open_storage(conf) as parts:
+        with parts.database.transaction() as tx:
+            if study_uid or asked["everything"]:
+                done = again(tx, now, study_uid, release_held=asked["release"], resend=asked["resend"])
+            else:
+                done = resend_dead(tx, now, destination)
+        for action, study in done.asked:
+            parts.audit.asked_by_a_person(action, study)
     click.echo(f"{done.jobs} jobs and {done.deliveries} deliveries go again")
     if done.tried_now:
         click.echo(f"{destination} is tried now")
@@ -264,6 +273,8 @@ def train(configuration: Path, output: Path | None) -> None:
 
 
 main.add_command(deliveries)
+main.add_command(reissue)
+main.add_command(fetch)
 
 
 @main.group()
@@ -320,6 +331,9 @@ def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]
         yield seed
         advance()
 
+
+for command in cli_keep.COMMANDS:
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

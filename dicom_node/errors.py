@@ -2,10 +2,12 @@
 
 NodeError
 ├─ ConfigurationError  every mistake at once, each with file, key, value and what is allowed
+├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
 ├─ ReceiveError        an instance that cannot be kept; carries its DIMSE status (network/statuses.py)
 │  ├─ BadDataset       it cannot be parsed, or a UID that we need is missing (0xC000 family)
 │  ├─ UidMismatch      the data set does not agree with the request (0xA900)
-│  └─ OutOfResources   disk or database cannot take it now (0xA700)
+│  ├─ OutOfResources   disk or database cannot take it now (0xA700)
+│  └─ DiskFull         free space is below keep_free_bytes (0xA700); the clock journals that, once
 ├─ CommitmentRefused   a commitment request or report that we do not take; carries its DIMSE status
 ├─ PeerError
 │  ├─ Unreachable      try again later
@@ -19,6 +21,7 @@ NodeError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 class NodeError(Exception):
@@ -31,6 +34,26 @@ class ConfigurationError(NodeError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with which file under which setting, with the way out; `place` may be a variable's name."""
+
+    key: str
+    place: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.place} {self.sentence}"
+
+
+class BadTlsFiles(NodeError):
+    """The files do not make a TLS context; `mistakes` holds every reason."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("; ".join(map(str, mistakes)))
+        self.mistakes = mistakes
 
 
 class ReceiveError(NodeError):
@@ -47,6 +70,10 @@ class UidMismatch(ReceiveError):
 
 class OutOfResources(ReceiveError):
     """The node cannot make the instance durable now."""
+
+
+class DiskFull(ReceiveError):
+    """Free space is below the watermark: nothing new is taken."""
 
 
 class CommitmentRefused(NodeError):

@@ -21,12 +21,13 @@ STATE_STYLE = {
     "RUNNING": "cyan",
     "PENDING": "cyan",
     "FAILED": "bold red",
-    "GIVEN_UP": "yellow",
     "DEAD": "bold red",
     "REFUSED": "yellow",
     "HELD": "yellow",
     "NOT_ROUTED": "yellow",
+    "GIVEN_UP": "yellow",
     "SUPERSEDED": "dim",
+    "REMOVED": "dim",
 }
 
 
@@ -84,10 +85,14 @@ def show_status(view: dict[str, Any]) -> None:
         out.print(table)
     else:
         out.print("No role is running here.")
-    for what in ("studies", "jobs", "deliveries"):
+    for what in ("studies", "jobs", "deliveries", "fetches"):
         counts = ", ".join(f"{n} {styled(state)}" for state, n in sorted(view[what].items()) if n)
         out.print(f"{what}: {counts or 'none'}")
+    if view["marks"]:
+        out.print("delivered results: " + ", ".join(f"{n} {mark}" for mark, n in sorted(view["marks"].items())))
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
+    if view["audit"]:
+        out.print(f"audit messages in {view['audit']['folder']}: {view['audit']['waiting']}")
 
 
 def show_studies(lines: list[dict[str, Any]]) -> None:
@@ -111,9 +116,21 @@ def show_studies(lines: list[dict[str, Any]]) -> None:
 
 def _job_text(job: dict[str, Any]) -> str:
     text = f"{job['task']} {styled(job['state'])}"
+    if job["mark"]:
+        text += f" [yellow]{job['mark']}[/]"
     if job["state"] == "RUNNING":
         text += f" {job['step']} {100 * (job['progress'] or 0):.0f} %"
     return text
+
+
+def _show_plight(view: dict[str, Any], out: Console) -> None:
+    """What the study lacks, and why."""
+    if view["removed"]:
+        out.print(f"[bold]removed[/] {clock_text(view['removed']['at'])}: {said(view['removed']['why'])}")
+    if view["incomplete"]:
+        out.print(f"[bold yellow]{said(view['incomplete'])}[/]")
+    if fetch := view["fetch"]:
+        out.print(f"{said(fetch['peer'])} was asked: {styled(fetch['state'])} {said(fetch['reason'])}")
 
 
 def show_study(view: dict[str, Any]) -> None:
@@ -122,6 +139,7 @@ def show_study(view: dict[str, Any]) -> None:
     out.print(f"[bold]{view['study']}[/] {styled(view['state'])}, generation {view['generation']}")
     sender = said(", ".join(view["from"]))
     out.print(f"received {clock_text(view['received_at'])} from {sender}; {view['images']} images")
+    _show_plight(view, out)
     table = Table("no.", "modality", "description", "images", "series", title="series", title_justify="left")
     for series in view["series"]:
         table.add_row(
@@ -132,6 +150,10 @@ def show_study(view: dict[str, Any]) -> None:
             series["series"],
         )
     out.print(table)
+    if view["corrected"] or view["conflicts"]:
+        out.print(f"{view['corrected']} images corrected, {view['conflicts']} conflicting contents kept beside")
+    if view["rejected"]:
+        out.print(f"{len(view['rejected'])} instances rejected by {len({r['note'] for r in view['rejected']})} notes")
     for job in view["jobs"]:
         out.print(f"[bold]{job['task']}[/] ({job['route']}, {job['model']}) {_job_text(job)} {said(job['reason'])}")
         for finding in job["findings"]:

@@ -10,24 +10,28 @@ import threading
 import time
 from collections.abc import Callable
 
-from dicom_node.assembly import Parts, executor, server, stages
+from dicom_node.assembly import Parts, audit_sender, cleaner, destination_tls, executor, server, stages, watermarks
 from dicom_node.errors import NodeError
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.node import die_with
+from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 LAST_WORD_S = 10.0  # for all stages together; what a sender cannot end by then is taken again after its lease
 
+AUDIT_EVERY_S = 5
 
-def receive(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
+
+def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Take instances by C-STORE; never opens pixels."""
     node, ear = parts.settings.node, server(parts)
     try:
         ear.start()
     except OSError as error:
-        raise NodeError(f"cannot listen on {node.host}:{node.port}: {error.strerror}") from error
+        raise NodeError(f"cannot listen on {node.ears}: {error.strerror}") from error
+    heartbeat.tell("tls", ear.tls_states)
     try:
         stop.wait()
     finally:
@@ -41,6 +45,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     run = executor(parts.settings)
     run.start()
     heartbeat.tell("workers", run.pids)
+    heartbeat.tell("tls", lambda: destination_tls(parts))
     try:
         threads = [start_stage(stage, stop) for stage in stages(parts, run)]
         stop.wait()
@@ -51,11 +56,19 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
-def clock(parts: Parts, stop: threading.Event, _: Heartbeat) -> None:
-    """Recovery by the clock."""
-    from dicom_node.clock import Clock
+def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
+    """Recovery, retention and the disk by the clock, and what the audit trail needs."""
+    from dicom_node.clock import Chore, Clock
+    from dicom_node.upkeep import Upkeep
 
-    Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision).run(stop)
+    def upkeep(stopping: Callable[[], bool]) -> Upkeep:
+        return Upkeep(cleaner(parts), watermarks(parts.settings), stopping=stopping)
+
+    chores = []
+    if (sender := audit_sender(parts.settings)) is not None:
+        chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
+        heartbeat.tell("audit_sender", sender.state)
+    Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision, upkeep, chores).run(stop)
 
 
 ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {
@@ -75,10 +88,18 @@ def run_role(name: str, parts: Parts, supervisor: int | None = None) -> None:
     setup(parts.settings.logging)
     heartbeat = Heartbeat(parts.database, name)
     heartbeat.tell("revision", lambda: parts.revision)
+    heartbeat.tell("audit", parts.audit.state)
     heartbeat.start()
     log.info("role runs", extra={"role": name, "pid": os.getpid(), "host": socket.gethostname()})
+    parts.audit.started()
+    failure = "a fault that nobody foresaw"
     try:
         ROLES[name](parts, stop, heartbeat)
+        failure = ""
+    except (NodeError, StorageError) as error:
+        failure = str(error)
+        raise
     finally:
+        parts.audit.stopped(failure)
         heartbeat.stop()
         parts.close()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dicom_node.audit.settings import AuditSettings
 from dicom_node.destinations import (
     AnyDestination,
     Destination,
@@ -22,10 +23,15 @@ from dicom_node.destinations import (
 )
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
+from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import AETitle, Peer, Port
+from dicom_node.network.tls import ServerTls
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
+from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
+from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
+from dicom_node.sources import Backfill, Source, Sources
 from inference.backends import AnyBackend
 from inference.executors.devices import DEVICE_NAME
 from inference.tasks import TASKS
@@ -80,15 +86,22 @@ class NodeSettings(Frozen):
 
     ae_title: AETitle = "SEGNODE"
     host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104 (modalities call from other machines)
-    port: Port = 11112
+    port: Port | None = 11112
+    tls: ServerTls | None = None
     require_called_aet: bool = True
     accept_calling_aets: tuple[AETitle, ...] = ()
+    admission: tuple[Admittance, ...] = ()
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 32
+    max_connections: Annotated[int, Field(ge=2, le=10_000)] = 256
+    associate_s: Seconds = 30.0
     max_pdu_bytes: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = 131072
+    max_object_bytes: Annotated[int, Field(ge=1024 * 1024)] = 4 * 1024**3
     idle_s: Seconds = 60.0
     data_folder: Path = Path("~/segnode-data")
     database_url: str | None = None
     keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
+    clean_below_bytes: Annotated[int, Field(ge=0)] = 10_000_000_000
+    retention: tuple[RetentionRule, ...] = DEFAULT_RULES
     quiet_s: Seconds = 30.0
     devices: Literal["auto"] | Annotated[tuple[Device, ...], Field(min_length=1)] = "auto"
     time_limit_s: Seconds = 1800.0
@@ -96,8 +109,25 @@ class NodeSettings(Frozen):
     max_crashes: Annotated[int, Field(ge=1, le=20)] = 2
     delivery: DeliverySettings = DeliverySettings()
     commitment: CommitmentSettings = CommitmentSettings()
+    audit: AuditSettings = AuditSettings()
     peers: dict[Name, Peer] = Field(default_factory=dict)
     destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
+    sources: dict[Annotated[str, Field(min_length=1, max_length=64)], Source] = Field(default_factory=dict)
+    backfill: Backfill = Backfill()
+
+    @model_validator(mode="after")
+    def _listens_somewhere(self) -> NodeSettings:
+        if self.port is None and self.tls is None:
+            raise ValueError("neither port nor tls says where to listen; one of them must")
+        if self.tls is not None and self.port == self.tls.port:
+            raise ValueError(f"port and tls.port are both {self.port}; one port speaks either TLS or not")
+        return self
+
+    @property
+    def ears(self) -> str:
+        """Where it listens, in words."""
+        plain = [f"{self.host}:{self.port}"] if self.port is not None else []
+        return " and ".join([*plain, *([f"{self.host}:{self.tls.port} (TLS)"] if self.tls else [])])
 
     @model_validator(mode="after")
     def _relays_to_somebody(self) -> Self:
@@ -172,9 +202,22 @@ class Settings(Frozen):
         """Whom we know, by name."""
         return self.node.peers
 
+    def archives(self) -> Mapping[str, Peer]:
+        """Whom we can ask and call, by name: peers, and destinations that are called by DICOM."""
+        return _archives(self.node)
 
-def load(folder: Path | None = None) -> Settings:
-    """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once."""
+    def sources(self) -> Sources:
+        """Who is asked about what, by the AE titles of senders that are named by title or as a peer."""
+        known = self.archives()
+        titles = {name: known[name].ae_title if name in known else name for name in self.node.sources}
+        return Sources({titles[name]: source for name, source in self.node.sources.items()})
+
+
+def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings:
+    """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once.
+
+    `look_at_files`: those of TLS as well, which not every user who may ask for the status may read.
+    """
     problems: list[str] = []
     documents = {name: _document(folder, name, problems) for name in FILES}
     base = (folder or Path.cwd()).resolve()
@@ -186,14 +229,19 @@ def load(folder: Path | None = None) -> Settings:
         problems += _unknown_tasks(models, documents["models.yaml"])
     if node:
         problems += _wrong_alternatives(node, documents["node.yaml"])
+        problems += _unknown_archives(node, documents["node.yaml"])
     if node and routing and models:
         problems += _loose_ends(routing, node, models, documents["routes.yaml"])
+    if node:
+        node = _completed(node, base)
+        problems += tls_loose_ends(node, documents["node.yaml"])
+        problems += tls_mistakes(node, documents["node.yaml"]) if look_at_files else []
     if problems or not (node and routing and models and logging):
         raise ConfigurationError(problems)
     content = {name: document.text for name, document in documents.items() if document}
     digest = hashlib.sha256("\0".join(f"{name}\0{content[name]}" for name in sorted(content)).encode()).hexdigest()
     return Settings(
-        node=_completed(node, base),
+        node=node,
         routing=routing,
         models=models.models,
         logging=logging,
@@ -248,7 +296,8 @@ def _with_path(model: Any, base: Path) -> Any:
 def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
-    return node.model_copy(update={"data_folder": base / node.data_folder.expanduser(), "destinations": destinations})
+    paths = {"data_folder": base / node.data_folder.expanduser(), "audit": node.audit.below(base)}
+    return with_tls(node.model_copy(update={"destinations": destinations, **paths}), base)
 
 
 def _completed_destination(destination: AnyDestination, node: NodeSettings, base: Path) -> AnyDestination:
@@ -257,6 +306,21 @@ def _completed_destination(destination: AnyDestination, node: NodeSettings, base
     if "calling_ae_title" in destination.model_fields_set:
         return destination
     return destination.model_copy(update={"calling_ae_title": node.ae_title})
+
+
+def _archives(node: NodeSettings) -> Mapping[str, Peer]:
+    called = {name: one.peer for name, one in node.destinations.items() if isinstance(one, DimseDestination)}
+    return {**called, **node.peers}
+
+
+def _unknown_archives(node: NodeSettings, document: Document | None) -> list[str]:
+    known = _archives(node)
+    return [
+        f"{document.at(('sources', name, 'peer')) if document else 'node.yaml'}: sources.{name}.peer = "
+        f"{source.peer!r}: no such peer or DICOM destination; known: {_listed(known)}"
+        for name, source in node.sources.items()
+        if source.peer not in known
+    ]
 
 
 def _unknown_tasks(models: Models, document: Document | None) -> list[str]:

@@ -6,14 +6,16 @@ The command line prints these, scripts take them as JSON. No patient name, ID or
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from dicom_node.delivery_views import delivery_view, destinations_view
 from storage.database import Transaction
-from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.records import Commitment, Delivery, Job, JournalEntry, Study
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
+from storage.records import Commitment, Delivery, Fetch, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
+EXPIRY_WARNING_DAYS = 30
 
 
 def job_view(job: Job, now: float) -> dict[str, Any]:
@@ -29,6 +31,8 @@ def job_view(job: Job, now: float) -> dict[str, Any]:
         "step": job.step if running else "",
         "progress": job.progress if running else None,
         "reason": job.reason,
+        "mark": str(job.mark),
+        "rejects": job.rejects,
         "attempts": job.attempts,
         "seconds": job.summary.get("seconds", {}),
         "device": job.summary.get("device", ""),
@@ -51,12 +55,30 @@ def commitment_view(commitment: Commitment | None) -> dict[str, Any] | None:
     }
 
 
+def fetch_view(fetch: Fetch) -> dict[str, Any]:
+    """One study's fetch: whom we ask, why, what it told, where that stands."""
+    return {
+        "study": fetch.study_instance_uid,
+        "peer": fetch.peer,
+        "purpose": str(fetch.purpose),
+        "state": str(fetch.state),
+        "expected": fetch.tally.expected,
+        "missing": fetch.tally.missing,
+        "fetched": fetch.tally.fetched,
+        "attempts": fetch.attempts,
+        "next_attempt_at": fetch.next_attempt_at,
+        "deadline": fetch.deadline,
+        "reason": fetch.reason,
+    }
+
+
 def study_line(study: Study, jobs: list[Job], deliveries: list[Delivery], now: float) -> dict[str, Any]:
     """One study in one line of a list."""
     return {
         "study": study.study_instance_uid,
         "state": str(study.state),
         "images": study.images,
+        "incomplete": study.incomplete,
         "received_at": study.received_at,
         "from": list(study.calling_aets),
         "jobs": [job_view(job, now) for job in jobs],
@@ -73,6 +95,9 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     for delivery in view["deliveries"]:
         delivery["commitment"] = commitment_view(newest.get(delivery["delivery"]))
     view["barred_until"] = _finite(tx.promises.barred_until(uid))
+    view["removed"] = _removal(tx, study)
+    fetch = tx.fetches.find(uid)
+    view["fetch"] = fetch_view(fetch) if fetch else None
     view["series"] = [
         {
             "series": series.series_instance_uid,
@@ -83,6 +108,12 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
             "others": series.others,
         }
         for series in tx.studies.series(uid)
+    ]
+    replaced, conflicts = tx.versions.counts(uid)
+    view["corrected"], view["conflicts"] = replaced, conflicts
+    view["rejected"] = [
+        {"sop_instance_uid": one.sop_instance_uid, "note": one.note_uid, "title": one.title, "at": one.at}
+        for one in tx.rejections.of_study(uid)
     ]
     view["results"] = [
         {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id}
@@ -95,6 +126,14 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
 def _finite(at: float) -> float | None:
     """A point in time as JSON has it; null for never."""
     return at if math.isfinite(at) else None
+
+
+def _removal(tx: Transaction, study: Study) -> dict[str, Any] | None:
+    """When and by which rule retention removed the study; None where it is here."""
+    if study.state is not StudyState.REMOVED:
+        return None
+    told = [entry for entry in tx.journal.of_study(study.study_instance_uid) if entry.event == "removed"]
+    return {"at": told[-1].at, "why": told[-1].text} if told else None
 
 
 def entry_view(entry: JournalEntry) -> dict[str, Any]:
@@ -129,8 +168,10 @@ def explain_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     return view
 
 
-def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
-    """Whether the node is well: roles, queues, failures, disk."""
+def status_view(
+    tx: Transaction, now: float, free_bytes: int, audit: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Whether the node is well: roles, queues, failures, disk, and the audit trail's spool (`Spool.state`)."""
     roles = [
         {
             "role": row.role,
@@ -149,9 +190,16 @@ def status_view(tx: Transaction, now: float, free_bytes: int) -> dict[str, Any]:
         "jobs": tx.jobs.counts(),
         "deliveries": tx.deliveries.counts(),
         "destinations": destinations_view(tx),
+        "marks": tx.jobs.mark_counts(),
+        "fetches": tx.fetches.counts(),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
-        "needs_a_person": _needs_a_person(tx),
+        "audit": dict(audit or {}),
+        "needs_a_person": [
+            *_needs_a_person(tx),
+            *_tls_needs_a_person(roles, now),
+            *_audit_needs_a_person(roles, audit or {}),
+        ],
     }
 
 
@@ -169,11 +217,42 @@ def _needs_a_person(tx: Transaction) -> list[str]:
     if held := deliveries.get(DeliveryState.HELD, 0):
         out = "`segnode check` says why, `segnode retry --all --release` lets them go"
         lines.append(f"{_count(held, 'delivery', 'deliveries')} held: {out}")
+    if stale := tx.jobs.mark_counts().get(JobMark.STALE, 0):
+        (job,) = tx.jobs.marked(JobMark.STALE, limit=1)
+        out = f"`segnode reissue {job.study_instance_uid}` makes those of the newest anew"
+        lines.append(f"{_count(stale, 'result', 'results')} stale since a header was corrected: {out}")
     if unrouted := studies.get(StudyState.NOT_ROUTED, 0):
         (study,) = tx.studies.list(states=[StudyState.NOT_ROUTED], limit=1)
         why = f"`segnode explain {study.study_instance_uid}` says why for the newest"
         lines.append(f"{_count(unrouted, 'study', 'studies')} not routed: {why}")
     return lines
+
+
+def _audit_needs_a_person(roles: list[dict[str, Any]], spool: Mapping[str, Any]) -> list[str]:
+    """Sentences on audit messages that cannot be written or sent, or are gone."""
+    lines = []
+    for role in roles:
+        troubles = [role.get(part, {}).get("trouble") for part in ("audit", "audit_sender")]
+        lines += [f"audit messages of {role['role']} wait: {trouble}" for trouble in troubles if trouble]
+        if lost := role.get("audit", {}).get("lost", 0):
+            lines.append(f"{_count(lost, 'audit message', 'audit messages')} of {role['role']} lost since its start")
+    if dropped := spool.get("dropped", 0):
+        out = f"remove {spool['folder']}/dropped when you know why"
+        lines.append(f"{_count(dropped, 'audit message', 'audit messages')} dropped from the full spool: {out}")
+    return lines
+
+
+def _tls_needs_a_person(roles: list[dict[str, Any]], now: float) -> list[str]:
+    """Certificate files that cannot be used, and certificates that will soon be of no use; each told once."""
+    lines = []
+    for tls in (state for role in roles for state in role.get("tls", ())):
+        if tls["trouble"]:
+            lines.append(f"TLS files are wrong, those of before stay in use where there were any: {tls['trouble']}")
+        days = (tls["expires_at"] - now) / 86400
+        if tls["expires_at"] and days < EXPIRY_WARNING_DAYS:
+            when = f"expires in {days:.0f} days" if days > 0 else "has expired"
+            lines.append(f"our TLS certificate {tls['certificate']} {when}: replace its file, no restart is needed")
+    return list(dict.fromkeys(lines))
 
 
 def _count(number: int, one: str, many: str) -> str:

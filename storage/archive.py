@@ -8,7 +8,6 @@ Nothing that came over the network is part of a path.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import threading
@@ -17,11 +16,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from storage.errors import Damaged, NotFound, Unavailable
+from storage.disk import Room, Watermarks, free_space
+from storage.errors import Damaged, NoRoom, NotFound, Unavailable
 from storage.identifiers import check_uid
 from storage.part10 import DataSetDigest
 from storage.records import StoredFile
-from storage.retention import Watermarks, free_space
 
 INCOMING = "incoming"
 
@@ -31,7 +30,7 @@ class Archive:
 
     def __init__(self, root: Path, *, low_water_bytes: int | None = None) -> None:
         self.root = root
-        self._watermarks = Watermarks() if low_water_bytes is None else Watermarks(low_water_bytes)
+        self._room = Room(root, Watermarks().low_bytes if low_water_bytes is None else low_water_bytes)
         self._incoming = root / INCOMING
         self._durable: set[Path] = set()  # folders whose names this process has made safe
         self._folders = threading.Lock()
@@ -39,29 +38,51 @@ class Archive:
             self._incoming.mkdir(parents=True, exist_ok=True)
 
     def write(
-        self, study_uid: str, sop_uid: str, chunks: Iterable[bytes | memoryview], content_sha256: str | None = None
+        self,
+        study_uid: str,
+        sop_uid: str,
+        chunks: Iterable[bytes | memoryview],
+        content_sha256: str | None = None,
+        *,
+        ours: bool = False,
     ) -> StoredFile:
         """Store an object's Part 10 bytes; when this returns they are durable under their final name.
 
         `content_sha256` is that of the data set after the file's head, worked out here where it is not known.
-        The same content twice is one file. BadIdentifier; Unavailable where the disk is full or fails.
+        The same content twice is one file. `ours` is a result, which may use the space that is kept free: else
+        a full disk could never finish its work and be emptied. The row that names the file must be committed
+        after `confirm`. BadIdentifier; NoRoom below the watermark; Unavailable where the disk fails.
         """
-        folder = self._study_folder(check_uid(study_uid))
+        folder = self.folder(study_uid)
         name = _hash(check_uid(sop_uid))[:32]
         part = self._incoming / f"{name}-{uuid.uuid4().hex}.part"
         with _disk():
-            if self._watermarks.refuse_new(self.root):
-                raise OSError(errno.ENOSPC, "free space is below the watermark")
+            if not ours and self._room.lacking():
+                raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
             try:
                 digest = _write_through(part, chunks, content_sha256)
                 final = folder / f"{name}-{digest[:32]}.dcm"
                 self._make_durable(folder)
-                if not final.exists():  # the first to come stays, whatever hash an attacker may collide
+                if final.exists():  # the first to come stays, whatever hash an attacker may collide
+                    os.utime(final)  # …and is young again: no sweep may take it before its row is there
+                else:
                     part.replace(final)
                 _sync(folder)
-                return StoredFile(str(final.relative_to(self.root)), final.stat().st_size, digest)
+                size = final.stat().st_size
+                self._room.take(size)
+                return StoredFile(str(final.relative_to(self.root)), size, digest)
             finally:
                 part.unlink(missing_ok=True)
+
+    def confirm(self, stored: StoredFile) -> None:
+        """Unavailable where the file has gone since it was written; asked in the transaction that names it.
+
+        Whoever removes files does so where no row names them, in a transaction that such rows wait for
+        (`Removals.hold_files`). So a row that was committed after this question has its file.
+        """
+        with _disk():
+            if not self.path(stored).exists():
+                raise Unavailable(f"{stored.path} was removed while it arrived again; send it once more")
 
     def path(self, stored: StoredFile) -> Path:
         """Where the file lies."""
@@ -90,6 +111,11 @@ class Archive:
         with _disk():
             return free_space(self.root)
 
+    def has_room(self) -> bool:
+        """True while new objects are taken."""
+        with _disk():
+            return not self._room.lacking()
+
     def sweep_parts(self, older_than: float) -> int:
         """Delete what writers left behind that were last at it before `older_than`; gives the number."""
         swept = 0
@@ -101,9 +127,29 @@ class Archive:
                         swept += 1
         return swept
 
-    def _study_folder(self, study_uid: str) -> Path:
-        name = _hash(study_uid)
+    def folder(self, study_uid: str) -> Path:
+        """Where the study's files lie, whether it has any or not; BadIdentifier."""
+        name = _hash(check_uid(study_uid))
         return self.root / name[:2] / name[2:4] / name[4:36]
+
+    def folders(self, prefix: str) -> list[Path]:
+        """The folders of all studies below ROOT/`prefix`, one of the 256 that share the load."""
+        with _disk():
+            return sorted(path for path in (self.root / prefix).glob("??/*") if path.is_dir())
+
+    def files(self, folder: Path) -> dict[str, os.stat_result]:
+        """What lies in a study's folder, by path below the root; nothing where it is gone."""
+        found: dict[str, os.stat_result] = {}
+        with _disk(), suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found[str(Path(entry.path).relative_to(self.root))] = entry.stat(follow_symlinks=False)
+        return found
+
+    def drop_folder(self, study_uid: str) -> None:
+        """Remove the study's folder if it is empty."""
+        with suppress(OSError):  # something arrived again
+            self.folder(study_uid).rmdir()
 
     def _make_durable(self, folder: Path) -> None:
         """Make the folder and sync every name on the way to it, once a process: another may not have got to that."""

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -23,15 +23,20 @@ from storage.commitments import Commitments
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
+from storage.fetches import Fetches
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.migrations import HEAD
 from storage.outbox import Outbox
 from storage.processes import Processes
 from storage.promises import Promises
+from storage.rejections import Rejections
+from storage.removals import Removals
 from storage.results import Results
 from storage.revisions import Revisions
+from storage.schema import check_whole, version_of
 from storage.studies import Studies
+from storage.versions import Versions
 
 
 class Transaction:
@@ -43,6 +48,14 @@ class Transaction:
     @cached_property
     def studies(self) -> Studies:
         return Studies(self._connection)
+
+    @cached_property
+    def versions(self) -> Versions:
+        return Versions(self._connection)
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        return Rejections(self._connection)
 
     @cached_property
     def associations(self) -> Associations:
@@ -77,12 +90,20 @@ class Transaction:
         return Promises(self._connection)
 
     @cached_property
+    def fetches(self) -> Fetches:
+        return Fetches(self._connection)
+
+    @cached_property
     def journal(self) -> Journal:
         return Journal(self._connection)
 
     @cached_property
     def processes(self) -> Processes:
         return Processes(self._connection)
+
+    @cached_property
+    def removals(self) -> Removals:
+        return Removals(self._connection)
 
     @cached_property
     def revisions(self) -> Revisions:
@@ -102,7 +123,8 @@ class Database:
         """Connect, and bring the schema up to date.
 
         `sqlite:///PATH` or `postgresql://USER@HOST/NAME`. NotFound where `create` is false and nothing is
-        there; SchemaTooNew where a newer release wrote it; Unavailable where it does not answer.
+        there; SchemaTooNew where a newer release wrote it; SchemaDamaged where it is half migrated; Unavailable
+        where it does not answer.
         """
         engine = make_engine(url)
         with ExitStack() as undo:
@@ -181,9 +203,10 @@ def _opening_alone(engine: Engine, create: bool) -> Iterator[None]:
 
 def _bring_up_to_date(engine: Engine, create: bool) -> None:
     with engine.connect() as connection:
-        version = _version(connection)
-    if version == HEAD:
-        return
+        version = version_of(connection)
+        if version == HEAD:
+            check_whole(connection)
+            return
     if version is None and not create:
         raise NotFound("the database is empty")
     from storage.migrations.upgrade import upgrade  # alembic takes its time to load, and is seldom needed
@@ -192,12 +215,7 @@ def _bring_up_to_date(engine: Engine, create: bool) -> None:
         _write_ahead(engine)
     with engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         upgrade(connection)
-
-
-def _version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        check_whole(connection)
 
 
 def _write_ahead(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, case, exists, select, update
+from sqlalchemy import Row, Select, case, delete, exists, select, update
 
 from storage import leases
 from storage.errors import IllegalStep, NotFound
@@ -152,6 +152,10 @@ class Deliveries(Store):
         stopped = update(deliveries).where(*unsent)
         values = {"state": DeliveryState.SUPERSEDED.value, "reason": "its job was superseded", **leases.NO_LEASE}
         return self._connection.execute(stopped.values(**values)).rowcount
+
+    def forget(self, job_id: str) -> int:
+        """Drop the job's deliveries, which it makes anew when it ends again; gives the number."""
+        return self._connection.execute(delete(deliveries).where(deliveries.c.job_id == job_id)).rowcount
 
     def reap(self, now: float) -> int:
         """Give back the deliveries whose lease ran out; gives the number."""

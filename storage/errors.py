@@ -2,12 +2,14 @@
 
 StorageError
 ├─ Unavailable      try again: database locked or unreachable, disk full or failing
+│  └─ NoRoom        free space is below the watermark; told once a crossing, not once a caller
 ├─ IllegalStep      a state was asked for that the lifecycle does not allow
 ├─ NotFound         no such study, job or delivery; names what was asked for
 ├─ LeaseLost        another owner holds the work now; drop what you did
 ├─ Damaged          a stored file is not what was written: bytes were lost or changed on disk
 ├─ BadIdentifier    a UID that is no UID (PS3.5 9.1); it never becomes a path
-└─ SchemaTooNew     the database was written by a newer release
+├─ SchemaTooNew     the database was written by a newer release
+└─ SchemaDamaged    the database is half migrated, or was changed by other hands
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ class StorageError(Exception):
 
 class Unavailable(StorageError):
     """The database or the disk did not answer; the same call may succeed later."""
+
+
+class NoRoom(Unavailable):
+    """The disk has less free space than is kept free; nothing new is taken."""
 
 
 class IllegalStep(StorageError):
@@ -43,3 +49,7 @@ class BadIdentifier(StorageError):
 
 class SchemaTooNew(StorageError):
     """The database's schema is newer than this program."""
+
+
+class SchemaDamaged(StorageError):
+    """The database's schema is no release's: tables or columns are missing."""

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Row, case, func, select, update
 
 from storage import leases
-from storage.errors import NotFound
-from storage.lifecycle import JOB_STEPS, JobState, check_step
+from storage.errors import IllegalStep, NotFound
+from storage.lifecycle import JOB_STEPS, JobMark, JobState, check_step
 from storage.records import Job
 from storage.store import Store, among, plain
 from storage.tables import jobs
@@ -26,6 +26,7 @@ class Jobs(Store):
         """Queue a job; False where that `job_id` exists, whatever became of it."""
         values = {column.name: getattr(job, column.name) for column in jobs.columns if hasattr(job, column.name)}
         values |= {"study_uid": job.study_instance_uid, "state": job.state.value, "queued_at": job.created_at}
+        values["mark"] = job.mark.value
         return self._add(jobs, **values)
 
     def get(self, job_id: str) -> Job:
@@ -121,13 +122,35 @@ class Jobs(Store):
 
     def retry(self, job_id: str, now: float) -> None:
         """Queue a FAILED or REFUSED job again, behind those that wait at its priority; IllegalStep."""
+        if self.get(job_id).state is JobState.DONE:
+            raise IllegalStep(f"job {job_id} is DONE: what it made is its result")
         fresh = {"reason": "", "crashes": 0, "progress": 0.0, "step": "", "queued_at": now, "finished_at": None}
+        self._step(job_id, JobState.PENDING, **fresh)
+
+    def run_again(self, job_id: str, now: float) -> None:
+        """Queue a DONE job whose objects were removed; they come back under their UIDs and dates. IllegalStep."""
+        fresh = {"crashes": 0, "progress": 0.0, "step": "", "queued_at": now, "finished_at": None}
         self._step(job_id, JobState.PENDING, **fresh)
 
     def supersede(self, job_id: str, now: float, reason: str) -> None:
         """End a job that a later generation replaced; whoever runs it loses the lease. IllegalStep."""
-        ended = {"reason": plain(reason), "finished_at": func.coalesce(jobs.c.finished_at, now)}
+        ended = {"reason": plain(reason), "finished_at": func.coalesce(jobs.c.finished_at, now), "mark": ""}
         self._step(job_id, JobState.SUPERSEDED, **ended, **leases.NO_LEASE)
+
+    def mark(self, job_id: str, mark: JobMark, reason: str = "") -> None:
+        """Say of results that left that they are stale or withdrawn, or with NONE that they are not."""
+        this = update(jobs).where(jobs.c.job_id == job_id)
+        self._connection.execute(this.values(mark=mark.value, reason=plain(reason)))
+
+    def marked(self, mark: JobMark, limit: int = 100) -> Jobs_:
+        """Jobs whose results bear this mark, the newest first."""
+        query = select(jobs).where(jobs.c.mark == mark.value, jobs.c.mark != "")
+        return [_job(row) for row in self._connection.execute(query.order_by(jobs.c.created_at.desc()).limit(limit))]
+
+    def mark_counts(self) -> dict[JobMark, int]:
+        """How many jobs bear each mark."""
+        found = select(jobs.c.mark, func.count()).where(jobs.c.mark != "").group_by(jobs.c.mark)
+        return {JobMark(name): number for name, number in self._connection.execute(found)}
 
     def _change(self, job_id: str, owner: str, **values: Any) -> None:
         leases.change(self._connection, jobs.c.job_id, job_id, owner, **values)
@@ -144,4 +167,5 @@ class Jobs(Store):
 def _job(row: Row[Any]) -> Job:
     values = dict(row._mapping)
     del values["queued_at"]
-    return Job(study_instance_uid=values.pop("study_uid"), state=JobState(values.pop("state")), **values)
+    state, mark = JobState(values.pop("state")), JobMark(values.pop("mark"))
+    return Job(study_instance_uid=values.pop("study_uid"), state=state, mark=mark, **values)

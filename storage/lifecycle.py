@@ -1,4 +1,4 @@
-"""What a study, a job, a delivery, a commitment and a promise can be, and the steps allowed between.
+"""What a study, a job, a delivery, a commitment, a promise and a fetch can be, and the steps allowed between.
 
 A lease is a column, not a state: a running job is PENDING with a live lease. "Incomplete" and
 "warning" are flags. Each table is restated by hand in its test.
@@ -16,10 +16,11 @@ S = TypeVar("S", bound=StrEnum)
 
 class StudyState(StrEnum):
     RECEIVING = "RECEIVING"  # images may still come
-    FETCHING = "FETCHING"  # missing images are being pulled from the archive
+    FETCHING = "FETCHING"  # its source is asked what is missing, and that is pulled; a fetch is PENDING
     COMPLETE = "COMPLETE"  # settled; waits for dispatch
     DISPATCHED = "DISPATCHED"  # at least one job was made
     NOT_ROUTED = "NOT_ROUTED"  # no route wanted it; the reasons are in the journal
+    REMOVED = "REMOVED"  # its files are gone by a rule of retention; what was made of it is still known
 
 
 class JobState(StrEnum):
@@ -28,6 +29,14 @@ class JobState(StrEnum):
     REFUSED = "REFUSED"  # the input is unfit, with its reason
     FAILED = "FAILED"  # the model or its worker failed, with its reason
     SUPERSEDED = "SUPERSEDED"  # a later generation of the study took its place
+
+
+class JobMark(StrEnum):
+    """What is to be said of results that have left; no state, since nothing is to be done by itself."""
+
+    NONE = ""
+    STALE = "stale"  # delivered, and then a header that they copy was corrected; a person re-issues them
+    WITHDRAWN = "withdrawn"  # delivered, and then they or an image behind them were rejected
 
 
 class DeliveryState(StrEnum):
@@ -56,17 +65,30 @@ class PromiseState(StrEnum):
     GIVEN_UP = "GIVEN_UP"  # the peer could not be told in all that time
 
 
+class FetchState(StrEnum):
+    PENDING = "PENDING"  # the peer is to be asked, now or at the next attempt, or is being asked under a lease
+    DONE = "DONE"  # nothing is missing any more, as far as the peer can say
+    GIVEN_UP = "GIVEN_UP"  # the deadline is over, or the peer has said no
+
+
 STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
     StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
-    StudyState.COMPLETE: frozenset({StudyState.RECEIVING, StudyState.DISPATCHED, StudyState.NOT_ROUTED}),
-    StudyState.DISPATCHED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
-    StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
+    StudyState.COMPLETE: frozenset(
+        {StudyState.RECEIVING, StudyState.FETCHING, StudyState.DISPATCHED, StudyState.NOT_ROUTED}
+    ),
+    StudyState.DISPATCHED: frozenset(
+        {StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE, StudyState.REMOVED}
+    ),
+    StudyState.NOT_ROUTED: frozenset(
+        {StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE, StudyState.REMOVED}
+    ),
+    StudyState.REMOVED: frozenset({StudyState.RECEIVING, StudyState.FETCHING}),
 }
 
 JOB_STEPS: dict[JobState, frozenset[JobState]] = {
     JobState.PENDING: frozenset({JobState.DONE, JobState.REFUSED, JobState.FAILED, JobState.SUPERSEDED}),
-    JobState.DONE: frozenset({JobState.SUPERSEDED}),
+    JobState.DONE: frozenset({JobState.SUPERSEDED, JobState.PENDING}),  # PENDING: its objects were removed
     JobState.REFUSED: frozenset({JobState.PENDING, JobState.SUPERSEDED}),
     JobState.FAILED: frozenset({JobState.PENDING, JobState.SUPERSEDED}),
     JobState.SUPERSEDED: frozenset(),
@@ -94,6 +116,12 @@ PROMISE_STEPS: dict[PromiseState, frozenset[PromiseState]] = {
     PromiseState.PENDING: frozenset({PromiseState.TOLD, PromiseState.GIVEN_UP}),
     PromiseState.TOLD: frozenset({PromiseState.PENDING}),  # the peer asks again
     PromiseState.GIVEN_UP: frozenset({PromiseState.PENDING}),
+}
+
+FETCH_STEPS: dict[FetchState, frozenset[FetchState]] = {
+    FetchState.PENDING: frozenset({FetchState.DONE, FetchState.GIVEN_UP}),
+    FetchState.DONE: frozenset({FetchState.PENDING}),
+    FetchState.GIVEN_UP: frozenset({FetchState.PENDING}),
 }
 
 

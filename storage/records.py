@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from storage.lifecycle import CommitmentState, DeliveryState, JobState, PromiseState, StudyState
+from storage.lifecycle import CommitmentState, DeliveryState, FetchState, JobMark, JobState, PromiseState, StudyState
 
 
 class InstanceKind(StrEnum):
@@ -14,7 +14,15 @@ class InstanceKind(StrEnum):
 
     IMAGE = "image"  # may be a job's input; a new one re-opens its study
     RESULT = "result"  # our own, come back; re-opens nothing
-    OTHER = "other"  # SEG, SR, PR, KOS, PDF, RT…; indexed, re-opens nothing
+    OTHER = "other"  # SEG, SR, PR, PDF, RT…; indexed, re-opens nothing
+    NOTE = "note"  # a Key Object Selection: may reject other instances (IHE IOCM), and is read for that
+
+
+class FetchPurpose(StrEnum):
+    """Why images are pulled from a peer."""
+
+    MISSING = "missing"  # a study arrived, and its source is asked whether that is all
+    PROCESS = "process"  # a person wants a study of an archive to be processed
 
 
 class Arrival(StrEnum):
@@ -23,6 +31,7 @@ class Arrival(StrEnum):
     NEW = "new"
     DUPLICATE = "duplicate"  # same UID, same content: nothing was stored twice
     CONFLICT = "conflict"  # same UID, other content: both kept, flagged
+    REPLACED = "replaced"  # same UID, a content that a correction has replaced: the correction stands
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,10 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Instance:
-    """One SOP instance as it arrived. `header` holds what routing and the reader's checks need, as JSON."""
+    """One SOP instance as it arrived. `header` holds what routing and the reader's checks need, as JSON.
+
+    Of the contents under one UID, that one counts which is no `conflict`.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -49,6 +61,9 @@ class Instance:
     association_id: str
     header: dict[str, Any] = field(default_factory=dict, repr=False)
     conflict: bool = False
+    replaced: bool = False  # a conflict because a correction took its place
+    correction: str = ""  # SHA-256 of the last correction that changed what results copy; "" where none did
+    fetched: bool = False  # it answers a C-MOVE or C-GET of ours
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Study:
-    """One study. `header` holds patient and study attributes; it is never logged."""
+    """One study. `header` holds patient and study attributes; it is never logged.
+
+    `incomplete` says what it lacked when it was given up waiting for, "" where nothing is known to be missing.
+    """
 
     study_instance_uid: str
     state: StudyState
@@ -75,6 +93,7 @@ class Study:
     calling_aets: tuple[str, ...]
     images: int
     header: dict[str, Any] = field(default_factory=dict, repr=False)
+    incomplete: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +121,8 @@ class Job:
     lease_owner: str | None = None
     lease_until: float | None = None
     summary: dict[str, Any] = field(default_factory=dict)  # seconds by step, device, volumes
+    mark: JobMark = JobMark.NONE
+    rejects: str = ""  # the job whose results this one's rejection note rejects
 
 
 @dataclass(frozen=True)
@@ -114,6 +135,7 @@ class ResultObject:
     job_id: str
     kind: str  # "seg", "sr"
     file: StoredFile
+    removed_at: float | None = None  # retention took the file then
 
 
 @dataclass(frozen=True)
@@ -214,6 +236,52 @@ class Promise:
     next_attempt_at: float
     received_at: float
     report: CommitmentReport | None = None
+    reason: str = ""
+    lease_owner: str | None = None
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A study that is to be asked for: from which configured peer, why, and for how long.
+
+    `policy` is the caller's and kept as it is. The time of `patience_s` seconds begins with the first attempt,
+    which is not made before `not_before`.
+    """
+
+    study_instance_uid: str
+    peer: str
+    purpose: FetchPurpose
+    patience_s: float
+    not_before: float
+    policy: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a peer said of a study, in images: how many it holds, how many of them are not here; None: not known."""
+
+    expected: int | None = None
+    missing: int | None = None
+    fetched: int = 0
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One study's fetch; `deadline` is set by its first attempt."""
+
+    study_instance_uid: str
+    peer: str
+    purpose: FetchPurpose
+    state: FetchState
+    policy: dict[str, Any]
+    patience_s: float
+    created_at: float
+    next_attempt_at: float
+    tally: Tally = field(default_factory=Tally)
+    attempts: int = 0
+    deadline: float | None = None
+    ended_at: float | None = None
     reason: str = ""
     lease_owner: str | None = None
     lease_until: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, select, update
 
 from storage.identifiers import check_uid
 from storage.records import ResultObject, StoredFile
@@ -16,23 +16,23 @@ class Results(Store):
     """Result objects of one transaction."""
 
     def add(self, result: ResultObject) -> bool:
-        """Keep an object; False where its UID is kept already, and that one stays."""
-        return self._add(
-            results,
-            sop_uid=check_uid(result.sop_instance_uid),
-            sop_class_uid=result.sop_class_uid,
-            series_uid=result.series_instance_uid,
-            job_id=result.job_id,
-            kind=result.kind,
-            path=result.file.path,
-            size=result.file.size,
-            sha256=result.file.sha256,
-        )
+        """Keep an object; False where its UID is kept already, and that one stays unless its file was removed."""
+        file = {"path": result.file.path, "size": result.file.size, "sha256": result.file.sha256}
+        key = {"sop_uid": check_uid(result.sop_instance_uid), "job_id": result.job_id}
+        again = and_(*(results.c[name] == value for name, value in key.items()), results.c.removed_at.is_not(None))
+        if self._connection.execute(update(results).where(again).values(**file, removed_at=None)).rowcount:
+            return True
+        facts = {"sop_class_uid": result.sop_class_uid, "series_uid": result.series_instance_uid, "kind": result.kind}
+        return self._add(results, **key, **facts, **file)
 
     def of_job(self, job_id: str) -> list[ResultObject]:
         """The job's objects by kind and UID."""
         query = select(results).where(results.c.job_id == job_id).order_by(results.c.kind, results.c.sop_uid)
         return [_result(row) for row in self._connection.execute(query)]
+
+    def removed(self, job_id: str) -> bool:
+        """Whether retention has removed files of the job's objects."""
+        return self._exists((results.c.job_id == job_id) & results.c.removed_at.is_not(None))
 
     def has(self, sop_uid: str) -> bool:
         """Whether this SOP instance is our own."""
@@ -51,4 +51,5 @@ def _result(row: Row[Any]) -> ResultObject:
         job_id=row.job_id,
         kind=row.kind,
         file=StoredFile(row.path, row.size, row.sha256),
+        removed_at=row.removed_at,
     )

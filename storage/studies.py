@@ -7,17 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, select, update
+from sqlalchemy import Row, Select, and_, case, exists, select, update
 
 from storage import tables
 from storage.errors import NotFound
 from storage.identifiers import check_uid
-from storage.lifecycle import STUDY_STEPS, StudyState, check_step
-from storage.records import Arrival, Instance, InstanceKind, Series, StoredFile, Study
+from storage.lifecycle import STUDY_STEPS, FetchState, StudyState, check_step
+from storage.records import Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
 from storage.store import Store, among, plain
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
-associations = tables.associations
+associations, fetches = tables.associations, tables.fetches
 
 IN_ONE_QUERY = 500  # databases bound how many values one statement may carry
 
@@ -29,6 +29,8 @@ class Studies(Store):
 
     def add_instance(self, instance: Instance, study_header: Mapping[str, Any] | None = None) -> Arrival:
         """Index an instance whose file is durable; a new image opens its study again.
+
+        One that a fetch of the study waits for joins it: the study is FETCHING until that fetch has ended.
 
         `study_header` is kept where the study is new. Whether the instance's row could be inserted decides
         what it is, so that the same object arriving twice at once is counted once.
@@ -75,9 +77,17 @@ class Studies(Store):
         return [Series(r.series_uid, r.study_uid, r.modality, r.images, r.others, r.header) for r in rows]
 
     def instances(
-        self, *, study_uid: str | None = None, series_uid: str | None = None, conflicts: bool = False
+        self,
+        *,
+        study_uid: str | None = None,
+        series_uid: str | None = None,
+        conflicts: bool = False,
+        rejected: bool = True,
     ) -> Sequence[Instance]:
-        """Instances in the order of arrival; with `conflicts` also those that came second under a known UID."""
+        """Instances in the order of arrival.
+
+        With `conflicts` also the contents that do not count; without `rejected` none that a rejection note names.
+        """
         if study_uid is None and series_uid is None:
             raise ValueError("instances of which study or series?")
         query = select(instances).order_by(instances.c.received_at, instances.c.sop_uid)
@@ -87,7 +97,16 @@ class Studies(Store):
             query = query.where(instances.c.series_uid == series_uid)
         if not conflicts:
             query = query.where(instances.c.conflict.is_(False))
-        return [_instance(row) for row in self._connection.execute(query)]
+        if not rejected:
+            named = select(1).where(tables.rejections.c.sop_uid == instances.c.sop_uid)
+            query = query.where(~exists(named).correlate(instances))
+        return [instance_of(row) for row in self._connection.execute(query)]
+
+    def known(self, study_uid: str) -> Sequence[tuple[str, str, InstanceKind]]:
+        """Series, UID and kind of every instance that is here, conflicts among them; without the headers."""
+        query = select(instances.c.series_uid, instances.c.sop_uid, instances.c.kind)
+        rows = self._connection.execute(query.where(instances.c.study_uid == study_uid))
+        return [(row.series_uid, row.sop_uid, InstanceKind(row.kind)) for row in rows]
 
     def has_instance(self, uid: str) -> bool:
         """Whether an instance of this SOP instance UID arrived."""
@@ -99,12 +118,13 @@ class Studies(Store):
         for start in range(0, len(uids), IN_ONE_QUERY):
             some = instances.c.sop_uid.in_(uids[start : start + IN_ONE_QUERY])
             rows = self._connection.execute(select(instances).where(some, instances.c.conflict.is_(False)))
-            found += [_instance(row) for row in rows]
+            found += [instance_of(row) for row in rows]
         return found
 
     def settled(self, now: float, quiet_s: float) -> Studies_:
         """RECEIVING studies, quiet for `quiet_s`, with no open association that gave them something.
 
+        A study with a second content of one of its images waits until that has been judged.
         In a writing transaction the rows are held, so that an image that arrives meanwhile waits and then
         opens the study again; rows that another writer holds are left out.
         """
@@ -118,12 +138,16 @@ class Studies(Store):
             select(studies)
             .where(studies.c.state == StudyState.RECEIVING.value, studies.c.changed_at <= now - quiet_s)
             .where(~exists(select(1).select_from(senders).join(associations, sends)).correlate(studies))
+            .where(~exists(select(1).where(instances.c.study_uid == studies.c.study_uid, instances.c.unread)))
             .order_by(studies.c.changed_at)
         )
         return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
-    def move(self, uid: str, to: StudyState, now: float) -> None:
-        """Take the step to `to`, or IllegalStep; back to RECEIVING the quiet time begins anew."""
+    def move(self, uid: str, to: StudyState, now: float, *, incomplete: str | None = None) -> None:
+        """Take the step to `to`, or IllegalStep; back to RECEIVING the quiet time begins anew.
+
+        `incomplete`, where it is given, is from now on what the study is known to lack.
+        """
         state = self._locked(studies.c.state, studies.c.study_uid == uid)
         if state is None:
             raise NotFound(f"no study {uid}")
@@ -131,7 +155,18 @@ class Studies(Store):
         values: dict[str, Any] = {"state": to.value}
         if to is StudyState.RECEIVING:
             values["changed_at"] = now
+        if incomplete is not None:
+            values["incomplete"] = plain(incomplete)
         self._connection.execute(update(studies).where(studies.c.study_uid == uid).values(**values))
+
+    def reopen(self, uid: str, at: float) -> None:
+        """What was known of the study's images has changed at `at`: it has to settle anew; a removed one has none."""
+        as_it_is = among(studies.c.state, (StudyState.FETCHING, StudyState.REMOVED))
+        state = case((as_it_is, studies.c.state), else_=StudyState.RECEIVING.value)
+        later = case((studies.c.changed_at > at, studies.c.changed_at), else_=at)
+        self._connection.execute(
+            update(studies).where(studies.c.study_uid == uid).values(state=state, changed_at=later)
+        )
 
     def open_generation(self, uid: str) -> int:
         """Begin the next generation of the study's results and give its number."""
@@ -143,16 +178,20 @@ class Studies(Store):
 
     def _add_again(self, instance: Instance, study_header: Mapping[str, Any]) -> Arrival:
         known = and_(instances.c.sop_uid == instance.sop_instance_uid, instances.c.sha256 == instance.file.sha256)
-        if self._exists(known) or not self._add(instances, **_instance_values(instance, conflict=True)):
+        replaced = self._connection.execute(select(instances.c.replaced).where(known)).scalar_one_or_none()
+        if replaced is not None:
+            return Arrival.REPLACED if replaced else Arrival.DUPLICATE
+        if not self._add(instances, **_instance_values(instance, conflict=True)):
             return Arrival.DUPLICATE
         # The other content may name a study or series that nobody has sent; it becomes visible, without images.
         self._add(tables.series, **_series_values(instance))
-        self._add(studies, **_study_values(instance, study_header))
+        self._see(instance, study_header)
         return Arrival.CONFLICT
 
     def _count(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
         image = instance.kind is InstanceKind.IMAGE
         counter = tables.series.c.images if image else tables.series.c.others
+        awaited = self._awaited(instance)
         values = _series_values(instance) | {counter.name: 1}
         key = [tables.series.c.study_uid, tables.series.c.series_uid]
         counted = {counter.name: counter + 1}
@@ -160,20 +199,45 @@ class Studies(Store):
             self._insert(tables.series).on_conflict_do_update(index_elements=key, set_=counted), values
         )
         if image:
-            self._open_again(instance, study_header)
+            self._open_again(instance, study_header, awaited is not None)
         else:
-            self._add(studies, **_study_values(instance, study_header))
-        if instance.kind is not InstanceKind.RESULT:
+            self._see(instance, study_header, awaited is not None)
+        if instance.kind is not InstanceKind.RESULT and awaited is not FetchPurpose.MISSING:
             self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
 
-    def _open_again(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
+    def _awaited(self, instance: Instance) -> FetchPurpose | None:
+        """Why the instance is waited for by a fetch that has begun, and that cannot end before this commit."""
+        if not instance.fetched or instance.kind is InstanceKind.RESULT:
+            return None
+        begun = and_(fetches.c.state == FetchState.PENDING.value, fetches.c.attempts > 0)
+        query = select(fetches.c.purpose).where(fetches.c.study_uid == instance.study_instance_uid, begun)
+        purpose = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
+        return None if purpose is None else FetchPurpose(purpose)
+
+    def _see(self, instance: Instance, study_header: Mapping[str, Any], awaited: bool = False) -> None:
+        """Make the study visible for what is no new image of it; where it was removed it begins anew."""
         new = self._insert(studies)
-        reopened = {
+        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", "header")}
+        key, removed = [studies.c.study_uid], studies.c.state == StudyState.REMOVED.value
+        seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
+        self._connection.execute(seen, _study_values(instance, study_header, awaited))
+
+    def _open_again(self, instance: Instance, study_header: Mapping[str, Any], awaited: bool) -> None:
+        new = self._insert(studies)
+        removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
+        forgotten = {
+            name: case((removed, new.excluded[name]), else_=studies.c[name]) for name in ("received_at", "header")
+        }
+        reopened = forgotten | {
             "images": studies.c.images + 1,
             "state": new.excluded.state,  # RECEIVING, from wherever it stood: each state allows this step
             "changed_at": new.excluded.changed_at,
         }
-        values = _study_values(instance, study_header) | {"images": 1}
+        if awaited:  # the fetch goes on, and so does the quiet time of a study that a sender is still at
+            still_sent = studies.c.state == StudyState.RECEIVING.value
+            reopened["state"] = case((still_sent, studies.c.state), else_=new.excluded.state)
+            reopened["changed_at"] = case((removed, new.excluded.changed_at), else_=studies.c.changed_at)
+        values = _study_values(instance, study_header, awaited) | {"images": 1}
         self._connection.execute(
             new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened), values
         )
@@ -197,10 +261,10 @@ class Studies(Store):
         return defaultdict(tuple, {uid: tuple(aets) for uid, aets in found.items()})
 
 
-def _study_values(instance: Instance, header: Mapping[str, Any]) -> dict[str, Any]:
+def _study_values(instance: Instance, header: Mapping[str, Any], awaited: bool = False) -> dict[str, Any]:
     return {
         "study_uid": instance.study_instance_uid,
-        "state": StudyState.RECEIVING.value,
+        "state": (StudyState.FETCHING if awaited else StudyState.RECEIVING).value,
         "generation": 1,
         "received_at": instance.received_at,
         "changed_at": instance.received_at,
@@ -225,6 +289,7 @@ def _instance_values(instance: Instance, *, conflict: bool) -> dict[str, Any]:
         "sop_uid": instance.sop_instance_uid,
         "sha256": instance.file.sha256,
         "conflict": conflict,
+        "unread": instance.kind is (InstanceKind.IMAGE if conflict else InstanceKind.NOTE),
         "sop_class_uid": instance.sop_class_uid,
         "series_uid": instance.series_instance_uid,
         "study_uid": instance.study_instance_uid,
@@ -235,6 +300,7 @@ def _instance_values(instance: Instance, *, conflict: bool) -> dict[str, Any]:
         "received_at": instance.received_at,
         "association_id": instance.association_id,
         "header": instance.header,
+        "fetched": instance.fetched,
     }
 
 
@@ -248,10 +314,12 @@ def _study(row: Row[Any], calling_aets: Sequence[str]) -> Study:
         calling_aets=tuple(calling_aets),
         images=row.images,
         header=row.header,
+        incomplete=row.incomplete,
     )
 
 
-def _instance(row: Row[Any]) -> Instance:
+def instance_of(row: Row[Any]) -> Instance:
+    """The record of a row of `instances`."""
     return Instance(
         sop_instance_uid=row.sop_uid,
         sop_class_uid=row.sop_class_uid,
@@ -264,4 +332,7 @@ def _instance(row: Row[Any]) -> Instance:
         association_id=row.association_id,
         header=row.header,
         conflict=row.conflict,
+        replaced=row.replaced,
+        correction=row.correction,
+        fetched=row.fetched,
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -44,6 +45,7 @@ studies = Table(
     Column("changed_at", Double, nullable=False),
     Column("images", Integer, nullable=False),
     Column("header", JSON, nullable=False),
+    Column("incomplete", Text, nullable=False, server_default=""),
     Index("ix_studies_settled", "state", "changed_at"),
     Index("ix_studies_state_received", "state", "received_at"),
     Index("ix_studies_received", "received_at"),
@@ -80,6 +82,10 @@ instances = Table(
     Column("received_at", Double, nullable=False),
     Column("association_id", Text, nullable=False),
     Column("header", JSON, nullable=False),
+    Column("replaced", Boolean, nullable=False, server_default=false()),
+    Column("correction", Text, nullable=False, server_default=""),
+    Column("unread", Boolean, nullable=False, server_default=false()),
+    Column("fetched", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("sop_uid", "sha256"),
     ForeignKeyConstraint(
         ["study_uid", "series_uid"], ["series.study_uid", "series.series_uid"], deferrable=True, initially="DEFERRED"
@@ -93,6 +99,20 @@ instances = Table(
     ),
     Index("ix_instances_study_series", "study_uid", "series_uid"),
     Index("ix_instances_series", "series_uid"),
+    Index("ix_instances_unread", "study_uid", sqlite_where=text("unread = 1"), postgresql_where=text("unread")),
+)
+
+# What rejection notes (IHE RAD TF-3 4.66) name; it holds also for what has not arrived yet.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("sop_uid", Text, nullable=False),
+    Column("note_uid", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("sop_uid", "note_uid"),
+    Index("ix_rejections_study", "study_uid"),
 )
 
 # Which associations gave a study something new that is not ours.
@@ -144,9 +164,13 @@ jobs = Table(
     Column("lease_owner", Text),
     Column("lease_until", Double),
     Column("summary", JSON, nullable=False),
+    Column("mark", Text, nullable=False, server_default=""),
+    Column("rejects", Text, nullable=False, server_default=""),
     Index("ix_jobs_study", "study_uid"),
     Index("ix_jobs_created", "created_at"),
     Index("ix_jobs_state_created", "state", "created_at"),
+    Index("ix_jobs_mark", "mark", sqlite_where=text("mark <> ''"), postgresql_where=text("mark <> ''")),
+    Index("ix_jobs_rejects", "rejects", sqlite_where=text("rejects <> ''"), postgresql_where=text("rejects <> ''")),
 )
 Index("ix_jobs_queue", jobs.c.state, jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
 
@@ -161,6 +185,7 @@ results = Table(
     Column("path", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+    Column("removed_at", Double),  # its file is gone since; its UID is known for ever
     Index("ix_results_job", "job_id"),
 )
 
@@ -267,6 +292,30 @@ commitments = Table(
     Index("ix_commitments_delivery", "delivery_id", "commitment_id"),
     Index("ix_commitments_promise", "promise_id", "commitment_id"),
     Index("ix_commitments_study", "study_uid", "commitment_id"),
+)
+
+# A study may be wanted before anything of it is here, so its UID is no foreign key.
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("study_uid", Text, primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("patience_s", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("next_attempt_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("deadline", Double),
+    Column("ended_at", Double),
+    Column("expected", Integer),
+    Column("missing", Integer),
+    Column("fetched", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Index("ix_fetches_queue", "state", "purpose", "next_attempt_at", "study_uid"),
 )
 
 journal = Table(

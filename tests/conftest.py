@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from certificates import expired, hospital, ours, scanner, strangers  # noqa: F401 (fixtures for all)
 from running_node import make_node  # noqa: F401 (a fixture for all)
 
 START_LIMIT_S = 30.0

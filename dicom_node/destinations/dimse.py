@@ -12,6 +12,7 @@ from dicom_node.destinations.base import Destination, Heard
 from dicom_node.errors import Refused, Unfinished
 from dicom_node.network.peer import AETitle, Peer, Port
 from dicom_node.network.statuses import Outcome, Status
+from dicom_node.network.tls import ClientTls
 from storage.records import Reference
 
 
@@ -26,12 +27,13 @@ class DimseDestination(Destination):
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Port
     calling_ae_title: AETitle = "SEGNODE"
+    tls: ClientTls | None = None
     commitment: Literal["auto", "required", "off"] = "auto"
 
     @property
     def peer(self) -> Peer:
         """The application entity behind it."""
-        return Peer(ae_title=self.ae_title, host=self.host, port=self.port)
+        return Peer(ae_title=self.ae_title, host=self.host, port=self.port, tls=self.tls)
 
     @property
     def asks_commitment(self) -> bool:

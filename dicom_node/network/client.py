@@ -25,8 +25,10 @@ from pynetdicom.sop_class import Verification
 
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from dicom_node.network.discretion import discreet
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
+from dicom_node.network.tls_dial import Dial
 
 CONNECT_S = 10.0
 ACSE_S = 30.0
@@ -144,6 +146,7 @@ def open_association(
     entity.acse_timeout = ACSE_S
     entity.dimse_timeout = ANSWER_S
     entity.network_timeout = ANSWER_S
+    dial = Dial(peer) if peer.tls else None
     try:
         association = entity.associate(
             peer.host,
@@ -152,10 +155,13 @@ def open_association(
             ae_title=peer.ae_title,
             ext_neg=list(roles),
             evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), *handlers],
+            tls_args=dial.arguments if dial else None,
         )
     except OSError as error:  # the host's name has no address
         raise Unreachable(f"{peer}: {error.strerror or error}") from error
     if not association.is_established:
+        if dial and association.acceptor.primitive is None:
+            dial.explain()
         _explain(association, peer)
         yield None
         return
@@ -198,7 +204,7 @@ def _store(association: Association | None, item: Outgoing, number: int, peer: P
         answer = association.send_c_store(dcmread(item.path), msg_id=message_id)
     if "Status" not in answer:
         raise Unfinished(f"{peer} did not answer a C-STORE")
-    return meaning_of(int(answer.Status), str(answer.get("ErrorComment", "")))
+    return meaning_of(int(answer.Status), discreet(str(answer.get("ErrorComment", "")), item.path))
 
 
 def _has_magic(path: Path) -> bool:

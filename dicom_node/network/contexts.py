@@ -37,6 +37,9 @@ from pynetdicom.sop_class import (
 from storage.records import InstanceKind
 
 _config.LOG_HANDLER_LEVEL = "none"
+# What a peer is asked for, and what it answers, names patients.
+_config.LOG_REQUEST_IDENTIFIERS = False
+_config.LOG_RESPONSE_IDENTIFIERS = False
 # Files leave as they lie on disk, block by block, instead of being parsed and written anew in memory.
 _config.STORE_SEND_CHUNKED_DATASET = True
 
@@ -77,13 +80,16 @@ for _uid, _keyword in RETIRED_IMAGES.items():
 NAMELESS = (LabelMapSegmentationStorage, HeightMapSegmentationStorage)  # pydicom's dictionary has no keyword for them
 OTHER_FAMILIES = ("SRStorage", "SegmentationStorage", "PresentationStateStorage", "PresentationStageStorage")
 OTHER_CLASSES = frozenset(
-    {"EncapsulatedPDFStorage", "KeyObjectSelectionDocumentStorage", "ParametricMapStorage", "RTStructureSetStorage"}
+    {"EncapsulatedPDFStorage", "ParametricMapStorage", "RTStructureSetStorage"}
 )
+NOTES = "KeyObjectSelectionDocumentStorage"
 
 
 def _kind_of_keyword(keyword: str) -> InstanceKind | None:
     if keyword.endswith(OTHER_FAMILIES) or keyword in OTHER_CLASSES:
         return InstanceKind.OTHER
+    if keyword == NOTES:
+        return InstanceKind.NOTE
     if "RTImage" in keyword:  # portal images and their like are made at the treatment machine, not at a scanner
         return None
     if "ImageStorage" in keyword or keyword == "EnhancedUSVolumeStorage":

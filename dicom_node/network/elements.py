@@ -8,19 +8,60 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from io import BytesIO
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_sequence
 from pydicom.sequence import Sequence as ItemSequence
 
 BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 # Character repertoires bear on these only (PS3.5 6.1.2.3); ^ and = end an escape's reach in a name.
 LOCALISED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 MAX_TEXT = 1024
+# Steps of parsing that one header may take: an empty item costs its sender 8 bytes, and us a thousand. The functional
+# groups of 20,000 frames take a million.
+MAX_STEPS = 2_000_000
+CHARACTER_SETS = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05")  # (0008,0005) in both byte orders
+
+_steps_left: ContextVar[int] = ContextVar("steps_left", default=MAX_STEPS)
+
+
+class CountedBytes(BytesIO):
+    """Bytes to parse; ValueError when the header that they belong to has taken too many steps.
+
+    pydicom splits (0008,0005) into its terms while it reads, so that one counts by its length.
+    """
+
+    _last = b""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes."""
+        steps = size if self._last[:4] in CHARACTER_SETS and size else 1
+        left = _steps_left.get() - steps
+        if left < 0:
+            raise ValueError("a header of too many elements")
+        _steps_left.set(left)
+        data = super().read(size)
+        if size != 4:  # …else it is the rest of a long element's head
+            self._last = data
+        return data
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Within, all parsing belongs to one header."""
+    token = _steps_left.set(MAX_STEPS)
+    try:
+        yield
+    finally:
+        _steps_left.reset(token)
 
 
 def tag_of(keyword: str) -> int:
@@ -52,13 +93,26 @@ def value_of(data: Dataset, keyword: str) -> Any:
 
 def items_of(data: Dataset, keyword: str) -> Sequence[Dataset]:
     """The items of a sequence; empty where it is absent."""
-    element = data.get(tag_of(keyword))
+    tag = tag_of(keyword)
+    element = data.get_item(tag)
+    if isinstance(element, RawDataElement) and element.VR in (None, "SQ", "UN") and isinstance(element.value, bytes):
+        items = read_sequence(
+            CountedBytes(element.value),
+            element.is_implicit_VR or element.VR == "UN",  # PS3.5 6.2.2 note 2
+            element.is_little_endian,
+            len(element.value),
+            _encodings(data),
+        )
+        data[tag] = DataElement(tag, "SQ", items)
+    element = data.get(tag)
     value = element.value if element is not None else None
     return value if isinstance(value, ItemSequence) else []
 
 
 def _binary(raw: bytes, code: str, *, little: bool) -> list[Any]:
     size = struct.calcsize(code)
+    if len(raw) > MAX_TEXT:
+        raise ValueError("more values than any header has")
     if len(raw) % size:
         raise ValueError("a binary value of uneven length")
     values = struct.unpack(f"{'<' if little else '>'}{len(raw) // size}{code}", raw)
@@ -83,7 +137,7 @@ def _text(raw: bytes, representation: str, data: Dataset) -> list[Any]:
 def _encodings(data: Dataset) -> list[str]:
     element = data.get_item("SpecificCharacterSet")
     raw = element.value if element is not None else None
-    if not isinstance(raw, bytes):
+    if not isinstance(raw, bytes) or len(raw) > MAX_TEXT:
         return ["iso8859"]
     return list(convert_encodings([part.strip(" \0") for part in raw.decode("ascii", errors="replace").split("\\")]))
 

@@ -1,7 +1,7 @@
 """A data set's header, read from its bytes: identifiers, and what routing and the readers ask for.
 
 The bytes come from strangers. Reading stops before the pixels, is bounded in bytes, and never raises
-anything but `BadDataset`. Deflated data is inflated only as far as the bound.
+anything but `BadDataset`. Deflated data is inflated only as far as the bound, and the steps of parsing are counted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -18,7 +17,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from dicom_node.errors import BadDataset
-from dicom_node.network.elements import items_of, tag_of, value_of
+from dicom_node.network.elements import CountedBytes, counted, items_of, tag_of, value_of
 from dicom_node.network.multiframe import multiframe_facts
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
@@ -79,7 +78,11 @@ def read_header(data: bytes | memoryview, transfer_syntax: str) -> Header:
     read is left out and named under "Unreadable". BadDataset where one of the four identifiers is missing
     or malformed, or the bytes cannot be parsed at all.
     """
-    syntax = UID(transfer_syntax)
+    with counted():
+        return _header(data, UID(transfer_syntax))
+
+
+def _header(data: bytes | memoryview, syntax: UID) -> Header:
     try:
         dataset = _parse(data, syntax)
         identifiers = {keyword: _identifier(dataset, keyword) for keyword in IDENTIFIERS}
@@ -107,11 +110,12 @@ def read_header(data: bytes | memoryview, transfer_syntax: str) -> Header:
 
 def _parse(data: bytes | memoryview, syntax: UID) -> Dataset:
     if syntax == DeflatedExplicitVRLittleEndian:
-        head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, MAX_HEADER_BYTES)
+        deflated = data[:MAX_HEADER_BYTES]  # zlib would copy all that it need not look at
+        head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, MAX_HEADER_BYTES)
     else:
         head = bytes(data[:MAX_HEADER_BYTES])
     return read_dataset(
-        BytesIO(head),
+        CountedBytes(head),
         is_implicit_VR=syntax.is_implicit_VR,
         is_little_endian=syntax.is_little_endian,
         stop_when=_is_past_what_is_wanted,

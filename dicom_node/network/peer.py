@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from dicom_node.network.tls import ClientTls
+
 # PS3.8 9.3.2: ISO 646 without backslash and control characters; spaces at the ends do not count.
 AE_TITLE_FORM = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
 
@@ -22,13 +24,14 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Peer(BaseModel):
-    """A DICOM application entity that we may call."""
+    """A DICOM application entity that we may call; by TLS where `tls` says how."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ae_title: AETitle
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Port
+    tls: ClientTls | None = None
 
     def __str__(self) -> str:
         return f"{self.ae_title}@{self.host}:{self.port}"

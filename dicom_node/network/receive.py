@@ -18,14 +18,15 @@ from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.events import Event
 
-from dicom_node.errors import BadDataset, OutOfResources, ReceiveError, UidMismatch
+from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
-from dicom_node.network.statuses import SUCCESS, UNFORESEEN, answer_to
+from dicom_node.network.spool import Spool
+from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to, meaning_of
 from storage.archive import Archive
 from storage.database import Database
-from storage.errors import BadIdentifier, StorageError, Unavailable
+from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
 from storage.records import Arrival, Instance, InstanceKind, StoredFile
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,14 @@ class Offer:
     sop_instance_uid: str
     transfer_syntax_uid: str
     data: memoryview
+    move_originator: str = ""  # who asked the sender for it by C-MOVE
 
 
 class Receiver:
-    """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back."""
+    """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back.
+
+    `fetched`: all that comes answers a C-GET of ours; what answers our C-MOVE says so itself.
+    """
 
     def __init__(
         self,
@@ -53,9 +58,11 @@ class Receiver:
         register: Register,
         *,
         device_uids: frozenset[str] = frozenset(),
+        fetched: bool = False,
         revision: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._fetched = fetched
         self._database = database
         self._archive = archive
         self._register = register
@@ -66,24 +73,26 @@ class Receiver:
     def store(self, event: Event) -> int:
         """Answer one C-STORE request with its status; Success is a promise that outlives a power cut."""
         association = self._register.entry(event.assoc)
-        study = ""
+        header: Header | None = None
         try:
             offer = _offer(event)
             header = read_header(offer.data, offer.transfer_syntax_uid)
-            study = header.study_instance_uid
             _check_agreement(header, offer)
-            self._keep(header, offer, association)
+            arrival = self._keep(header, offer, association)
+        except DiskFull as full:
+            association.refused += 1
+            return answer_to(full)  # the clock journals the crossing: a line an instance would fill the disk for good
         except ReceiveError as error:
-            association.refused += 1
-            return self._refuse(association, study, answer_to(error), str(error))
+            return self._refuse(association, event, header, answer_to(error), str(error))
         except Exception as error:  # noqa: BLE001 (the DIMSE handler: no fault of ours may end an association)
-            association.refused += 1
             log.critical("unforeseen fault while receiving: %s", _where(error))  # its text may name the patient
-            return self._refuse(association, study, UNFORESEEN, f"unforeseen {type(error).__name__}")
+            return self._refuse(association, event, header, UNFORESEEN, f"unforeseen {type(error).__name__}")
         association.kept += 1
+        held = arrival is Arrival.DUPLICATE
+        association.arrivals.kept(header.study_instance_uid, header.study, offer.sop_class_uid, held=held)
         return SUCCESS
 
-    def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> None:
+    def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> Arrival:
         with _storage_faults():
             file = self._write(header, offer, association)
             now = self._clock()
@@ -91,17 +100,29 @@ class Receiver:
             with self._database.transaction() as tx:
                 self._register.note(tx, association, now)
                 arrival = tx.studies.add_instance(instance, header.study)
+                self._archive.confirm(file)
                 if arrival is Arrival.CONFLICT:
                     tx.journal.add(
                         now,
                         "conflict",
                         f"instance {header.sop_instance_uid} came again from {association.calling_aet} with other "
-                        "content; both are kept, the first one counts",
+                        "content; both are kept, the first one counts until they have been compared",
+                        study=header.study_instance_uid,
+                        series=header.series_instance_uid,
+                        revision=self._revision,
+                    )
+                elif arrival is Arrival.REPLACED:
+                    tx.journal.add(
+                        now,
+                        "outdated",
+                        f"instance {header.sop_instance_uid} came again from {association.calling_aet} as it was "
+                        "before its correction; the correction stands",
                         study=header.study_instance_uid,
                         series=header.series_instance_uid,
                         revision=self._revision,
                     )
             association.noted = True
+        return arrival
 
     def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
         digest = hashlib.sha256(offer.data).hexdigest()
@@ -126,9 +147,21 @@ class Receiver:
             received_at=now,
             association_id=association.association_id,
             header=header.facts,
+            fetched=self._fetched or (offer.move_originator or None) == association.called_aet,
         )
 
-    def _refuse(self, association: OpenAssociation, study: str, status: int, reason: str) -> int:
+    def _refuse(
+        self, association: OpenAssociation, event: Event, header: Header | None, status: int, reason: str
+    ) -> int:
+        association.refused += 1
+        study = header.study_instance_uid if header else ""
+        association.arrivals.refused(
+            study,
+            header.study if header else {},
+            str(event.request.AffectedSOPClassUID),
+            reason=f"0x{status:04X} {reason}",
+            again=meaning_of(status).outcome is Outcome.TRY_AGAIN,
+        )
         text = f"an instance from {association.calling_aet} was not kept, answered 0x{status:04X}: {reason}"
         log.warning("%s", text, extra={"study": study})
         try:
@@ -143,11 +176,14 @@ def _offer(event: Event) -> Offer:
     request = event.request
     if request.DataSet is None:
         raise BadDataset("the request came without a data set")
+    if isinstance(request.DataSet, Spool) and request.DataSet.trouble:
+        raise OutOfResources(request.DataSet.trouble)
     return Offer(
         sop_class_uid=str(request.AffectedSOPClassUID),
         sop_instance_uid=str(request.AffectedSOPInstanceUID),
         transfer_syntax_uid=str(event.context.transfer_syntax),
         data=request.DataSet.getbuffer(),
+        move_originator=request.MoveOriginatorApplicationEntityTitle or "",
     )
 
 
@@ -178,6 +214,8 @@ def _storage_faults() -> Iterator[None]:
     """Storage's faults in the words of this package."""
     try:
         yield
+    except NoRoom as full:
+        raise DiskFull(str(full)) from full
     except Unavailable as trouble:
         raise OutOfResources(str(trouble)) from trouble
     except BadIdentifier as wrong:

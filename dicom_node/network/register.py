@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from pynetdicom.association import Association
 
+from dicom_node.audit.arrivals import Arrivals
+from dicom_node.audit.recorder import Recorder
 from storage.database import Database, Transaction
 from storage.errors import NotFound, StorageError
 
@@ -28,18 +30,25 @@ class OpenAssociation:
     noted: bool = False
     kept: int = 0
     refused: int = 0
+    arrivals: Arrivals = field(default_factory=Arrivals)  # for the audit trail
 
 
 class Register:
     """The associations of this process: noted when accepted, renewed every third of their term, closed at their end."""
 
     def __init__(
-        self, database: Database, owner: str, term_s: float, clock: Callable[[], float] = time.time
+        self,
+        database: Database,
+        owner: str,
+        term_s: float,
+        clock: Callable[[], float] = time.time,
+        audit: Recorder | None = None,
     ) -> None:
         self._database = database
         self._owner = owner
         self._term_s = term_s
         self._clock = clock
+        self._audit = audit or Recorder()
         self._open: dict[Association, OpenAssociation] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -73,7 +82,10 @@ class Register:
             if association not in self._open:
                 requestor = association.requestor
                 called = getattr(requestor.primitive, "called_ae_title", "")
-                self._open[association] = OpenAssociation(requestor.ae_title, called, requestor.address)
+                arrivals = self._audit.arrivals(requestor.ae_title, requestor.address)
+                self._open[association] = OpenAssociation(
+                    requestor.ae_title, called, requestor.address, arrivals=arrivals
+                )
             return self._open[association]
 
     def note(self, tx: Transaction, entry: OpenAssociation, now: float) -> None:
@@ -102,6 +114,7 @@ class Register:
             log.debug("an association that was never noted has ended")
         except StorageError as trouble:
             log.warning("end of an association not noted: %s", trouble)
+        entry.arrivals.ended()
         facts = {"calling_aet": entry.calling_aet, "kept": entry.kept, "refused": entry.refused}
         log.info("association ended", extra=facts)
 

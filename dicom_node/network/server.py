@@ -5,44 +5,65 @@ from __future__ import annotations
 import logging
 import time
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.events import Event
-from pynetdicom.transport import ThreadedAssociationServer
 
+from dicom_node.audit.recorder import Recorder
+from dicom_node.network.admission import HouseRules
 from dicom_node.network.commitment_service import CommitmentService
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, supported_contexts
+from dicom_node.network.door import Door
+from dicom_node.network.listener import Listener, Secured, listen
 from dicom_node.network.receive import Receiver
+from dicom_node.network.refusals import Refusals
 from dicom_node.network.register import Register
-from storage.archive import Archive
+from dicom_node.network.tls import ServerTls
+from dicom_node.network.tls_keeper import Keeper, TlsState
+from dicom_node.network.upper_layer import Entity, Limits
+from storage.archive import INCOMING, Archive
 from storage.database import Database
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 10.0
+PERMANENT = 0x01  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
+UNBOUNDED = 1_000_000  # for pynetdicom, which counts connections; the door counts who was let in
 
 
-class Listening(Protocol):
-    """Where we listen, under which name, and to whom. `accept_calling_aets` empty: to everybody."""
+class Listening(HouseRules, Protocol):
+    """Where we listen, under which name, and to whom."""
 
-    @property
-    def ae_title(self) -> str: ...
     @property
     def host(self) -> str: ...
     @property
-    def port(self) -> int:
-        """0: any that is free."""
+    def port(self) -> int | None:
+        """Without TLS; 0: any that is free, None: none."""
         ...
 
     @property
-    def require_called_aet(self) -> bool: ...
+    def tls(self) -> ServerTls | None:
+        """The port with TLS, where there is one."""
+        ...
+
     @property
-    def accept_calling_aets(self) -> tuple[str, ...]: ...
-    @property
-    def max_associations(self) -> int: ...
+    def max_connections(self) -> int:
+        """Of TCP, whether an association was asked for or not."""
+        ...
+
     @property
     def max_pdu_bytes(self) -> int: ...
+    @property
+    def max_object_bytes(self) -> int:
+        """The largest data set that is taken."""
+        ...
+
+    @property
+    def associate_s(self) -> float:
+        """A connection that asks for no association for so long is closed (ARTIM)."""
+        ...
+
     @property
     def idle_s(self) -> float:
         """An association without a word for so long is aborted."""
@@ -58,27 +79,36 @@ class Server:
     """Storage, commitment and verification SCP; `with Server(…)` listens until the block ends.
 
     `device_uids` are our own: objects that bear one of them in their contributing equipment are results that
-    came back. An association is rejected with the standard's reason (PS3.8 9.3.4): calling title not
-    recognised (1, 1, 3), called title not recognised (1, 1, 7), local limit exceeded, transient (2, 3, 2).
+    came back. Who may come in, at either port, is decided by admission.py. BadTlsFiles where the files of `tls`
+    make no context.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its parts, by name)
         self,
         listen: Listening,
         database: Database,
         archive: Archive,
         owner: str,
+        *,
         device_uids: frozenset[str] = frozenset(),
         revision: int = 0,
         commitment: CommitmentService | None = None,
+        audit: Recorder | None = None,
     ) -> None:
         self._listen = listen
-        self._register = Register(database, owner, listen.lease_term_s)
+        self._audit = audit or Recorder()
+        self._register = Register(database, owner, listen.lease_term_s, audit=self._audit)
         self._receiver = Receiver(database, archive, self._register, device_uids=device_uids, revision=revision)
         self._commitment = commitment or CommitmentService(database, revision=revision)
         self._entity = _entity(listen)
         self._commitment.offer(self._entity)
-        self._server: ThreadedAssociationServer | None = None
+        self._limits = Limits(
+            listen.max_connections, listen.max_object_bytes, archive.root / INCOMING, has_room=archive.has_room
+        )
+        self._refusals = Refusals(database, revision)
+        self._door = Door(listen, self._refusals.tell)
+        self._keeper = Keeper(listen.tls) if listen.tls else None
+        self._listeners: list[Listener] = []
 
     def __enter__(self) -> Server:
         self.start()
@@ -91,56 +121,94 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._server.server_address[1]) if self._server is not None else self._listen.port
+        """The port that it listens on: the one without TLS where there are two."""
+        return self.ports[0]
+
+    @property
+    def ports(self) -> list[int]:
+        """Every port, the one with TLS last."""
+        return [listener.port for listener in self._listeners]
+
+    @property
+    def open_associations(self) -> list[Any]:
+        """Those of every port that have not ended."""
+        return _open_at(self._listeners)
+
+    def tls_states(self) -> list[TlsState]:
+        """How TLS fares; empty where it is not spoken."""
+        return [self._keeper.state()] if self._keeper else []
 
     def start(self) -> None:
-        """Listen, in threads of its own; OSError where the port is taken."""
-        self._server = self._entity.start_server(
-            (self._listen.host, self._listen.port),
-            block=False,
-            evt_handlers=[
-                (evt.EVT_C_STORE, self._receiver.store),
-                (evt.EVT_N_ACTION, self._commitment.asked),
-                (evt.EVT_N_EVENT_REPORT, self._commitment.told),
-                (evt.EVT_ACCEPTED, self._accepted),
-                (evt.EVT_RELEASED, self._ended),
-                (evt.EVT_ABORTED, self._ended),
-                (evt.EVT_CONN_CLOSE, self._ended),
-            ],
-        )
+        """Listen, in threads of its own; OSError where a port is taken."""
+        handlers = [
+            (evt.EVT_CONN_OPEN, self._door.guard),
+            (evt.EVT_C_STORE, self._receiver.store),
+            (evt.EVT_N_ACTION, self._commitment.asked),
+            (evt.EVT_N_EVENT_REPORT, self._commitment.told),
+            (evt.EVT_ACCEPTED, self._accepted),
+            (evt.EVT_REJECTED, self._rejected),
+            (evt.EVT_RELEASED, self._ended),
+            (evt.EVT_ABORTED, self._ended),
+            (evt.EVT_CONN_CLOSE, self._ended),
+        ]
+        host, tls = self._listen.host, self._listen.tls
+        try:
+            if self._listen.port is not None:
+                self._listeners.append(listen(self._entity, (host, self._listen.port), handlers, self._limits))
+            if tls and self._keeper:
+                secured = Secured(self._keeper, tls.handshake_s, self._refusals.tell)
+                self._listeners.append(listen(self._entity, (host, tls.port), handlers, self._limits, secured))
+        except OSError:
+            self._close_ports()
+            raise
         self._register.start()
-        log.info("listening", extra={"ae_title": self._listen.ae_title, "port": self.port})
+        log.info("listening", extra={"ae_title": self._listen.ae_title, "ports": self.ports, "tls": bool(tls)})
 
     def stop(self, grace_s: float = GRACE_S) -> None:
         """Take no more associations, let the open ones end within `grace_s`, abort the rest."""
-        if self._server is None:
+        if not self._listeners:
             return
-        server, self._server = self._server, None
-        server.shutdown()
+        listeners = self._close_ports()
         deadline = time.monotonic() + grace_s
-        while server.active_associations and time.monotonic() < deadline:
+        while _open_at(listeners) and time.monotonic() < deadline:
             time.sleep(0.02)
-        for association in server.active_associations:
-            association.abort()
+        for association in _open_at(listeners):
+            association.abort(block=False)
         self._register.stop()
+
+    def _close_ports(self) -> list[Listener]:
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.shutdown()
+        return listeners
 
     def _accepted(self, event: Event) -> None:
         self._register.accepted(event.assoc)
+
+    def _rejected(self, event: Event) -> None:
+        """Tell the audit trail of one who may not call us; one for whom there is only no room now is no suspect."""
+        requestor, answer = event.assoc.requestor, event.assoc.acceptor.primitive
+        if answer.result == PERMANENT:
+            asked = requestor.primitive
+            titles = (asked.calling_ae_title, asked.called_ae_title)
+            self._audit.refused_association(*titles, requestor.address, answer.reason_str.lower())
 
     def _ended(self, event: Event) -> None:
         self._register.closed(event.assoc)
 
 
-def _entity(listen: Listening) -> AE:
-    entity = AE(ae_title=listen.ae_title)
+def _open_at(listeners: list[Listener]) -> list[Any]:
+    return [one for listener in listeners for one in listener.active_associations]
+
+
+def _entity(listen: Listening) -> Entity:
+    entity = Entity(ae_title=listen.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
     entity.supported_contexts = supported_contexts()
-    entity.require_called_aet = listen.require_called_aet
-    entity.require_calling_aet = list(listen.accept_calling_aets)
-    entity.maximum_associations = listen.max_associations
+    entity.maximum_associations = UNBOUNDED
     entity.maximum_pdu_size = listen.max_pdu_bytes
+    entity.acse_timeout = listen.associate_s
     entity.network_timeout = listen.idle_s
     entity.dimse_timeout = listen.idle_s
     return entity

@@ -8,10 +8,21 @@ from dicom_node.objects.identity import JobNames, Moment
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """An object of an earlier generation, in the same study, whose place the new ones take."""
+
+    kind: str  # "seg", "sr", "summary"
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+
+
+@dataclass(frozen=True)
 class EncodeContext:
     """The equipment that writes and the job that it writes for.
 
     `created_at` (epoch seconds) is the job's, not the clock's: a rerun then writes the same bytes.
+    `incomplete` says what the study lacked when the job was made, "" where nothing is known to be missing.
     An empty `institution` is taken from the source images. `dciodvfy` runs that checker where it is installed.
     """
 
@@ -23,6 +34,8 @@ class EncodeContext:
     serial_number: str = "1"
     institution: str = ""
     dciodvfy: bool = True
+    replaces: tuple[Replaced, ...] = ()
+    incomplete: str = ""
 
     @property
     def names(self) -> JobNames:

@@ -47,7 +47,7 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
             check_objects(list(files.values()), result, sources)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
             # The message may quote what stands in the source's header; its kind and place do not.
-            raise ResultInvalid(f"the objects could not be made: {_where(fault)}") from None
+            raise ResultInvalid(f"the objects could not be made: {where(fault)}") from None
     remarks = {kind: dciodvfy(file) if context.dciodvfy else () for kind, file in files.items()}
     remarks[summary.KIND] += tuple(sr.omitted(result.findings))
     return tuple(
@@ -68,7 +68,7 @@ def _objects(result: Result, sources: Sources, context: EncodeContext) -> dict[s
     }
 
 
-def _where(fault: BaseException) -> str:
+def where(fault: BaseException) -> str:
     place = fault.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

@@ -60,7 +60,7 @@ class JobNames:
     def series_number(self, kind: str) -> int:
         """Neighbouring numbers for the objects of one job, most likely others for another job."""
         block = int(hashlib.sha256(self.job_id.encode()).hexdigest(), 16) % _JOB_BLOCKS
-        return FIRST_SERIES_NUMBER + 10 * block + {"seg": 1, "sr": 2, "summary": 3}.get(kind, 9)
+        return FIRST_SERIES_NUMBER + 10 * block + {"seg": 1, "sr": 2, "summary": 3, "rejection": 4}.get(kind, 9)
 
 
 @dataclass(frozen=True)

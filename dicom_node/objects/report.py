@@ -50,6 +50,7 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
     )[0]
     _list_images(root, [sources.references[z] for z in content.library])
     names = context.names
+    predecessors = _predecessors(content.kind, context, str(sources.header.StudyInstanceUID))
     report = sr.Comprehensive3DSR(
         evidence=[sources.header, *sources.evidence[1:], *content.cites],
         content=root,
@@ -61,11 +62,12 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
         is_complete=True,
         is_final=False,
         is_verified=False,
+        previous_versions=predecessors or None,
         contributing_equipment=[processing_equipment(result.model, context)],
         manufacturer_model_name=wording.plain(context.model_name),
         software_versions=wording.plain(context.software_version),
         device_serial_number=wording.plain(context.serial_number),
-        series_description=wording.series_description(result, content.title),
+        series_description=wording.series_description(result, content.title, context.incomplete),
         content_date=context.moment.date,
         content_time=context.moment.time,
         transfer_syntax_uid=ExplicitVRLittleEndian,
@@ -94,6 +96,22 @@ def algorithm(model: ModelIdentity) -> sr.AlgorithmIdentification:
         family=ARTIFICIAL_INTELLIGENCE,
         manufacturer=wording.plain(model.manufacturer),
     )
+
+
+def _predecessors(kind: str, context: EncodeContext, study_uid: str) -> list[Dataset]:
+    """What Predecessor Documents (PS3.3 C.17.2) names: the same report of an earlier generation and its SEG.
+
+    Where that generation had no such report, all that it had.
+    """
+    same = [old for old in context.replaces if old.kind == kind]
+    named = [old for old in context.replaces if old.kind in (kind, "seg")] if same else context.replaces
+    predecessors = []
+    for old in named:
+        item = Dataset()
+        item.SOPClassUID, item.SOPInstanceUID = old.sop_class_uid, old.sop_instance_uid
+        item.StudyInstanceUID, item.SeriesInstanceUID = study_uid, old.series_instance_uid
+        predecessors.append(item)
+    return predecessors
 
 
 def _observer(model: ModelIdentity, context: EncodeContext) -> sr.ObserverContext:

@@ -46,7 +46,7 @@ def encode_segmentation(result: Result, sources: Sources, context: EncodeContext
         contributing_equipment=[processing_equipment(result.model, context)],
         content_date=context.moment.date,
         content_time=context.moment.time,
-        series_description=wording.series_description(result, "SEG"),
+        series_description=wording.series_description(result, "SEG", context.incomplete),
         specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
     _name_dimensions(seg, names.dimensions(KIND))

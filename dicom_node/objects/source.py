@@ -26,7 +26,7 @@ from inference.volume import SliceSource
 for _library in ("highdicom", "pydicom"):
     logging.getLogger(_library).setLevel(logging.ERROR)  # their warnings quote patients' names and dates
 
-_TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
+TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
            "AccessionNumber", "ReferringPhysicianName")
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Modality")
 _GEOMETRY = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient",
@@ -99,7 +99,7 @@ def load_sources(result: Result, files: Mapping[str, Sequence[Path]]) -> Sources
     """Read the headers behind `result` from each role's files; ResultInvalid where a slice's image is missing."""
     wanted = result.sources[result.primary_role]
     images = _headers(files[result.primary_role], (*_REFERENCE, *_GEOMETRY), wanted)
-    header = _patched(dcmread(images[wanted[0].sop_instance_uid].filename, stop_before_pixels=True, force=True))
+    header = patched(dcmread(images[wanted[0].sop_instance_uid].filename, stop_before_pixels=True, force=True))
     notes = []
     if not header.get("FrameOfReferenceUID"):
         header.FrameOfReferenceUID = frame_of_reference_for(header.SeriesInstanceUID)
@@ -140,9 +140,9 @@ def _first_plane(header: Dataset, plane: Dataset) -> Dataset:
     return full
 
 
-def _patched(header: Dataset) -> Dataset:
+def patched(header: Dataset) -> Dataset:
     """The header with every Type 2 attribute present, and emptied where its value cannot be one."""
-    for keyword in _TYPE_2:
+    for keyword in TYPE_2:
         if keyword not in header or header.get(keyword) is None:
             setattr(header, keyword, "")
     if str(header.PatientSex) not in ("M", "F", "O", ""):

@@ -36,7 +36,8 @@ def encode_summary(result: Result, sources: Sources, context: EncodeContext, seg
         if measurement.quantity != NUMBER_OF_LESIONS and math.isfinite(measurement.value):
             totals.setdefault(name, []).append(measurement)
     groups = [_group(name, measurements, result, context) for name, measurements in totals.items()]
-    _comment(groups[0], [wording.intended_use_sentence(result.model), *sources.notes, *result.notes])
+    lacking = [wording.incomplete_sentence(context.incomplete)] if context.incomplete else []
+    _comment(groups[0], [wording.intended_use_sentence(result.model), *lacking, *sources.notes, *result.notes])
     content = Content(
         kind=KIND,
         title="summary",

@@ -32,10 +32,15 @@ def task_title(task: str) -> str:
     return card.title if card else task.replace("_", " ")
 
 
-def series_description(result: Result, what: str) -> str:
-    """Mark first, so that a viewer's narrow column cannot cut it off: "DEMONSTRATION: Nodules on CT, SEG"."""
+def series_description(result: Result, what: str, incomplete: str = "") -> str:
+    """Marks first, so that a viewer's narrow column cannot cut them off: "DEMONSTRATION: Nodules on CT, SEG".
+
+    Where the study lacks images, "INCOMPLETE" stands before all else.
+    """
     use = result.model.intended_use
-    prefix = "" if use is IntendedUse.CLINICAL else f"{use.upper()}: "
+    marks = ["INCOMPLETE"] if incomplete else []
+    marks += [] if use is IntendedUse.CLINICAL else [use.upper()]
+    prefix = f"{', '.join(marks)}: " if marks else ""
     room = LONG_STRING - len(prefix) - len(what) - 2
     return f"{prefix}{plain(task_title(result.task), room)}, {what}"
 
@@ -56,3 +61,8 @@ def intended_use_sentence(model: ModelIdentity) -> str:
     if model.intended_use is IntendedUse.CLINICAL:
         return plain(f"Intended use: clinical. {model.clearance}", 1024)
     return f"Intended use: {model.intended_use}. Not for clinical use."
+
+
+def incomplete_sentence(incomplete: str) -> str:
+    """What the study lacked, in a full sentence, for text items of reports."""
+    return plain(f"The study was {incomplete} when this was computed.", 1024)

@@ -1,12 +1,17 @@
-"""RECEIVING → COMPLETE: a study is complete when it is quiet and no association that sent it is open."""
+"""RECEIVING → COMPLETE, or FETCHING: a study has settled when it is quiet and no association that sent it is open.
+
+Where its sender has a source, that is asked first whether the study is here in full (`fetch`).
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from storage.database import Database
-from storage.lifecycle import StudyState
+from dicom_node.sources import Source, Sources
+from storage.database import Database, Transaction
+from storage.lifecycle import FetchState, StudyState
+from storage.records import FetchPurpose, Study, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +23,7 @@ class Complete:
     database: Database
     quiet_s: float
     revision: int = 0
+    sources: Sources = field(default_factory=Sources)
     name: str = "complete"
 
     def step(self, now: float) -> bool:
@@ -27,14 +33,31 @@ class Complete:
         with self.database.transaction() as tx:
             settled = tx.studies.settled(now, self.quiet_s)
             for study in settled:
-                tx.studies.move(study.study_instance_uid, StudyState.COMPLETE, now)
-                tx.journal.add(
-                    now,
-                    "complete",
-                    f"{study.images} images; quiet for {now - study.changed_at:.1f} s and every association closed",
-                    study=study.study_instance_uid,
-                    revision=self.revision,
-                )
+                source = self.sources.of(study.calling_aets)
+                if source is None:
+                    self._complete(tx, study, now)
+                else:
+                    self._ask(tx, study, source, now)
         for study in settled:
-            log.info("study complete", extra={"study": study.study_instance_uid, "images": study.images})
+            log.info("study settled", extra={"study": study.study_instance_uid, "images": study.images})
         return bool(settled)
+
+    def _complete(self, tx: Transaction, study: Study, now: float) -> None:
+        tx.studies.move(study.study_instance_uid, StudyState.COMPLETE, now, incomplete="")
+        self._journal(tx, study, now, "complete", _settled(study, now))
+
+    def _ask(self, tx: Transaction, study: Study, source: Source, now: float) -> None:
+        wanted = Wanted(
+            study.study_instance_uid, source.peer, FetchPurpose.MISSING, source.deadline_s, now, source.policy()
+        )
+        if not tx.fetches.want(wanted, now, over=tuple(FetchState)):
+            return  # a worker is at its fetch this moment; the study is found again
+        tx.studies.move(study.study_instance_uid, StudyState.FETCHING, now)
+        self._journal(tx, study, now, "settled", f"{_settled(study, now)}; {source.peer} is asked whether that is all")
+
+    def _journal(self, tx: Transaction, study: Study, now: float, event: str, text: str) -> None:
+        tx.journal.add(now, event, text, study=study.study_instance_uid, revision=self.revision)
+
+
+def _settled(study: Study, now: float) -> str:
+    return f"{study.images} images; quiet for {now - study.changed_at:.1f} s and every association closed"

@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dicom_node.audit.facts import Outcome
+from dicom_node.audit.recorder import Recorder
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.statuses import Status, is_stored
@@ -46,6 +48,7 @@ class Deliver:
     revision: int = 0
     clock: Callable[[], float] = time.time
     name: str = "deliver"
+    audit: Recorder = field(default_factory=Recorder)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
@@ -56,17 +59,24 @@ class Deliver:
             if delivery is None:
                 return False
             objects = tx.results.of_job(delivery.job_id)
+        self.audit.delivery_begins(self._in_truth(delivery))
         try:
             answers = self._send(delivery, objects)
         except (NotFound, Damaged) as loss:
             self._dead(delivery, PeerError(f"a file of the result is lost: {loss}; run the job again, or restore it"))
         except (Unreachable, Rejected) as trouble:
-            self._later(delivery, trouble)
+            again = self._later(delivery, trouble)
+            outcome = Outcome.MINOR_FAILURE if again else Outcome.SERIOUS_FAILURE
+            self.audit.delivery_ended(self._in_truth(delivery), outcome, str(trouble))
         except Refused as refusal:
             self._dead(delivery, refusal)
         else:
             self._sent(delivery, objects, {**delivery.statuses, **{uid: str(said) for uid, said in answers.items()}})
         return True
+
+    def _in_truth(self, delivery: Delivery) -> Delivery:
+        """The delivery as it goes: to us, also where it was meant for the one that is down."""
+        return replace(delivery, destination=self.sender.destination)
 
     def _send(self, delivery: Delivery, objects: Sequence[ResultObject]) -> Mapping[str, Status]:
         """What is not there yet; all of it where all is there, since then somebody wants it once more."""
@@ -98,9 +108,11 @@ class Deliver:
                     study_uid=delivery.study_instance_uid,
                     delivery_id=delivery.delivery_id,
                 )
+        self.audit.delivery_ended(self._in_truth(delivery), Outcome.SUCCESS, "; ".join(notes))
         log.info("delivered", extra={"study": delivery.study_instance_uid, "destination": name})
 
-    def _later(self, delivery: Delivery, trouble: PeerError) -> None:
+    def _later(self, delivery: Delivery, trouble: PeerError) -> bool:
+        """Have it tried again; False where it has been given up."""
         now, name, patience = self.clock(), self.sender.destination, self.patience
         with self.database.transaction() as tx:
             circuit = tx.circuits.failed(name, now, str(trouble))
@@ -108,7 +120,7 @@ class Deliver:
             if setback.own_fault and delivery.faults + 1 >= patience.retry.attempts:
                 reason = f"given up after {delivery.faults + 1} failures while {name} took others: {trouble}"
                 self._bury(tx, delivery, now, replace(setback, reason=reason))
-                return
+                return False
             down = circuit.failures >= patience.down_after
             wait_s = patience.retry_s(delivery.faults)
             keeps_its_place = down and not isinstance(trouble, Unfinished)
@@ -120,6 +132,7 @@ class Deliver:
                 text = f"{name}: {trouble}; next attempt in {wait_s:.0f} s"
                 self._journal(tx, delivery, now, "delivery postponed", text)
         log.warning("delivery postponed", extra={"destination": name, "job": delivery.job_id})
+        return True
 
     def _setback(self, delivery: Delivery, trouble: PeerError, *, own_fault: bool = False) -> Setback:
         statuses = {**delivery.statuses, **trouble.answers}
@@ -158,6 +171,7 @@ class Deliver:
             if trouble.answers:
                 self._answers(tx, now)
             self._bury(tx, delivery, now, self._setback(delivery, trouble))
+        self.audit.delivery_ended(self._in_truth(delivery), Outcome.SERIOUS_FAILURE, str(trouble))
 
     def _bury(self, tx: Transaction, delivery: Delivery, now: float, setback: Setback) -> None:
         tx.deliveries.dead(delivery.delivery_id, self.owner, now, setback)

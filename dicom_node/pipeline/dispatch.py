@@ -1,7 +1,11 @@
 """COMPLETE → DISPATCHED or NOT_ROUTED: routes become jobs, and every verdict is journalled.
 
-Late images change a study's jobs only where they change a job's identity. Then a new generation opens:
-the new jobs take the old ones' place, and what the old ones had not sent yet never leaves.
+Late images, corrected headers and rejection notes change a study's jobs only where they change a job's identity.
+Then a new generation opens: the new jobs take the old ones' place, and what the old ones had not sent yet never
+leaves. Results that had been delivered before their header was corrected wait for a person's word.
+
+A study that retention removed and that is sent again makes nothing twice: the same images are the same job,
+and fewer of them than a job had are no reason to replace its result by one of less.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from dicom_node.pipeline.identity import job_identity
@@ -17,8 +22,8 @@ from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
 from inference.findings import ModelIdentity
 from storage.database import Database, Transaction
-from storage.lifecycle import JobState, StudyState
-from storage.records import Job, Study
+from storage.lifecycle import JobMark, JobState, StudyState
+from storage.records import Fetch, FetchPurpose, InstanceKind, Job, Study
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +61,25 @@ class Dispatch:
 
     def _dispatch(self, tx: Transaction, study: Study, now: float) -> None:
         uid = study.study_instance_uid
-        facts = study_facts(
-            study, tx.studies.series(uid), tx.studies.instances(study_uid=uid), self.routing.vocabulary
-        )
-        decision = decide(self.routing.routes, facts)
+        instances = tx.studies.instances(study_uid=uid, rejected=False)
+        left = {instance.series_instance_uid for instance in instances if instance.kind is InstanceKind.IMAGE}
+        # A series whose images were all rejected is none; one that never had images still gets its verdict.
+        series = [one for one in tx.studies.series(uid) if not one.images or one.series_instance_uid in left]
+        facts = study_facts(study, series, instances, self.routing.vocabulary)
+        fetch = tx.fetches.find(uid)
+        refuse = fetch is not None and fetch.policy.get("incomplete") == "refuse"
+        decision = decide(self.routing.routes, replace(facts, refuse_incomplete=refuse))
         self._record_verdicts(tx, uid, decision, now)
-        current = [job for job in tx.jobs.of_study(uid) if job.state is not JobState.SUPERSEDED]
-        known = {job.job_id for job in current}
-        planned = [self._job(study, plan, now) for plan in decision.plans]
-        fresh = [job for job in planned if job.job_id not in known]
-        generation = tx.studies.open_generation(uid) if fresh and current else study.generation
+        earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
+        current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
+        corrections = {i.sop_instance_uid: i.correction for i in instances if i.correction}
+        planned = [_of_backfill(self._job(study, plan, earlier, corrections, now), fetch) for plan in decision.plans]
+        fresh = [job for job in planned if not self._is_known(tx, job, current, corrections, now)]
+        generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         for job in fresh:
             self._supersede(tx, current, job, generation, now)
             self._add(tx, job, generation, now)
-        routed = bool(planned or current)
+        routed = bool(planned or earlier)
         tx.studies.move(uid, StudyState.DISPATCHED if routed else StudyState.NOT_ROUTED, now)
         if not routed:
             text = "no route wanted this study; it is kept"
@@ -88,7 +98,9 @@ class Dispatch:
                 detail={"route": verdict.route, "ok": verdict.ok},
             )
 
-    def _job(self, study: Study, plan: JobPlan, now: float) -> Job:
+    def _job(
+        self, study: Study, plan: JobPlan, earlier: Sequence[Job], corrections: Mapping[str, str], now: float
+    ) -> Job:
         model = self.models[plan.model]
         inputs = {
             role: {"series": series, "instances": list(instances)} for role, (series, instances) in plan.inputs.items()
@@ -97,8 +109,14 @@ class Dispatch:
         # Where a result goes is no part of what it is, and the model's identity stands for its settings.
         defining = {"task": dict(plan.parameters), "outputs": list(plan.outputs)}
         parameters = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
+        if study.incomplete:
+            parameters["incomplete"] = study.incomplete
+        if before := [job.job_id for job in earlier if job.route == plan.route]:
+            parameters["replaces"] = before[-1]
+        ended = {job.job_id for job in earlier if job.state is JobState.SUPERSEDED}
+        names = (job_identity(plan.task, inputs, identity, defining, corrections=corrections, again=n) for n in count())
         return Job(
-            job_id=job_identity(plan.task, inputs, identity, defining),
+            job_id=next(name for name in names if name not in ended),
             study_instance_uid=study.study_instance_uid,
             generation=study.generation,
             route=plan.route,
@@ -111,11 +129,38 @@ class Dispatch:
             created_at=now,
         )
 
+    def _is_known(
+        self, tx: Transaction, job: Job, current: Sequence[Job], corrections: Mapping[str, str], now: float
+    ) -> bool:
+        """Whether one of the study's jobs stands for this one already; what retention has to do with it is told."""
+        corrected = any(uid in corrections for source in job.inputs.values() for uid in source["instances"])
+        for old in current:
+            one, same = old.job_id == job.job_id, _same_inputs(job, old)
+            if not one and not (old.route == job.route and _is_part(job.inputs, old.inputs)):
+                continue
+            removed = tx.results.removed(old.job_id)
+            if old.mark is not JobMark.NONE and (one or same or removed):
+                return True  # it would only say in corrected words what was delivered or even rejected there
+            if removed and (one or not corrected):  # corrections that are known came after the removal
+                self._tell_known(tx, job, old, "these images" if same else "these images and more", now)
+                return True
+            if one:
+                return True
+        return False
+
+    def _tell_known(self, tx: Transaction, job: Job, old: Job, images: str, now: float) -> None:
+        uid = job.study_instance_uid
+        text = f"route {job.route}: the result of {images} was made before they were removed and sent again"
+        advice = f"it is not made twice; `segnode retry {uid} --resend` makes it again under the same UIDs"
+        tx.journal.add(now, "known", f"{text}; {advice}", study=uid, job=old.job_id, revision=self.revision)
+
     def _supersede(self, tx: Transaction, current: Sequence[Job], new: Job, generation: int, now: float) -> None:
         for old in current:
             if old.route != new.route:
                 continue
-            reason = f"late images changed its inputs; generation {generation} takes its place"
+            corrected = "a correction changed the header that its results copy"
+            why = corrected if _same_inputs(old, new) else "late images or a rejection note changed its inputs"
+            reason = f"{why}; generation {generation} takes its place"
             tx.jobs.supersede(old.job_id, now, reason)
             stopped = tx.deliveries.supersede_unsent(old.job_id, now)
             tx.journal.add(
@@ -138,3 +183,25 @@ class Dispatch:
             revision=self.revision,
             detail={"inputs": {role: source["series"] for role, source in job.inputs.items()}},
         )
+
+
+def _is_part(inputs: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
+    """Whether every role has no other instances than it had there."""
+    return all(
+        role in of and set(source["instances"]) <= set(of[role]["instances"]) for role, source in inputs.items()
+    )
+
+
+def _same_inputs(one: Job, other: Job) -> bool:
+    """Whether both take the same instances in the same roles."""
+    first, second = (
+        {role: sorted(source["instances"]) for role, source in job.inputs.items()} for job in (one, other)
+    )
+    return first == second
+
+
+def _of_backfill(job: Job, fetch: Fetch | None) -> Job:
+    """The job behind all others where its study was pulled from an archive by a person's wish."""
+    if fetch is None or fetch.purpose is not FetchPurpose.PROCESS:
+        return job
+    return replace(job, priority=min(job.priority, int(fetch.policy.get("priority", job.priority))))

@@ -10,10 +10,11 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dicom_node.audit.recorder import Recorder
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.keeper import LeaseKeeper
@@ -56,6 +57,7 @@ class Infer:
     revision: int = 0
     clock: Callable[[], float] = time.time
     name: str = "infer"
+    audit: Recorder = field(default_factory=Recorder)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
@@ -78,6 +80,7 @@ class Infer:
         with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:
                 request = self._request(job, scratch)
+                self.audit.inputs_read(job)
                 result = self.executor.run(request, keeper.report)
                 keeper.report(0.95, "encode")
                 files = {role: series.paths for role, series in request.inputs.items()}
@@ -117,7 +120,7 @@ class Infer:
         return SeriesFiles(series_instance_uid=series, paths=paths, sop_instance_uids=tuple(uids))
 
     def _store(self, job: Job, item: Encoded) -> StoredFile:
-        return self.archive.write(job.study_instance_uid, item.sop_instance_uid, [item.part10])
+        return self.archive.write(job.study_instance_uid, item.sop_instance_uid, [item.part10], ours=True)
 
     def _commit(self, job: Job, result: Result, stored: Sequence[tuple[Encoded, StoredFile]]) -> None:
         now = self.clock()
@@ -126,7 +129,7 @@ class Infer:
             "device": result.device,
             "findings": [{"label": f.label, "ml": round(f.volume_ml, 3), "voxels": f.voxels} for f in result.findings],
             "totals": {name: round(m.value, 3) for name, m in result.totals},
-            "notes": list(result.notes),
+            "notes": [note for note in (job.parameters.get("incomplete", ""), *result.notes) if note],
         }
         with self.database.transaction() as tx:
             tx.jobs.finish(job.job_id, self.owner, JobState.DONE, now, summary=summary)
@@ -136,6 +139,7 @@ class Infer:
                         item.sop_instance_uid, item.sop_class_uid, item.series_instance_uid, job.job_id, item.kind, file
                     )
                 )
+                self.archive.confirm(file)
             self._journal(tx, job, now, "done", f"{len(result.findings)} findings, {len(stored)} objects")
             for destination in job.parameters["destinations"]:
                 self._deliver_to(tx, job, destination, result.model.intended_use, now)

@@ -55,6 +55,8 @@ class StudyFacts:
     uid: str
     calling_aets: tuple[str, ...]
     series: tuple[SeriesFacts, ...]
+    incomplete: str = ""  # what it lacks, in words
+    refuse_incomplete: bool = False  # where a route does not say otherwise
 
 
 def study_facts(
@@ -72,7 +74,7 @@ def study_facts(
     description = text(study.header, "StudyDescription")
     gathered = [_series_facts(one, headers[one.series_instance_uid], description, vocabulary) for one in series]
     gathered.sort(key=lambda facts: (number(facts.header, "SeriesNumber") or 0.0, facts.uid))
-    return StudyFacts(study.study_instance_uid, tuple(study.calling_aets), tuple(gathered))
+    return StudyFacts(study.study_instance_uid, tuple(study.calling_aets), tuple(gathered), study.incomplete)
 
 
 def _with_identity(instance: Instance) -> Header:

@@ -55,6 +55,9 @@ class Route(BaseModel):
     priority: Annotated[Priority, BeforeValidator(_priority)] = Field(
         default_factory=Priority, description="a number, or {default: number, peers: {AE title: number}}"
     )
+    incomplete: Literal["process", "refuse"] | None = Field(
+        default=None, description="what becomes of a study that lacks images; left out, what its source says"
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="handed to the model as they are")
 
     @model_validator(mode="after")

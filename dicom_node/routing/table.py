@@ -64,6 +64,9 @@ def decide(routes: Sequence[Route], study: StudyFacts) -> Decision:
         if not route.enabled:
             verdicts.append(Verdict(route.name, "", False, "the route is switched off"))
             continue
+        if study.incomplete and _refuses_incomplete(route, study):
+            verdicts.append(Verdict(route.name, "", False, f"{study.incomplete}; such a study is refused here"))
+            continue
         answers = {series.uid: route.when.answer(study, series) for series in study.series}
         candidates = [Candidate(s, answers[s.uid]) for s in study.series if answers[s.uid].ok]
         choice = route.select.choose(candidates)
@@ -74,6 +77,10 @@ def decide(routes: Sequence[Route], study: StudyFacts) -> Decision:
         else:
             verdicts.append(Verdict(route.name, "", False, _silent(study, answers, choice)))
     return Decision(tuple(verdicts), tuple(plans))
+
+
+def _refuses_incomplete(route: Route, study: StudyFacts) -> bool:
+    return study.refuse_incomplete if route.incomplete is None else route.incomplete == "refuse"
 
 
 def _of_series(route: Route, series: SeriesFacts, answer: Answer, choice: Choice) -> Verdict:

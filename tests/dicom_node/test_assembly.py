@@ -11,7 +11,19 @@ import numpy as np
 import pytest
 
 from dicom_node import assembly
-from dicom_node.assembly import Parts, assemble, executor, installed_models, look_into, owner, server, stages
+from dicom_node.assembly import (
+    Parts,
+    assemble,
+    audit_sender,
+    audit_spool,
+    executor,
+    installed_models,
+    look_into,
+    owner,
+    server,
+    stages,
+)
+from dicom_node.audit.facts import Outcome
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
@@ -19,9 +31,10 @@ from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.volume import Grid
+from storage.database import Database
 from storage.errors import NotFound, Unavailable
-from storage.lifecycle import JobState
-from storage.records import Job
+from storage.lifecycle import DeliveryState, JobState
+from storage.records import Delivery, Job
 
 
 class TestStorage:
@@ -78,10 +91,10 @@ class TestParts:
         two = SimpleNamespace(slots=2)
         made = stages(parts, two)  # type: ignore[arg-type]
         assert [stage.name for stage in made] == [
-            *("complete", "dispatch", "infer-0", "infer-1"),
-            *("deliver-share-0", "deliver-share-1", "give-up", "commit"),
+            *("correct", "reject", "complete", "fetch", "backfill", "dispatch", "infer-0", "infer-1"),
+            *("deliver-share-0", "deliver-share-1", "give-up", "withdraw", "commit"),
         ]
-        assert made[2].owner != made[3].owner  # type: ignore[attr-defined]
+        assert made[6].owner != made[7].owner  # type: ignore[attr-defined]
 
     def test_whoever_asks_us_to_keep_is_answered_where_that_is_turned_on(self, conf: Path) -> None:
         with (conf / "node.yaml").open("a") as file:
@@ -112,11 +125,48 @@ class TestParts:
             echo(Peer(ae_title="SEGNODE", host="127.0.0.1", port=port))
 
 
+class TestAudit:
+    def test_is_kept_beside_the_data_and_names_node_process_and_peers(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("  pacs: {kind: dimse, ae_title: PACS, host: 127.0.0.1, port: 104}\n")
+            file.write("audit: {enterprise_site_id: Main hospital}\n")
+        parts = assemble(load(conf), "pipeline")
+        for name in ("pacs", "share"):
+            parts.audit.delivery_ended(Delivery(1, "j", "1.2.3", name, DeliveryState.SENT, 1, 0, 0), Outcome.SUCCESS)
+        parts.close()
+        texts = [message.path.read_text() for message in audit_spool(parts.settings).waiting()]
+        assert audit_spool(parts.settings).folder == conf / "data" / "audit"
+        for text, receiver in zip(texts, ("PACS@127.0.0.1:104", (conf / "results").as_uri()), strict=True):
+            assert f'UserID="{receiver}"' in text
+            assert 'UserName="segnode pipeline"' in text
+            assert 'AuditEnterpriseSiteID="Main hospital" AuditSourceID="SEGNODE@' in text
+
+    def test_off_is_off(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("audit: {mode: off}\n")
+        parts = assemble(load(conf))
+        parts.audit.started()
+        parts.close()
+        assert not (conf / "data" / "audit").exists()
+        assert audit_sender(parts.settings) is None
+
+    def test_is_sent_where_the_settings_say(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("audit: {mode: syslog, syslog: {host: 127.0.0.1, port: 9, protocol: tcp}}\n")
+        parts = assemble(load(conf))
+        parts.audit.started()
+        parts.close()
+        sender = audit_sender(parts.settings)
+        assert sender is not None
+        sender.step()
+        assert sender.state()["trouble"] == "audit collector tcp://127.0.0.1:9: Connection refused"
+
+
 @pytest.mark.parametrize(
     ("outputs", "kinds"), [(["seg"], ["seg"]), (["sr"], ["sr", "summary"]), (["seg", "sr"], ["seg", "sr", "summary"])]
 )
 def test_a_job_gets_the_objects_that_its_route_asks_for(
-    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch
+    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
         assert (job_id, context.created_at) == ("job", 20.0)
@@ -126,5 +176,7 @@ def test_a_job_gets_the_objects_that_its_route_asks_for(
     job = Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, {"outputs": outputs}, 20.0)
     model = ModelIdentity("m", "1", "", "", IntendedUse.RESEARCH)
     result = Result("t", model, Grid((1, 1, 1), np.eye(4)), "CT", Path("mask.npy"), ())
-    assert [item.kind for item in assembly._encode(job, result, {})] == kinds
-    assert assembly._encode(replace(job, parameters={"outputs": []}), result, {}) == ()
+    database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
+    assert [item.kind for item in assembly._encode(database, job, result, {})] == kinds
+    assert assembly._encode(database, replace(job, parameters={"outputs": []}), result, {}) == ()
+    database.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from certificates import Authority, Identity
 
 from dicom_node.check import Report, check
 from dicom_node.network.embedded_archive import EmbeddedArchive
@@ -56,6 +58,35 @@ def test_peers_and_archives_are_asked_even_under_one_name(conf: Path, tmp_path: 
     assert [line.split(":")[0] for line in report.silent] == ["pacs (CT1@127.0.0.1"]
     assert f"pacs (ARCHIVE@127.0.0.1:{archive.port}) answers C-ECHO" in report.remarks
     assert report.exit_code == 1
+
+
+def test_wrong_files_of_tls_are_mistakes_and_good_ones_say_until_when(
+    conf: Path, ours: Identity, hospital: Authority
+) -> None:
+    files = f"certificate: {ours.certificate}, key: {ours.key}"
+    add(conf, "node", f"tls: {{{files}, authorities: {conf}/gone.pem}}\n")
+    (problem,) = check(conf, with_echo=False).problems
+    assert problem == f"node.yaml:9: tls.authorities = '{conf}/gone.pem': is not there"
+    (conf / "gone.pem").write_bytes(hospital.certificate.read_bytes())
+    report = check(conf, with_echo=False)
+    assert (report.problems, report.exit_code) == ([], 0)
+    assert any("tls.certificate" in remark and "is valid until" in remark for remark in report.remarks)
+
+
+@pytest.mark.peer
+def test_peers_are_asked_by_tls_where_they_are_called_so(
+    conf: Path, storescp: Any, ours: Identity, hospital: Authority, strangers: Authority
+) -> None:
+    scp = storescp("+tls", str(ours.key), str(ours.certificate), "+cf", str(hospital.certificate))
+    tls = f"certificate: {ours.certificate}, key: {ours.key}, authorities"
+    peer = f"ae_title: {scp.aet}, host: localhost, port: {scp.port}"
+    add(conf, "node", f"peers:\n  good: {{{peer}, tls: {{{tls}: {hospital.certificate}}}}}\n")
+    add(conf, "node", f"  bad: {{{peer}, tls: {{{tls}: {strangers.certificate}}}}}\n")
+    report = check(conf, with_echo=True)
+    (silent,) = report.silent
+    assert silent.startswith("bad (ARCHIVE@localhost")
+    assert "its certificate is not trusted: our authorities lack the one at the end of its chain" in silent
+    assert f"good (ARCHIVE@localhost:{scp.port}) answers C-ECHO" in report.remarks
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from dicom_node import clock
 from dicom_node.assembly import Parts
-from dicom_node.clock import Clock
+from dicom_node.clock import Chore, Clock
 from storage.errors import Unavailable
 from storage.recovery import Recovered
 
@@ -38,6 +38,16 @@ def test_it_recovers_again_and_again(running: Callable[[int], None]) -> None:
     running(3)
 
 
+def test_other_chores_begin_at_once_and_come_again(parts: Parts) -> None:
+    stop, calls = threading.Event(), threading.Semaphore(0)
+    chore = Chore("audit", 0.01, calls.release)
+    thread = threading.Thread(target=Clock(parts.database, parts.archive, 2, chores=[chore]).run, args=(stop,))
+    thread.start()
+    assert all(calls.acquire(timeout=PATIENCE_S) for _ in range(3))
+    stop.set()
+    thread.join(PATIENCE_S)
+
+
 def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:
     with story.database.transaction() as tx:
         tx.jobs.claim("a worker of last week", 200.0, 5.0)
@@ -63,3 +73,31 @@ def test_storage_that_does_not_answer_is_asked_again(
     monkeypatch.setattr(clock, "recover", recover)
     Clock(parts.database, parts.archive, 2).recover()
     assert "recovery will be tried again: the database does not answer" in caplog.text
+
+
+def test_upkeep_is_done_by_the_clock_and_what_fails_is_done_at_the_next_turn(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("WATCH_EVERY_S", "RETAIN_EVERY_S", "SWEEP_EVERY_S"):
+        monkeypatch.setattr(clock, name, 0.01)
+    done = {name: threading.Semaphore(0) for name in ("watch", "retain", "sweep")}
+
+    class Keeper:
+        def watch(self) -> None:
+            done["watch"].release()
+
+        def retain(self) -> None:
+            done["retain"].release()
+            raise Unavailable("the database does not answer")
+
+        def sweep(self) -> None:
+            done["sweep"].release()
+
+    stop = threading.Event()
+    keeping = Clock(parts.database, parts.archive, 2, upkeep=lambda stopping: Keeper())  # type: ignore[arg-type]
+    thread = threading.Thread(target=keeping.run, args=(stop,))
+    thread.start()
+    assert all(turn.acquire(timeout=PATIENCE_S) for turn in done.values() for _ in range(2))
+    stop.set()
+    thread.join(PATIENCE_S)
+    assert "retain will be tried again: the database does not answer" in caplog.text

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from dicom_node.assembly import Parts
+from dicom_node.audit.facts import PersonAction
 from dicom_node.retry import Retried, retry
 from storage.errors import NotFound
-from storage.lifecycle import DeliveryState, JobState
-from storage.records import Job
+from storage.lifecycle import DeliveryState, JobMark, JobState
+from storage.outbox import Sender
+from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
 NOW = 500.0
 
@@ -47,6 +49,15 @@ def test_what_was_sent_goes_once_more_when_a_person_says_so(story: Parts) -> Non
     assert states(story)[1] == {"held": "HELD", "dead": "PENDING", "sent": "PENDING"}
 
 
+def test_what_was_asked_for_which_study_is_told_to_the_audit_trail(story: Parts) -> None:
+    done = again(story, "1.2.3", resend=True, release_held=True)
+    assert done.asked == (
+        (PersonAction.RELEASE, "1.2.3"),
+        (PersonAction.RESEND, "1.2.3"),
+        (PersonAction.RETRY, "1.2.3"),
+    )
+
+
 def test_each_is_journalled(story: Parts) -> None:
     again(story, "1.2.3")
     with story.database.reading() as tx:
@@ -77,3 +88,29 @@ def test_all_means_all(story: Parts) -> None:
 def test_an_unknown_study_is_told(story: Parts) -> None:
     with pytest.raises(NotFound):
         again(story, "1.9.9")
+
+
+@pytest.mark.parametrize("mark", [JobMark.STALE, JobMark.WITHDRAWN])
+def test_what_is_no_longer_valid_is_not_sent_once_more(story: Parts, mark: JobMark) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.mark("job-0", mark)
+    again(story, "1.2.3", resend=True)
+    assert states(story)[1]["sent"] == "SENT"
+
+
+def test_a_rejection_note_goes_once_more_until_retention_has_removed_it(story: Parts) -> None:
+    study = "1.2.7"
+    file = StoredFile("x", 1, "y")
+    image = Instance("1.2.7.1.1", "1.2", "1.2.7.1", study, "1.2", InstanceKind.IMAGE, file, 9.0, "", {})
+    with story.database.transaction() as tx:
+        tx.studies.add_instance(image)
+        tx.jobs.add(Job("note", study, 1, "", "t", "", JobState.DONE, 9, {}, {}, 200.0, rejects="job-0"))
+        tx.results.add(ResultObject("2.25.77", "1.2", "2.25.78", "note", "rejection", StoredFile("a", 1, "b")))
+        number = tx.deliveries.add("note", study, "ward", DeliveryState.PENDING, 300.0)
+    for expected in (1, 0):
+        with story.database.transaction() as tx:
+            tx.outbox.claim(Sender("ward"), "me", 600.0, 10.0)
+            tx.deliveries.sent(number, "me", 601.0, {})
+            if not expected:
+                tx.removals.remove(study, 610.0)
+        assert again(story, study, resend=True) == Retried(0, expected)

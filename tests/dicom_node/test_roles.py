@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from dicom_node import roles
-from dicom_node.assembly import Parts, assemble
+from dicom_node.assembly import Parts, assemble, audit_spool
 from dicom_node.errors import NodeError, PeerError
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.network.client import echo
@@ -100,7 +101,7 @@ def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pyt
     role.join(PATIENCE_S)
     assert devices.running is False
     assert not stages & {thread.name for thread in threading.enumerate()}
-    assert {name: fact() for name, fact in heartbeat._facts.items()} == {"workers": {"cpu": 17}}
+    assert {name: fact() for name, fact in heartbeat._facts.items()} == {"workers": {"cpu": 17}, "tls": []}
 
 
 def test_a_role_shows_itself_while_it_runs(
@@ -119,7 +120,37 @@ def test_a_role_shows_itself_while_it_runs(
     monkeypatch.setitem(roles.ROLES, "clock", role)
     monkeypatch.setattr(roles, "setup", lambda settings: None)
     roles.run_role("clock", parts)
-    assert (seen[0].role, seen[0].detail) == ("clock", {"revision": parts.revision})
+    assert (seen[0].role, seen[0].detail["revision"]) == ("clock", parts.revision)
+    assert seen[0].detail["audit"]["lost"] == 0
+
+
+def events(parts: Parts) -> list[tuple[str, str]]:
+    """Type and outcome of what this node's audit trail tells."""
+    told = []
+    for message in audit_spool(parts.settings).waiting():
+        event = ElementTree.fromstring(message.path.read_text()).find("EventIdentification")
+        told.append((event.find("EventTypeCode").get("originalText"), event.get("EventOutcomeIndicator")))
+    return told
+
+
+def test_its_start_and_its_end_are_audited(parts: Parts, monkeypatch: pytest.MonkeyPatch, signals: None) -> None:
+    monkeypatch.setitem(roles.ROLES, "clock", lambda *_: None)
+    monkeypatch.setattr(roles, "setup", lambda settings: None)
+    roles.run_role("clock", parts)
+    assert events(parts) == [("Application Start", "0"), ("Application Stop", "0")]
+
+
+def test_an_end_by_a_failure_is_audited_as_such(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, signals: None
+) -> None:
+    def role(*_: object) -> None:
+        raise NodeError("cannot listen")
+
+    monkeypatch.setitem(roles.ROLES, "clock", role)
+    monkeypatch.setattr(roles, "setup", lambda settings: None)
+    with pytest.raises(NodeError):
+        roles.run_role("clock", parts)
+    assert events(parts) == [("Application Start", "0"), ("Application Stop", "12")]
 
 
 def test_clock_recovers_and_ends(parts: Parts) -> None:

@@ -148,7 +148,7 @@ def test_every_mistake_of_every_file_is_named_at_once(conf):
         ("devices: some\n", "devices = 'some': input should be 'auto'"),
         ("destinations:\n  x: {kind: pigeon}\n", "'dimse', 'folder'"),
         ("destinations:\n  x:\n    kind: folder\n    paht: o\n",
-         "x.paht: no such key; allowed: accepts, alternative, alternative_after_s, concurrency, kind, path"),
+         "x.paht: no such key; allowed: accepts, alternative, alternative_after_s, concurrency, iocm, kind, path"),
         ("destinations:\n  x: {kind: folder, path: o, accepts: [all]}\n", "'demonstration', 'research' or 'clinical'"),
         ("- a\n- b\n", "node.yaml:1: the whole file"),
         ("port: [1\n", "node.yaml:2: no valid YAML"),
@@ -157,6 +157,60 @@ def test_every_mistake_of_every_file_is_named_at_once(conf):
 )  # fmt: skip
 def test_a_mistake_names_file_line_key_value_and_what_is_allowed(conf, text, sentence):
     assert any(sentence in problem for problem in mistakes(conf, node=text))
+
+
+TLS = "tls: {certificate: tls/node.crt, key: tls/node.key, authorities: tls/ca.pem}\n"
+PACS = "destinations:\n  pacs: {kind: dimse, ae_title: PACS, host: h, port: 2762, tls: {}}\n"
+
+
+def test_paths_of_tls_are_below_the_folder_and_peers_take_what_they_do_not_name(conf):
+    peers = "peers:\n  ct1: {ae_title: CT1, host: ct1.example, port: 2762, tls: {authorities: ct.pem}}\n"
+    (conf / "node.yaml").write_text(TLS + peers + PACS)
+    node = load(conf).node
+    assert (node.tls.certificate, node.tls.port) == (conf / "tls" / "node.crt", 2762)
+    pacs, ct1 = node.destinations["pacs"].tls, node.peers["ct1"].tls
+    assert (pacs.certificate, pacs.key, pacs.authorities) == (node.tls.certificate, node.tls.key, node.tls.authorities)
+    assert (ct1.certificate, ct1.authorities) == (node.tls.certificate, conf / "ct.pem")
+    assert node.destinations["pacs"].peer.tls == pacs
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("port: null\n", "neither port nor tls says where to listen"),
+        (TLS + "port: 2762\n", "port and tls.port are both 2762"),
+        ("tls: {certificate: c, key: k}\n", "authorities must name who signs them"),
+        ("tls: {certificate: c, client_certificates: none, profile: tls10}\n", "tls.profile = 'tls10'"),
+        ("tls: {certificate: c, authorities: a, key_password: hunter2}\n", "node.yaml:1: tls.key_password:"),
+        (PACS, "destinations.pacs.tls.authorities: is needed and neither there nor in the node's own tls"),
+        ("admission:\n  - {addresses: [10.1.2.3/24], may: [store]}\n", "node.yaml:2: admission.0.addresses.0 ="),
+        ("admission:\n  - {may: [print]}\n", "should be 'store', 'find' or 'commit'"),
+        ("admission:\n  - {ae_titles: [CT1]}\n", "node.yaml:2: admission.0.may: is needed and not there"),
+    ],
+)  # fmt: skip
+def test_mistakes_about_who_may_come_in_are_told_with_the_way_out(conf, text, sentence):
+    found = mistakes(conf, node=text)
+    assert any(sentence in problem for problem in found), found
+    assert not any("hunter2" in problem for problem in found)
+
+
+def test_files_of_tls_are_looked_at_only_where_that_is_asked_and_each_is_named_with_its_line(conf):
+    text = f"port: 11112\n{TLS}{PACS}".replace(", key:", ",\n  key:")
+    (conf / "node.yaml").write_text(text)
+    assert load(conf).node.tls is not None
+    with pytest.raises(ConfigurationError) as caught:
+        load(conf, look_at_files=True)
+    assert caught.value.problems == [
+        f"node.yaml:2: tls.certificate = '{conf}/tls/node.crt': is not there",
+        f"node.yaml:3: tls.key = '{conf}/tls/node.key': is not there",
+        f"node.yaml:3: tls.authorities = '{conf}/tls/ca.pem': is not there",
+    ]  # a destination that uses the same files does not tell them again
+
+
+def test_good_files_of_tls_are_no_mistake(conf, ours, hospital):
+    tls = f"tls: {{certificate: {ours.certificate}, key: {ours.key}, authorities: {hospital.certificate}}}\n"
+    (conf / "node.yaml").write_text(tls + PACS)
+    assert load(conf, look_at_files=True).node.ears == "0.0.0.0:11112 and 0.0.0.0:2762 (TLS)"
 
 
 def test_passwords_are_not_repeated(conf):
@@ -193,12 +247,12 @@ def test_a_routes_model_must_solve_its_task(conf):
     assert found == ["routes.yaml:5: route a is for brain_tumour, model liver_tumour solves liver_tumour"]
 
 
-PACS = "destinations: {pacs: {kind: dimse, ae_title: PACS, host: pacs, port: 104, commitment: COMMITMENT}}\n"
+ASKED = "destinations: {pacs: {kind: dimse, ae_title: PACS, host: pacs, port: 104, commitment: COMMITMENT}}\n"
 
 
 @pytest.mark.parametrize("mode", ["auto", "required"])
 def test_commitment_may_be_relayed_to_a_destination_that_is_asked(conf, mode):
-    text = f"commitment: {{service: relay, relay_to: pacs}}\n{PACS.replace('COMMITMENT', mode)}"
+    text = f"commitment: {{service: relay, relay_to: pacs}}\n{ASKED.replace('COMMITMENT', mode)}"
     (conf / "node.yaml").write_text(text)
     assert load(conf).node.commitment.service == "relay"
 
@@ -206,8 +260,8 @@ def test_commitment_may_be_relayed_to_a_destination_that_is_asked(conf, mode):
 @pytest.mark.parametrize(
     "text",
     [
-        "commitment: {service: relay}\n" + PACS.replace("COMMITMENT", "auto"),
-        "commitment: {service: relay, relay_to: pacs}\n" + PACS.replace("COMMITMENT", "off"),
+        "commitment: {service: relay}\n" + ASKED.replace("COMMITMENT", "auto"),
+        "commitment: {service: relay, relay_to: pacs}\n" + ASKED.replace("COMMITMENT", "off"),
         "commitment: {service: relay, relay_to: share}\ndestinations: {share: {kind: folder, path: share}}\n",
     ],
     ids=["nowhere", "off", "folder"],
@@ -219,7 +273,36 @@ def test_commitment_is_relayed_to_somebody_who_commits(conf, text):
 
 def test_whom_we_can_call_back_is_known_by_ae_title(conf):
     (conf / "node.yaml").write_text(
-        PACS.replace("COMMITMENT", "auto") + "peers: {ct: {ae_title: CT1, host: ct, port: 105}}\n"
+        ASKED.replace("COMMITMENT", "auto") + "peers: {ct: {ae_title: CT1, host: ct, port: 105}}\n"
     )
     known = load(conf).node.known_peers
     assert {aet: peer.host for aet, peer in known.items()} == {"PACS": "pacs", "CT1": "ct"}
+SOURCES = """peers:
+  ct1: {ae_title: CT_ONE, host: h, port: 104}
+destinations:
+  pacs: {kind: dimse, ae_title: PACS, host: 127.0.0.1, port: 4242}
+sources:
+  "*": {peer: pacs, deadline_s: 9}
+  ct1: {peer: pacs, retrieve: none}
+  MR1: {peer: ct1}
+"""
+
+
+def test_sources_are_named_by_title_or_by_the_name_of_a_peer(conf):
+    (conf / "node.yaml").write_text(SOURCES)
+    settings = load(conf)
+    assert settings.archives()["pacs"] == Peer(ae_title="PACS", host="127.0.0.1", port=4242)
+    assert {title: source.peer for title, source in settings.sources().by_title.items()} == {
+        "*": "pacs", "CT_ONE": "pacs", "MR1": "ct1",
+    }  # fmt: skip
+    assert settings.sources().of(["CT_ONE"]).retrieve == "none"
+    assert settings.sources().of(["OTHER"]).deadline_s == 9
+
+
+def test_a_source_must_be_somebody_whom_we_can_call(conf):
+    found = mistakes(conf, node=SOURCES.replace("{peer: ct1}", "{peer: gone}"))
+    assert found == ["node.yaml:8: sources.MR1.peer = 'gone': no such peer or DICOM destination; known: ct1, pacs"]
+
+
+def test_without_sources_nobody_is_asked():
+    assert load().sources().of(["ANYBODY"]) is None

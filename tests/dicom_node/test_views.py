@@ -11,7 +11,9 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.views import explain_view, status_view, study_line, study_view
 from storage.errors import NotFound
-from storage.records import Reference
+from storage.lifecycle import JobMark
+from storage.records import FetchPurpose, Reference, Tally, Wanted
+from storage.rejections import Rejection
 
 NOW = 1000.0
 
@@ -90,6 +92,22 @@ def test_all_well_needs_nobody(parts: Parts) -> None:
         assert status_view(tx, NOW, 0)["needs_a_person"] == []
 
 
+def test_tls_files_that_are_wrong_or_soon_of_no_use_need_a_person_and_are_told_once(parts: Parts) -> None:
+    wrong = {"certificate": "", "expires_at": 0.0, "trouble": "key /k.pem is not there"}
+    soon = {"certificate": "segnode", "expires_at": NOW + 3 * 86400, "trouble": ""}
+    late = {"certificate": "far", "expires_at": NOW + 300 * 86400, "trouble": ""}
+    gone = {"certificate": "old", "expires_at": NOW - 1, "trouble": ""}
+    with parts.database.transaction() as tx:
+        tx.processes.beat("receive", 17, "host", NOW, NOW, [], {"tls": [soon, late, gone]})
+        tx.processes.beat("pipeline", 18, "host", NOW, NOW, [], {"tls": [wrong, soon]})
+        lines = status_view(tx, NOW, 0)["needs_a_person"]
+    assert sorted(lines) == [
+        "TLS files are wrong, those of before stay in use where there were any: key /k.pem is not there",
+        "our TLS certificate old has expired: replace its file, no restart is needed",
+        "our TLS certificate segnode expires in 3 days: replace its file, no restart is needed",
+    ]
+
+
 @pytest.mark.parametrize(("silent_s", "alive"), [(9.0, True), (11.0, False)])
 def test_a_role_is_alive_while_its_beat_is_young(parts: Parts, silent_s: float, alive: bool) -> None:
     with parts.database.transaction() as tx:
@@ -126,3 +144,47 @@ def test_a_delivery_says_whether_it_is_committed(story: Parts) -> None:
 def test_what_nobody_was_promised_may_go(story: Parts) -> None:
     with story.database.reading() as tx:
         assert study_view(tx, "1.2.3", NOW)["barred_until"] == 0.0
+
+
+def test_what_is_stale_is_counted_and_shown_with_its_way_out(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.mark("job-0", JobMark.STALE, "corrected since")
+        tx.rejections.add([Rejection("1.2.3.1.1", "2.25.9", "1.2.3", "113001", 500.0)])
+        view = study_view(tx, "1.2.3", NOW)
+        status = status_view(tx, NOW, 0)
+    assert (view["jobs"][0]["mark"], view["jobs"][0]["reason"]) == ("stale", "corrected since")
+    assert (view["corrected"], view["conflicts"]) == (0, 0)
+    assert view["rejected"] == [
+        {"sop_instance_uid": "1.2.3.1.1", "note": "2.25.9", "title": "113001", "at": 500.0}
+    ]
+    assert status["marks"] == {"stale": 1}
+    assert "1 result stale since a header was corrected: `segnode reissue 1.2.3`" in " ".join(status["needs_a_person"])
+
+
+def test_audit_messages_that_wait_or_are_gone_need_a_person(parts: Parts) -> None:
+    detail = {"audit": {"trouble": "cannot be written: full", "lost": 2}, "audit_sender": {"trouble": "refused"}}
+    with parts.database.transaction() as tx:
+        tx.processes.beat("clock", 17, "host", NOW, NOW, (), detail)
+    with parts.database.reading() as tx:
+        view = status_view(tx, NOW, 0, {"folder": "/data/audit", "waiting": 3, "dropped": 1})
+    assert view["audit"]["waiting"] == 3
+    assert view["needs_a_person"] == [
+        "audit messages of clock wait: cannot be written: full",
+        "audit messages of clock wait: refused",
+        "2 audit messages of clock lost since its start",
+        "1 audit message dropped from the full spool: remove /data/audit/dropped when you know why",
+    ]
+
+
+def test_what_is_asked_of_an_archive_is_shown_with_what_it_told(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.fetches.want(Wanted("1.2.3", "pacs", FetchPurpose.PROCESS, 60.0, 0.0), 0.0, over=())
+        tx.fetches.claim("me", 1.0, 60.0, FetchPurpose.PROCESS)
+        tx.fetches.postpone("1.2.3", "me", 5.0, "3 of 40 images are not here", Tally(40, 3, 1))
+        view, status = study_view(tx, "1.2.3", NOW), status_view(tx, NOW, 5_000_000_000)
+        assert study_view(tx, "1.2.4", NOW)["fetch"] is None
+    shown = view["fetch"]
+    assert (shown["peer"], shown["purpose"], shown["state"]) == ("pacs", "process", "PENDING")
+    assert (shown["expected"], shown["missing"], shown["fetched"], shown["attempts"]) == (40, 3, 1, 1)
+    assert shown["reason"] == "3 of 40 images are not here"
+    assert (view["incomplete"], status["fetches"]) == ("", {"PENDING": 1})

@@ -9,7 +9,7 @@ import pytest
 
 from storage import archive as module
 from storage.archive import Archive
-from storage.errors import BadIdentifier, Damaged, NotFound, Unavailable
+from storage.errors import BadIdentifier, Damaged, NoRoom, NotFound, Unavailable
 from storage.records import StoredFile
 
 STUDY, OBJECT = "1.2.3", "1.2.3.4"
@@ -90,6 +90,97 @@ def test_a_disk_that_is_full_or_fails_is_unavailable_and_leaves_nothing(archive,
     assert files(archive) == []
 
 
+class FailingFile:
+    """A file whose writes fail after the first few bytes."""
+
+    def __init__(self, file, number):
+        self.file, self.number = file, number
+
+    def __enter__(self):
+        self.file.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self.file.__exit__(*error)
+
+    def write(self, content):
+        self.file.write(content[:3])
+        raise OSError(self.number, os.strerror(self.number))
+
+
+def break_at(monkeypatch, call, number):
+    """Let one call of `Archive.write` fail with the error of this number."""
+    seen = []
+
+    def fail(*_args, **_options):
+        seen.append(call)
+        raise OSError(number, os.strerror(number))
+
+    opened, fsync = module.Path.open, os.fsync
+
+    def sync(descriptor):
+        kind = "sync folder" if os.path.isdir(os.readlink(f"/proc/self/fd/{descriptor}")) else "sync file"
+        return fail() if kind == call else fsync(descriptor)
+
+    def open_failing(path, *args, **options):
+        seen.append(call)
+        return FailingFile(opened(path, *args, **options), number)
+
+    target, name, broken = {
+        "make folder": (module.Path, "mkdir", fail),
+        "open": (module.Path, "open", fail),
+        "write": (module.Path, "open", open_failing),
+        "sync file": (module.os, "fsync", sync),
+        "rename": (module.Path, "replace", fail),
+        "sync folder": (module.os, "fsync", sync),
+        "unlink": (module.Path, "unlink", fail),
+    }[call]
+    monkeypatch.setattr(target, name, broken)
+    return seen
+
+
+CALLS = ["make folder", "open", "write", "sync file", "rename", "sync folder"]
+ERRORS = [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT]
+
+
+@pytest.mark.parametrize("number", ERRORS, ids=errno.errorcode.get)
+@pytest.mark.parametrize("call", CALLS)
+def test_whatever_fails_on_the_way_to_disk_is_told_and_leaves_nothing_half(archive, monkeypatch, call, number):
+    with monkeypatch.context() as broken:
+        seen = break_at(broken, call, number)
+        with pytest.raises(Unavailable, match=os.strerror(number)):
+            archive.write(STUDY, OBJECT, [b"whole content"])
+        assert seen, "the fault was met"
+    assert files(archive) == []
+    again = archive.write(STUDY, OBJECT, [b"whole content"])
+    assert archive.read(again) == b"whole content", "the sender's next try succeeds"
+    assert files(archive) == [archive.path(again)]
+
+
+def test_a_folder_that_cannot_be_synced_after_the_rename_is_no_success_either(archive, monkeypatch):
+    """The name may be lost in a power cut: the file stays, whole, and nobody was told that it is safe."""
+    archive.write(STUDY, "1.2.3.5", [b"the folders exist"])
+    with monkeypatch.context() as broken:
+        seen = break_at(broken, "sync folder", errno.EIO)
+        with pytest.raises(Unavailable):
+            archive.write(STUDY, OBJECT, [b"whole content"])
+        assert seen
+    assert sorted(path.read_bytes() for path in files(archive)) == [b"the folders exist", b"whole content"]
+    assert archive.read(archive.write(STUDY, OBJECT, [b"whole content"])) == b"whole content"
+
+
+def test_a_disk_that_fails_at_the_tidying_too_leaves_its_part_to_the_sweep(archive, monkeypatch):
+    with monkeypatch.context() as broken:
+        break_at(broken, "write", errno.EROFS)
+        break_at(broken, "unlink", errno.EROFS)
+        with pytest.raises(Unavailable):
+            archive.write(STUDY, OBJECT, [b"whole content"])
+    (part,) = files(archive)
+    assert part.read_bytes() == b"who"
+    assert archive.sweep_parts(part.stat().st_mtime + 1) == 1
+    assert files(archive) == []
+
+
 def test_a_sender_that_breaks_off_leaves_nothing(archive):
     def broken():
         yield b"half of it"
@@ -100,11 +191,40 @@ def test_a_sender_that_breaks_off_leaves_nothing(archive):
     assert files(archive) == []
 
 
-def test_nothing_is_taken_below_the_watermark(tmp_path):
+def test_nothing_new_is_taken_below_the_watermark_but_what_is_here_is_finished(tmp_path):
     archive = Archive(tmp_path, low_water_bytes=2**62)
-    with pytest.raises(Unavailable, match="watermark"):
+    with pytest.raises(NoRoom, match="keep_free_bytes"):
         archive.write(STUDY, OBJECT, [b"content"])
     assert archive.free_bytes() > 0
+    assert archive.read(archive.write(STUDY, OBJECT, [b"a result"], ours=True)) == b"a result"
+
+
+def test_a_file_that_has_gone_is_not_confirmed(archive):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    archive.confirm(stored)
+    archive.remove(stored)
+    with pytest.raises(Unavailable, match="send it once more"):
+        archive.confirm(stored)
+
+
+def test_a_file_that_is_written_again_is_young_again(archive):
+    path = archive.path(archive.write(STUDY, OBJECT, [b"content"]))
+    os.utime(path, (100.0, 100.0))
+    archive.write(STUDY, OBJECT, [b"content"])
+    assert path.stat().st_mtime > 1e9
+
+
+def test_folders_and_their_files_are_listed_and_dropped_when_empty(archive):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    (folder,) = archive.folders(stored.path[:2])
+    assert folder == archive.folder(STUDY)
+    assert {path: stat.st_size for path, stat in archive.files(folder).items()} == {stored.path: 7}
+    archive.drop_folder(STUDY)
+    assert archive.path(stored).exists()
+    archive.remove(stored)
+    archive.drop_folder(STUDY)
+    assert archive.folders(stored.path[:2]) == []
+    assert archive.files(folder) == {}
 
 
 def test_a_file_that_changed_on_disk_is_damaged(archive):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from storage.errors import IllegalStep, LeaseLost, NotFound, StorageError
-from storage.lifecycle import JobState
+from storage.lifecycle import JobMark, JobState
 from storage.records import Job
 
 TERM = 60.0
@@ -270,3 +270,27 @@ def test_lists(db, queue):
         assert names(tx.jobs.list([JobState.PENDING, JobState.DONE])) == ["three", "two", "one"]
         assert names(tx.jobs.of_study(look(db, "one").study_instance_uid)) == ["one", "two", "three"]
         assert tx.jobs.counts() == {JobState.PENDING: 2, JobState.DONE: 1}
+
+
+def test_a_mark_says_what_became_of_results_that_left(db, job, make_job):
+    with db.transaction() as tx:
+        tx.jobs.add(make_job("job-2"))
+        tx.jobs.mark(job.job_id, JobMark.STALE, "corrected since")
+        assert [found.job_id for found in tx.jobs.marked(JobMark.STALE)] == [job.job_id]
+        assert tx.jobs.marked(JobMark.NONE) == []
+        assert tx.jobs.mark_counts() == {JobMark.STALE: 1}
+        assert (tx.jobs.get(job.job_id).mark, tx.jobs.get(job.job_id).reason) == (JobMark.STALE, "corrected since")
+
+
+def test_superseded_results_are_stale_no_more(db, job):
+    with db.transaction() as tx:
+        tx.jobs.mark(job.job_id, JobMark.STALE)
+        tx.jobs.supersede(job.job_id, 400.0, "made anew")
+        assert tx.jobs.mark_counts() == {}
+
+
+def test_a_job_says_whose_results_it_rejects(db, job, make_job):
+    with db.transaction() as tx:
+        tx.jobs.add(make_job("note", state=JobState.DONE, rejects=job.job_id, mark=JobMark.WITHDRAWN))
+        found = tx.jobs.get("note")
+    assert (found.rejects, found.mark, found.state) == (job.job_id, JobMark.WITHDRAWN, JobState.DONE)

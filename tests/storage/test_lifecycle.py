@@ -8,11 +8,13 @@ from storage.errors import IllegalStep
 from storage.lifecycle import (
     COMMITMENT_STEPS,
     DELIVERY_STEPS,
+    FETCH_STEPS,
     JOB_STEPS,
     PROMISE_STEPS,
     STUDY_STEPS,
     CommitmentState,
     DeliveryState,
+    FetchState,
     JobState,
     PromiseState,
     StudyState,
@@ -22,13 +24,14 @@ from storage.lifecycle import (
 STUDY = """
 RECEIVING  -> FETCHING COMPLETE
 FETCHING   -> RECEIVING COMPLETE
-COMPLETE   -> RECEIVING DISPATCHED NOT_ROUTED
-DISPATCHED -> RECEIVING COMPLETE
-NOT_ROUTED -> RECEIVING COMPLETE
+COMPLETE   -> RECEIVING FETCHING DISPATCHED NOT_ROUTED
+DISPATCHED -> RECEIVING FETCHING COMPLETE REMOVED
+NOT_ROUTED -> RECEIVING FETCHING COMPLETE REMOVED
+REMOVED    -> RECEIVING FETCHING
 """
 JOB = """
 PENDING    -> DONE REFUSED FAILED SUPERSEDED
-DONE       -> SUPERSEDED
+DONE       -> SUPERSEDED PENDING
 REFUSED    -> PENDING SUPERSEDED
 FAILED     -> PENDING SUPERSEDED
 SUPERSEDED ->
@@ -52,6 +55,11 @@ PENDING    -> TOLD GIVEN_UP
 TOLD       -> PENDING
 GIVEN_UP   -> PENDING
 """
+FETCH = """
+PENDING    -> DONE GIVEN_UP
+DONE       -> PENDING
+GIVEN_UP   -> PENDING
+"""
 
 
 def pairs(table):
@@ -66,6 +74,7 @@ def every_pair():
         ("delivery", DeliveryState, DELIVERY_STEPS, DELIVERY),
         ("commitment", CommitmentState, COMMITMENT_STEPS, COMMITMENT),
         ("promise", PromiseState, PROMISE_STEPS, PROMISE),
+        ("fetch", FetchState, FETCH_STEPS, FETCH),
     ):
         allowed = pairs(table)
         for now, to in product(states, states):

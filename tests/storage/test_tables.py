@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import event
 
 from storage.database import Database
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import DeliveryState, FetchState, JobState, StudyState
 from storage.outbox import Sender
+from storage.records import FetchPurpose
 from storage.tables import metadata
 
 STAND_IN = Sender("pacs", 2, {"other": {"other": 60.0}})
@@ -45,6 +46,11 @@ QUESTIONS = {
     "promise": lambda tx: tx.promises.find("CT1", "1.2"),
     "open promises": lambda tx: tx.promises.open_of("CT1"),
     "bar": lambda tx: tx.promises.barred_until("1.2"),
+    "claim fetch": lambda tx: tx.fetches.claim("a", 1.0, 60.0, FetchPurpose.MISSING),
+    "claim begun fetch": lambda tx: tx.fetches.claim("a", 1.0, 60.0, FetchPurpose.PROCESS, begun_only=True),
+    "due fetches": lambda tx: tx.fetches.due(1.0, FetchPurpose.MISSING),
+    "fetches by state": lambda tx: tx.fetches.list([FetchState.PENDING], FetchPurpose.PROCESS),
+    "last fetch": lambda tx: tx.fetches.last_begin(FetchPurpose.PROCESS),
     "history of study": lambda tx: tx.journal.of_study("1.2"),
     "history of job": lambda tx: tx.journal.of_job("job-1"),
     "open associations": lambda tx: tx.associations.open_count(1.0),
@@ -58,6 +64,8 @@ SORTED_AFTERWARDS = {
     "probe delivery": lambda tx: (  # once in minutes
         tx.circuits.failed("pacs", 1.0, ""), tx.circuits.open("pacs", 1.0), tx.outbox.claim(STAND_IN, "a", 1.0, 60.0)
     ),
+    "in flight": lambda tx: tx.fetches.in_flight(),
+    "known instances": lambda tx: tx.studies.known("1.2"),
     "results of job": lambda tx: tx.results.of_job("job-1"),
     "jobs of study": lambda tx: tx.jobs.of_study("1.2"),
     "instances of series": lambda tx: tx.studies.instances(series_uid="1.2"),

@@ -140,6 +140,13 @@ def _over(view: dict[str, Any]) -> bool:
     )
 
 
+def _tls_of(pacs: Peer) -> str:
+    """The destination's TLS settings as a line of YAML."""
+    if pacs.tls is None:
+        return ""
+    return f"    tls: {json.dumps(pacs.tls.model_dump(mode='json', exclude_unset=True))}\n"
+
+
 MakeNode = Callable[..., RunningNode]
 
 
@@ -149,7 +156,9 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
     number = itertools.count(1)
     with contextlib.ExitStack() as stack:
 
-        def make(*, routes: str = "", models: str = "", pacs: Peer | None = None, node: str = "") -> RunningNode:
+        def make(
+            *, routes: str = "", models: str = "", pacs: Peer | None = None, node: str = "", iocm: bool = False
+        ) -> RunningNode:
             archive = None
             folder = tmp_path / f"node-{next(number)}"
             if pacs is None:
@@ -161,7 +170,7 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
                 f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {folder / 'data'}\n"
                 f"quiet_s: {QUIET_S}\nlease_term_s: 5\n{node}\n"
                 f"destinations:\n  pacs:\n    kind: dimse\n    ae_title: {pacs.ae_title}\n    host: {pacs.host}\n"
-                f"    port: {pacs.port}\n    accepts: [demonstration]\n"
+                f"    port: {pacs.port}\n    accepts: [demonstration]\n    iocm: {str(iocm).lower()}\n{_tls_of(pacs)}"
             )
             for name, text in (("routes", routes), ("models", models)):
                 if text:

@@ -8,6 +8,7 @@ from dicom_node.destinations.dimse import DimseDestination, require_stored
 from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import meaning_of
+from dicom_node.network.tls import ClientTls
 from inference.findings import IntendedUse
 
 PEER = Peer(ae_title="PACS", host="pacs.example", port=104)
@@ -22,6 +23,16 @@ def test_results_arrive_and_may_be_delivered_twice(ct_series, storescp):
         assert {str(status) for status in statuses.values()} == {"0x0000"}
     assert len(scp.files()) == 3
     assert {dcmread(path).SOPInstanceUID for path in scp.files()} == set(statuses)
+
+
+@pytest.mark.peer
+def test_results_travel_by_tls_where_the_destination_says_so(ct_series, storescp, ours, hospital):
+    scp = storescp("+tls", str(ours.key), str(ours.certificate), "+cf", str(hospital.certificate))
+    tls = ClientTls(certificate=ours.certificate, key=ours.key, authorities=hospital.certificate)
+    destination = DimseDestination(ae_title=scp.aet, host="127.0.0.1", port=scp.port, tls=tls)
+    assert {str(status) for status in destination.deliver(ct_series).values()} == {"0x0000"}
+    with pytest.raises(Unreachable):
+        destination.model_copy(update={"tls": None}).deliver(ct_series)
 
 
 def test_a_warning_counts_as_stored():

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import Peer
 from dicom_node.network.server import Server
+from dicom_node.network.tls import ServerTls
 from storage.archive import Archive
 from storage.database import Database
 
@@ -17,11 +19,16 @@ from storage.database import Database
 class Listen:
     ae_title: str = "SEGNODE"
     host: str = "127.0.0.1"
-    port: int = 0
+    port: int | None = 0
+    tls: ServerTls | None = None
     require_called_aet: bool = True
     accept_calling_aets: tuple[str, ...] = ()
+    admission: tuple[Admittance, ...] = ()
     max_associations: int = 8
+    max_connections: int = 64
     max_pdu_bytes: int = 65536
+    max_object_bytes: int = 2**30
+    associate_s: float = 20.0
     idle_s: float = 20.0
     lease_term_s: float = 30.0
 
@@ -60,11 +67,11 @@ def listen(database, tmp_path) -> Iterator[Callable[..., Ear]]:
     """Starts a server; keyword arguments replace its settings, or are handed to `Server`."""
     with ExitStack() as stack:
 
-        def start(*, archive=None, device_uids=frozenset(), commitment=None, **changes) -> Ear:
+        def start(*, archive=None, device_uids=frozenset(), commitment=None, audit=None, **changes) -> Ear:
             settings = replace(Listen(), **changes)
             store = archive or Archive(tmp_path / "archive")
             server = stack.enter_context(
-                Server(settings, database, store, "test", device_uids=device_uids, commitment=commitment)
+                Server(settings, database, store, "test", device_uids=device_uids, commitment=commitment, audit=audit)
             )
             peer = Peer(ae_title=settings.ae_title, host="127.0.0.1", port=server.port)
             return Ear(server, database, store, peer, store.root)

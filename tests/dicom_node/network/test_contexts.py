@@ -30,7 +30,6 @@ OTHERS = {
     "dose report": uid.XRayRadiationDoseSRStorage,
     "presentation state": uid.GrayscaleSoftcopyPresentationStateStorage,
     "colour presentation state": uid.ColorSoftcopyPresentationStateStorage,
-    "key objects": uid.KeyObjectSelectionDocumentStorage,
     "PDF": uid.EncapsulatedPDFStorage,
     "RT structure set": uid.RTStructureSetStorage,
 }
@@ -51,6 +50,10 @@ def test_images_may_be_a_jobs_input(name):
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_no_image_is_taken_and_means_no_work(name):
     assert STORAGE_CLASSES[OTHERS[name]] is InstanceKind.OTHER
+
+
+def test_key_objects_are_taken_and_read_for_what_they_reject():
+    assert STORAGE_CLASSES[uid.KeyObjectSelectionDocumentStorage] is InstanceKind.NOTE
 
 
 @pytest.mark.parametrize("name", NOT_TAKEN)

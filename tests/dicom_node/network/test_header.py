@@ -3,6 +3,7 @@
 import json
 import random
 import struct
+import tracemalloc
 import zlib
 
 import pytest
@@ -19,8 +20,10 @@ from pydicom.uid import (
 )
 
 from dicom_node.errors import BadDataset
+from dicom_node.network import elements
 from dicom_node.network import header as subject
 from dicom_node.network.header import read_header
+from dicom_node.network.multiframe import MAX_FRAMES
 
 UIDS = {
     "SOPClassUID": CTImageStorage,
@@ -149,6 +152,71 @@ def test_sequences_nested_without_end_are_refused():
     item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
     with pytest.raises(BadDataset):
         read_header((sequence + item) * 20_000, ExplicitVRLittleEndian)
+
+
+UNDEFINED = 0xFFFFFFFF
+EMPTY_ITEM = struct.pack("<HHI", 0xFFFE, 0xE000, 0)
+MANY = 300_000
+BOMBS = {
+    "items of a sequence that nobody asked for": struct.pack("<HH2sHI", 0x0008, 0x1140, b"SQ", 0, UNDEFINED)
+    + EMPTY_ITEM * MANY,
+    "items of undefined length": struct.pack("<HH2sHI", 0x5200, 0x9230, b"SQ", 0, UNDEFINED) + EMPTY_ITEM * MANY,
+    "items": struct.pack("<HH2sHI", 0x0018, 0xA001, b"SQ", 0, 8 * MANY) + EMPTY_ITEM * MANY,
+    "elements of an item": struct.pack("<HH2sHI", 0x0018, 0xA001, b"SQ", 0, 8 * MANY + 8)
+    + struct.pack("<HHI", 0xFFFE, 0xE000, 8 * MANY) + struct.pack("<HH2sH", 9, 9, b"LO", 0) * MANY,
+    "character sets": struct.pack("<HH2sHI", 0x0008, 0x0005, b"UT", 0, 8 * MANY) + b"\\" * 8 * MANY,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_header_of_millions_of_parts_is_given_up(name, monkeypatch):
+    monkeypatch.setattr(elements, "MAX_STEPS", 5_000)
+    tracemalloc.start()
+    with pytest.raises(BadDataset):
+        read_header(BOMBS[name], ExplicitVRLittleEndian)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * len(BOMBS[name]) + 20_000_000
+
+
+def test_a_number_of_millions_of_values_is_unreadable():
+    raw = encode(slice_of(), ImplicitVRLittleEndian) + struct.pack("<HHI", 0x0028, 0x0010, MANY) + bytes(MANY)
+    assert read_header(raw, ImplicitVRLittleEndian).facts["Unreadable"] == ["Rows"]
+
+
+def test_the_most_frames_that_are_read_fit_the_bound():
+    frame = Dataset()
+    for sequence, keyword, value in [
+        ("PlanePositionSequence", "ImagePositionPatient", [1.5, 2.5, 3.5]),
+        ("PlaneOrientationSequence", "ImageOrientationPatient", [1, 0, 0, 0, 1, 0]),
+        ("PixelMeasuresSequence", "PixelSpacing", [0.5, 0.5]),
+        ("FrameContentSequence", "TemporalPositionIndex", 1),
+        ("MREchoSequence", "EffectiveEchoTime", 30.0),
+        ("PixelValueTransformationSequence", "RescaleSlope", 1),
+        ("FrameVOILUTSequence", "WindowCenter", 40),
+    ]:
+        item = Dataset()
+        setattr(item, keyword, value)
+        setattr(frame, sequence, [item])
+    data = slice_of(PerFrameFunctionalGroupsSequence=[frame])
+    for sequence in (data, frame):
+        for element in sequence:
+            element.is_undefined_length = element.VR == "SQ"  # the costly way
+    once = encode(data)
+    counted = elements.CountedBytes
+    steps = []
+
+    class Watched(counted):
+        def read(self, size=-1):
+            steps.append(1)
+            return super().read(size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "CountedBytes", Watched)
+        patch.setattr(elements, "CountedBytes", Watched)
+        assert len(read_header(once, ExplicitVRLittleEndian).facts["Frames"]) == 1
+    assert len(steps) * MAX_FRAMES < elements.MAX_STEPS
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")

@@ -158,6 +158,25 @@ def test_the_same_uid_with_other_content_is_kept_beside_and_journalled(listen, c
     assert [event for event, _ in ear.journal()] == ["conflict"]
 
 
+def test_what_a_correction_has_replaced_is_success_and_told(listen, ct_series):
+    ear = listen()
+    send(ct_series[:1], ear.peer)
+    original = ct_series[0].read_bytes()
+    changed = dcmread(ct_series[0])
+    changed.PatientName = "Right^Person"
+    changed.save_as(ct_series[0])
+    send(ct_series[:1], ear.peer)
+    with ear.database.transaction() as tx:
+        (new,) = tx.versions.unread(InstanceKind.IMAGE)
+        tx.versions.correct(tx.versions.current(new.sop_instance_uid), new, {}, copied=True)
+    ct_series[0].write_bytes(original)
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status) == "0x0000"
+    event, text = ear.journal()[0]
+    assert event == "outdated"
+    assert "the correction stands" in text
+
+
 def test_what_is_no_image_is_indexed_as_other(listen, make_slices):
     ear = listen()
     files = make_slices(1, SOPClassUID=Comprehensive3DSRStorage, Modality="SR")
@@ -216,7 +235,24 @@ def test_bytes_that_are_no_data_set_are_refused(listen):
 def test_a_full_disk_is_told_and_success_is_not(listen, ct_series, tmp_path):
     ear = listen(archive=Archive(tmp_path / "full", low_water_bytes=2**62))
     uid = dcmread(ct_series[0]).SOPInstanceUID
-    assert_refused(ear, store_raw(ear, data_set_of(ct_series[0]), instance=uid), 0xA700, "free space")
+    assert store_raw(ear, data_set_of(ct_series[0]), instance=uid) == 0xA700
+    assert ear.files() == []
+    assert ear.journal() == [], "the clock tells it once; a line an instance would be a storm"
+
+
+def test_a_file_that_has_gone_before_its_row_is_committed_is_no_success(listen, ct_series, monkeypatch):
+    """Retention may delete the file of the first time while the same object arrives again."""
+    ear = listen()
+    write = type(ear.archive).write
+
+    def write_and_lose(self, *args):
+        stored = write(self, *args)
+        self.remove(stored)
+        return stored
+
+    monkeypatch.setattr(type(ear.archive), "write", write_and_lose)
+    uid = dcmread(ct_series[0]).SOPInstanceUID
+    assert_refused(ear, store_raw(ear, data_set_of(ct_series[0]), instance=uid), 0xA700, "send it once more")
 
 
 def test_a_database_that_does_not_commit_is_told_and_the_next_try_succeeds(listen, ct_series, monkeypatch):

@@ -74,7 +74,7 @@ def test_too_many_associations_are_rejected_for_now(listen):
     first = call(ear)
     assert rejection(call(ear)) == (2, 3, 2)
     first.release()
-    assert eventually(lambda: not ear.server._server.active_associations)
+    assert eventually(lambda: not ear.server.open_associations)
     echo(ear.peer)
 
 

@@ -94,3 +94,12 @@ def test_what_is_sought_follows_from_the_task(task: str, expected: tuple, make_c
 
 def test_it_lies_in_a_series_of_its_own(make_case) -> None:
     assert summary(make_case()).SeriesInstanceUID == JobNames("job").series("summary")
+
+
+def test_what_the_study_lacked_stands_beside_the_intended_use(make_case) -> None:
+    case = make_case()
+    lacking = replace(case, context=replace(case.context, incomplete="incomplete: 3 of 412 images missing"))
+    report = summary(lacking)
+    sentences = [item.TextValue for item in named(groups(report)[0], "121106")]
+    assert sentences[1] == "The study was incomplete: 3 of 412 images missing when this was computed."
+    assert report.SeriesDescription.startswith("INCOMPLETE, ")

@@ -46,3 +46,12 @@ def test_clinical_results_carry_no_mark_but_their_clearance() -> None:
 def test_a_content_label_is_a_code_string() -> None:
     assert wording.content_label("lung_nodule") == "LUNG_NODULE"
     assert wording.content_label("a-very long task.name") == "A_VERY_LONG_TASK"
+
+
+def test_a_study_that_lacks_images_says_so_before_all_else() -> None:
+    lacking = "incomplete: 3 of 412 images missing"
+    demonstration, clinical = result(IntendedUse.DEMONSTRATION), result(IntendedUse.CLINICAL)
+    assert wording.series_description(demonstration, "SEG", lacking).startswith("INCOMPLETE, DEMONSTRATION: ")
+    assert wording.series_description(clinical, "SEG", lacking).startswith("INCOMPLETE: ")
+    assert len(wording.series_description(result(IntendedUse.RESEARCH, task="t" * 200), "measurements", lacking)) <= 64
+    assert wording.incomplete_sentence(lacking) == f"The study was {lacking} when this was computed."

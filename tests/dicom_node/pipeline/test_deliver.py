@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.audit.facts import Outcome
+from dicom_node.audit.recorder import Recorder
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.statuses import Status, meaning_of
 from dicom_node.pipeline import keeper
@@ -553,3 +555,35 @@ class TestCommitment:
             tx.deliveries.retry(look().delivery_id, 1080.0)
         assert asking.step(1080.0)
         assert peer.taken[-1] == [UIDS[2]]
+
+
+@dataclass
+class Trail(Recorder):
+    """Hears what the audit trail is told."""
+
+    told: list[Outcome | str] = field(default_factory=list)
+
+    def delivery_begins(self, delivery: Delivery) -> None:
+        self.told.append("begins")
+
+    def delivery_ended(self, delivery: Delivery, outcome: Outcome, reason: str = "") -> None:
+        self.told.append(outcome)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (0x0000, Outcome.SUCCESS),
+        (0xB000, Outcome.SUCCESS),
+        (Unreachable("no answer"), Outcome.MINOR_FAILURE),
+        (Refused("no"), Outcome.SERIOUS_FAILURE),
+    ],
+)
+def test_every_attempt_is_audited_with_its_true_outcome(
+    stage: Deliver, peer: Peer, answer: PeerError | int, outcome: Outcome, result: Callable[..., int]
+) -> None:
+    result()
+    peer.answer = answer
+    trail = Trail()
+    replace(stage, audit=trail).step(40.0)
+    assert trail.told == ["begins", outcome]

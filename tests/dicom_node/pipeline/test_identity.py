@@ -38,3 +38,14 @@ def test_anything_else_is_another_job(changes: dict[str, Any]) -> None:
 def test_is_a_hash() -> None:
     assert len(of()) == 64
     assert int(of(), 16)
+
+
+def test_a_corrected_header_of_an_input_is_another_job() -> None:
+    names = {of(corrections={"1.2.1": name}) for name in ("ab", "cd")} | {of(corrections={"1.2.2": "ab"})}
+    assert len(names | {of()}) == 4
+    assert of(corrections={"1.2.99": "ab"}) == of(corrections={}) == of(), "what is no input does not count"
+
+
+def test_a_job_that_ended_gets_another_name_each_time() -> None:
+    assert len({of(again=number) for number in range(3)}) == 3
+    assert of(again=0) == of()

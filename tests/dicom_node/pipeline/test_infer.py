@@ -194,3 +194,12 @@ def test_missing_files_fail_the_job_by_name(
     stage.step(50.0)
     assert job(database).state is JobState.FAILED
     assert "1 of 2 instances" in job(database).reason
+
+
+def test_what_the_study_lacked_is_the_first_of_the_jobs_notes(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    parameters = {"model": {"kind": "threshold"}, "destinations": [], "outputs": ["seg"]}
+    queue(parameters=parameters | {"incomplete": "incomplete: 3 of 412 images missing"})
+    stage.step(50.0)
+    assert job(database).summary["notes"] == ["incomplete: 3 of 412 images missing"]

@@ -1,5 +1,7 @@
 """Whole studies against the shipped routes: what fires, what does not, and the words for it."""
 
+from dataclasses import replace
+
 import pytest
 
 from dicom_node.routing.route import Route
@@ -195,3 +197,23 @@ def test_a_study_without_series_is_said_to_have_none(decision):
     made = decision()
     assert made.plans == ()
     assert {v.reason for v in made.verdicts} == {"the study has no series"}
+
+
+@pytest.mark.parametrize(
+    ("of_route", "refused_by_default", "fires"),
+    [(None, False, True), (None, True, False), ("process", True, True), ("refuse", False, False)],
+)
+def test_an_incomplete_study_is_processed_or_refused_as_the_route_says_or_else_its_source(
+    scanner, facts, routes, of_route, refused_by_default, fires
+):
+    liver = next(route for route in routes if route.name == "liver-tumour")
+    route = Route.model_validate(liver.model_dump() | {"incomplete": of_route})
+    lacking = "incomplete: 3 of 412 images missing"
+    study = replace(
+        facts(scanner.ct(SeriesDescription="Abdomen")), incomplete=lacking, refuse_incomplete=refused_by_default
+    )
+    made = decide([route], study)
+    assert bool(made.plans) is fires
+    if not fires:
+        assert verdict(made, "liver-tumour").reason == f"{lacking}; such a study is refused here"
+    assert decide([route], replace(study, incomplete="")).plans

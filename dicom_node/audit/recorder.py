@@ -1,0 +1,250 @@
+"""How the rest of the program tells the audit trail: small methods that never block and never fail their caller.
+
+Facts are noted at once; messages are made of them, patients looked up and files written in the writer's thread.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import socket
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from dicom_node.audit import facts, messages
+from dicom_node.audit.arrivals import Arrivals, Arrived
+from dicom_node.audit.facts import Code, Happened, Images, Outcome, Participant, Reporter
+from dicom_node.audit.writer import Writer
+from storage.database import Database
+from storage.errors import StorageError
+from storage.records import Delivery, Job
+
+log = logging.getLogger(__name__)
+
+ALERT_EVERY_S = 60.0  # one alert of the same node and reason in so long; the others are counted in the next
+MOST_SUSPECTS = 1000
+
+
+def process(role: str, ae_title: str) -> Participant:
+    """This process; its id is what the logs show (PS3.15 A.5.2.1)."""
+    return Participant(str(os.getpid()), ae_title=ae_title, name=f"segnode {role}", address=socket.gethostname())
+
+
+def person() -> Participant:
+    """Who runs this process, as login@host (PS3.15 A.5.2.1)."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):  # an account that the system has no name for
+        login = str(os.getuid())
+    host = socket.gethostname()
+    return Participant(f"{login}@{host}", requestor=True, name=login, address=host)
+
+
+@dataclass
+class _Alerts:
+    """Keeps a flood of refusals from becoming a flood of messages."""
+
+    seen: OrderedDict[tuple[str, str], tuple[float, int]] = field(default_factory=OrderedDict)
+
+    def worth_telling(self, key: tuple[str, str], now: float) -> int | None:
+        """How many like it were kept back before this one; None where this one is kept back too."""
+        last, kept_back = self.seen.get(key, (float("-inf"), 0))
+        if now - last < ALERT_EVERY_S:
+            self.seen[key] = (last, kept_back + 1)
+            return None
+        self.seen[key] = (now, 0)
+        self.seen.move_to_end(key)
+        if len(self.seen) > MOST_SUSPECTS:
+            self.seen.popitem(last=False)
+        return kept_back
+
+
+class Recorder:
+    """The audit trail as one process sees it; without a `writer` nothing is recorded.
+
+    `ours` is this process; `peers` are the destinations by name; `database` knows the patients.
+    """
+
+    def __init__(
+        self,
+        writer: Writer | None = None,
+        *,
+        reporter: Reporter = Reporter(facts.UNKNOWN),  # noqa: B008 (frozen)
+        ours: Participant = Participant(facts.UNKNOWN),  # noqa: B008 (frozen)
+        peers: Mapping[str, Participant] | None = None,
+        database: Database | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._writer = writer
+        self._reporter = reporter
+        self._ours = ours
+        self._peers = peers or {}
+        self._database = database
+        self._clock = clock
+        self._alerts = _Alerts()
+
+    def state(self) -> dict[str, object]:
+        """What waits in memory and what was lost, for the heartbeat; empty where nothing is recorded."""
+        return self._writer.state() if self._writer else {}
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def started(self) -> None:
+        """This process works from now on."""
+        event, launcher = self._now(), person()
+        self._tell(
+            lambda: messages.application_activity(self._reporter, event, self._ours, launcher, start=True)
+        )
+
+    def stopped(self, failure: str = "") -> None:
+        """This process ends; `failure` where it could not go on."""
+        event, launcher = self._now(Outcome.MAJOR_FAILURE if failure else Outcome.SUCCESS, failure), person()
+        self._tell(
+            lambda: messages.application_activity(self._reporter, event, self._ours, launcher, start=False)
+        )
+
+    def arrivals(self, calling_aet: str, address: str) -> Arrivals:
+        """The count of a new association's instances."""
+        if self._writer is None:
+            return Arrivals()
+        sender = Participant(f"{calling_aet}@{address}", requestor=True, ae_title=calling_aet, address=address)
+        return Arrivals(lambda images: self._begins(sender, self._ours, images), lambda a: self._arrived(sender, a))
+
+    def refused_association(self, calling_aet: str, called_aet: str, address: str, reason: str) -> None:
+        """Somebody called who may not, or by a name that is not ours."""
+        self.alert(calling_aet, address, f"association of {calling_aet} for {called_aet} refused: {reason}", reason)
+
+    def alert(self, who: str, address: str, text: str, reason: str, kind: Code = facts.NODE_AUTHENTICATION) -> None:
+        """A security alert: `text` tells it, `reason` is what alerts that are alike share. Call it for TLS too."""
+        now = self._clock()
+        before = self._alerts.worth_telling((address, reason), now) if self._writer else None
+        if before is None:
+            return
+        event = Happened(now, Outcome.MINOR_FAILURE, f"{text} ({before} more before it)" if before else text)
+        suspect = Participant(f"{who or facts.UNKNOWN}@{address}", ae_title=who, address=address)
+        self._tell(lambda: messages.security_alert(self._reporter, event, self._ours, suspect, kind=kind))
+
+    def inputs_read(self, job: Job) -> None:
+        """A model reads a job's images."""
+        event = self._now()
+        self._tell(
+            lambda: messages.instances_accessed(
+                self._reporter, event, [self._ours], self._study(job.study_instance_uid), action="R"
+            )
+        )
+
+    def delivery_begins(self, delivery: Delivery) -> None:
+        """A job's result is about to be sent."""
+        event, receiver = self._now(), self._peer(delivery.destination)
+        self._tell(
+            lambda: messages.begin_transferring(
+                self._reporter, event, self._sender(), receiver, self._result(delivery)
+            )
+        )
+
+    def delivery_ended(self, delivery: Delivery, outcome: Outcome, reason: str = "") -> None:
+        """An attempt has ended: SUCCESS, MINOR_FAILURE (it is tried again) or SERIOUS_FAILURE (given up)."""
+        event, receiver = self._now(outcome, reason), self._peer(delivery.destination)
+        self._tell(
+            lambda: messages.instances_transferred(
+                self._reporter, event, self._sender(), receiver, self._result(delivery), action="R"
+            )
+        )
+
+    def asked_by_a_person(self, action: Code, study_uid: str) -> None:
+        """A person has the node work on a study again, send its results, or let held ones go (`PersonAction`)."""
+        event, who = self._now(), person()
+        self._tell(
+            lambda: messages.instances_accessed(
+                self._reporter, event, [who, self._ours], self._study(study_uid), action="U", kind=action
+            )
+        )
+
+    def study_deleted(
+        self, images: Images, *, by_person: bool, outcome: Outcome = Outcome.SUCCESS, reason: str = ""
+    ) -> None:
+        """All of a study is gone (or could not be deleted). `images` is made before its rows go."""
+        event = self._now(outcome, reason)
+        deleters = [person(), self._ours] if by_person else [replace(self._ours, requestor=True)]
+        self._tell(lambda: messages.study_deleted(self._reporter, event, deleters, images))
+
+    def queried(
+        self,
+        peer: Participant,
+        sop_class_uid: str,
+        identifier: bytes,
+        transfer_syntax_uid: str,
+        outcome: Outcome,
+        reason: str = "",
+    ) -> None:
+        """We asked a peer by C-FIND; `identifier` is its encoded data set."""
+        event = self._now(outcome, reason)
+        self._tell(
+            lambda: messages.query(
+                self._reporter,
+                event,
+                self._sender(),
+                peer,
+                sop_class_uid,
+                identifier=identifier,
+                transfer_syntax_uid=transfer_syntax_uid,
+            )
+        )
+
+    def log_read(self, log_uri: str) -> None:
+        """A person reads the spooled trail through this program."""
+        event, who = self._now(), person()
+        self._tell(lambda: messages.audit_log_used(self._reporter, event, [who, self._ours], log_uri))
+
+    def _tell(self, make: Callable[[], bytes]) -> None:
+        if self._writer is not None:
+            self._writer.put(make)
+
+    def _now(self, outcome: Outcome = Outcome.SUCCESS, reason: str = "") -> Happened:
+        return Happened(self._clock(), outcome, reason)
+
+    def _sender(self) -> Participant:
+        return replace(self._ours, requestor=True)
+
+    def _peer(self, destination: str) -> Participant:
+        return self._peers.get(destination) or Participant(destination)
+
+    def _begins(self, sender: Participant, receiver: Participant, images: Images) -> None:
+        event = self._now()
+        self._tell(lambda: messages.begin_transferring(self._reporter, event, sender, receiver, images))
+
+    def _arrived(self, sender: Participant, arrived: Arrived) -> None:
+        event = self._now(arrived.outcome, arrived.reason)
+        self._tell(
+            lambda: messages.instances_transferred(
+                self._reporter, event, sender, self._ours, arrived.images, action=arrived.action
+            )
+        )
+
+    def _study(self, uid: str, sop_classes: Mapping[str, int] | None = None) -> Images:
+        """The study with its patient; a database that does not answer costs the patient, not the message."""
+        header: Mapping[str, object] = {}
+        try:
+            if self._database is not None:
+                with self._database.reading() as tx:
+                    study = tx.studies.find(uid)
+                header = study.header if study else {}
+        except StorageError as trouble:
+            log.warning("an audit message names no patient: %s", trouble, extra={"study": uid})
+        return Images.of(uid, header, sop_classes)
+
+    def _result(self, delivery: Delivery) -> Images:
+        classes: Counter[str] = Counter()
+        try:
+            if self._database is not None:
+                with self._database.reading() as tx:
+                    classes.update(item.sop_class_uid for item in tx.results.of_job(delivery.job_id))
+        except StorageError as trouble:
+            log.warning("an audit message counts no objects: %s", trouble, extra={"job": delivery.job_id})
+        return self._study(delivery.study_instance_uid, classes)

@@ -1,0 +1,87 @@
+"""Sends what the spool holds to the collector, in order, again after an outage, and says how it goes."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from dicom_node.audit.spool import Spool
+from dicom_node.audit.syslog import syslog_message
+from dicom_node.errors import Unreachable
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+FIRST_PAUSE_S = 5.0  # after a failure; doubled up to the longest
+LONGEST_PAUSE_S = 300.0
+BOUND_EVERY_S = 300.0
+
+
+class Collector(Protocol):
+    """Takes messages of RFC 5424; Unreachable unless all of them have arrived."""
+
+    def send(self, messages: Sequence[bytes]) -> None: ...
+
+
+class Sender:
+    """One a node: the clock's. Without a collector it only keeps the spool within its bounds."""
+
+    def __init__(
+        self, spool: Spool, collector: Collector | None, host: str = "", clock: Callable[[], float] = time.time
+    ) -> None:
+        self._spool = spool
+        self._collector = collector
+        self._host = host or socket.gethostname()
+        self._clock = clock
+        self._pause_s = 0.0
+        self._not_before = 0.0
+        self._bounded_at = float("-inf")
+        self._trouble = ""
+        self._sent = 0
+
+    def step(self) -> None:
+        """Send all that waits, unless a pause after a failure lasts; then see to the spool's bounds."""
+        now = self._clock()
+        try:
+            if self._collector is not None and now >= self._not_before:
+                self._send_all(self._collector)
+        except Unreachable as trouble:
+            self._failed(str(trouble))
+        except OSError as error:
+            self._failed(f"the spool cannot be read: {error.strerror}")
+        if now - self._bounded_at >= BOUND_EVERY_S:
+            self._bounded_at = now
+            self._bound(now)
+
+    def _bound(self, now: float) -> None:
+        try:
+            self._spool.bound(now)
+        except OSError as error:
+            log.error("the audit spool cannot be kept within its bounds: %s", error.strerror)  # noqa: TRY400
+
+    def _send_all(self, collector: Collector) -> None:
+        while batch := self._spool.waiting()[:BATCH]:
+            collector.send([syslog_message(one.path.read_bytes(), one.at, self._host, one.pid) for one in batch])
+            for one in batch:
+                self._spool.remove(one)
+            self._succeeded(len(batch))
+
+    def state(self) -> dict[str, object]:
+        """How many this process has sent, and what keeps it from sending."""
+        return {"sent": self._sent, "trouble": self._trouble}
+
+    def _failed(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.error("audit messages wait in %s: %s", self._spool.folder, trouble)
+        self._trouble = trouble
+        self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
+        self._not_before = self._clock() + self._pause_s
+
+    def _succeeded(self, number: int) -> None:
+        if self._trouble:
+            log.warning("audit messages are sent again")
+        self._trouble, self._pause_s, self._not_before = "", 0.0, 0.0
+        self._sent += number

@@ -1,0 +1,176 @@
+"""A TCP or TLS connection as an acceptor reads it: PDU by PDU, bounded, and without ever waiting inside of one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import select
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.transport import AssociationSocket
+
+log = logging.getLogger(__name__)
+
+READ_BYTES = 256 * 1024
+HEADER = struct.Struct(">BxI")  # PDU type, length (PS3.8 9.3.1)
+P_DATA_TF = 0x04
+# Longest sensible PDU of each other type: requests hold 128 contexts and a user's identity, the rest nearly nothing.
+LONGEST = {0x01: 1 << 20, 0x02: 1 << 20, 0x03: 4096, 0x05: 4096, 0x06: 4096, 0x07: 4096}
+
+
+class Bell:
+    """Wakes the thread that polls it; may be rung after it was taken down."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def fileno(self) -> int:
+        """For a poll."""
+        return self._descriptor
+
+    def ring(self) -> None:
+        """Wake, or let the next poll return at once."""
+        with self._lock:
+            if self._descriptor >= 0:
+                os.eventfd_write(self._descriptor, 1)
+
+    def hush(self) -> None:
+        """Forget that it was rung."""
+        try:
+            os.eventfd_read(self._descriptor)
+        except BlockingIOError:
+            return
+
+    def close(self) -> None:
+        """Take it down."""
+        with self._lock:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class AnnouncedQueue(queue.Queue[Any]):
+    """A queue that tells of each item that is put in."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put in and tell."""
+        super().put(item, block, timeout)
+        self._tell()
+
+
+class BufferedSocket(AssociationSocket):
+    """A connection that is read as bytes come and gives out whole PDUs; it never waits in the middle of one."""
+
+    def __init__(self, association: Association, connection: socket.socket, longest_data: int) -> None:
+        super().__init__(association, client_socket=connection)
+        self._longest = {**LONGEST, P_DATA_TF: longest_data}
+        self._buffer = bytearray()
+        self.over = False  # nothing will come any more
+        connection.setblocking(False)
+
+    @property
+    def ready(self) -> bool:
+        """True where a PDU can be read, or it is certain that none will come."""
+        if self.over:
+            return True
+        if len(self._buffer) < HEADER.size:
+            return False
+        kind, length = HEADER.unpack_from(self._buffer)
+        return len(self._buffer) >= HEADER.size + length or length > self._longest.get(kind, 0)
+
+    @property
+    def too_long(self) -> bool:
+        """True where the next PDU announces more than it may hold."""
+        if len(self._buffer) < HEADER.size:
+            return False
+        kind, length = HEADER.unpack_from(self._buffer)
+        return kind in self._longest and length > self._longest[kind]
+
+    def fill(self) -> None:
+        """Take what has come, up to the end of a PDU. TLS may hold bytes that no poll sees: they are taken too."""
+        while not self.ready:
+            chunk = self._receive()
+            self._buffer += chunk
+            if not chunk or not self._holds_more():
+                return
+
+    def discard(self) -> None:
+        """Take what has come and forget it."""
+        self._buffer.clear()
+        self._receive()
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """The next bytes of the PDU that is `ready`; fewer where the peer has gone."""
+        taken = self._buffer[:nr_bytes]
+        del self._buffer[:nr_bytes]
+        return taken
+
+    def send(self, bytestream: bytes) -> None:
+        """Send, within the network timeout; a peer that does not read is treated as gone (Evt17)."""
+        rest = memoryview(bytestream)
+        patience = self.assoc.network_timeout
+        deadline = None if patience is None else time.monotonic() + patience
+        try:
+            while rest:
+                rest = rest[self._send_some(rest, deadline) :]
+        except (OSError, ValueError, AttributeError):  # …or closed by another thread
+            self.event_queue.put("Evt17")
+        else:
+            evt.trigger(self.assoc, evt.EVT_DATA_SENT, {"data": bytestream})
+
+    def _send_some(self, rest: memoryview, deadline: float | None) -> int:
+        try:
+            return int(self.socket.send(rest))
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as stopped:
+            wanted = select.POLLIN if isinstance(stopped, ssl.SSLWantReadError) else select.POLLOUT
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not wait_for({self.socket.fileno(): wanted}, left):
+                raise TimeoutError from None
+            return 0
+
+    def _receive(self) -> bytes:
+        try:
+            chunk: bytes = self.socket.recv(READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b""
+        except (OSError, ValueError, AttributeError):  # reset, or closed by another thread
+            chunk = b""
+        self.over = self.over or not chunk
+        return chunk
+
+    def _holds_more(self) -> bool:
+        return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
+
+    def _shutdown_socket(self) -> None:
+        """Close, also where the peer has gone already."""
+        if self.socket is None:
+            return
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            log.debug("the peer closed first")
+        self.socket.close()
+
+
+def wait_for(sources: dict[int, int], timeout_s: float | None) -> list[int]:
+    """The descriptors that have something to say; one that is closed has its end to say."""
+    poller = select.poll()
+    for descriptor, wanted in sources.items():
+        if descriptor < 0:
+            return [descriptor]
+        poller.register(descriptor, wanted)
+    return [descriptor for descriptor, _ in poller.poll(None if timeout_s is None else timeout_s * 1000)]

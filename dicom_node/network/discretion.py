@@ -1,0 +1,36 @@
+"""A peer's own words on an instance, without the patient: archives like to quote what they do not like."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydicom import dcmread
+
+LONGEST_COMMENT = 64  # Error Comment (0000,0902) is LO (PS3.7 E.2)
+SHORTEST_WORD = 3
+PATIENT = ("PatientName", "PatientID", "OtherPatientNames", "PatientBirthName")
+HIDDEN = "…"
+
+
+def discreet(comment: str, path: Path) -> str:
+    """`comment` without the patient of the file at `path`.
+
+    Hidden are the words that name him, pieces of them, and every date of eight digits.
+    """
+    comment = comment[:LONGEST_COMMENT]
+    if not comment:
+        return ""
+    header = dcmread(path, stop_before_pixels=True, specific_tags=list(PATIENT))
+    texts = [str(header.get(keyword) or "") for keyword in PATIENT]
+    words = {word for text in texts for word in (text, *re.split(r"[\\^=\s]+", text)) if len(word) >= SHORTEST_WORD}
+    for word in sorted(words, key=len, reverse=True):
+        comment = re.sub(re.escape(word), HIDDEN, comment, flags=re.IGNORECASE)
+    known = "\n".join(texts).casefold()
+    comment = re.sub(r"[^\s,;:()'\"]+", lambda word: HIDDEN if _is_of(word.group(), known) else word.group(), comment)
+    return re.sub(r"\b\d{4}([-./]?)\d\d\1\d\d\b", HIDDEN, comment)
+
+
+def _is_of(word: str, known: str) -> bool:
+    """True where a word is a part of what is known of the patient: some peers quote only a piece."""
+    return len(word) >= SHORTEST_WORD and word.casefold() in known

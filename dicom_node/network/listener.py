@@ -1,0 +1,103 @@
+"""A port of ours. A TLS handshake happens in the connection's own thread, so a slow one keeps nobody waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_node.network.tls_keeper import Keeper
+from dicom_node.network.tls_words import explain
+from dicom_node.network.upper_layer import Entity, Limits, WaitingServer
+
+log = logging.getLogger(__name__)
+
+HANDSHAKES = 400  # under way at once, each a thread that waits; one more is hung up on
+FAREWELL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Secured:
+    """TLS on a port: whose context, how long a handshake may take, and who hears what became of the failed ones."""
+
+    keeper: Keeper
+    handshake_s: float
+    told: Callable[[str], None]
+
+
+class Listener(WaitingServer):
+    """Accepts connections; with `secured` by TLS alone."""
+
+    def __init__(self, *arguments: Any, secured: Secured | None = None, **more: Any) -> None:
+        self._secured = secured
+        self._handshakes = threading.BoundedSemaphore(HANDSHAKES)
+        super().__init__(*arguments, **more)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.server_address[1])
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection, under TLS as the files are now; its handshake is still to come."""
+        connection, address = super().get_request()
+        if self._secured is not None:
+            context = self._secured.keeper.context()
+            connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Shake hands where that is asked, then go on as pynetdicom does; runs in a thread of this connection."""
+        if self._secured is None or self._shake_hands(self._secured, request, client_address[0]):
+            super().process_request_thread(request, client_address)
+
+    def _shake_hands(self, secured: Secured, connection: ssl.SSLSocket, address: str) -> bool:
+        """True under TLS; the connection is closed otherwise."""
+        if not self._handshakes.acquire(blocking=False):
+            secured.told(f"a connection from {address} was closed: too many TLS handshakes are under way")
+            connection.close()
+            return False
+        try:
+            connection.settimeout(secured.handshake_s)  # for the whole of it
+            connection.do_handshake()
+            connection.settimeout(None)
+        except (OSError, ValueError) as error:  # ValueError: closed by another thread
+            secured.told(f"a TLS connection from {address} was refused: {explain(error).sentence}")
+            _hang_up(connection)
+            return False
+        finally:
+            self._handshakes.release()
+        return True
+
+
+def listen(
+    entity: Entity,
+    address: tuple[str, int],
+    handlers: list[tuple[Any, Any]],
+    limits: Limits,
+    secured: Secured | None = None,
+) -> Listener:
+    """Listen at `address` in a thread of its own until `shutdown`; OSError where the port is taken."""
+    server: Listener = entity.make_server(
+        address, evt_handlers=handlers, server_class=Listener, limits=limits, secured=secured
+    )
+    entity._servers.append(server)  # as its own start_server does, which takes no class
+    threading.Thread(target=server.serve_forever, name=f"listener-{server.port}", daemon=True).start()
+    return server
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Close without a reset, which would take our alert from the other end before it has read it."""
+    deadline = time.monotonic() + FAREWELL_S
+    with contextlib.suppress(OSError):
+        connection.settimeout(FAREWELL_S)
+        socket.socket.shutdown(connection, socket.SHUT_WR)
+        while time.monotonic() < deadline and socket.socket.recv(connection, 4096):
+            pass
+    connection.close()

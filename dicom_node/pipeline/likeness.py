@@ -1,0 +1,163 @@
+"""Whether two files under one SOP Instance UID hold the same picture, and in what their headers differ.
+
+Pixels are compared as bytes, never decoded. Both files came from strangers: reading is bounded, and raises
+nothing but `Incomparable`, whose text holds no value, and `Unavailable` where the disk fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+
+from dicom_node.errors import NodeError
+from dicom_node.network.header import MAX_HEADER_BYTES
+from dicom_node.objects.copied import is_copied
+from dicom_node.objects.stored import data_set_in
+from storage.errors import Unavailable
+
+MAX_INFLATED_BYTES = 512 * 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
+UNDEFINED = 0xFFFFFFFF
+
+# The same pixels have the same bytes in these.
+NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian})
+# What makes a picture of bytes, and what says where it lies: other values here are another picture.
+PICTURE = (
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "Modality",
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept",
+    "RescaleType", "ModalityLUTSequence", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "PixelSpacing", "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices", "GantryDetectorTilt",
+    "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID", "DimensionIndexSequence",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+)  # fmt: skip
+_PICTURE = frozenset(tag for keyword in PICTURE if (tag := tag_for_keyword(keyword)) is not None)
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_FAULTS = (
+    ValueError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError, IndexError,
+    RecursionError, InvalidDicomError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+class Incomparable(NodeError):
+    """One of the two files cannot be read as far as a comparison needs."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What two contents of one instance have in common.
+
+    `other_picture` names what makes them two pictures, "" where they are one. `changed` names the attributes
+    of the header that differ, `copied` says whether results of ours copy one of these.
+    """
+
+    other_picture: str = ""
+    changed: tuple[str, ...] = ()
+    copied: bool = False
+
+
+@dataclass(frozen=True)
+class _Content:
+    header: Dataset
+    pixels: str  # a digest of the pixel data element's value
+    form: str  # in what bytes equal pixels are equal
+
+
+def compare(first: Path, first_syntax: str, second: Path, second_syntax: str) -> Likeness:
+    """Compare two Part 10 files whose transfer syntaxes are known; Incomparable, Unavailable."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom quotes the values that it complains about
+        one, other = _content(first, UID(first_syntax)), _content(second, UID(second_syntax))
+        if one.form != other.form:
+            return Likeness("the pixels' transfer syntax")
+        if one.pixels != other.pixels:
+            return Likeness("the pixels")
+        differ = [tag for tag in sorted({*one.header.keys(), *other.header.keys()}) if _differs(one, other, tag)]
+    picture = [tag for tag in differ if tag in _PICTURE]
+    if picture:
+        return Likeness(", ".join(_name(tag) for tag in picture))
+    return Likeness("", tuple(_name(tag) for tag in differ), any(is_copied(tag) for tag in differ))
+
+
+def _content(path: Path, syntax: UID) -> _Content:
+    try:
+        with path.open("rb") as file:
+            stream, start = data_set_in(file, syntax, MAX_INFLATED_BYTES)
+            return _read(stream, start, syntax)
+    except FileNotFoundError:
+        raise Incomparable("a content is no longer held") from None
+    except OSError as trouble:
+        raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
+    except _FAULTS as fault:
+        raise Incomparable(f"a content cannot be parsed ({type(fault).__name__})") from None
+
+
+def _read(stream: BinaryIO, start: int, syntax: UID) -> _Content:
+    stream.seek(start)
+    head = BytesIO(stream.read(MAX_HEADER_BYTES))
+    found: list[tuple[int, str | None, int]] = []
+
+    def at_the_pixels(tag: BaseTag, representation: str | None, length: int) -> bool:
+        if tag not in _PIXELS:
+            return False
+        found.append((int(tag), representation, length))
+        return True
+
+    header = read_dataset(head, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=at_the_pixels)
+    digest = hashlib.sha256()
+    if found:
+        tag, representation, length = found[0]
+        long_form = not syntax.is_implicit_VR and representation in EXPLICIT_VR_LENGTH_32
+        digest.update(str(tag).encode())
+        stream.seek(start + head.tell() + (12 if long_form else 8))
+        _digest(stream, digest, None if length == UNDEFINED else length)
+    elif stream.read(1):
+        raise Incomparable(f"a content's header is longer than {MAX_HEADER_BYTES} bytes")
+    return _Content(header, digest.hexdigest(), "native" if syntax in NATIVE else str(syntax))
+
+
+def _digest(stream: BinaryIO, digest: Any, length: int | None) -> None:
+    """Take `length` bytes, or all that follow: of encapsulated pixels the length is not said."""
+    rest = length
+    while chunk := stream.read(CHUNK_BYTES if rest is None else min(rest, CHUNK_BYTES)):
+        digest.update(chunk)
+        rest = None if rest is None else rest - len(chunk)
+
+
+def _differs(one: _Content, other: _Content, tag: BaseTag) -> bool:
+    if tag.element == 0:
+        return False  # group lengths are retired, and say nothing
+    first, second = one.header.get_item(tag), other.header.get_item(tag)
+    if first is None or second is None:
+        return True
+    raw = isinstance(first, RawDataElement) and isinstance(second, RawDataElement)
+    if raw and _bare(first.value) == _bare(second.value):
+        return False
+    try:
+        return bool(one.header[tag].value != other.header[tag].value)
+    except _FAULTS:
+        return True
+
+
+def _bare(value: Any) -> Any:
+    return value.rstrip(b" \0") if isinstance(value, bytes) else value
+
+
+def _name(tag: BaseTag) -> str:
+    return keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

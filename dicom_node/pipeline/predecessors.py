@@ -1,0 +1,23 @@
+"""Which earlier results a job's reports name as their predecessors."""
+
+from __future__ import annotations
+
+from storage.database import Transaction
+from storage.lifecycle import DeliveryState
+from storage.records import Job, ResultObject
+
+LEFT = (DeliveryState.SENT, DeliveryState.COMMITTED)
+
+
+def predecessors(tx: Transaction, job: Job) -> list[ResultObject]:
+    """The objects of the newest earlier generation that somebody outside holds; those that never left are nobody's."""
+    name, seen = job.parameters.get("replaces", ""), {job.job_id}
+    while name and name not in seen:
+        seen.add(name)
+        old = tx.jobs.find(name)
+        if old is None:
+            return []
+        if any(delivery.state in LEFT for delivery in tx.deliveries.of_job(name)):
+            return tx.results.of_job(name)
+        name = old.parameters.get("replaces", "")
+    return []

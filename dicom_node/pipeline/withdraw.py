@@ -1,0 +1,134 @@
+"""Destinations that follow IHE IOCM are told which results of ours are no longer valid.
+
+The note on a superseded job's results is a job of its own, DONE from the start: it is delivered, retried and
+shown like any result. Its name derives from that of the job that it rejects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.context import Replaced
+from dicom_node.objects.encode import Encoded
+from storage.archive import Archive
+from storage.database import Database, Transaction
+from storage.errors import NotFound
+from storage.lifecycle import DeliveryState, JobState
+from storage.records import Job, ResultObject
+
+log = logging.getLogger(__name__)
+
+TASK = "rejection note"
+EVERY_S = 2.0
+
+Encode = Callable[[str, Sequence[Replaced], Path, str, float], Encoded]  # note's job, rejected, subject, reason, now
+
+
+def note_job_id(job_id: str) -> str:
+    """The name of the job whose result rejects those of `job_id`."""
+    return hashlib.sha256(f"rejection|{job_id}".encode()).hexdigest()
+
+
+@dataclass
+class Withdraw:
+    """Makes the rejection notes that are owed to `destinations`."""
+
+    database: Database
+    archive: Archive
+    destinations: frozenset[str]
+    encode: Encode
+    revision: int = 0
+    name: str = "withdraw"
+    _next_look: float = field(default=float("-inf"), init=False)
+
+    def step(self, now: float) -> bool:
+        if not self.destinations or now < self._next_look:
+            return False
+        with self.database.reading() as tx:
+            owed = tx.rejections.owed(self.destinations)
+        for job_id, destinations in owed.items():
+            self._tell(job_id, destinations, now)
+        if not owed:
+            self._next_look = now + EVERY_S  # the look is no light one where many jobs were superseded
+        return bool(owed)
+
+    def _tell(self, job_id: str, destinations: Sequence[str], now: float) -> None:
+        with self.database.reading() as tx:
+            old, known = tx.jobs.get(job_id), tx.jobs.find(note_job_id(job_id))
+            results = tx.results.of_job(job_id)
+            subject = self._subject(tx, old, results)
+        note, made = known or _job(old, now), None
+        if known is None:
+            try:
+                made = self._encode(note, old, results, subject, now)
+            except ResultInvalid as wrong:
+                self._give_up(note, str(wrong), now)
+                return
+        with self.database.transaction() as tx:
+            tx.jobs.add(note)
+            if made is not None:
+                tx.results.add(made)
+                self.archive.confirm(made.file)
+            for destination in destinations:
+                tx.deliveries.add(note.job_id, old.study_instance_uid, destination, DeliveryState.PENDING, now)
+                what = f"results of route {old.route}, generation {old.generation}"
+                self._journal(tx, note, now, "rejection note", f"{destination} is told that {what} are no longer valid")
+        log.info("rejection note made", extra={"study": old.study_instance_uid, "job": note.job_id})
+
+    def _encode(self, note: Job, old: Job, results: Sequence[ResultObject], subject: Path, now: float) -> ResultObject:
+        rejected = [
+            Replaced(one.kind, one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in results
+        ]
+        made = self.encode(note.job_id, rejected, subject, f"No longer valid: {old.reason}", now)
+        file = self.archive.write(old.study_instance_uid, made.sop_instance_uid, [made.part10], ours=True)
+        uids = (made.sop_instance_uid, made.sop_class_uid, made.series_instance_uid)
+        return ResultObject(*uids, note.job_id, made.kind, file)
+
+    def _subject(self, tx: Transaction, old: Job, results: Sequence[ResultObject]) -> Path:
+        """The file whose patient and study the note bears: an image's newest header, or else whatever is held."""
+        for source in old.inputs.values():
+            for uid in source["instances"]:
+                try:
+                    path = self.archive.path(tx.versions.current(uid).file)
+                except NotFound:
+                    continue
+                if path.exists():
+                    return path
+        held = [one.file for one in results]
+        held += [one.file for one in tx.studies.instances(study_uid=old.study_instance_uid)]
+        paths = [path for file in held if (path := self.archive.path(file)).exists()]
+        return paths[0] if paths else self.archive.root  # which is no subject: retention has removed all
+
+    def _give_up(self, note: Job, reason: str, now: float) -> None:
+        """Written down, and not tried again: nothing that it is made of changes any more."""
+        with self.database.transaction() as tx:
+            tx.jobs.add(replace(note, state=JobState.SUPERSEDED, reason=reason))
+            self._journal(tx, note, now, "rejection note failed", reason)
+        log.error("rejection note not made: %s", reason, extra={"study": note.study_instance_uid})
+
+    def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
+        tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)
+
+
+def _job(old: Job, now: float) -> Job:
+    return Job(
+        job_id=note_job_id(old.job_id),
+        study_instance_uid=old.study_instance_uid,
+        generation=old.generation,
+        route="",
+        task=TASK,
+        model="",
+        state=JobState.DONE,
+        priority=old.priority,
+        inputs={},
+        parameters={},
+        created_at=now,
+        finished_at=now,
+        progress=1.0,
+        rejects=old.job_id,
+    )

@@ -1,0 +1,107 @@
+"""Takes away what retention lets go: rows first, in one commit with the journal; then files.
+
+A crash between the two leaves files that no row names, which `reconcile.py` sweeps; never a row without its file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from storage.archive import Archive
+from storage.database import Database
+from storage.records import StoredFile
+from storage.retention import DAY_S, Decision, Rule, decide
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+BATCH = 200  # files deleted under one hold: arrivals wait that long
+
+
+@dataclass(frozen=True)
+class Due:
+    """A study that may go: why, since when its work has ended, and what it takes."""
+
+    study_instance_uid: str
+    reason: str
+    since: float
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """Removes studies by rules."""
+
+    database: Database
+    archive: Archive
+    rules: Sequence[Rule]
+    revision: int = 0
+
+    def due(self, now: float, *, short: bool = False) -> list[Due]:
+        """What would go now, what has ended longest first; with `short`, by the ages for a short disk."""
+        found = [self._weigh(uid, decision) for uid, decision in self._decisions(now, short=short) if decision.goes]
+        return sorted(found, key=lambda due: due.since)
+
+    def kept(self, now: float) -> Counter[str]:
+        """How many studies that have ended stay whatever their age, by reason."""
+        old = now + 1000 * 365 * DAY_S  # when every age has been reached
+        verdicts = (decision for _, decision in self._decisions(old, short=False) if not decision.goes)
+        return Counter(decision.reason for decision in verdicts)
+
+    def remove(self, uid: str, now: float, *, short: bool = False) -> Due | None:
+        """Remove one study if it may go at this very moment; None where it may not any more."""
+        with self.database.transaction() as tx:
+            decision = decide(tx.removals.of(uid), self.rules, now, short=short)
+            if not decision.goes:
+                return None
+            weight = tx.removals.weight(uid)
+            files = tx.removals.remove(uid, now)
+            text = f"removed {weight.files} files, {weight.bytes} bytes: {decision.reason}"
+            detail = {"files": weight.files, "bytes": weight.bytes}
+            tx.journal.add(now, "removed", text, study=uid, revision=self.revision, detail=detail)
+        self.delete(uid, files)
+        log.info("study removed", extra={"study": uid, "files": weight.files, "bytes": weight.bytes})
+        return Due(uid, decision.reason, decision.since, weight.files, weight.bytes)
+
+    def run(
+        self, now: float, *, short: bool = False, enough: Callable[[], bool] = lambda: False
+    ) -> Iterator[Due]:
+        """Remove what is due, what has ended longest first, until `enough` says so; gives each as it goes."""
+        for due in self.due(now, short=short):
+            if enough():
+                return
+            gone = self.remove(due.study_instance_uid, now, short=short)
+            if gone is not None:
+                yield gone
+
+    def delete(self, uid: str, files: Sequence[StoredFile]) -> None:
+        """Delete the study's files among `files` that no row names any more: some may have arrived again."""
+        for start in range(0, len(files), BATCH):
+            with self.database.transaction() as tx:
+                tx.removals.hold_files()
+                named = tx.removals.named(uid)
+                for file in files[start : start + BATCH]:
+                    if file.path not in named:
+                        self.archive.remove(file)
+        self.archive.drop_folder(uid)
+
+    def _decisions(self, now: float, *, short: bool) -> Iterator[tuple[str, Decision]]:
+        before = now - min((rule.age_s(short=short) for rule in self.rules), default=0.0)
+        after = (-1.0, "")
+        while True:
+            with self.database.reading() as tx:
+                page = tx.removals.facts(before, after, PAGE)
+            for study in page:
+                yield study.study_instance_uid, decide(study, self.rules, now, short=short)
+            if len(page) < PAGE:
+                return
+            after = (page[-1].changed_at, page[-1].study_instance_uid)
+
+    def _weigh(self, uid: str, decision: Decision) -> Due:
+        with self.database.reading() as tx:
+            weight = tx.removals.weight(uid)
+        return Due(uid, decision.reason, decision.since, weight.files, weight.bytes)

@@ -1,0 +1,126 @@
+"""Index and disk, held against each other: files that no row names are swept, files that rows name are read again."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from storage.archive import Archive
+from storage.database import Database, Transaction
+from storage.errors import Damaged, NotFound
+from storage.records import StoredFile
+
+log = logging.getLogger(__name__)
+
+PREFIXES = tuple(f"{number:02x}" for number in range(256))  # the archive's folders, see archive.py
+YOUNG_S = 3600.0  # a file may wait so long for the commit of its row
+
+
+class Fault(StrEnum):
+    """What is wrong with a file that a row names."""
+
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One file that is not what its row says."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    path: str
+    fault: Fault
+
+
+def sweep_orphans(db: Database, archive: Archive, prefix: str, now: float) -> int:
+    """Delete the files below ROOT/`prefix` that no row names and that are not young; gives the number.
+
+    They are left by crashes: between file and row of an arrival, whose sender was not told Success, or between
+    row and file of a removal.
+    """
+    folders = archive.folders(prefix)
+    if not folders:
+        return 0
+    with db.reading() as tx:
+        owners = _owners(tx, archive)
+        named = {folder: _named(tx, owners, folder) for folder in folders}
+    swept = 0
+    for folder in folders:
+        files = archive.files(folder)
+        orphans = [path for path, stat in files.items() if path not in named[folder] and _old(stat, now)]
+        if orphans:
+            swept += _sweep(db, archive, folder, orphans)
+    return swept
+
+
+def audit(
+    db: Database, archive: Archive, studies: Sequence[str], told: Callable[[], None] = lambda: None
+) -> Iterator[Finding]:
+    """Read every file that rows of `studies` name, and give those that are missing or not what was written.
+
+    `told` is called after each study. What leaves by retention meanwhile is no fault.
+    """
+    for uid in studies:
+        with db.reading() as tx:
+            files = _files(tx, uid)
+        for sop_uid, file in files:
+            fault = _fault(archive, file)
+            if fault and _still_named(db, uid, file):
+                yield Finding(uid, sop_uid, file.path, fault)
+        told()
+
+
+def _files(tx: Transaction, uid: str) -> list[tuple[str, StoredFile]]:
+    arrived = [(i.sop_instance_uid, i.file) for i in tx.studies.instances(study_uid=uid, conflicts=True)]
+    made = [
+        (result.sop_instance_uid, result.file)
+        for job in tx.jobs.of_study(uid)
+        for result in tx.results.of_job(job.job_id)
+        if result.removed_at is None
+    ]
+    return arrived + made
+
+
+def _fault(archive: Archive, file: StoredFile) -> Fault | None:
+    try:
+        archive.read(file)
+    except NotFound:
+        return Fault.MISSING
+    except Damaged:
+        return Fault.DAMAGED
+    return None
+
+
+def _still_named(db: Database, uid: str, file: StoredFile) -> bool:
+    with db.reading() as tx:
+        return file.path in tx.removals.named(uid)
+
+
+def _owners(tx: Transaction, archive: Archive) -> dict[Path, str]:
+    return {archive.folder(uid): uid for uid in tx.removals.every_study()}
+
+
+def _named(tx: Transaction, owners: dict[Path, str], folder: Path) -> set[str]:
+    uid = owners.get(folder)
+    return tx.removals.named(uid) if uid else set()
+
+
+def _old(stat: os.stat_result, now: float) -> bool:
+    return stat.st_mtime < now - YOUNG_S
+
+
+def _sweep(db: Database, archive: Archive, folder: Path, orphans: Sequence[str]) -> int:
+    """Delete `orphans` where nothing names them under the hold either: a row may have come since they were listed."""
+    with db.transaction() as tx:
+        tx.removals.hold_files()
+        named = _named(tx, _owners(tx, archive), folder)
+        gone = [path for path in orphans if path not in named]
+        for path in gone:
+            archive.remove(StoredFile(path, 0, ""))
+    log.info("files that no row names were removed", extra={"files": len(gone)})
+    return len(gone)

@@ -1,0 +1,158 @@
+"""What retention asks of the database, and how a study leaves it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, delete, exists, func, select, text, tuple_, union_all, update
+
+from storage import tables
+from storage.errors import NotFound
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
+from storage.promises import Promises
+from storage.records import StoredFile
+from storage.retention import JobFacts, StudyFacts
+from storage.store import Store, among
+
+studies, series, instances, senders = tables.studies, tables.series, tables.instances, tables.senders
+jobs, results, deliveries = tables.jobs, tables.results, tables.deliveries
+
+ENDED = (StudyState.DISPATCHED, StudyState.NOT_ROUTED)
+NEVER_MADE = (JobState.FAILED, JobState.REFUSED)  # jobs without an object: they go with the study
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What a study takes on disk."""
+
+    files: int
+    bytes: int
+
+
+class Removals(Store):
+    """Retention's view of one transaction."""
+
+    def facts(self, before: float, after: tuple[float, str], limit: int) -> list[StudyFacts]:
+        """Studies at rest since `before`, longest first; `after` (changed_at, UID) turns the page."""
+        query = select(studies.c.study_uid, studies.c.state, studies.c.changed_at).where(
+            among(studies.c.state, ENDED),
+            studies.c.changed_at <= before,
+            tuple_(studies.c.changed_at, studies.c.study_uid) > tuple_(*after),
+        )
+        return self._facts(query.order_by(studies.c.changed_at, studies.c.study_uid).limit(limit))
+
+    def of(self, uid: str) -> StudyFacts:
+        """One study; NotFound. In a writing transaction it and its series are held: arrivals wait for the commit."""
+        query = select(studies.c.study_uid, studies.c.state, studies.c.changed_at).where(studies.c.study_uid == uid)
+        if self._writing:
+            query = query.with_for_update(key_share=True)
+            # An arrival takes a series, then the study. Who takes them the other way round would wait for ever.
+            of_study = series.c.study_uid == uid
+            self._connection.execute(select(series.c.series_uid).where(of_study).with_for_update()).all()
+        found = self._facts(query)
+        if not found:
+            raise NotFound(f"no study {uid}")
+        return found[0]
+
+    def weight(self, uid: str) -> Weight:
+        """How many files, and how many bytes, would go with the study."""
+        sizes = self._sizes(uid).subquery()
+        count, total = self._connection.execute(select(func.count(), func.sum(sizes.c.size)).select_from(sizes)).one()
+        return Weight(int(count), int(total or 0))
+
+    def remove(self, uid: str, now: float) -> list[StoredFile]:
+        """Let the study's rows go and give the files that nothing names from the commit on.
+
+        What stays is small and names no patient: that it was here, what was made of it, and every UID of ours.
+        """
+        files = [StoredFile(*row) for row in self._connection.execute(self._sizes(uid))]
+        execute = self._connection.execute
+        for table in (instances, senders, series):
+            execute(delete(table).where(table.c.study_uid == uid))
+        made = select(jobs.c.job_id).where(jobs.c.study_uid == uid)
+        gone = results.c.job_id.in_(made) & results.c.removed_at.is_(None)
+        execute(update(results).where(gone).values(removed_at=now))
+        execute(delete(jobs).where(jobs.c.study_uid == uid, among(jobs.c.state, NEVER_MADE)))
+        empty: dict[str, Any] = {"state": StudyState.REMOVED.value, "images": 0, "header": {}}
+        execute(update(studies).where(studies.c.study_uid == uid).values(**empty))
+        Promises(self._connection).forget(uid)
+        return files
+
+    def hold_files(self) -> None:
+        """From now to the commit no other transaction can name a file: what nothing names now may be deleted."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer, and this is it
+            self._connection.execute(text("LOCK TABLE instances, results IN SHARE MODE"))
+
+    def named(self, uid: str) -> set[str]:
+        """The paths that rows of this study name."""
+        return {row.path for row in self._connection.execute(self._sizes(uid))}
+
+    def every_study(self) -> list[str]:
+        """The UIDs of all studies."""
+        return list(self._connection.execute(select(studies.c.study_uid)).scalars())
+
+    def every_file(self) -> list[tuple[str, int]]:
+        """Path and size of every file that a row names."""
+        arrived = select(instances.c.path, instances.c.size)
+        made = select(results.c.path, results.c.size).where(results.c.removed_at.is_(None))
+        both = union_all(arrived, made).subquery()
+        rows = self._connection.execute(select(both.c.path, func.max(both.c.size)).group_by(both.c.path))
+        return [(path, int(size)) for path, size in rows]
+
+    def _sizes(self, uid: str) -> Select[Any]:
+        arrived = select(instances.c.path, instances.c.size, instances.c.sha256).where(instances.c.study_uid == uid)
+        made = (
+            select(results.c.path, results.c.size, results.c.sha256)
+            .join(jobs, jobs.c.job_id == results.c.job_id)
+            .where(jobs.c.study_uid == uid, results.c.removed_at.is_(None))
+        )
+        both = union_all(arrived, made).subquery()  # a result that came back is one file with two rows
+        columns = (both.c.path, func.max(both.c.size).label("size"), func.max(both.c.sha256).label("sha256"))
+        return select(*columns).group_by(both.c.path)
+
+    def _facts(self, query: Select[Any]) -> list[StudyFacts]:
+        found = self._connection.execute(query).all()
+        made = self._jobs([row.study_uid for row in found])
+        return [
+            StudyFacts(
+                study_instance_uid=row.study_uid,
+                state=StudyState(row.state),
+                changed_at=row.changed_at,
+                jobs=made[row.study_uid],
+                barred_until=self._barred_until(row.study_uid),
+                unread=self._unread(row.study_uid),
+            )
+            for row in found
+        ]
+
+    def _barred_until(self, uid: str) -> float | None:
+        """Until when storage commitment forbids removal of the study, by our promise or while a peer's is awaited."""
+        return Promises(self._connection).barred_until(uid) or None
+
+    def _unread(self, uid: str) -> bool:
+        """Whether something waits to be read: of the study, or against an image of it under another study's name."""
+        here = instances.alias()
+        against = exists(select(1).where(here.c.sop_uid == instances.c.sop_uid, here.c.study_uid == uid))
+        return self._exists(instances.c.unread & ((instances.c.study_uid == uid) | against.correlate(instances)))
+
+    def _jobs(self, uids: Sequence[str]) -> defaultdict[str, dict[str, JobFacts]]:
+        sent = self._deliveries(uids)
+        facts: defaultdict[str, dict[str, JobFacts]] = defaultdict(dict)
+        of_studies = select(jobs).where(jobs.c.study_uid.in_(uids)).order_by(jobs.c.job_id)
+        for row in self._connection.execute(of_studies):
+            states = [state for state, _ in sent[row.job_id]]
+            ended_at = max([row.finished_at or row.created_at, *(at for _, at in sent[row.job_id])])
+            facts[row.study_uid][row.job_id] = JobFacts(
+                row.route, JobState(row.state), ended_at, states, JobMark(row.mark), bool(row.rejects)
+            )
+        return facts
+
+    def _deliveries(self, uids: Collection[str]) -> defaultdict[str, list[tuple[DeliveryState, float]]]:
+        found: defaultdict[str, list[tuple[DeliveryState, float]]] = defaultdict(list)
+        columns = (deliveries.c.job_id, deliveries.c.state, deliveries.c.created_at, deliveries.c.sent_at)
+        for row in self._connection.execute(select(*columns).where(deliveries.c.study_uid.in_(uids))):
+            found[row.job_id].append((DeliveryState(row.state), row.sent_at or row.created_at))
+        return found

@@ -1,0 +1,152 @@
+"""The spool is emptied in order; an outage costs nothing but time; what does not go is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from audit_collector import AuditCollector, Authority, server_context
+
+from dicom_node.audit.sender import BATCH, Sender
+from dicom_node.audit.settings import SyslogSettings
+from dicom_node.audit.spool import Spool
+from dicom_node.audit.syslog import Syslog
+from dicom_node.errors import Unreachable
+from dicom_node.network.ports import free_port
+
+
+class Collector:
+    """Takes messages while it is there."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.calls = 0
+        self.taken: list[bytes] = []
+
+    def send(self, messages: Sequence[bytes]) -> None:
+        self.calls += 1
+        if not self.there:
+            raise Unreachable("audit collector: Connection refused")
+        self.taken += messages
+
+
+@pytest.fixture
+def collector() -> Collector:
+    return Collector()
+
+
+@pytest.fixture
+def sender(spool: Spool, collector: Collector, clock: Any) -> Sender:
+    return Sender(spool, collector, "radiology-1", clock)
+
+
+def test_what_waits_is_sent_and_gone(spool: Spool, sender: Sender, collector: Collector) -> None:
+    for number in range(3):
+        spool.write(b"message %d" % number)
+    sender.step()
+    assert [message[-9:] for message in collector.taken] == [b"message 0", b"message 1", b"message 2"]
+    assert spool.waiting() == []
+    assert sender.state() == {"sent": 3, "trouble": ""}
+
+
+def test_in_batches(spool: Spool, sender: Sender, collector: Collector) -> None:
+    for _ in range(BATCH + 1):
+        spool.write(b"x")
+    sender.step()
+    assert (collector.calls, len(collector.taken)) == (2, BATCH + 1)
+
+
+def test_an_outage_is_told_once_and_resumed_in_order(
+    spool: Spool, sender: Sender, collector: Collector, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    collector.there = False
+    spool.write(b"message 0")
+    for _ in range(5):
+        sender.step()
+        clock.now += 300.0
+    spool.write(b"message 1")
+    assert sender.state() == {"sent": 0, "trouble": "audit collector: Connection refused"}
+    collector.there = True
+    sender.step()
+    assert [message[-9:] for message in collector.taken] == [b"message 0", b"message 1"]
+    assert caplog.text.count("Connection refused") == 1
+    assert "audit messages are sent again" in caplog.text
+
+
+def test_pauses_grow_while_it_lasts(spool: Spool, sender: Sender, collector: Collector, clock: Any) -> None:
+    collector.there = False
+    spool.write(b"message")
+    tries = []
+    for _ in range(1000):
+        before = collector.calls
+        sender.step()
+        if collector.calls > before:
+            tries.append(clock.now)
+        clock.now += 5.0
+    pauses = [second - first for first, second in pairwise(tries)]
+    assert pauses[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+
+
+def test_nothing_to_send_asks_nobody(sender: Sender, collector: Collector) -> None:
+    sender.step()
+    assert collector.calls == 0
+
+
+def test_the_spool_stays_within_its_bounds_during_an_outage(
+    spool: Spool, sender: Sender, collector: Collector, clock: Any
+) -> None:
+    collector.there = False
+    for _ in range(5):
+        spool.write(b"x" * 400)
+    sender.step()
+    assert len(spool.waiting()) == 2
+
+
+def test_without_a_collector_messages_stay(spool: Spool, clock: Any) -> None:
+    for _ in range(5):
+        spool.write(b"x" * 400)
+    Sender(spool, None, clock=clock).step()
+    assert len(spool.waiting()) == 2, "within the bounds"
+
+
+def test_a_spool_that_cannot_be_read_is_told(
+    spool: Spool, sender: Sender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Spool) -> list[Any]:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Spool, "waiting", broken)
+    sender.step()
+    assert sender.state()["trouble"] == "the spool cannot be read: Input/output error"
+    assert "cannot be kept within its bounds: Input/output error" in caplog.text
+
+
+def test_a_real_collector_that_was_away_gets_all_in_order(
+    spool: Spool, clock: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    authority = Authority.make(tmp_path_factory.mktemp("certificates") / "authority")
+    good = server_context(*authority.issue("collector"))
+    wrong = server_context(*authority.issue("other", "DNS:other.example"))
+    port = free_port()
+    sender = Sender(
+        spool, Syslog(SyslogSettings(host="localhost", port=port, ca_file=authority.certificate)), "host", clock
+    )
+    spool.write(b"message 0")
+    sender.step()
+    assert "Connection refused" in str(sender.state()["trouble"])
+
+    clock.now += 600.0
+    spool.write(b"message 1")
+    with AuditCollector(wrong, port):
+        sender.step()
+    assert "has no good certificate" in str(sender.state()["trouble"])
+    assert len(spool.waiting()) == 2, "kept"
+
+    clock.now += 600.0
+    spool.write(b"message 2")
+    with AuditCollector(good, port) as collector:
+        sender.step()
+    assert [message[-9:] for message in collector.messages] == [b"message 0", b"message 1", b"message 2"]
+    assert (spool.waiting(), sender.state()["trouble"]) == ([], "")

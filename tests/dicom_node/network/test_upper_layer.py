@@ -1,0 +1,435 @@
+"""Our upper layer (with its connection and messages) gives a peer the answers that pynetdicom's own gives, or better.
+
+Covers dicom_node.network.connection and dicom_node.network.messages, which are parts of it.
+"""
+
+import contextlib
+import resource
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from pynetdicom import AE, evt
+from wire import (
+    ABORT,
+    RELEASE_RP,
+    RELEASE_RQ,
+    Wire,
+    associate_rq,
+    command,
+    echo_rq,
+    p_data,
+    pieces,
+    said,
+    status_of,
+    store_rq,
+)
+
+from dicom_node.network.client import send
+from dicom_node.network.contexts import supported_contexts
+from dicom_node.network.listener import Secured
+from dicom_node.network.listener import listen as listen_at
+from dicom_node.network.messages import MAX_COMMAND_BYTES, Limits
+from dicom_node.network.upper_layer import Entity
+
+PATIENT_S = 15.0
+
+
+class Ear:
+    """A storage provider that remembers what it was sent, on our upper layer or on pynetdicom's."""
+
+    def __init__(self, stack, folder, *, ours=True, acse_s=10.0, idle_s=10.0, slow_s=0.0, context=None, **limits):
+        self.stored: dict[str, bytes] = {}
+        self.ended: list[str] = []
+        self.slow_s = slow_s
+        entity = (Entity if ours else AE)("SEGNODE")
+        entity.supported_contexts = supported_contexts()
+        entity.require_called_aet = True
+        entity.maximum_pdu_size = 16384
+        entity.maximum_associations = 4
+        entity.acse_timeout, entity.network_timeout, entity.dimse_timeout = acse_s, idle_s, idle_s
+        handlers = [
+            (evt.EVT_C_STORE, self.store),
+            (evt.EVT_RELEASED, lambda event: self.ended.append("released")),
+            (evt.EVT_ABORTED, lambda event: self.ended.append("aborted")),
+        ]
+        if ours:
+            secured = context and Secured(SimpleNamespace(context=lambda: context), acse_s, lambda sentence: None)
+            self.server = listen_at(entity, ("127.0.0.1", 0), handlers, Limits(folder=folder, **limits), secured)
+        else:
+            self.server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.port = self.server.server_address[1]
+        stack.callback(self.server.shutdown)
+
+    def store(self, event) -> int:
+        time.sleep(self.slow_s)
+        data = event.request.DataSet
+        if getattr(data, "trouble", ""):
+            return 0xA700
+        self.stored[event.request.AffectedSOPInstanceUID] = bytes(data.getbuffer())
+        return 0
+
+    def threads(self) -> int:
+        return len(self.server.active_associations)
+
+
+@pytest.fixture
+def ear(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: Ear(stack, tmp_path, **options)
+
+
+def eventually(condition, limit_s=PATIENT_S) -> bool:
+    deadline = time.monotonic() + limit_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+ECHO = p_data((1, 3, echo_rq()))
+STORE = (p_data((3, 3, store_rq("1.2.3"))), p_data((3, 2, b"abcdef")))
+HELLO = associate_rq()
+UNKNOWN = struct.pack(">BxI", 0x42, 0)
+NOT_ACCEPTED = associate_rq(contexts=((1, "1.2.3.4.5", "1.2.840.10008.1.2"),))
+HEAR = b""  # at this place the peer waits for one PDU
+
+# What a peer says, in parts that are sent one after the other; at the end it hears all that still comes.
+CONVERSATIONS = {
+    "echo and release": [HELLO, HEAR, ECHO, HEAR, RELEASE_RQ],
+    "store and release": [HELLO, HEAR, *STORE, HEAR, RELEASE_RQ],
+    "echo twice": [HELLO, HEAR, ECHO, HEAR, p_data((1, 3, echo_rq(2))), HEAR, RELEASE_RQ],
+    "byte by byte": [*pieces(HELLO, 1), HEAR, *pieces(ECHO, 1), HEAR, *pieces(RELEASE_RQ, 1)],
+    "in odd pieces": [*pieces(HELLO, 7), HEAR, *pieces(b"".join(STORE), 11), HEAR, *pieces(RELEASE_RQ, 3)],
+    "command and data in one PDU": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3")), (3, 2, b"abcdef")), HEAR, RELEASE_RQ,
+    ],
+    "a command in fragments": [
+        HELLO, HEAR, p_data((1, 1, echo_rq()[:20]), (1, 3, echo_rq()[20:])), HEAR, RELEASE_RQ,
+    ],
+    "data in many PDUs": [
+        HELLO, HEAR, STORE[0], *(p_data((3, 0, bytes([n]) * 999)) for n in range(40)), p_data((3, 2, b"")), HEAR,
+        RELEASE_RQ,
+    ],
+    "called wrongly": [associate_rq(called="OTHER")],
+    "protocol version 2": [associate_rq(version=2)],
+    "nothing to agree on": [NOT_ACCEPTED, HEAR, RELEASE_RQ],
+    "data before an association": [ECHO],
+    "release before an association": [RELEASE_RQ],
+    "abort before an association": [ABORT],
+    "two requests": [HELLO, HEAR, HELLO],
+    "an answer that nobody asked for": [HELLO, HEAR, RELEASE_RP],
+    "an unknown PDU": [UNKNOWN],
+    "an unknown PDU later": [HELLO, HEAR, UNKNOWN],
+    "a request that cannot be read": [struct.pack(">BxI", 1, 40) + b"\xff" * 40],
+    "a release that cannot be read": [HELLO, HEAR, struct.pack(">BxI", 5, 1) + b"x"],
+    "data on a context that was not accepted": [HELLO, HEAR, p_data((9, 3, echo_rq()))],
+    "abort": [HELLO, HEAR, ABORT],
+    "gone": [HELLO, HEAR, None],
+}  # fmt: skip
+
+
+def converse(ear: Ear, parts: list[bytes | None]) -> tuple:
+    """What was heard until the node closed, and what it kept. None: we close."""
+    heard = []
+    with Wire(ear.port) as wire:
+        for part in parts:
+            if part == HEAR:
+                heard.append(wire.hear())
+            elif part is not None:
+                wire.say(part)
+        if parts[-1] is not None:
+            heard += wire.hear_all()
+    assert eventually(lambda: ear.threads() == 0)
+    return said(heard), ear.stored
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # pynetdicom's own
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_the_same_words_get_the_same_answers(ear, name):
+    ours, stock = ear(acse_s=2.0), ear(ours=False, acse_s=2.0)
+    assert converse(ours, CONVERSATIONS[name]) == converse(stock, CONVERSATIONS[name])
+    assert ours.ended == stock.ended
+
+
+def test_a_release_is_answered_and_an_abort_is_noted(ear):
+    node = ear()
+    assert [kind for kind, _ in converse(node, CONVERSATIONS["echo and release"])[0]] == [2, 4, 6]
+    assert [kind for kind, _ in converse(node, CONVERSATIONS["abort"])[0]] == [2]
+    assert node.ended == ["released", "aborted"]
+
+
+def test_large_and_split_data_arrive_whole(ear):
+    node = ear()
+    data = bytes(range(256)) * 4000
+    with Wire(node.port).associated() as wire:
+        wire.say(p_data((3, 3, store_rq("1.2.3"))))
+        wire.say(*(p_data((3, 0, part)) for part in pieces(data, 16000)), p_data((3, 2, b"")))
+        assert wire.status() == 0
+    assert node.stored == {"1.2.3": data}
+
+
+def test_two_messages_in_one_pdu_are_both_answered(ear):
+    with Wire(ear().port).associated() as wire:
+        wire.say(p_data((1, 3, echo_rq(1)), (1, 3, echo_rq(2))))
+        assert [wire.status(), wire.status()] == [0, 0]
+
+
+# Timers
+
+
+def test_a_connection_that_says_nothing_is_closed_by_artim(ear):
+    node = ear(acse_s=0.3)
+    with Wire(node.port) as wire:
+        assert wire.hear() == b""
+    assert eventually(lambda: node.threads() == 0)
+
+
+@pytest.mark.parametrize("size", [1, 5, 6, 30])
+def test_a_request_that_stops_in_the_middle_is_closed_by_artim(ear, size):
+    node = ear(acse_s=0.3)
+    with Wire(node.port) as wire:
+        wire.say(HELLO[:size])
+        assert wire.hear() == b""
+    assert eventually(lambda: node.threads() == 0)
+
+
+def test_a_connection_that_goes_before_it_asked_is_forgotten_at_once(ear):
+    node = ear(acse_s=1000.0)
+    Wire(node.port).socket.close()
+    assert eventually(lambda: node.threads() == 0)
+
+
+@pytest.mark.parametrize("unfinished", [b"", ECHO[:3], ECHO[:40], STORE[0] + STORE[1][:8]], ids=len)
+def test_silence_in_an_association_ends_it_also_in_the_middle_of_a_pdu(ear, unfinished):
+    node = ear(idle_s=0.3)
+    with Wire(node.port).associated() as wire:
+        wire.say(unfinished)
+        assert said([wire.hear()]) == [(7, bytes(4))]
+        assert wire.hear() == b""
+    assert eventually(lambda: node.threads() == 0)
+    assert node.ended == ["aborted"]
+
+
+def test_an_association_that_speaks_now_and_then_stays(ear):
+    with Wire(ear(idle_s=1.0).port).associated() as wire:
+        for _ in range(8):
+            wire.say(ECHO, pause_s=0.3)
+            assert wire.status() == 0
+
+
+def test_work_of_ours_that_takes_longer_than_the_silence_we_bear_is_no_silence(ear):
+    with Wire(ear(idle_s=0.3, slow_s=0.8).port).associated() as wire:
+        wire.say(*STORE)
+        assert wire.status() == 0
+        wire.say(RELEASE_RQ)
+        assert wire.hear()[:1] == RELEASE_RP[:1]
+
+
+def test_a_peer_that_does_not_read_its_answers_is_let_go(ear):
+    node = ear(idle_s=0.5)
+    with Wire(node.port).associated() as wire:
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.socket.settimeout(2.0)
+        with contextlib.suppress(OSError):
+            while True:
+                wire.say(p_data(*[(1, 3, echo_rq())] * 100))
+    assert eventually(lambda: node.threads() == 0)
+
+
+def test_idle_associations_use_no_processor(ear):
+    node = ear(idle_s=1000.0, acse_s=1000.0)
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(Wire(node.port).associated())
+            stack.enter_context(Wire(node.port))
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        time.sleep(1.0)
+        after = resource.getrusage(resource.RUSAGE_SELF)
+    # pynetdicom's polls wake a thread 12,000 times in this second
+    assert after.ru_nvcsw - before.ru_nvcsw < 200
+
+
+# Bounds
+
+
+@pytest.mark.parametrize(("kind", "length"), [(4, 16385), (4, 2**32 - 1), (1, 2**31), (5, 2**20), (7, 5000)])
+def test_a_pdu_longer_than_announced_is_aborted_before_it_is_read(ear, kind, length):
+    node = ear()
+    with Wire(node.port).associated() as wire:
+        wire.say(struct.pack(">BxI", kind, length))
+        assert said([wire.hear()]) == [(7, b"\0\0\2\0")]  # by the service provider
+    assert eventually(lambda: node.threads() == 0)
+
+
+def test_the_longest_announced_pdu_is_taken(ear):
+    node = ear()
+    with Wire(node.port).associated() as wire:
+        wire.say(p_data((3, 3, store_rq("1.2.3"))), p_data((3, 2, bytes(16384 - 6))))
+        assert wire.status() == 0
+
+
+def test_a_request_longer_than_sensible_is_aborted_before_it_is_read(ear):
+    with Wire(ear().port) as wire:
+        wire.say(struct.pack(">BxI", 1, 2**30))
+        assert wire.hear()[:1] == b"\x07"
+
+
+def test_a_command_without_end_is_aborted(ear):
+    node = ear()
+    with Wire(node.port).associated() as wire:
+        wire.say(*[p_data((1, 1, bytes(16000)))] * (MAX_COMMAND_BYTES // 16000 + 1))
+        assert wire.hear()[:1] == b"\x07"
+    assert eventually(lambda: node.threads() == 0)
+
+
+def test_a_data_set_beyond_the_bound_is_answered_and_the_next_is_taken(ear):
+    node = ear(max_object_bytes=50_000)
+    with Wire(node.port).associated() as wire:
+        wire.say(STORE[0], *[p_data((3, 0, bytes(10_000)))] * 6, p_data((3, 2, b"")))
+        assert wire.status() == 0xA700
+        wire.say(*STORE)
+        assert wire.status() == 0
+    assert node.stored == {"1.2.3": b"abcdef"}
+
+
+def test_an_identifier_without_end_is_aborted(ear):
+    find = command(AffectedSOPClassUID="1.2.840.10008.1.1", CommandField=0x20, MessageID=1, Priority=0,
+                   CommandDataSetType=1)  # fmt: skip
+    with Wire(ear().port).associated() as wire:
+        wire.say(p_data((1, 3, find)))
+        with contextlib.suppress(ConnectionError):
+            wire.say(*[p_data((1, 0, bytes(16000)))] * 300)
+        assert wire.hear()[:1] == b"\x07"
+
+
+def test_messages_are_not_read_before_there_is_time_for_them(ear):
+    node = ear(slow_s=0.05)
+    with Wire(node.port).associated() as wire:
+        sender = threading.Thread(
+            target=lambda: wire.say(*(b"".join((p_data((3, 3, store_rq(f"1.{n}"))), STORE[1])) for n in range(1, 21)))
+        )
+        sender.start()
+        waiting = []
+        for _ in range(20):
+            assert wire.status() == 0
+            waiting += [one.dimse.msg_queue.qsize() for one in node.server.active_associations]
+        sender.join()
+    assert len(node.stored) == 20
+    assert max(waiting) <= 1
+
+
+MALFORMED = {
+    "an empty fragment": struct.pack(">BxIIB", 4, 5, 1, 1),
+    "a fragment longer than its PDU": struct.pack(">BxIIBB", 4, 6, 9999, 1, 3),
+    "a command that is none": p_data((1, 3, b"\xff" * 30)),
+    "a command without a field": p_data((1, 3, command(MessageID=1))),
+    "an unknown command": p_data((1, 3, command(CommandField=0x7777, MessageID=1, CommandDataSetType=0x0101))),
+    "data without a command": p_data((3, 2, b"abc")),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_what_is_no_message_is_aborted_and_the_node_goes_on(ear, name):
+    node = ear()
+    with Wire(node.port).associated() as wire:
+        wire.say(MALFORMED[name])
+        assert wire.hear()[:1] == b"\x07"
+    assert converse(node, CONVERSATIONS["echo and release"])[0]
+
+
+# Room
+
+
+def test_silent_connections_are_no_associations(ear):
+    node = ear()  # for 4 associations
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(Wire(node.port))
+        assert eventually(lambda: node.threads() == 20)
+        stack.enter_context(Wire(node.port).associated())
+
+
+def test_associations_are_limited(ear):
+    node = ear()
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(Wire(node.port).associated())
+        with Wire(node.port) as wire:
+            wire.say(HELLO)
+            assert said([wire.hear()]) == [(3, b"\0\2\3\2")]  # local limit exceeded, transient
+    assert eventually(lambda: node.threads() == 0)
+    Wire(node.port).associated().socket.close()
+
+
+def test_where_room_is_short_the_oldest_silent_connection_goes(ear):
+    node = ear(max_connections=3)
+    with Wire(node.port).associated(), Wire(node.port) as oldest:
+        assert eventually(lambda: node.threads() == 2)
+        with Wire(node.port) as older, Wire(node.port).associated():
+            assert oldest.hear() == b""
+            older.say(HELLO)
+            assert older.hear()[:1] == b"\x02"
+            start = time.monotonic()
+            with Wire(node.port) as refused:
+                assert refused.hear() == b""
+            assert time.monotonic() - start < 8  # at once, not by ARTIM
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+         "-subj", "/CN=localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True,
+    )  # fmt: skip
+    return key, certificate
+
+
+@pytest.fixture
+def tls(ear, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate[1], certificate[0])
+    client = ssl.create_default_context(cafile=certificate[1])
+    client.check_hostname = False
+    return ear(context=context, acse_s=2.0), client.wrap_socket
+
+
+def test_the_same_conversation_over_tls(tls):
+    node, wrap = tls
+    data = bytes(range(256)) * 1000
+    with Wire(node.port, wrap=wrap).associated() as wire:
+        # One TLS record holds the end of one PDU and the start of the next: no poll tells of the second.
+        wire.say(p_data((3, 3, store_rq("1.2.3"))) + b"".join(p_data((3, 0, part)) for part in pieces(data, 3000)))
+        wire.say(p_data((3, 2, b"")) + ECHO)
+        assert [wire.status(), wire.status()] == [0, 0]
+        wire.say(RELEASE_RQ)
+        assert wire.hear()[:1] == RELEASE_RP[:1]
+    assert node.stored == {"1.2.3": data}
+
+
+def test_a_handshake_that_does_not_come_holds_up_nobody_and_is_given_up(tls):
+    node, wrap = tls
+    with Wire(node.port) as silent, Wire(node.port) as babbling:
+        babbling.say(HELLO)
+        Wire(node.port, wrap=wrap).associated().socket.close()
+        assert silent.hear() == b""
+        babbling.hear_all()  # whatever TLS says to it: it ends
+
+
+def test_our_own_user_talks_to_it(listen, ct_series):
+    node = listen()
+    assert all(status.stored for status in send(ct_series, node.peer).values())
+
+
+def test_statuses_are_found_in_responses():
+    assert status_of(p_data((1, 3, command(CommandField=0x8001, Status=0xA700)))) == 0xA700

@@ -1,0 +1,172 @@
+"""A rejection note stops what hangs on the images that it names, and holds for those that come later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dicom_node.objects.key_objects import BadNote, RejectionNote, Title
+from dicom_node.pipeline import reject
+from dicom_node.pipeline.reject import Reject
+from storage.archive import Archive
+from storage.database import Database
+from storage.deliveries import Setback
+from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
+from storage.outbox import Sender
+from storage.records import InstanceKind, Job, ResultObject, StoredFile
+
+STUDY, IMAGES = "1.2.3", [f"1.2.3.1.{number}" for number in (1, 2, 3)]
+JOB = "a" * 64
+
+
+@pytest.fixture
+def stage(database: Database, archive: Archive) -> Reject:
+    return Reject(database, archive, revision=3)
+
+
+@pytest.fixture
+def say(
+    monkeypatch: pytest.MonkeyPatch, arrive: Callable[..., None], stage: Reject
+) -> Callable[..., None]:
+    """`say(uids, title)` lets a note arrive that rejects `uids`, and be read."""
+
+    def run(uids: list[str], title: Title = Title.QUALITY, study: str = STUDY) -> None:
+        note = RejectionNote(title, {study: frozenset(uids)})
+        monkeypatch.setattr(reject, "read_rejection", lambda *_: note)
+        arrive(1, 60.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
+        assert stage.step(61.0)
+        assert not stage.step(62.0), "a note is read once"
+
+    return run
+
+
+def job(database: Database) -> Job:
+    with database.reading() as tx:
+        return tx.jobs.get(JOB)
+
+
+def events(database: Database, study: str = STUDY) -> list[str]:
+    with database.reading() as tx:
+        return [entry.event for entry in tx.journal.of_study(study)]
+
+
+def deliver(database: Database, *states: DeliveryState) -> None:
+    with database.transaction() as tx:
+        for number, state in enumerate(states):
+            delivery = tx.deliveries.add(JOB, STUDY, f"pacs-{number}", DeliveryState.PENDING, 30.0)
+            tx.outbox.claim(Sender(f"pacs-{number}"), "me", 30.0, 10.0)
+            if state is DeliveryState.SENT:
+                tx.deliveries.sent(delivery, "me", 31.0, {})
+            else:
+                tx.deliveries.postpone(delivery, "me", 90.0, Setback("unreachable"))
+
+
+@pytest.mark.parametrize("title", Title)
+def test_a_waiting_job_ends(
+    queue: Callable[..., Job], say: Callable[..., None], database: Database, title: Title
+) -> None:
+    queue()
+    say(IMAGES[:1], title)
+    assert (job(database).state, job(database).mark) == (JobState.SUPERSEDED, JobMark.NONE)
+    assert title.words in job(database).reason
+    assert events(database) == ["rejected", "superseded"]
+
+
+def test_the_study_settles_anew_without_what_was_rejected(
+    queue: Callable[..., Job], say: Callable[..., None], database: Database
+) -> None:
+    queue()
+    say(IMAGES[:1])
+    with database.reading() as tx:
+        assert tx.studies.get(STUDY).state is StudyState.RECEIVING
+        left = [i for i in tx.studies.instances(study_uid=STUDY, rejected=False) if i.kind is InstanceKind.IMAGE]
+    assert [instance.sop_instance_uid for instance in left] == IMAGES[1:]
+
+
+def test_delivered_results_are_withdrawn_and_the_rest_never_leaves(
+    queue: Callable[..., Job], say: Callable[..., None], database: Database
+) -> None:
+    queue(state=JobState.DONE)
+    deliver(database, DeliveryState.SENT, DeliveryState.PENDING)
+    say(IMAGES)
+    assert (job(database).state, job(database).mark) == (JobState.SUPERSEDED, JobMark.WITHDRAWN)
+    with database.reading() as tx:
+        assert [d.state for d in tx.deliveries.of_job(JOB)] == [DeliveryState.SENT, DeliveryState.SUPERSEDED]
+    assert events(database) == ["rejected", "withdrawn"]
+
+
+def test_what_was_right_and_has_expired_withdraws_nothing(
+    queue: Callable[..., Job], say: Callable[..., None], database: Database
+) -> None:
+    queue(state=JobState.DONE)
+    deliver(database, DeliveryState.SENT)
+    say(IMAGES, Title.RETENTION_EXPIRED)
+    assert (job(database).state, job(database).mark) == (JobState.DONE, JobMark.NONE)
+    with database.reading() as tx:
+        assert tx.studies.get(STUDY).state is StudyState.DISPATCHED
+        assert len(tx.rejections.of_study(STUDY)) == 3, "but they are no input of a later job"
+
+
+def test_our_own_result_may_be_rejected(
+    queue: Callable[..., Job], say: Callable[..., None], database: Database
+) -> None:
+    queue(state=JobState.DONE)
+    with database.transaction() as tx:
+        tx.results.add(ResultObject("2.25.5", "1.2", "2.25.6", JOB, "seg", StoredFile("x", 1, "x")))
+    deliver(database, DeliveryState.SENT, DeliveryState.PENDING)
+    say(["2.25.5"])
+    assert (job(database).state, job(database).mark) == (JobState.DONE, JobMark.WITHDRAWN)
+    with database.reading() as tx:
+        assert tx.studies.get(STUDY).state is StudyState.DISPATCHED, "its images are as they were"
+        assert tx.deliveries.of_job(JOB)[1].state is DeliveryState.SUPERSEDED
+
+
+def test_a_note_on_other_images_ends_nothing(
+    queue: Callable[..., Job], say: Callable[..., None], database: Database
+) -> None:
+    queue()
+    say(["1.2.3.1.99"])
+    assert job(database).state is JobState.PENDING
+
+
+def test_a_note_on_what_has_not_come_is_kept(say: Callable[..., None], database: Database) -> None:
+    say(["1.2.88.1"], study="1.2.88")
+    assert events(database, "1.2.88") == ["rejected"]
+    with database.reading() as tx:
+        assert [one.sop_instance_uid for one in tx.rejections.of_study("1.2.88")] == ["1.2.88.1"]
+        assert tx.studies.find("1.2.88") is None
+
+
+def test_what_is_no_document_at_all_means_no_work(
+    stage: Reject, arrive: Callable[..., None], database: Database
+) -> None:
+    arrive(1, 60.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
+    assert stage.step(61.0)
+    assert not stage.step(62.0)
+    assert events(database) == []
+
+
+def test_a_bad_note_is_journalled(
+    stage: Reject, arrive: Callable[..., None], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bad(_path: Path, _syntax: str) -> None:
+        raise BadNote("it selects instances that its evidence lacks")
+
+    monkeypatch.setattr(reject, "read_rejection", bad)
+    arrive(1, 60.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
+    stage.step(61.0)
+    with database.reading() as tx:
+        (entry,) = tx.journal.of_study(STUDY)
+    assert entry.event == "note refused"
+    assert "its evidence lacks" in entry.text
+
+
+def test_key_images_mean_no_work(
+    stage: Reject, arrive: Callable[..., None], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reject, "read_rejection", lambda *_: None)
+    arrive(1, 60.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
+    assert stage.step(61.0)
+    assert events(database) == []

@@ -1,0 +1,143 @@
+"""Who follows IOCM and holds superseded results gets one rejection note, delivered like any result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dicom_node.errors import ResultInvalid
+from dicom_node.objects.context import Replaced
+from dicom_node.objects.encode import Encoded
+from dicom_node.pipeline.withdraw import EVERY_S, Withdraw, note_job_id
+from storage.archive import Archive
+from storage.database import Database
+from storage.lifecycle import DeliveryState, JobState
+from storage.outbox import Sender
+from storage.records import Instance, InstanceKind, Job, ResultObject
+
+STUDY, JOB = "1.2.3", "a" * 64
+NOTE = note_job_id(JOB)
+
+
+@dataclass
+class Encoder:
+    """Makes notes, or cannot."""
+
+    fault: bool = False
+    asked: list[tuple[tuple[str, ...], str, float]] = field(default_factory=list)
+
+    def __call__(self, job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float) -> Encoded:
+        assert subject.exists()
+        self.asked.append((tuple(one.sop_instance_uid for one in rejected), reason, now))
+        if self.fault:
+            raise ResultInvalid("the note is wrong in its title")
+        key_objects = "1.2.840.10008.5.1.4.1.1.88.59"
+        return Encoded("rejection", key_objects, "2.25.77", "2.25.78", b"a note of " + job_id.encode())
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return Encoder()
+
+
+@pytest.fixture
+def stage(database: Database, archive: Archive, encoder: Encoder) -> Withdraw:
+    return Withdraw(database, archive, frozenset({"pacs", "ward"}), encoder)
+
+
+@pytest.fixture
+def superseded(database: Database, archive: Archive, queue: Callable[..., Job]) -> None:
+    """A superseded job whose results pacs holds."""
+    queue(state=JobState.DONE)
+    with database.transaction() as tx:
+        file = archive.write(STUDY, "2.25.5", [b"a segmentation"])
+        tx.results.add(ResultObject("2.25.5", "1.2", "2.25.6", JOB, "seg", file))
+        tx.jobs.supersede(JOB, 40.0, "late images changed its inputs")
+    send(database, "pacs")
+
+
+def send(database: Database, destination: str) -> None:
+    with database.transaction() as tx:
+        delivery = tx.deliveries.add(JOB, STUDY, destination, DeliveryState.PENDING, 30.0)
+        tx.outbox.claim(Sender(destination), "me", 30.0, 10.0)
+        tx.deliveries.sent(delivery, "me", 31.0, {})
+
+
+def told(database: Database) -> list[tuple[str, DeliveryState]]:
+    with database.reading() as tx:
+        return [(delivery.destination, delivery.state) for delivery in tx.deliveries.of_job(NOTE)]
+
+
+@pytest.mark.usefixtures("superseded")
+def test_a_note_is_made_once_and_delivered_like_any_result(
+    stage: Withdraw, database: Database, archive: Archive, encoder: Encoder
+) -> None:
+    assert stage.step(50.0)
+    assert encoder.asked == [(("2.25.5",), "No longer valid: late images changed its inputs", 50.0)]
+    with database.reading() as tx:
+        job = tx.jobs.get(NOTE)
+        (note,) = tx.results.of_job(NOTE)
+    assert (job.state, job.rejects, job.study_instance_uid) == (JobState.DONE, JOB, STUDY)
+    assert archive.path(note.file).read_bytes().startswith(b"a note")
+    assert told(database) == [("pacs", DeliveryState.PENDING)]
+    assert not stage.step(51.0)
+    assert len(encoder.asked) == 1
+
+
+@pytest.mark.usefixtures("superseded")
+def test_who_got_the_results_later_gets_the_same_note(stage: Withdraw, database: Database, encoder: Encoder) -> None:
+    stage.step(50.0)
+    send(database, "ward")
+    assert stage.step(60.0)
+    assert [name for name, _ in told(database)] == ["pacs", "ward"]
+    assert len(encoder.asked) == 1
+
+
+@pytest.mark.usefixtures("superseded")
+def test_without_iocm_nothing_is_sent(database: Database, archive: Archive, encoder: Encoder) -> None:
+    for names in (frozenset[str](), frozenset({"ward"})):
+        assert not Withdraw(database, archive, names, encoder).step(50.0)
+    assert told(database) == []
+
+
+@pytest.mark.usefixtures("superseded")
+def test_a_note_that_cannot_be_made_is_written_down_and_not_tried_again(
+    stage: Withdraw, database: Database, encoder: Encoder
+) -> None:
+    encoder.fault = True
+    assert stage.step(50.0)
+    assert not stage.step(60.0)
+    with database.reading() as tx:
+        assert tx.jobs.get(NOTE).reason == "the note is wrong in its title"
+        assert "rejection note failed" in [entry.event for entry in tx.journal.of_study(STUDY)]
+    assert len(encoder.asked) == 1
+
+
+@pytest.mark.usefixtures("superseded")
+def test_where_retention_has_taken_the_results_another_object_of_the_study_is_the_subject(
+    stage: Withdraw, database: Database, archive: Archive, encoder: Encoder
+) -> None:
+    with database.transaction() as tx:
+        files = tx.removals.remove(STUDY, 45.0)
+    for file in files:
+        archive.remove(file)
+    with database.reading() as tx:
+        job = tx.jobs.get(JOB)
+        assert stage._subject(tx, job, tx.results.of_job(JOB)) == archive.root, "which no note can be made of"
+    file = archive.write(STUDY, "1.2.3.7", [b"a note of others"])
+    with database.transaction() as tx:
+        tx.studies.add_instance(
+            Instance("1.2.3.7", "1.2", "1.2.3.8", STUDY, "1.2", InstanceKind.NOTE, file, 46.0, "", {})
+        )
+    with database.reading() as tx:
+        assert stage._subject(tx, job, tx.results.of_job(JOB)) == archive.path(file)
+
+
+def test_it_looks_again_after_a_pause(stage: Withdraw, database: Database, request: pytest.FixtureRequest) -> None:
+    assert not stage.step(50.0)
+    request.getfixturevalue("superseded")
+    assert not stage.step(50.0 + EVERY_S / 2)
+    assert stage.step(50.0 + EVERY_S)

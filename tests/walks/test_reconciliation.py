@@ -1,0 +1,210 @@
+"""A study is held until its archive says that all of it is here; what is missing is fetched. Orthanc is the archive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+
+from dicom_node.network.peer import Peer
+from dicom_node.network.ports import free_port
+from inference.volume import Grid, Spacing, Volume, regular_affine
+from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
+
+IMAGES = 40
+ROUTES = """
+routes:
+  - name: everything
+    when: {kind: volume}
+    select: {kind: one_series, role: CT}
+    task: liver_tumour
+    model: bright
+    destinations: [pacs]
+"""
+MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
+
+
+@pytest.fixture
+def orthanc_settings() -> dict[str, Any]:
+    """It answers whoever asks; where it may send to it must be told."""
+    return {"DicomAlwaysAllowFind": True, "DicomAlwaysAllowMove": True, "DicomAlwaysAllowGet": True}
+
+
+def scan(name: str, folder: Path) -> tuple[str, list[Path]]:
+    """A small CT of a bright ball: its study UID and 40 files."""
+    shape = (IMAGES, 32, 32)
+    grid = Grid(shape, regular_affine(np.zeros(3), np.eye(3)[:, ::-1], Spacing(3.0, 1.5, 1.5)), "1.2.826.0.1.77")
+    z, y, x = np.indices(shape)
+    ball = (x - 16) ** 2 + (y - 16) ** 2 + 4 * (z - 20) ** 2 < 100
+    study = StudyDetails.of(name)
+    volume = Volume(np.where(ball, 300, -50).astype(np.float32), grid, "HU")
+    return study.study_instance_uid, write_series(volume, Acquisition.ct(study), folder / name)
+
+
+def source(port: int, **keys: object) -> str:
+    """node.yaml's lines for an Orthanc that is asked about everything."""
+    settings = {"peer": "orthanc", "retrieve": "move", "deadline_s": 60, "ask_again_s": 1} | keys
+    listed = ", ".join(f"{key}: {value}" for key, value in settings.items())
+    return (
+        f'peers:\n  orthanc: {{ae_title: ORTHANC, host: 127.0.0.1, port: {port}}}\nsources:\n  "*": {{{listed}}}\n'
+    )
+
+
+def over(node: Any, uid: str) -> dict[str, Any]:
+    """The study's view when its jobs and deliveries have ended, or no route wants it."""
+    ended = ("PENDING", "RUNNING")
+
+    def is_over(view: dict[str, Any]) -> bool:
+        work = [one["state"] for one in (*view["jobs"], *view["deliveries"])]
+        return view["state"] == "NOT_ROUTED" or (bool(view["jobs"]) and not any(state in ended for state in work))
+
+    return node.until(uid, is_over, 90)
+
+
+def items(report: Dataset) -> Iterator[Dataset]:
+    """Every content item below."""
+    for item in report.get("ContentSequence", ()):
+        yield item
+        yield from items(item)
+
+
+def delivered(node: Any, uid: str) -> dict[str, Any]:
+    view = over(node, uid)
+    assert view["deliveries"], [(job["task"], job["state"], job["reason"]) for job in view["jobs"]]
+    return view
+
+
+def slices_of(view: dict[str, Any], node: Any) -> list[int]:
+    """How many slices each job had, the oldest job first."""
+    with node.database.reading() as tx:
+        return [len(tx.jobs.get(job["job"]).inputs["CT"]["instances"]) for job in view["jobs"]]
+
+
+@pytest.mark.parametrize("how", ["move", "get"])
+def test_three_of_forty_images_are_fetched_and_one_result_comes_of_it(
+    make_node: Any, orthanc: Any, tmp_path: Path, how: str
+) -> None:
+    uid, paths = scan("fetched", tmp_path)
+    orthanc.upload(paths)
+    node = make_node(routes=ROUTES, models=MODELS, node=source(orthanc.port, retrieve=how))
+    orthanc.know("segnode", "SEGNODE", node.peer.port)
+    node.send([*paths[:10], *paths[13:]])
+
+    view = delivered(node, uid)
+    assert (view["images"], view["generation"], view["incomplete"]) == (IMAGES, 1, "")
+    assert slices_of(view, node) == [IMAGES], "one job, over all that the archive holds"
+    fetch = view["fetch"]
+    assert (fetch["state"], fetch["expected"], fetch["missing"], fetch["fetched"]) == ("DONE", IMAGES, 0, 3)
+    assert node.journal(uid, "complete") == [f"{IMAGES} images, as many as orthanc holds; 3 of them fetched"]
+    assert view["from"] == ["SCANNER"], "who answers a fetch is no sender"
+
+
+def test_a_full_study_is_asked_about_and_nothing_is_fetched(make_node: Any, orthanc: Any, tmp_path: Path) -> None:
+    """Also when our own results lie in the archive: they are no gap."""
+    uid, paths = scan("full", tmp_path)
+    orthanc.upload(paths)
+    pacs = Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
+    node = make_node(routes=ROUTES, models=MODELS, pacs=pacs, node=source(orthanc.port))
+    node.send(paths[:-1])
+    # Nothing tells Orthanc where we are: its C-MOVE is refused, and the last image is waited for.
+    node.until(uid, lambda view: view["fetch"] is not None and view["fetch"]["missing"] == 1, 40)
+    node.send(paths[-1:])
+    view = delivered(node, uid)
+    assert (slices_of(view, node), view["fetch"]["state"]) == ([IMAGES], "DONE")
+    assert len(orthanc.series(uid)) == 4, "the CT, SEG and two reports"
+
+    asked = node.run("fetch", uid)
+    assert asked.returncode == 0, asked.stderr
+    view = node.until(uid, lambda view: view["fetch"]["purpose"] == "process" and view["fetch"]["state"] == "DONE", 60)
+    assert (view["fetch"]["expected"], view["fetch"]["fetched"]) == (IMAGES, 0)
+    view = over(node, uid)
+    assert (len(view["jobs"]), view["generation"]) == (1, 1)
+
+
+def test_an_archive_that_is_down_delays_until_the_deadline_and_late_images_supersede(
+    make_node: Any, tmp_path: Path
+) -> None:
+    uid, paths = scan("down", tmp_path)
+    node = make_node(routes=ROUTES, models=MODELS, node=source(free_port(), deadline_s=3))
+    started = time.monotonic()
+    node.send(paths[:37])
+    view = delivered(node, uid)
+    assert time.monotonic() - started > 3
+    assert view["incomplete"] == "perhaps incomplete: orthanc could not be asked"
+    assert view["fetch"]["state"] == "GIVEN_UP"
+    (reason,) = node.journal(uid, "incomplete")
+    assert "waited 3 s for orthanc" in reason
+    assert "cannot be reached" in reason
+    assert view["jobs"][0]["notes"][0] == view["incomplete"]
+    described = {kept.sop_instance_uid: dcmread(kept.path).SeriesDescription for kept in node.archive.kept()}
+    first = {result["sop_instance_uid"] for result in view["results"]}
+    assert all(described[result].startswith("INCOMPLETE, DEMONSTRATION: ") for result in first)
+
+    node.send(paths[37:])
+    view = node.until(uid, lambda view: len(view["jobs"]) == 2 and view["jobs"][1]["state"] == "DONE", 90)
+    assert [(job["generation"], job["state"]) for job in view["jobs"]] == [(1, "SUPERSEDED"), (2, "DONE")]
+    assert slices_of(view, node) == [37, IMAGES]
+
+
+def test_what_is_known_to_be_missing_is_said_in_the_report(make_node: Any, orthanc: Any, tmp_path: Path) -> None:
+    uid, paths = scan("waited for", tmp_path)
+    orthanc.upload(paths)
+    node = make_node(routes=ROUTES, models=MODELS, node=source(orthanc.port, retrieve="none", deadline_s=2))
+    node.send(paths[:37])
+    view = delivered(node, uid)
+    assert view["incomplete"] == f"incomplete: 3 of {IMAGES} images missing"
+    (summary,) = [r["sop_instance_uid"] for r in view["results"] if r["kind"] == "summary"]
+    (report,) = [dcmread(kept.path) for kept in node.archive.kept() if kept.sop_instance_uid == summary]
+    sentences = [item.TextValue for item in items(report) if item.ValueType == "TEXT"]
+    assert f"The study was incomplete: 3 of {IMAGES} images missing when this was computed." in sentences
+
+
+def test_a_route_may_refuse_what_is_incomplete(make_node: Any, orthanc: Any, tmp_path: Path) -> None:
+    uid, paths = scan("refused", tmp_path)
+    orthanc.upload(paths)
+    routes = ROUTES + "    incomplete: refuse\n"
+    node = make_node(routes=routes, models=MODELS, node=source(orthanc.port, retrieve="none", deadline_s=2))
+    node.send(paths[:37])
+    view = over(node, uid)
+    assert (view["state"], view["jobs"]) == ("NOT_ROUTED", [])
+    (verdict,) = [verdict for verdict in node.explain(uid)["verdicts"] if not verdict["series"]]
+    assert verdict["reason"] == f"incomplete: 3 of {IMAGES} images missing; such a study is refused here"
+
+    orthanc.know("segnode", "SEGNODE", node.peer.port)
+    assert node.run("fetch", uid).returncode == 0
+    node.until(uid, lambda view: bool(view["jobs"]), 90)
+    view = delivered(node, uid)
+    assert (view["incomplete"], slices_of(view, node)) == ("", [IMAGES]), "a person's wish fetches what was waited for"
+
+
+def test_a_backfill_pulls_days_of_an_archive_and_processes_them_gently(
+    make_node: Any, orthanc: Any, tmp_path: Path
+) -> None:
+    studies = dict(scan(f"backfill {number}", tmp_path) for number in range(3))
+    for paths in studies.values():
+        orthanc.upload(paths)
+    day = dcmread(next(iter(studies.values()))[0]).StudyDate
+    dates = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    node = make_node(routes=ROUTES, models=MODELS, node=source(orthanc.port) + "backfill: {max_in_flight: 1}\n")
+    orthanc.know("segnode", "SEGNODE", node.peer.port)
+    wish = ("fetch", "--from", dates, "--to", dates, "--modality", "CT")
+
+    dry = node.command(*wish, "--dry-run")
+    assert {line["study"]: line["images"] for line in dry} == dict.fromkeys(studies, IMAGES)
+    with node.database.reading() as tx:
+        assert tx.fetches.counts() == {}, "a dry run wants nothing"
+
+    assert len(node.command(*wish, "--rate", "600")) == 3
+    for uid in studies:
+        view = delivered(node, uid)
+        assert (view["images"], view["fetch"]["state"], view["from"]) == (IMAGES, "DONE", ["ORTHANC"])
+        with node.database.reading() as tx:
+            assert tx.jobs.get(view["jobs"][0]["job"]).priority == 0
+    assert node.command(*wish, ok=(1,)) == [], "what was fetched is not wanted again"
