@@ -12,6 +12,8 @@ from PIL import Image
 
 from inference.tasks import TASKS
 
+FOUND = ("liver_tumour", "lung_nodule")  # the head of the demo's seed has no tumour
+
 
 @pytest.mark.timeout(900)
 def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
@@ -19,13 +21,16 @@ def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
+    objects = 0
     for task in TASKS:
         assert re.search(rf"Scanner sent {task}: (\d+) of \1 images", done.stdout)
         assert f"{task}: delivered" in done.stdout
-        assert re.search(rf"{task} SEG [\d.]+ in the archive", done.stdout)
+        segs = len(re.findall(rf"{task} SEG [\d.]+ in the archive", done.stdout))
+        assert segs == 1 or (segs == 0 and task not in FOUND), "where nothing is found there is no SEG"
         assert len(re.findall(rf"{task} SR [\d.]+ in the archive", done.stdout)) == 2
-        assert list((tmp_path / "demo" / "pictures" / task).glob("*.png"))
+        assert len(list((tmp_path / "demo" / "pictures" / task).glob("*.png"))) >= segs
+        objects += segs + 2
     with Image.open(tmp_path / "demo" / "pictures" / "overview.png") as sheet:
         assert sheet.getextrema() != ((0, 0), (0, 0), (0, 0))
-    assert len(list((tmp_path / "demo" / "archive").glob("*.dcm"))) == 3 * len(TASKS)
+    assert len(list((tmp_path / "demo" / "archive").glob("*.dcm"))) == objects
     assert "not for diagnosis" in done.stdout.lower() or "nothing here is for diagnosis" in done.stdout
