@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint tools train score clean
+.PHONY: help demo run test fuzz lint tools train score clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,11 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 
 test: $(VENV)/.test tools lint ## Everything that must hold.
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.test ## Mutated PDUs and data sets, guided by coverage, ten minutes each (MINUTES=, INPUTS=).
+	$(PIP) install --quiet $(PIP_ARGS) atheris
+	$(BIN)/python tests/fuzz/run.py pdu --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
+	$(BIN)/python tests/fuzz/run.py dataset --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
 
 train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 	$(BIN)/segnode train conf/training/$(TASK).yaml
