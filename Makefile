@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test fuzz lint tools train score clean
+.PHONY: help demo run test chaos fuzz lint tools train score clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 
 test: $(VENV)/.test tools lint ## Everything that must hold.
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive; then once more over a failing disk.
+	CHAOS=long $(BIN)/python -m pytest -q -s tests/walks/test_chaos.py
 
 fuzz: $(VENV)/.test ## Mutated PDUs and data sets, guided by coverage, ten minutes each (MINUTES=, INPUTS=).
 	$(PIP) install --quiet $(PIP_ARGS) atheris

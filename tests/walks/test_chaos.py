@@ -1,0 +1,224 @@
+"""While everything dies at random, nothing that was acknowledged is lost and nothing arrives twice.
+
+Four scanners send; the archive refuses, hangs, aborts and vanishes; the node, its roles and its workers are killed by
+SIGKILL, in a second test over a disk and a database that fail now and then. The short form is part of `make test`;
+`make chaos` runs the long one (environment CHAOS=long).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from moody_pacs import Mood, MoodyPacs
+from pydicom import dcmread
+from pynetdicom import AE, build_context
+from pynetdicom.sop_class import CTImageStorage
+
+from dicom_node.network.peer import Peer
+from inference.volume import Grid, Spacing, Volume, regular_affine
+from inference.writers.acquisition import Acquisition
+from inference.writers.dicom_series import StudyDetails, write_series
+from storage.archive import Archive
+from storage.lifecycle import DeliveryState, JobState, StudyState
+
+LONG = os.environ.get("CHAOS") == "long"
+KILLS, STUDIES, SLICES, SCANNERS = (200, 64, 80, 4) if LONG else (8, 8, 24, 4)
+SETTLE_S = 1800 if LONG else 240
+FAULTS = Path(__file__).parents[1] / "support" / "faults"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * SETTLE_S)]
+
+ROUTES = """
+routes:
+  - name: everything
+    when: {kind: volume}
+    select: {kind: one_series, role: CT}
+    task: liver_tumour
+    model: bright
+    outputs: [seg, sr]
+    destinations: [pacs]
+"""
+MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
+NODE = "max_crashes: 20\ndelivery: {backoff_base_s: 0.5, backoff_max_s: 2.0, pause_base_s: 0.5, pause_max_s: 2.0}\n"
+
+
+@dataclass
+class Tally:
+    """What happened, for the record."""
+
+    killed: Counter[str] = field(default_factory=Counter)
+    moods: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    repeated_stores: int = 0
+    repeated_deliveries: int = 0
+    studies: int = 0
+    results: int = 0
+    superseded_jobs: int = 0
+    lost: int = 0
+    duplicate: int = 0
+
+
+class Scanner(threading.Thread):
+    """Sends its images again and again until each has been acknowledged once."""
+
+    def __init__(self, peer: Peer, images: list[Path]) -> None:
+        super().__init__(daemon=True)
+        self.peer, self.waiting = peer, images
+        self.acknowledged: set[str] = set()
+        self.attempts = 0
+
+    def run(self) -> None:
+        entity = AE(ae_title="SCANNER")
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
+        while self.waiting:
+            association = entity.associate(
+                self.peer.host, self.peer.port, [build_context(CTImageStorage)], ae_title=self.peer.ae_title
+            )
+            while self.waiting and association.is_established:
+                image = dcmread(self.waiting[0])
+                self.attempts += 1
+                if association.send_c_store(image).get("Status") != 0:
+                    break
+                self.acknowledged.add(image.SOPInstanceUID)
+                self.waiting.pop(0)
+            with contextlib.suppress(RuntimeError):
+                association.release() if association.is_established else association.abort()
+            if self.waiting:
+                time.sleep(0.3)
+
+
+def images_of(number: int, folder: Path) -> list[Path]:
+    """A small CT with a bright cube in it."""
+    array = np.full((SLICES, 24, 24), 40, np.float32)
+    array[4:9, 8:14, 8:14] = 400
+    affine = regular_affine((0, 0, number), np.eye(3)[:, ::-1], Spacing(3, 2, 2))
+    grid = Grid(array.shape, affine, f"1.2.826.0.1.{number}")
+    return write_series(Volume(array, grid, "HU"), Acquisition.ct(StudyDetails.of(f"chaos-{number}")), folder)
+
+
+def kill_something(node: Any, dice: random.Random, tally: Tally) -> None:
+    """SIGKILL to the whole node, one role of it, or a worker; a dead node is started again."""
+    if dice.random() < 0.4:
+        os.killpg(node.process.pid, signal.SIGKILL)
+        node.process.wait()
+        tally.killed["node"] += 1
+        node.start()
+        return
+    family = psutil.Process(node.process.pid).children(recursive=True)
+    roles = [p for p in family if "role" in _command(p)]
+    workers = [p for p in family if "spawn_main" in " ".join(_command(p))]
+    kind, victims = ("worker", workers) if workers and dice.random() < 0.4 else ("role", roles)
+    if victims:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            dice.choice(victims).kill()
+            tally.killed[kind] += 1
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def rampage(node: Any, pacs: MoodyPacs, dice: random.Random, tally: Tally) -> None:
+    """Kill and change moods at random moments."""
+    while sum(tally.killed.values()) < KILLS:
+        time.sleep(dice.uniform(0.2, 2.5))
+        kill_something(node, dice, tally)
+        pacs.change()
+        tally.moods[pacs.mood.value] += 1
+
+
+def settled(node: Any) -> bool:
+    """Every study has come to its end and every delivery has left."""
+    with node.database.reading() as tx:
+        states, jobs, deliveries = tx.studies.counts(), tx.jobs.counts(), tx.deliveries.counts()
+    return (
+        set(states) == {StudyState.DISPATCHED}
+        and sum(states.values()) == STUDIES
+        and set(jobs) <= {JobState.DONE, JobState.SUPERSEDED}
+        and set(deliveries) <= {DeliveryState.SENT, DeliveryState.COMMITTED, DeliveryState.SUPERSEDED}
+    )
+
+
+def judge(node: Any, pacs: MoodyPacs, sent: set[str], tally: Tally) -> None:
+    """Count what was lost and what came twice."""
+    archive = Archive(node.folder / "data" / "archive", low_water_bytes=0)
+    expected: set[str] = set()
+    possible: set[str] = set()
+    stored: Counter[str] = Counter()
+    with node.database.reading() as tx:
+        for study in tx.studies.list(limit=10 * STUDIES):
+            instances = tx.studies.instances(study_uid=study.study_instance_uid, conflicts=True)
+            for instance in instances:
+                archive.read(instance.file)
+            stored.update(i.sop_instance_uid for i in instances if i.kind.value == "image")
+            jobs = tx.jobs.of_study(study.study_instance_uid)
+            (current,) = [job for job in jobs if job.state is JobState.DONE]
+            assert len(current.inputs["CT"]["instances"]) == SLICES
+            expected |= {r.sop_instance_uid for r in tx.results.of_job(current.job_id)}
+            possible |= {r.sop_instance_uid for job in jobs for r in tx.results.of_job(job.job_id)}
+            tally.superseded_jobs += len(jobs) - 1
+            tally.studies += 1
+    tally.sent, tally.results, tally.repeated_deliveries = len(sent), len(expected), pacs.repeated
+    tally.lost = len(sent - set(stored)) + len(expected - set(pacs.index))
+    tally.duplicate = sum(n - 1 for n in stored.values()) + len(set(pacs.index) - possible) + len(pacs.changed)
+
+
+def chaos(make_node: Callable[..., Any], port: int, folder: Path, seed: int) -> Tally:
+    """One rampage and its reckoning."""
+    dice, tally = random.Random(seed), Tally()
+    pacs = MoodyPacs(port, seed)
+    pacs.be(Mood.CALM)
+    node = make_node(routes=ROUTES, models=MODELS, pacs=Peer(ae_title=pacs.aet, host="127.0.0.1", port=port), node=NODE)
+    shares: list[list[Path]] = [[] for _ in range(SCANNERS)]
+    for number in range(STUDIES):
+        shares[number % SCANNERS] += images_of(number, folder / str(number))
+    scanners = [Scanner(node.peer, share) for share in shares]
+    for scanner in scanners:
+        scanner.start()
+    try:
+        rampage(node, pacs, dice, tally)
+        pacs.be(Mood.CALM)
+        deadline = time.monotonic() + SETTLE_S
+        while time.monotonic() < deadline and (any(s.is_alive() for s in scanners) or not settled(node)):
+            time.sleep(0.5)
+        assert not any(scanner.is_alive() for scanner in scanners)
+        sent = set().union(*(scanner.acknowledged for scanner in scanners))
+        tally.repeated_stores = sum(scanner.attempts for scanner in scanners) - len(sent)
+        assert len(sent) == STUDIES * SLICES
+        assert settled(node), (node.folder / "node.log").read_text()[-3000:]
+        judge(node, pacs, sent, tally)
+    finally:
+        pacs.be(Mood.ABSENT)
+        print(json.dumps(vars(tally)))
+    return tally
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01], ids=["kills", "kills and faults"])
+def test_nothing_is_lost_and_nothing_comes_twice(
+    share: float, make_node: Any, free_port: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if share:
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FAULTS), os.environ.get("PYTHONPATH", "")]))
+        monkeypatch.setenv("TEST_FAULT_SHARE", str(share))
+        monkeypatch.setenv("TEST_FAULT_ROOT", str(tmp_path))
+    tally = chaos(make_node, free_port(), tmp_path / "images", seed=7)
+    assert sum(tally.killed.values()) >= KILLS
+    assert (tally.lost, tally.duplicate) == (0, 0)
+    assert (tally.studies, tally.sent) == (STUDIES, STUDIES * SLICES)
