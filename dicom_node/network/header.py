@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
@@ -53,7 +54,7 @@ _LAST = _WANTED[-1]
 # What pydicom raises on bytes that are no data set, found by feeding it such bytes.
 PARSE_FAULTS = (
     ValueError, EOFError, OSError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError,
-    RecursionError, struct.error, zlib.error,
+    RecursionError, BytesLengthException, struct.error, zlib.error,
 )  # fmt: skip
 
 

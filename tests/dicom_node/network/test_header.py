@@ -238,3 +238,10 @@ def test_arbitrary_and_damaged_bytes_raise_nothing_else(syntax):
 def test_empty_input_is_refused():
     with pytest.raises(BadDataset):
         read_header(b"", ExplicitVRLittleEndian)
+
+
+def test_a_character_set_that_is_no_text_is_a_bad_data_set():
+    """Found by the fuzzer: pydicom converts this element while it reads, and fails in its own way."""
+    odd = bytes.fromhex("08000500") + b"SS" + struct.pack("<H", 3) + b"abc"
+    with pytest.raises(BadDataset):
+        read_header(odd, ExplicitVRLittleEndian)
