@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
+from pydicom.errors import BytesLengthException
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
@@ -26,7 +27,7 @@ MAX_IDENTIFIER_BYTES = 4 * 1024 * 1024  # a data set that belongs to no C-STORE
 # What pynetdicom raises on PDUs and commands that are none, found by feeding it such bytes.
 MALFORMED = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError, EOFError, OSError, OverflowError,
-    RecursionError, struct.error,
+    RecursionError, BytesLengthException, struct.error,
 )  # fmt: skip
 
 

@@ -324,12 +324,14 @@ def test_messages_are_not_read_before_there_is_time_for_them(ear):
     assert max(waiting) <= 1
 
 
+UNEVEN = struct.pack("<HHIB", 0, 0x0800, 1, 0)  # CommandDataSetType of one byte; found by the fuzzer
 MALFORMED = {
     "an empty fragment": struct.pack(">BxIIB", 4, 5, 1, 1),
     "a fragment longer than its PDU": struct.pack(">BxIIBB", 4, 6, 9999, 1, 3),
     "a command that is none": p_data((1, 3, b"\xff" * 30)),
     "a command without a field": p_data((1, 3, command(MessageID=1))),
     "an unknown command": p_data((1, 3, command(CommandField=0x7777, MessageID=1, CommandDataSetType=0x0101))),
+    "a command with an uneven number": p_data((1, 3, command(CommandField=0x0030, MessageID=1) + UNEVEN)),
     "data without a command": p_data((3, 2, b"abc")),
 }
 
