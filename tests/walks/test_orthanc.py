@@ -14,7 +14,7 @@ from inference.phantom import make_case, write_study
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 
 TASKS = ("brain_tumour", "liver_tumour", "lung_nodule")
-SEED = 9000
+SEEDS = {"brain_tumour": 9001, "liver_tumour": 9000, "lung_nodule": 9000}  # head 9000 has no tumour
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, li
     """Study UID and files of each task's phantom."""
     made = {}
     for task in TASKS:
-        case = make_case(task, SEED)
+        case = make_case(task, SEEDS[task])
         paths = write_study(case, tmp_path_factory.mktemp(task))
         made[task] = (case.acquisitions[case.primary].study.study_instance_uid, paths)
     return made
