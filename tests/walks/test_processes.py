@@ -23,8 +23,14 @@ def chest(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
 
 
 def workers(node: Any) -> dict[str, int]:
-    (pipeline,) = [role for role in node.command("status")["roles"] if role["role"] == "pipeline"]
-    return pipeline["workers"]
+    """Process by device, as soon as the pipeline's heartbeat tells."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        told = [role.get("workers") for role in node.command("status")["roles"] if role["role"] == "pipeline"]
+        if told and told[0] and all(told[0].values()):
+            return told[0]
+        time.sleep(0.2)
+    raise AssertionError("the pipeline tells of no workers")
 
 
 def with_torch(node: Any) -> set[int]:
@@ -37,11 +43,11 @@ def with_torch(node: Any) -> set[int]:
 def test_a_killed_worker_still_ends_in_a_delivered_result(make_node: Any, chest: tuple[str, list[Path]]) -> None:
     uid, paths = chest
     node = make_node()
+    (victim,) = workers(node).values()  # now, since asking for it takes as long as a small job
     node.send(paths)
 
     running = node.until(uid, lambda view: any(job["state"] == "RUNNING" and job["step"] for job in view["jobs"]))
     assert running["jobs"][0]["attempts"] == 1
-    (victim,) = workers(node).values()
     os.kill(victim, signal.SIGKILL)
 
     view = node.until_delivered(uid)
