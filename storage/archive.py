@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.disk import Room, Watermarks, free_space
+from storage.durable import sync
 from storage.errors import Damaged, NoRoom, NotFound, Unavailable
 from storage.identifiers import check_uid
 from storage.part10 import DataSetDigest
@@ -67,7 +68,7 @@ class Archive:
                     os.utime(final)  # …and is young again: no sweep may take it before its row is there
                 else:
                     part.replace(final)
-                _sync(folder)
+                sync(folder)
                 size = final.stat().st_size
                 self._room.take(size)
                 return StoredFile(str(final.relative_to(self.root)), size, digest)
@@ -158,7 +159,7 @@ class Archive:
                 return
             folder.mkdir(parents=True, exist_ok=True)
             for parent in (folder.parent, folder.parent.parent, self.root):
-                _sync(parent)
+                sync(parent)
             if len(self._durable) >= 10_000:
                 self._durable.clear()
             self._durable.add(folder)
@@ -180,15 +181,6 @@ def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str 
                 rest = rest[file.write(rest) :]
         os.fsync(file.fileno())
     return known or digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable; syncing a file alone does not."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

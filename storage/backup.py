@@ -25,6 +25,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 from storage.archive import Archive
+from storage.durable import sync
 from storage.engines import make_engine
 from storage.errors import Damaged, NotFound, StorageError, Unavailable
 from storage.migrations import HEAD
@@ -74,7 +75,7 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
             (part / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
             _sync_tree(part)
             part.rename(final)
-            _sync(folder)
+            sync(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)  # whatever went wrong; where nothing did, it has its final name
     return final, manifest
@@ -102,7 +103,7 @@ def restore(source: Path, url: str, archive: Archive) -> Manifest:
         _check(part)
         _sync_tree(target.parent, only=part)
         part.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     return manifest
 
 
@@ -179,23 +180,15 @@ def _take(source: Path, target: Path) -> bool:
         return False
     except OSError:  # another file system, or one that knows no links
         shutil.copyfile(source, target)
-        _sync(target)
+        sync(target)
     return True
 
 
 def _sync_tree(folder: Path, only: Path | None = None) -> None:
     """Make a folder's files and names durable; linked files are so already, and cost little."""
     for path in [only] if only else sorted(folder.rglob("*")):
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)
+    sync(folder)
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.durable import sync
+
 log = logging.getLogger(__name__)
 
 PART_TERM_S = 3600.0  # a file that is being written for longer has lost its writer
@@ -66,7 +68,7 @@ class Spool:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise
-        self._sync()
+        sync(self.folder)
         return final
 
     def waiting(self) -> list[Waiting]:
@@ -118,13 +120,6 @@ class Spool:
         with self._lock:
             self._last_ns = max(self._last_ns + 1, self._clock_ns())
             return f"{self._last_ns:020d}-{os.getpid()}.xml"
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def _count(self, dropped: int) -> None:
         beside = self.folder / f"{DROPPED}.part"
