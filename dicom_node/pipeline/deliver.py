@@ -18,7 +18,7 @@ from dicom_node.audit.recorder import Recorder
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.statuses import Status, is_stored
-from dicom_node.pipeline.keeper import DeliveryKeeper
+from dicom_node.pipeline.keeper import Keeper
 from dicom_node.pipeline.patience import Patience
 from storage.archive import Archive
 from storage.database import Database, Transaction
@@ -82,7 +82,11 @@ class Deliver:
         """What is not there yet; all of it where all is there, since then somebody wants it once more."""
         told = delivery.statuses
         rest = [item for item in objects if not is_stored(told.get(item.sop_instance_uid, ""))] or objects
-        with DeliveryKeeper(self.database, delivery.delivery_id, self.owner, self.lease_term_s, self.clock):
+
+        def renew(tx: Transaction) -> None:
+            tx.deliveries.renew(delivery.delivery_id, self.owner, self.clock(), self.lease_term_s)
+
+        with Keeper(self.database, renew, self.lease_term_s):  # else it would be sent twice at once
             return self.destination.deliver([self._whole(item) for item in rest])
 
     def _whole(self, item: ResultObject) -> Path:

@@ -15,7 +15,7 @@ from typing import Protocol
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network.query import Brought, Told
 from dicom_node.network.remote import Held, Survey
-from dicom_node.pipeline.renewal import Renewal
+from dicom_node.pipeline.keeper import Keeper
 from storage.database import Database, Transaction
 from storage.lifecycle import FetchState, StudyState
 from storage.records import Fetch, FetchPurpose, InstanceKind, Tally
@@ -93,14 +93,14 @@ class Reconcile:
             return Attempt(trouble=f"no peer {fetch.peer} is configured any more", refused=True)
         come = before = fetch.tally.fetched
 
-        def renew(tx: Transaction, now: float) -> None:
-            tx.fetches.renew(fetch.study_instance_uid, self.owner, now, self.lease_term_s, fetched=come)
+        def renew(tx: Transaction) -> None:
+            tx.fetches.renew(fetch.study_instance_uid, self.owner, time.time(), self.lease_term_s, fetched=come)
 
         def told(brought: Brought) -> None:
             nonlocal come
             come = before + brought.completed
 
-        with Renewal(self.database, renew, self.lease_term_s):
+        with Keeper(self.database, renew, self.lease_term_s):
             return self._ask(fetch, archive, told)
 
     def _ask(self, fetch: Fetch, archive: Archive, told: Told) -> Attempt:

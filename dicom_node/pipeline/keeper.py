@@ -1,11 +1,10 @@
-"""Keeps a lease alive while its work takes long, and tells a job's progress on the way."""
+"""Keeps a lease alive while its owner works or waits for somebody else, and tells a job's progress on the way."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -18,23 +17,20 @@ log = logging.getLogger(__name__)
 TELL_EVERY_S = 0.5
 
 
-class Keeper(ABC):
-    """Renews one lease every third of its term, sooner when there is news to tell.
+class Keeper:
+    """Calls `renew` every third of a lease's term, sooner when there is news to tell, in a transaction of its own.
 
     A lost lease is not fatal here: ending the work checks the owner again, in the same commit as its
     result, and that is where work done in vain is dropped.
     """
 
-    def __init__(self, database: Database, term_s: float) -> None:
+    def __init__(self, database: Database, renew: Callable[[Transaction], None], term_s: float) -> None:
         self._database = database
+        self._renew = renew
         self._term_s = term_s
         self._news = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
-
-    @abstractmethod
-    def _renew(self, tx: Transaction) -> None:
-        """Extend the lease by its term; LeaseLost."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -68,7 +64,7 @@ class LeaseKeeper(Keeper):
     """Keeps a job, and tells how far it is."""
 
     def __init__(self, database: Database, job_id: str, owner: str, term_s: float) -> None:
-        super().__init__(database, term_s)
+        super().__init__(database, self._renew_job, term_s)
         self._job_id = job_id
         self._owner = owner
         self._progress: tuple[float, str] = (0.0, "")
@@ -78,21 +74,6 @@ class LeaseKeeper(Keeper):
         self._progress = (fraction, step)
         self._news.set()
 
-    def _renew(self, tx: Transaction) -> None:
+    def _renew_job(self, tx: Transaction) -> None:
         fraction, step = self._progress
         tx.jobs.renew(self._job_id, self._owner, time.time(), self._term_s, progress=fraction, step=step)
-
-
-class DeliveryKeeper(Keeper):
-    """Keeps a delivery while it is on the wire, so that it is not sent twice at once."""
-
-    def __init__(
-        self, database: Database, delivery_id: int, owner: str, term_s: float, clock: Callable[[], float] = time.time
-    ) -> None:
-        super().__init__(database, term_s)
-        self._delivery_id = delivery_id
-        self._owner = owner
-        self._clock = clock
-
-    def _renew(self, tx: Transaction) -> None:
-        tx.deliveries.renew(self._delivery_id, self._owner, self._clock(), self._term_s)

@@ -1,4 +1,4 @@
-"""A job's lease lives while the job runs, and tells how far it is."""
+"""A lease lives while its owner works or waits; a job's tells how far the job is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from dicom_node.pipeline import keeper
-from dicom_node.pipeline.keeper import LeaseKeeper
+from dicom_node.pipeline.keeper import Keeper, LeaseKeeper
 from storage.database import Database
-from storage.errors import Unavailable
+from storage.errors import LeaseLost, Unavailable
 from storage.records import Job
 
 PATIENCE_S = 30.0
@@ -93,3 +93,33 @@ def test_a_database_that_does_not_answer_is_asked_again(
         lease.report(0.5, "network")
         until(lambda: job().progress == 0.5)
     assert "lease not renewed yet: locked" in caplog.text
+
+
+class TestAnyLease:
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keeper, "TELL_EVERY_S", 0.0)
+
+    def test_it_is_renewed_again_and_again(self, database: Database) -> None:
+        thrice = threading.Semaphore(0)
+        with Keeper(database, lambda tx: thrice.release(), term_s=0.03):
+            for _ in range(3):
+                assert thrice.acquire(timeout=10)
+        before = thrice._value
+        threading.Event().wait(0.05)
+        assert thrice._value == before, "it has ended"
+
+    @pytest.mark.parametrize(("error", "again"), [(LeaseLost("gone"), False), (Unavailable("locked"), True)])
+    def test_a_lost_one_is_not_asked_for_again_and_a_busy_database_is(
+        self, database: Database, error: Exception, again: bool
+    ) -> None:
+        second, calls = threading.Event(), []
+
+        def renew(tx: object) -> None:
+            calls.append(tx)
+            if len(calls) == 1:
+                raise error
+            second.set()
+
+        with Keeper(database, renew, term_s=0.03):
+            assert second.wait(10 if again else 0.2) is again
