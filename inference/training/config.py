@@ -81,6 +81,7 @@ class TrainingSettings(BaseModel):
     recipe: Recipe
     output: Output
     network: NetworkSettings = NetworkSettings()
+    start: Path | None = None  # bundle whose weights training goes on from
     cases: CaseSettings
     augment: AugmentSettings = AugmentSettings()
     patch: Window = (64, 64, 64)
@@ -121,11 +122,14 @@ class TrainingSettings(BaseModel):
 
 
 def load_settings(path: Path) -> TrainingSettings:
-    """Settings from a YAML file; ModelError names every key that is wrong."""
+    """Settings from a YAML file, `start` taken from where it lies; ModelError names every key that is wrong."""
     try:
-        return TrainingSettings.model_validate(YAML(typ="safe").load(path.read_text()))
+        settings = TrainingSettings.model_validate(YAML(typ="safe").load(path.read_text()))
     except (OSError, YAMLError) as fault:
         raise ModelError(f"{path.name} cannot be read: {fault}") from fault
     except ValidationError as fault:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in fault.errors())
         raise ModelError(f"{path.name}: {wrong}") from fault
+    if settings.start is None:
+        return settings
+    return settings.model_copy(update={"start": path.parent / settings.start})

@@ -50,7 +50,7 @@ def _metadata(settings: TrainingSettings, best: Best) -> dict[str, Any]:
     packages = {name: version(name) for name in ("monai", "torch", "numpy")}
     return {
         "version": settings.version,
-        "changelog": {settings.version: "trained on procedural phantoms"},
+        "changelog": {settings.version: f"trained on procedural phantoms{_start(settings)}"},
         "monai_version": packages["monai"],
         "pytorch_version": packages["torch"],
         "numpy_version": packages["numpy"],
@@ -118,7 +118,7 @@ Channels:
 {settings.cases.count} procedural phantoms (seeds {settings.cases.first_seed} to
 {settings.cases.training.stop - 1}), drawn by a program; no data of any patient. The best of its states was chosen
 by {settings.cases.validation_count} other phantoms (seeds {settings.cases.validation_first_seed} to
-{settings.cases.validation.stop - 1}), after {best.step} steps:
+{settings.cases.validation.stop - 1}), after {best.step} steps{_start(settings)}:
 
 | Region | Dice on phantoms |
 |---|---|
@@ -129,6 +129,10 @@ These numbers say that the chain works. They say nothing about patients.
 ## Intended use
 Demonstration and commissioning of a DICOM node. Not a medical device; not for diagnosis.
 """
+
+
+def _start(settings: TrainingSettings) -> str:
+    return f", going on from the weights of {settings.start.name}" if settings.start else ""
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

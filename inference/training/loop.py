@@ -18,6 +18,9 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from inference.backends.bundle import build_network
+from inference.backends.bundle_files import read_bundle
+from inference.errors import ModelError
 from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
 from inference.sliding import autocast
 from inference.tasks import TASKS
@@ -54,6 +57,8 @@ class Trainer:
         self.checkpoint = checkpoint
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         network = HybridUNetTransformer(**settings.network_arguments).to(self.device)
+        if settings.start:
+            network.load_state_dict(_start(settings.start, settings).state_dict())
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._pace)
@@ -165,6 +170,16 @@ class Trainer:
         if step < warm_up:
             return (step + 1) / warm_up
         return 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
+
+
+def _start(bundle: Path, settings: TrainingSettings) -> torch.nn.Module:
+    """The network of the bundle that training goes on from; ModelError where it is another one than is trained."""
+    files = read_bundle(bundle)
+    arguments = {key: value for key, value in files.network.items() if key != "_target_"}
+    if files.card.task != settings.task or arguments != settings.network_arguments:
+        raise ModelError(f"training cannot start from {files.root.name}: its task is {files.card.task} and its network "
+                         f"{arguments}, the configuration says {settings.task} and {settings.network_arguments}")
+    return build_network(files)
 
 
 def validate(network: torch.nn.Module, cases: Sequence[Case], settings: TrainingSettings,

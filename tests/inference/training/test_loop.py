@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from inference.errors import ModelError
 from inference.training.cases import draw_cases
-from inference.training.loop import Trainer, train, validate
+from inference.training.export import export
+from inference.training.loop import Best, Trainer, train, validate
 
 
 @pytest.fixture
@@ -82,3 +84,18 @@ def test_the_weight_of_cross_entropy_stays_where_no_end_is_given(trainer):
     run = trainer(steps=10, entropy_weight=2.0)
     run.step = 7
     assert run._entropy_weight() == 2.0
+
+
+def test_training_goes_on_from_a_bundle(trainer, settings, tmp_path):
+    first = trainer(seed=3)
+    export(settings(), first.network, Best(), tmp_path / "bundle")
+    second = trainer(start=tmp_path / "bundle")
+    for name, value in first.network.state_dict().items():
+        assert torch.allclose(value, second.network.state_dict()[name], atol=1e-3), name
+
+
+def test_a_bundle_of_another_network_cannot_be_gone_on_from(trainer, settings, tmp_path):
+    export(settings(), trainer().network, Best(), tmp_path / "bundle")
+    wider = {"widths": [8, 16], "transformer_layers": 1, "heads": 2, "dropout": 0}
+    with pytest.raises(ModelError, match="training cannot start from bundle"):
+        trainer(start=tmp_path / "bundle", network=wider)
