@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test chaos fuzz lint tools train score clean
+.PHONY: help demo run test chaos fuzz bench lint tools train score clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ fuzz: $(VENV)/.test ## Mutated PDUs and data sets, guided by coverage, ten minut
 	$(PIP) install --quiet $(PIP_ARGS) atheris
 	$(BIN)/python tests/fuzz/run.py pdu --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
 	$(BIN)/python tests/fuzz/run.py dataset --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
+
+bench: $(VENV)/.test tools ## How fast a scanner sends while 200 silent and 200 idle connections are open, against alone.
+	$(BIN)/python tests/benchmarks/crowd.py $(ARGS)
 
 train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 	$(BIN)/segnode train conf/training/$(TASK).yaml

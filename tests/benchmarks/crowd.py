@@ -1,0 +1,133 @@
+"""How fast a scanner sends while a crowd holds connections open, against its rate alone: `make bench`.
+
+python tests/benchmarks/crowd.py [--rounds 5] [--images 200] [--silent 200] [--idle 200]. The node is `segnode serve`
+as shipped, the scanner is DCMTK's dcmsend. Rounds alone and in the crowd take turns, so that a busy machine slows both
+alike. The crowd lives in a process of its own: connections that say nothing, and associations that are established
+and then idle. Prints a JSON line: images a second of each round, and the ratio of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from running_node import RunningNode
+from wire import Wire
+
+from dicom_node.network.peer import Peer
+from dicom_node.network.ports import free_port
+from inference.volume import Grid, Spacing, Volume, regular_affine
+from inference.writers.acquisition import Acquisition
+from inference.writers.dicom_series import StudyDetails, write_series
+
+ROWS = 512
+
+
+def node_in(folder: Path, crowd: int) -> RunningNode:
+    """A node that lets the whole crowd in and has patience with it; it routes nothing."""
+    node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), None)
+    node.conf.mkdir(parents=True)
+    (node.conf / "node.yaml").write_text(
+        f"host: 127.0.0.1\nport: {node.peer.port}\ndata_folder: {folder / 'data'}\nquiet_s: 3600\n"
+        f"max_associations: {crowd + 16}\nmax_connections: {2 * crowd + 16}\nassociate_s: 3600\nidle_s: 3600\n"
+    )
+    (node.conf / "routes.yaml").write_text("routes: []\n")
+    node.start()
+    return node
+
+
+def images(folder: Path, number: int, count: int) -> Path:
+    """A CT of its own for each round: the same images again would not be written again."""
+    array = np.random.default_rng(number).normal(40, 20, (count, ROWS, ROWS)).astype(np.float32)
+    grid = Grid(array.shape, regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(1, 0.7, 0.7)), f"1.2.3.{number}")
+    target = folder / f"round-{number}"
+    write_series(Volume(array, grid, "HU"), Acquisition.ct(StudyDetails.of(f"crowd-{number}")), target)
+    return target
+
+
+def send(folder: Path, peer: Peer) -> float:
+    """Seconds that dcmsend takes for a folder."""
+    command = ["dcmsend", "-aec", peer.ae_title, "+sd", "+r", peer.host, str(peer.port), str(folder)]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "TCP_NODELAY": "1"})
+    return time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def crowd(port: int, silent: int, idle: int) -> Iterator[None]:
+    """While it is open, so many connections are too; RuntimeError where one was closed before the end."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_stand_about, args=(theirs, port, silent, idle))
+    process.start()
+    try:
+        ours.recv()
+        yield
+        ours.send("go")
+        if closed := ours.recv():
+            raise RuntimeError(f"{closed} of {silent + idle} connections were closed by the node")
+    finally:
+        process.join()
+
+
+def _stand_about(pipe: Connection, port: int, silent: int, idle: int) -> None:
+    here = [Wire(port) for _ in range(silent)]
+    here += [Wire(port).associated(calling=f"IDLE{number}") for number in range(idle)]
+    pipe.send("here")
+    pipe.recv()
+    pipe.send(sum(_closed(wire) for wire in here))
+    for wire in here:
+        wire.socket.close()
+
+
+def _closed(wire: Wire) -> bool:
+    """Nobody writes to a crowd: whatever there is to read is the end of the connection."""
+    wire.socket.setblocking(False)
+    try:
+        return wire.socket.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, value in (("rounds", 5), ("images", 200), ("silent", 200), ("idle", 200)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    options = parser.parse_args()
+    alone: list[float] = []
+    beset: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        node = node_in(Path(folder), options.silent + options.idle)
+        try:
+            send(images(Path(folder), 0, 20), node.peer)  # warms up
+            for number in range(options.rounds):
+                series = images(Path(folder), 2 * number + 1, options.images)
+                alone.append(round(options.images / send(series, node.peer), 1))
+                series = images(Path(folder), 2 * number + 2, options.images)
+                with crowd(node.peer.port, options.silent, options.idle):
+                    beset.append(round(options.images / send(series, node.peer), 1))
+        finally:
+            node.process.terminate()
+            node.process.wait(30)
+    ratio = round(median(beset) / median(alone), 3)
+    print(json.dumps({"images_a_second_alone": alone, "in_the_crowd": beset, "of_its_rate_alone": ratio}))
+
+
+if __name__ == "__main__":
+    main()
