@@ -13,6 +13,9 @@ from inference.findings import ModelIdentity
 
 FIRST_SERIES_NUMBER = 5000  # above what scanners number, so that results sort behind their images
 _JOB_BLOCKS = 400
+# Kinds of objects in the order in which viewers list their series; a kind keeps its place for ever.
+_KINDS = ("other", "seg", "sr", "summary", "rejection", "fractional", "diameters", "capture", "overlay", "contours",
+          "selection", "document", "structures", "map")
 
 
 def uid_from(*parts: str) -> str:
@@ -41,9 +44,9 @@ class JobNames:
 
     job_id: str
 
-    def instance(self, kind: str) -> str:
-        """SOP Instance UID of the job's object of this kind ("seg", "sr", "summary")."""
-        return uid_from(self.job_id, "instance", kind)
+    def instance(self, kind: str, number: int = 1) -> str:
+        """SOP Instance UID of the job's object of this kind ("seg", "sr", "summary"), the `number`th of its series."""
+        return uid_from(self.job_id, "instance", kind, *([str(number)] if number > 1 else []))
 
     def series(self, kind: str) -> str:
         """Series Instance UID; each object has a series of its own, since viewers show a series' last only."""
@@ -60,7 +63,8 @@ class JobNames:
     def series_number(self, kind: str) -> int:
         """Neighbouring numbers for the objects of one job, most likely others for another job."""
         block = int(hashlib.sha256(self.job_id.encode()).hexdigest(), 16) % _JOB_BLOCKS
-        return FIRST_SERIES_NUMBER + 10 * block + {"seg": 1, "sr": 2, "summary": 3, "rejection": 4}.get(kind, 9)
+        place = _KINDS.index(kind) if kind in _KINDS else 0
+        return FIRST_SERIES_NUMBER + 20 * block + place
 
 
 @dataclass(frozen=True)
