@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dicom_node.objects.identity import JobNames, Moment
+from dicom_node.objects.profile import STANDARD, Profile
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class EncodeContext:
 
     `created_at` (epoch seconds) is the job's, not the clock's: a rerun then writes the same bytes.
     `incomplete` says what the study lacked when the job was made, "" where nothing is known to be missing.
+    `profile` says in which form.
     An empty `institution` is taken from the source images. `dciodvfy` runs that checker where it is installed.
     """
 
@@ -36,11 +38,12 @@ class EncodeContext:
     dciodvfy: bool = True
     replaces: tuple[Replaced, ...] = ()
     incomplete: str = ""
+    profile: Profile = STANDARD
 
     @property
     def names(self) -> JobNames:
         """UIDs and numbers of the job's objects."""
-        return JobNames(self.job_id)
+        return JobNames(self.job_id, self.profile.variant)
 
     @property
     def moment(self) -> Moment:

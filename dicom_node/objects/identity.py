@@ -40,29 +40,34 @@ def frame_of_reference_for(series_instance_uid: str) -> str:
 
 @dataclass(frozen=True)
 class JobNames:
-    """Every name that the objects of one job carry."""
+    """Every name that the objects of one job carry, in one variant of them."""
 
     job_id: str
+    variant: str = ""
 
     def instance(self, kind: str, number: int = 1) -> str:
-        """SOP Instance UID of the job's object of this kind ("seg", "sr", "summary"), the `number`th of its series."""
-        return uid_from(self.job_id, "instance", kind, *([str(number)] if number > 1 else []))
+        """SOP Instance UID of the job's object of this kind ("seg", "sr", "summary"), the `number`th of its kind."""
+        return self._uid("instance", kind, number)
 
-    def series(self, kind: str) -> str:
-        """Series Instance UID; each object has a series of its own, since viewers show a series' last only."""
-        return uid_from(self.job_id, "series", kind)
+    def series(self, kind: str, number: int = 1) -> str:
+        """Series Instance UID; each SEG and SR has a series of its own, since viewers show a series' last only."""
+        return self._uid("series", kind, number)
 
     def tracking(self, what: str) -> str:
-        """Tracking UID of a finding's number or of a total's name, shared by SEG and SR."""
+        """Tracking UID of a finding's number or of a total's name, shared by SEG and SR of every variant."""
         return uid_from(self.job_id, "tracking", what)
 
-    def dimensions(self, kind: str) -> str:
+    def dimensions(self, kind: str, number: int = 1) -> str:
         """Dimension Organization UID of the job's multi-frame object."""
-        return uid_from(self.job_id, "dimensions", kind)
+        return self._uid("dimensions", kind, number)
+
+    def _uid(self, what: str, kind: str, number: int) -> str:
+        more = [str(number)] if number > 1 else []
+        return uid_from(self.job_id, what, kind, *more, *([self.variant] if self.variant else []))
 
     def series_number(self, kind: str) -> int:
         """Neighbouring numbers for the objects of one job, most likely others for another job."""
-        block = int(hashlib.sha256(self.job_id.encode()).hexdigest(), 16) % _JOB_BLOCKS
+        block = int(hashlib.sha256((self.job_id + self.variant).encode()).hexdigest(), 16) % _JOB_BLOCKS
         place = _KINDS.index(kind) if kind in _KINDS else 0
         return FIRST_SERIES_NUMBER + 20 * block + place
 
