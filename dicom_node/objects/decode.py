@@ -1,14 +1,28 @@
-"""Reading a BINARY segmentation back, without the library that wrote it."""
+"""Reading a segmentation back, BINARY or LABELMAP, without the library that wrote it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.pixels import iter_pixels
+from pydicom.uid import UID, SegmentationStorage
 
 from dicom_node.objects.source import Reference
+
+LABELMAP_SEGMENTATION = UID("1.2.840.10008.5.1.4.1.1.66.7")  # pydicom's dictionary has no keyword for it
+SEGMENTATIONS = frozenset({SegmentationStorage, LABELMAP_SEGMENTATION})
+
+
+class Seen(NamedTuple):
+    """What a frame shows of one segment: its functional groups, the segment, the mask (rows, columns)."""
+
+    group: Dataset
+    segment: int
+    mask: NDArray[np.bool_]
 
 
 def frames(seg: Dataset) -> Iterator[NDArray[np.bool_]]:
@@ -22,9 +36,16 @@ def frames(seg: Dataset) -> Iterator[NDArray[np.bool_]]:
         yield bits.reshape(rows, columns).view(np.bool_)
 
 
-def segment_of(group: Dataset) -> int:
-    """The segment that a frame's functional groups name."""
-    return int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+def segments_seen(seg: Dataset) -> Iterator[Seen]:
+    """Frame by frame, the segments that are seen; a LABELMAP's background is none, and one without voxels is not."""
+    groups = seg.PerFrameFunctionalGroupsSequence
+    if seg.SegmentationType == "LABELMAP":
+        for group, labels in zip(groups, iter_pixels(seg), strict=True):
+            for number in np.unique(labels[labels > 0]):
+                yield Seen(group, int(number), labels == number)
+        return
+    for group, mask in zip(groups, frames(seg), strict=True):
+        yield Seen(group, int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber), mask)
 
 
 def source_of(group: Dataset) -> Reference:
@@ -38,6 +59,7 @@ def source_of(group: Dataset) -> Reference:
 def masks(seg: Dataset) -> dict[Reference, dict[int, NDArray[np.bool_]]]:
     """By source image, the masks of the segments that are seen on it, by segment number."""
     found: dict[Reference, dict[int, NDArray[np.bool_]]] = {}
-    for group, mask in zip(seg.PerFrameFunctionalGroupsSequence, frames(seg), strict=True):
-        found.setdefault(source_of(group), {})[segment_of(group)] = mask
+    for group, segment, mask in segments_seen(seg):
+        if mask.any():
+            found.setdefault(source_of(group), {})[segment] = mask
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,12 @@ class Encoded:
     series_instance_uid: str
     part10: bytes
     warnings: tuple[str, ...] = ()
+    variant: str = ""  # of its profile
 
 
 def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path]],
            context: EncodeContext) -> tuple[Encoded, ...]:
-    """SEG, its SR and the summary; a result without findings gives the summary alone, which says so.
+    """The objects that the context's profile wants; without findings there is no SEG, and the summary says so.
 
     The same result, job and context give the same bytes. ResultInvalid where an object fails a check.
     """
@@ -42,30 +43,31 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
         warnings.simplefilter("ignore")  # pydicom and highdicom quote the values that they complain about
         try:
             sources = load_sources(result, source_files)
-            objects = _objects(result, sources, context)
-            files = {kind: part10(ds) for kind, ds in objects.items()}
-            check_objects(list(files.values()), result, sources)
+            objects = list(_objects(result, sources, context))
+            files = [part10(ds, context.profile) for _, ds in objects]
+            check_objects(files, result, sources, context.names)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
             # The message may quote what stands in the source's header; its kind and place do not.
             raise ResultInvalid(f"the objects could not be made: {where(fault)}") from None
-    remarks = {kind: dciodvfy(file) if context.dciodvfy else () for kind, file in files.items()}
-    remarks[summary.KIND] += tuple(sr.omitted(result.findings))
+    labelmap = context.profile.seg == "labelmap"
+    remarks = [dciodvfy(file, labelmap=labelmap) if context.dciodvfy else () for file in files]
+    left_out = {summary.KIND: tuple(sr.omitted(result.findings))}
     return tuple(
-        Encoded(kind, str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), files[kind],
-                remarks[kind])
-        for kind, ds in objects.items()
+        Encoded(kind, str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), file,
+                remark + left_out.get(kind, ()), context.profile.variant)
+        for (kind, ds), file, remark in zip(objects, files, remarks, strict=True)
     )
 
 
-def _objects(result: Result, sources: Sources, context: EncodeContext) -> dict[str, Dataset]:
-    if not result.findings:
-        return {summary.KIND: summary.encode_summary(result, sources, context)}
-    segmentation = seg.encode_segmentation(result, sources, context)
-    return {
-        seg.KIND: segmentation,
-        sr.KIND: sr.encode_measurements(result, segmentation, sources, context),
-        summary.KIND: summary.encode_summary(result, sources, context, segmentation),
-    }
+def _objects(result: Result, sources: Sources, context: EncodeContext) -> Iterator[tuple[str, Dataset]]:
+    """Each object with its kind."""
+    profile = context.profile
+    segs = seg.encode_segmentations(result, sources, context) if profile.seg != "none" and result.findings else []
+    yield from ((seg.KIND, one.seg) for one in segs)
+    if profile.sr != "none":
+        if segs:
+            yield sr.KIND, sr.encode_measurements(result, segs, sources, context)
+        yield summary.KIND, summary.encode_summary(result, sources, context, [one.seg for one in segs])
 
 
 def where(fault: BaseException) -> str:

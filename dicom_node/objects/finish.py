@@ -6,9 +6,11 @@ from io import BytesIO
 
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.objects.profile import STANDARD, Profile
 from dicom_node.objects.wording import plain
 
 
@@ -23,15 +25,19 @@ def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
     institution = plain(context.institution) or header.get("InstitutionName")
     if institution:
         ds.InstitutionName = institution
-    if header.get("SpecificCharacterSet"):
+    if context.profile.character_set == "utf8":
+        ds.SpecificCharacterSet = "ISO_IR 192"
+    elif header.get("SpecificCharacterSet"):
         ds.SpecificCharacterSet = header.SpecificCharacterSet
     ds.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     ds.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     return ds
 
 
-def part10(ds: Dataset) -> bytes:
-    """The object as a file (PS3.10); the same object gives the same bytes."""
+def part10(ds: Dataset, profile: Profile = STANDARD) -> bytes:
+    """The object as a file (PS3.10) in the profile's transfer syntax; the same object gives the same bytes."""
+    if profile.transfer_syntax == "implicit" and ds.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian:
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     out = BytesIO()
     dcmwrite(out, ds, enforce_file_format=True)
     return out.getvalue()

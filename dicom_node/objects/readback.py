@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from dicom_node.objects.decode import frames, segment_of
+from dicom_node.objects.decode import segments_seen
 from inference.findings import Structure
 from inference.volume import Grid
 
@@ -24,10 +24,11 @@ def read_labels(path: Path, grid: Grid, structures: Sequence[Structure]) -> NDAr
     label = {
         int(item.SegmentNumber): label_by_type[item.SegmentedPropertyTypeCodeSequence[0].CodeValue]
         for item in seg.SegmentSequence
+        if int(item.SegmentNumber)  # a LABELMAP describes its background too
     }
     labels = np.zeros(grid.shape, dtype=np.uint8)
-    for group, mask in zip(seg.PerFrameFunctionalGroupsSequence, frames(seg), strict=True):
-        labels[_slice_of(group.PlanePositionSequence[0].ImagePositionPatient, grid)][mask] = label[segment_of(group)]
+    for group, segment, mask in segments_seen(seg):
+        labels[_slice_of(group.PlanePositionSequence[0].ImagePositionPatient, grid)][mask] = label[segment]
     return labels
 
 

@@ -27,6 +27,8 @@ from inference.findings import Measurement, ModelIdentity, Result
 
 Group: TypeAlias = sr.VolumetricROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
 
+_CLASSES = {"comprehensive3d": sr.Comprehensive3DSR, "comprehensive": sr.ComprehensiveSR, "enhanced": sr.EnhancedSR}
+
 
 @dataclass(frozen=True, eq=False)
 class Content:
@@ -40,7 +42,7 @@ class Content:
 
 
 def write_report(content: Content, result: Result, sources: Sources, context: EncodeContext) -> Dataset:
-    """A Comprehensive 3D SR: complete, preliminary and unverified, since no person has looked at it yet."""
+    """An SR of the profile's class: complete, preliminary and unverified, since no person has looked at it yet."""
     root = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_observer(result.model, context)),
         procedure_reported=PROCEDURES[sources.modality],
@@ -51,7 +53,7 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
     _list_images(root, [sources.references[z] for z in content.library])
     names = context.names
     predecessors = _predecessors(content.kind, context, str(sources.header.StudyInstanceUID))
-    report = sr.Comprehensive3DSR(
+    report = _CLASSES[context.profile.sr](
         evidence=[sources.header, *sources.evidence[1:], *content.cites],
         content=root,
         series_instance_uid=names.series(content.kind),

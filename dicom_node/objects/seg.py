@@ -1,64 +1,100 @@
-"""The SEG: one BINARY segmentation on the primary series' own grid (PS3.3 A.51)."""
+"""The SEG: BINARY segments or a LABELMAP on the primary series' own grid (PS3.3 A.51)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects import wording
 from dicom_node.objects.codes import ARTIFICIAL_INTELLIGENCE, algorithm_parameters, concept, processing_equipment
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
+from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import Sources
 from inference.findings import Finding, ModelIdentity, Result
 
 KIND = "seg"
+_FORMS = {"binary": hd.seg.SegmentationTypeValues.BINARY, "labelmap": hd.seg.SegmentationTypeValues.LABELMAP}
 
 
-def encode_segmentation(result: Result, sources: Sources, context: EncodeContext) -> Dataset:
-    """One segment a finding, numbered in the findings' order; frames without voxels are left out."""
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """A SEG and the findings that its segments 1..N are."""
+
+    seg: Dataset
+    findings: tuple[Finding, ...]
+
+    def segment_of(self, finding: Finding) -> int | None:
+        """The number of the finding's segment, None where it lies in another SEG."""
+        numbers = [one.number for one in self.findings]
+        return numbers.index(finding.number) + 1 if finding.number in numbers else None
+
+
+def encode_segmentations(result: Result, sources: Sources, context: EncodeContext) -> list[Segmented]:
+    """The SEG that holds every finding, or one a finding where the profile says so, each in a series of its own.
+
+    Segments are numbered in the findings' order.
+    """
     labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")
     if [f.number for f in result.findings] != list(range(1, len(result.findings) + 1)):
         raise ResultInvalid("findings are not numbered 1..N in order")
     if labels.shape != (len(sources.planes), sources.planes[0].Rows, sources.planes[0].Columns):
         raise ResultInvalid(f"a mask of {labels.shape} does not lie on {len(sources.planes)} source slices")
-    names = context.names
+    if context.profile.seg_per == "task":
+        return [_encode(labels, result.findings, 1, result, sources, context)]
+    return [_encode((labels == finding.number).astype(np.uint8), (finding,), finding.number, result, sources, context)
+            for finding in result.findings]
+
+
+def _encode(labels: NDArray[np.unsignedinteger], findings: tuple[Finding, ...], number: int, result: Result,
+            sources: Sources, context: EncodeContext) -> Segmented:
+    names, profile = context.names, context.profile
+    what = "SEG" if profile.seg_per == "task" else f"SEG {findings[0].label}"
     seg = hd.seg.Segmentation(
         source_images=list(sources.planes),
         pixel_array=np.asarray(labels),  # a label map: a stack of segments takes four times the memory
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[_segment(finding, result.model, context) for finding in result.findings],
-        series_instance_uid=names.series(KIND),
+        segmentation_type=_FORMS[profile.seg],
+        segment_descriptions=[_segment(n, finding, result.model, context) for n, finding in enumerate(findings, 1)],
+        series_instance_uid=names.series(KIND, number),
         series_number=names.series_number(KIND),
-        sop_instance_uid=names.instance(KIND),
-        instance_number=1,
+        sop_instance_uid=names.instance(KIND, number),
+        instance_number=number,
         manufacturer=wording.plain(context.manufacturer),
         manufacturer_model_name=wording.plain(context.model_name),
         software_versions=wording.plain(context.software_version),
         device_serial_number=wording.plain(context.serial_number),
         content_label=wording.content_label(result.task),
         content_description=wording.content_description(result.model),
-        transfer_syntax_uid=ExplicitVRLittleEndian,
+        omit_empty_frames=not profile.empty_frames,
+        transfer_syntax_uid=RLELossless if _compressed(profile) else ExplicitVRLittleEndian,
         contributing_equipment=[processing_equipment(result.model, context)],
         content_date=context.moment.date,
         content_time=context.moment.time,
-        series_description=wording.series_description(result, "SEG", context.incomplete),
+        series_description=wording.series_description(result, what, context.incomplete),
         specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
-    _name_dimensions(seg, names.dimensions(KIND))
+    _name_dimensions(seg, names.dimensions(KIND, number))
     _name_segment_on_each_frame(seg)
     _refer_to_instances(seg, sources)
-    return finish(seg, sources.header, context)
+    return Segmented(finish(seg, sources.header, context), findings)
 
 
-def _segment(finding: Finding, model: ModelIdentity, context: EncodeContext) -> hd.seg.SegmentDescription:
+def _compressed(profile: Profile) -> bool:
+    """Nothing compresses the bits of a BINARY segmentation that every reader can undo."""
+    return profile.transfer_syntax == "rle" and profile.seg == "labelmap"
+
+
+def _segment(number: int, finding: Finding, model: ModelIdentity,
+             context: EncodeContext) -> hd.seg.SegmentDescription:
     structure = finding.structure
     description = hd.seg.SegmentDescription(
-        segment_number=finding.number,
+        segment_number=number,
         segment_label=wording.plain(finding.label),
         segmented_property_category=concept(structure.category),
         segmented_property_type=concept(structure.type),

@@ -19,6 +19,7 @@ from dicom_node.objects import wording
 from dicom_node.objects.codes import PROBABILITY, concept
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.report import Content, algorithm, number, write_report
+from dicom_node.objects.seg import Segmented
 from dicom_node.objects.source import Sources
 from inference.codes import NO_UNITS, Code
 from inference.findings import Finding, Measurement, Result
@@ -35,15 +36,16 @@ class Column(NamedTuple):
     method: Code | None
 
 
-def encode_measurements(result: Result, seg: Dataset, sources: Sources, context: EncodeContext) -> Dataset:
-    """The SR of a result's segments; `seg` is the object that holds them."""
+def encode_measurements(result: Result, segs: Sequence[Segmented], sources: Sources,
+                        context: EncodeContext) -> Dataset:
+    """The SR of a result's segments; `segs` are the objects that hold them."""
     shared = columns(result.findings)
     content = Content(
         kind=KIND,
         title="measurements",
-        groups=[_group(finding, shared, result, seg, sources, context) for finding in result.findings],
-        library=library(result),
-        cites=[seg],
+        groups=[_group(finding, shared, result, segs, sources, context) for finding in result.findings],
+        library=library(result, context),
+        cites=[one.seg for one in segs],
     )
     return write_report(content, result, sources, context)
 
@@ -71,10 +73,13 @@ def omitted(findings: Sequence[Finding]) -> list[str]:
             for finding in findings for column in table(finding) if column not in shared]
 
 
-def library(result: Result) -> list[int]:
-    """The first slice, the last, and those with findings."""
+def library(result: Result, context: EncodeContext) -> list[int]:
+    """The first slice, the last, and those with findings; all where the profile says so."""
     labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")
-    return [z for z in range(len(labels)) if z in (0, len(labels) - 1) or labels[z].any()]
+    slices = range(len(labels))
+    if context.profile.library == "all":
+        return list(slices)
+    return [z for z in slices if z in (0, len(labels) - 1) or labels[z].any()]
 
 
 def site_of(finding: Finding) -> sr.FindingSite:
@@ -85,9 +90,10 @@ def site_of(finding: Finding) -> sr.FindingSite:
     )
 
 
-def _group(finding: Finding, shared: Sequence[Column], result: Result, seg: Dataset, sources: Sources,
+def _group(finding: Finding, shared: Sequence[Column], result: Result, segs: Sequence[Segmented], sources: Sources,
            context: EncodeContext) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     values = table(finding)
+    [(seg, segment)] = [(one.seg, place) for one in segs if (place := one.segment_of(finding))]
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
             uid=context.names.tracking(str(finding.number)),
@@ -96,7 +102,7 @@ def _group(finding: Finding, shared: Sequence[Column], result: Result, seg: Data
         referenced_segment=sr.ReferencedSegment(
             seg.SOPClassUID,
             seg.SOPInstanceUID,
-            finding.number,
+            segment,
             source_series=sr.SourceSeriesForSegmentation(sources.series_instance_uid),
         ),
         finding_category=concept(finding.structure.category),

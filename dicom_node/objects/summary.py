@@ -29,8 +29,9 @@ KIND = "summary"
 SUMMARY = "Summary"
 
 
-def encode_summary(result: Result, sources: Sources, context: EncodeContext, seg: Dataset | None = None) -> Dataset:
-    """The summary of a result, with or without findings; `seg` is cited where there is one."""
+def encode_summary(result: Result, sources: Sources, context: EncodeContext,
+                   cites: Sequence[Dataset] = ()) -> Dataset:
+    """The summary of a result, with or without findings; `cites` are its segmentations."""
     totals: dict[str, list[Measurement]] = {SUMMARY: [_lesions(result)]}
     for name, measurement in result.totals:
         if measurement.quantity != NUMBER_OF_LESIONS and math.isfinite(measurement.value):
@@ -43,7 +44,7 @@ def encode_summary(result: Result, sources: Sources, context: EncodeContext, seg
         title="summary",
         groups=groups,
         library=sorted({0, len(sources.planes) - 1}),
-        cites=[seg] if seg is not None else [],
+        cites=cites,
     )
     return write_report(content, result, sources, context)
 

@@ -6,20 +6,28 @@ a viewer will see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, Comprehensive3DSRStorage, SegmentationStorage
+from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EnhancedSRStorage,
+)
 
 from dicom_node.errors import ResultInvalid
-from dicom_node.objects.decode import frames, segment_of, source_of
+from dicom_node.objects.decode import SEGMENTATIONS, segments_seen, source_of
+from dicom_node.objects.identity import JobNames
 from dicom_node.objects.planes import corners
 from dicom_node.objects.source import Sources
-from inference.findings import Result
+from inference.findings import Finding, Result
+
+REPORTS = frozenset({Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage})
 
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "SeriesNumber",
              "InstanceNumber", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
@@ -27,46 +35,54 @@ _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanc
 _FROM_PATIENT = ("StudyInstanceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber")
 
 
-def check_objects(objects: Sequence[bytes], result: Result, sources: Sources) -> None:
+def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, names: JobNames) -> None:
     """ResultInvalid unless every object is whole, of this patient, and says what `result` says."""
     datasets = [dcmread(BytesIO(part10)) for part10 in objects]
     for ds in datasets:
         _check_attributes(ds, sources)
-    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
-        _require(len({ds[keyword].value for ds in datasets}) == len(datasets), f"two objects share a {keyword}")
-    segs = [ds for ds in datasets if ds.SOPClassUID == SegmentationStorage]
-    for seg in segs:
-        check_segments(seg, result)
-        check_voxels(seg, result, sources)
+    _require(len({ds.SOPInstanceUID for ds in datasets}) == len(datasets), "two objects share a SOPInstanceUID")
+    # viewers show a series' last SEG or SR only
+    alone = [ds.SeriesInstanceUID for ds in datasets if ds.SOPClassUID in SEGMENTATIONS | REPORTS]
+    _require(len(set(alone)) == len(alone), "two objects share a SeriesInstanceUID")
+    segs = [ds for ds in datasets if ds.SOPClassUID in SEGMENTATIONS]
+    found = [check_segments(seg, result, names) for seg in segs]
+    if segs:
+        numbers = [finding.number for segments in found for finding in segments.values()]
+        _require(numbers == [f.number for f in result.findings], "the segments are not the findings, in their order")
+    for seg, segments in zip(segs, found, strict=True):
+        check_voxels(seg, segments, result, sources)
     known = {str(e.SOPInstanceUID): str(e.SOPClassUID) for e in (*sources.evidence, *segs)}
     for report in datasets:
-        if report.SOPClassUID == Comprehensive3DSRStorage:
+        if report.SOPClassUID in REPORTS:
             check_references(report, known)
             check_groups(report, segs)
 
 
-def check_segments(seg: Dataset, result: Result) -> None:
-    """Segments are numbered in place, named, coloured and tracked as the findings are."""
-    _require(len(seg.SegmentSequence) == len(result.findings), "segments and findings differ in number")
-    for number, (segment, finding) in enumerate(zip(seg.SegmentSequence, result.findings, strict=True), start=1):
-        _require(segment.SegmentNumber == number == finding.number, f"segment {number} is not in its place")
+def check_segments(seg: Dataset, result: Result, names: JobNames) -> dict[int, Finding]:
+    """Segments are numbered in place, named, coloured and tracked as findings are; the finding of each number."""
+    findings = {names.tracking(str(finding.number)): finding for finding in result.findings}
+    segments = [item for item in seg.SegmentSequence if item.SegmentNumber]  # 0: a LABELMAP's background
+    found = {}
+    for number, segment in enumerate(segments, start=1):
+        _require(segment.SegmentNumber == number, f"segment {number} is not in its place")
         for keyword in ("SegmentLabel", "RecommendedDisplayCIELabValue", "TrackingID", "TrackingUID",
                         "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence",
                         "SegmentationAlgorithmIdentificationSequence"):
             _require(bool(segment.get(keyword)), f"segment {number} has no {keyword}")
-    _require(len({s.TrackingUID for s in seg.SegmentSequence}) == len(seg.SegmentSequence), "segments share a track")
+        _require(str(segment.TrackingUID) in findings, f"segment {number} has the track of no finding")
+        found[number] = findings[str(segment.TrackingUID)]
+    return found
 
 
-def check_voxels(seg: Dataset, result: Result, sources: Sources) -> None:
+def check_voxels(seg: Dataset, segments: Mapping[int, Finding], result: Result, sources: Sources) -> None:
     """Every frame decodes to the model's mask, lies where its source slice lies, and refers to it."""
     labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")
     _check_places(sources, result)
     slice_of = {reference: z for z, reference in enumerate(sources.references)}
-    decoded = np.zeros(len(result.findings) + 1, dtype=np.int64)
+    decoded = dict.fromkeys(segments, 0)
     seen: set[tuple[int, int]] = set()
     orientation = seg.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
-    for group, mask in zip(seg.PerFrameFunctionalGroupsSequence, frames(seg), strict=True):
-        number = segment_of(group)
+    for group, number, mask in segments_seen(seg):
         z = slice_of.get(source_of(group))
         if z is None:
             raise ResultInvalid(f"a frame of segment {number} refers to no source slice")
@@ -75,12 +91,13 @@ def check_voxels(seg: Dataset, result: Result, sources: Sources) -> None:
                              atol=1e-4) and np.allclose(orientation, plane.ImageOrientationPatient, atol=1e-6),
                  f"a frame of segment {number} lies elsewhere than its source slice")
         _require((number, z) not in seen, f"slice {z + 1} of segment {number} is there twice")
-        _require(np.array_equal(mask, labels[z] == number), f"slice {z + 1} of segment {number} is not the mask")
+        _require(number in segments and np.array_equal(mask, labels[z] == segments[number].number),
+                 f"slice {z + 1} of segment {number} is not the mask")
         seen.add((number, z))
         decoded[number] += int(mask.sum())
-    for finding in result.findings:
-        _require(decoded[finding.number] == finding.voxels > 0,
-                 f"segment {finding.number} holds {decoded[finding.number]} of {finding.voxels} voxels")
+    for number, finding in segments.items():
+        _require(decoded[number] == finding.voxels > 0,
+                 f"segment {number} holds {decoded[number]} of {finding.voxels} voxels")
 
 
 def check_references(report: Dataset, known: dict[str, str]) -> None:
@@ -101,7 +118,7 @@ def check_references(report: Dataset, known: dict[str, str]) -> None:
 def check_groups(report: Dataset, segs: Sequence[Dataset]) -> None:
     """Groups that refer to segments are as many, in the same order, and of the same tracks as the segments."""
     tracks = {(str(seg.SOPInstanceUID), int(s.SegmentNumber)): str(s.TrackingUID)
-              for seg in segs for s in seg.SegmentSequence}
+              for seg in segs for s in seg.SegmentSequence if s.SegmentNumber}
     found = []
     for group in groups(report):
         children = group.ContentSequence

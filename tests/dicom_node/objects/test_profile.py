@@ -28,7 +28,7 @@ def test_objects_of_equal_profiles_are_the_same_objects() -> None:
     assert said.variant == Profile.model_validate("ohif").variant != ""
 
 
-@pytest.mark.parametrize("wrong, told", [
+@pytest.mark.parametrize(("wrong", "told"), [
     ({"seg": "none", "sr": "none"}, "no object at all"),
     ({"seg": "labelmap", "seg_per": "segment"}, "a labelmap holds all segments"),
     ({"preset": "horos"}, "preset"),

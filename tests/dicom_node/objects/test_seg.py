@@ -18,7 +18,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.encode import encode
 from dicom_node.objects.identity import JobNames, device_uid
-from dicom_node.objects.seg import encode_segmentation
+from dicom_node.objects.seg import encode_segmentations
 from dicom_node.objects.source import load_sources
 from inference.codes import LEFT, LUNG
 from inference.volume import Grid, Spacing, regular_affine
@@ -194,4 +194,4 @@ def test_findings_out_of_order_are_not_encoded(make_case) -> None:
     case = make_case()
     swapped = replace(case.result, findings=case.result.findings[::-1])
     with pytest.raises(ResultInvalid, match="numbered"):
-        encode_segmentation(swapped, load_sources(swapped, case.files), EncodeContext(0.0))
+        encode_segmentations(swapped, load_sources(swapped, case.files), EncodeContext(0.0))

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import encode
 from dicom_node.objects.finish import part10
+from dicom_node.objects.identity import JobNames
 from dicom_node.objects.source import load_sources
 from dicom_node.objects.validate import check_objects, groups
 
@@ -73,6 +74,8 @@ def no_evidence(sr: Dataset) -> None:
     del sr.CurrentRequestedProcedureEvidenceSequence
 
 
+NAMES = JobNames("job")
+
 SPOILT = {
     "a voxel": (0, spoil_pixel, "is not the mask"),
     "the frames' sources": (0, swap_sources, "lies elsewhere"),
@@ -107,18 +110,18 @@ def test_a_spoilt_object_does_not_leave(name: str, made) -> None:
     index, spoil, reason = SPOILT[name]
     spoil(datasets[index])
     with pytest.raises(ResultInvalid, match=reason):
-        check_objects([part10(ds) for ds in datasets], case.result, sources)
+        check_objects([part10(ds) for ds in datasets], case.result, sources, NAMES)
 
 
 def test_whole_objects_pass(made) -> None:
     case, datasets, sources = made
-    check_objects([part10(ds) for ds in datasets], case.result, sources)
+    check_objects([part10(ds) for ds in datasets], case.result, sources, NAMES)
 
 
 def test_two_objects_of_one_uid_do_not_leave(made) -> None:
     case, datasets, sources = made
     with pytest.raises(ResultInvalid, match="share a SOPInstanceUID"):
-        check_objects([part10(datasets[2])] * 2, case.result, sources)
+        check_objects([part10(datasets[2])] * 2, case.result, sources, NAMES)
 
 
 def test_slices_that_lie_elsewhere_than_the_models_grid_do_not_leave(made) -> None:
@@ -127,4 +130,4 @@ def test_slices_that_lie_elsewhere_than_the_models_grid_do_not_leave(made) -> No
     moved[2, 3] += 3.0
     result = replace(case.result, grid=replace(case.result.grid, affine=moved))
     with pytest.raises(ResultInvalid, match="not where its image is"):
-        check_objects([part10(ds) for ds in datasets], result, sources)
+        check_objects([part10(ds) for ds in datasets], result, sources, NAMES)

@@ -1,0 +1,144 @@
+"""Every form that a profile may ask for says the same, and independent readers understand it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from pydicom import dcmread
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EnhancedSRStorage,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from dicom_node.objects.decode import LABELMAP_SEGMENTATION
+from dicom_node.objects.encode import Encoded, encode
+from dicom_node.objects.profile import Profile
+from dicom_node.objects.validate import groups
+from inference.writers.dicom_series import Encoding
+
+NO_SEGMENTATION = "Shall not be present for Referenced SOP Class that is not segmentation"  # said of a LABELMAP
+SUMMARY = "Dicom dataset contains"
+FORMS: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "labelmap": {"seg": "labelmap"},
+    "labelmap, compressed": {"seg": "labelmap", "transfer_syntax": "rle"},
+    "one SEG a segment": {"seg_per": "segment"},
+    "with empty frames": {"empty_frames": True},
+    "labelmap with empty frames": {"seg": "labelmap", "empty_frames": True},
+    "comprehensive": {"sr": "comprehensive"},
+    "enhanced": {"sr": "enhanced"},
+    "all slices in the library": {"library": "all"},
+    "implicit": {"transfer_syntax": "implicit"},
+    "UTF-8": {"character_set": "utf8"},
+}
+
+
+def made(case: Any, **profile: Any) -> tuple[Encoded, ...]:
+    return encode(case.result, "job", case.files, replace(case.context, profile=Profile.model_validate(profile)))
+
+
+def of_kind(kind: str, objects: tuple[Encoded, ...]) -> list[Any]:
+    return [dcmread(BytesIO(one.part10)) for one in objects if one.kind == kind]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("encoding", [Encoding(), Encoding(enhanced=True)], ids=["single frames", "enhanced"])
+def test_dcmqi_reads_the_same_masks_from_every_form(form, encoding, make_case, tool, tmp_path: Path) -> None:
+    case = make_case(encoding=encoding)
+    found = np.zeros_like(case.labels)
+    number = 0
+    for rank, one in enumerate(e for e in made(case, **FORMS[form]) if e.kind == "seg"):
+        folder = tmp_path / str(rank)
+        folder.mkdir()
+        (folder / "seg.dcm").write_bytes(one.part10)
+        tool("segimage2itkimage", "-t", "nrrd", "--inputDICOM", folder / "seg.dcm", "--outputDirectory", folder)
+        for path in sorted(folder.glob("*.nrrd")):
+            number += 1
+            image = sitk.ReadImage(str(path))
+            values = sitk.GetArrayFromImage(image)
+            points = [image.TransformIndexToPhysicalPoint([int(v) for v in index[::-1]])
+                      for index in np.argwhere(values > 0)]
+            where = tuple(np.rint(case.result.grid.to_index(np.array(points))).astype(int).T)
+            found[where] = values[values > 0] if FORMS[form].get("seg") == "labelmap" else number
+    assert np.array_equal(found, case.labels)
+
+
+@pytest.mark.parametrize("form", sorted(set(FORMS) - {"labelmap, compressed"}))
+def test_the_checkers_find_no_error_in_any_form(form: str, make_case, tool, tmp_path: Path) -> None:
+    for one in made(make_case(), **FORMS[form]):
+        (file := tmp_path / f"{one.sop_instance_uid}.dcm").write_bytes(one.part10)
+        if one.sop_class_uid != LABELMAP_SEGMENTATION:  # Debian's dciodvfy of 2022 does not know it
+            said = tool("dciodvfy", "-new", file, succeeds=False).splitlines()
+            errors = [line for line in said if line.startswith("Error")]
+            if FORMS[form].get("seg") == "labelmap":
+                errors = [line for line in errors if NO_SEGMENTATION not in line and SUMMARY not in line]
+            assert not errors
+        if one.kind != "seg" and FORMS[form].get("seg") != "labelmap":  # nor does its dsrdump
+            tool("dsrdump", file)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_dcmqi_reads_the_measurements_of_every_form(form: str, make_case, tool, tmp_path: Path) -> None:
+    (report,) = [one for one in made(make_case(), **FORMS[form]) if one.kind == "sr"]
+    (tmp_path / "sr.dcm").write_bytes(report.part10)
+    tool("tid1500reader", "--inputDICOM", tmp_path / "sr.dcm", "--outputMetadata", tmp_path / "sr.json")
+    text = (tmp_path / "sr.json").read_text()
+    assert [text.count(label) > 0 for label in ("Liver tumour 1", "Liver tumour 2")] == [True, True]
+
+
+def test_each_segment_alone_has_its_series_and_its_track_of_before(make_case) -> None:
+    case = make_case()
+    (together,), apart = of_kind("seg", made(case)), of_kind("seg", made(case, seg_per="segment"))
+    assert [len(seg.SegmentSequence) for seg in apart] == [1, 1, 1]
+    assert [s.SegmentSequence[0].TrackingUID for s in apart] == [s.TrackingUID for s in together.SegmentSequence]
+    assert len({seg.SeriesInstanceUID for seg in apart}) == 3
+    (report,) = of_kind("sr", made(case, seg_per="segment"))
+    assert len(groups(report)) == 3
+
+
+def test_empty_frames_are_kept_where_they_are_asked_for(make_case) -> None:
+    case = make_case()
+    (seg,) = of_kind("seg", made(case, empty_frames=True))
+    assert seg.NumberOfFrames == 3 * len(case.labels)
+
+
+def test_a_labelmap_is_of_its_own_class_and_may_be_compressed(make_case) -> None:
+    (seg,) = of_kind("seg", made(make_case(), seg="labelmap", transfer_syntax="rle"))
+    assert seg.SOPClassUID == LABELMAP_SEGMENTATION
+    assert seg.file_meta.TransferSyntaxUID == RLELossless
+
+
+@pytest.mark.parametrize(("name", "uid"), [
+    ("comprehensive3d", Comprehensive3DSRStorage), ("comprehensive", ComprehensiveSRStorage),
+    ("enhanced", EnhancedSRStorage),
+])  # fmt: skip
+def test_reports_are_of_the_class_that_is_asked_for(name: str, uid: str, make_case) -> None:
+    assert {one.sop_class_uid for one in made(make_case(), sr=name) if one.kind != "seg"} == {uid}
+
+
+def test_objects_of_another_form_are_other_instances(make_case) -> None:
+    case = make_case()
+    standard, implicit = made(case), made(case, transfer_syntax="implicit")
+    assert not {one.sop_instance_uid for one in standard} & {one.sop_instance_uid for one in implicit}
+    assert {one.variant for one in standard} == {""} != {one.variant for one in implicit}
+    assert {dcmread(BytesIO(one.part10)).file_meta.TransferSyntaxUID for one in implicit} == {ImplicitVRLittleEndian}
+
+
+def test_without_segments_the_measurements_are_left_to_the_summary(make_case) -> None:
+    assert [one.kind for one in made(make_case(), seg="none")] == ["summary"]
+    assert [one.kind for one in made(make_case(), sr="none")] == ["seg"]
+
+
+def test_a_labelmap_passes_the_check_before_it_leaves(make_case) -> None:
+    case = make_case()
+    checked = replace(case, context=replace(case.context, dciodvfy=True))
+    assert [one.kind for one in made(checked, seg="labelmap")] == ["seg", "sr", "summary"]
