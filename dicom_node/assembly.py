@@ -248,15 +248,14 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
 
     node, settings = parts.settings.node, parts.settings
     destinations = settings.destinations()
-    accepts = {name: destination.accepts for name, destination in destinations.items()}
     limits = InferLimits(node.lease_term_s, node.time_limit_s, node.max_crashes)
     infers = [
         Infer(
             database=parts.database,
             archive=parts.archive,
             executor=run,
-            encode=partial(_encode, parts.database),
-            accepts=accepts,
+            encode=partial(_encode, parts.database, destinations),
+            destinations=destinations,
             limits=limits,
             scratch=node.data_folder / "scratch",
             owner=owner(f"infer-{number}"),
@@ -367,25 +366,36 @@ def _commitment_stages(parts: Parts) -> Sequence[Stage]:
 
 
 def _encode(
-    database: Database, job: Job, result: Result, files: Mapping[str, Sequence[Path]]
+    database: Database,
+    destinations: Mapping[str, Destination],
+    job: Job,
+    result: Result,
+    files: Mapping[str, Sequence[Path]],
 ) -> tuple[Encoded, ...]:
-    """A result's objects, those that the job asks for."""
+    """A result's objects as the job's destinations want them, of those that its route lets out."""
     from dicom_node.objects.context import EncodeContext, Replaced
     from dicom_node.objects.encode import encode
+    from dicom_node.objects.profile import STANDARD
     from dicom_node.pipeline.predecessors import predecessors
 
-    with database.reading() as tx:
-        replaces = tuple(
-            Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
-            for old in predecessors(tx, job)
+    encoded: list[Encoded] = []
+    wanted = [destinations[name].profile for name in job.parameters["destinations"] if name in destinations]
+    for profile in {one.variant: one for one in wanted or [STANDARD]}.values():
+        with database.reading() as tx:
+            replaces = tuple(
+                Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
+                for old in predecessors(tx, job, profile.variant)
+            )
+        context = EncodeContext(
+            created_at=job.created_at,
+            replaces=replaces,
+            incomplete=job.parameters.get("incomplete", ""),
+            profile=profile,
         )
-    context = EncodeContext(
-        created_at=job.created_at, replaces=replaces, incomplete=job.parameters.get("incomplete", "")
-    )
-    encoded = encode(result, job.job_id, files, context)
-    kinds = {"seg": {"seg"}, "sr": {"sr", "summary"}}
-    wanted = set().union(*(kinds[output] for output in job.parameters["outputs"]))
-    return tuple(item for item in encoded if item.kind in wanted)
+        encoded += encode(result, job.job_id, files, context)
+    families = {"seg": {"seg"}, "sr": {"sr", "summary"}}
+    kept_in = set().union(*(kinds for name, kinds in families.items() if name not in job.parameters["outputs"]))
+    return tuple(item for item in encoded if item.kind not in kept_in)
 
 
 def _encode_rejection(job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float) -> Encoded:

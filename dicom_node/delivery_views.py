@@ -40,7 +40,7 @@ def deliveries_view(
             "created_at": delivery.created_at,
             "queued_at": delivery.queued_at,
             "sent_at": delivery.sent_at,
-            "objects": len(tx.results.of_job(delivery.job_id)),
+            "objects": len(tx.results.of_job(delivery.job_id, delivery.variant)),
             "stored": sum(map(is_stored, delivery.statuses.values())),
             "to_do": _to_do(delivery, circuits),
         }

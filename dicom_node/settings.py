@@ -106,7 +106,7 @@ class NodeSettings(Frozen):
     devices: Literal["auto"] | Annotated[tuple[Device, ...], Field(min_length=1)] = "auto"
     time_limit_s: Seconds = 1800.0
     lease_term_s: Annotated[float, Field(ge=3, le=3600)] = 30.0
-    max_crashes: Annotated[int, Field(ge=1, le=20)] = 2
+    max_crashes: Annotated[int, Field(ge=1, le=1000)] = 2
     delivery: DeliverySettings = DeliverySettings()
     commitment: CommitmentSettings = CommitmentSettings()
     audit: AuditSettings = AuditSettings()
@@ -357,6 +357,9 @@ def _loose_ends(routing: Routing, node: NodeSettings, models: Models, document: 
         for name in route.destinations:
             if name not in node.destinations:
                 tell("destinations", f"names destination {name!r}; known: {_listed(node.destinations)}")
+            elif not node.destinations[name].profile.takes(route.outputs):
+                outputs = ", ".join(route.outputs)
+                tell("outputs", f"makes {outputs}, and the profile of destination {name} takes nothing of it")
     return problems
 
 

@@ -39,9 +39,20 @@ class Deliveries(Store):
     """Deliveries of one transaction. `attempts` counts claims since it was made or last retried."""
 
     def add(
-        self, job_id: str, study_uid: str, destination: str, state: DeliveryState, now: float, reason: str = ""
+        self,
+        job_id: str,
+        study_uid: str,
+        destination: str,
+        state: DeliveryState,
+        now: float,
+        reason: str = "",
+        *,
+        variant: str = "",
     ) -> int:
-        """Make a delivery and give its number; the same job to the same destination is the same delivery."""
+        """Make a delivery of the job's objects of a variant and give its number.
+
+        The same job to the same destination is the same delivery.
+        """
         self._add(
             deliveries,
             job_id=job_id,
@@ -57,6 +68,7 @@ class Deliveries(Store):
             queued_at=now,
             faults=0,
             via="",
+            variant=variant,
         )
         same = (deliveries.c.job_id == job_id, deliveries.c.destination == destination)
         return int(self._connection.execute(select(deliveries.c.delivery_id).where(*same)).scalar_one())

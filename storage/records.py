@@ -136,6 +136,7 @@ class ResultObject:
     kind: str  # "seg", "sr"
     file: StoredFile
     removed_at: float | None = None  # retention took the file then
+    variant: str = ""  # form in which some destinations want it; "" is the standard
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ class Delivery:
     tried_at: float | None = None  # start of the last attempt
     faults: int = 0  # attempts that failed while the destination was well
     via: str = ""  # destination that sends it now, or that holds it or a part of it; "" where none does
+    variant: str = ""  # the job's objects of this variant are what is sent
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,14 @@ class Results(Store):
         if self._connection.execute(update(results).where(again).values(**file, removed_at=None)).rowcount:
             return True
         facts = {"sop_class_uid": result.sop_class_uid, "series_uid": result.series_instance_uid, "kind": result.kind}
+        facts["variant"] = result.variant
         return self._add(results, **key, **facts, **file)
 
-    def of_job(self, job_id: str) -> list[ResultObject]:
-        """The job's objects by kind and UID."""
+    def of_job(self, job_id: str, variant: str | None = None) -> list[ResultObject]:
+        """The job's objects by kind and UID, of every variant or of one."""
         query = select(results).where(results.c.job_id == job_id).order_by(results.c.kind, results.c.sop_uid)
+        if variant is not None:
+            query = query.where(results.c.variant == variant)
         return [_result(row) for row in self._connection.execute(query)]
 
     def removed(self, job_id: str) -> bool:
@@ -52,4 +55,5 @@ def _result(row: Row[Any]) -> ResultObject:
         kind=row.kind,
         file=StoredFile(row.path, row.size, row.sha256),
         removed_at=row.removed_at,
+        variant=row.variant,
     )

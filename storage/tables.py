@@ -186,6 +186,7 @@ results = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("removed_at", Double),  # its file is gone since; its UID is known for ever
+    Column("variant", Text, nullable=False, server_default=""),  # of its destinations' profile
     Index("ix_results_job", "job_id"),
 )
 
@@ -210,6 +211,7 @@ deliveries = Table(
     Column("tried_at", Double),
     Column("faults", Integer, nullable=False, server_default="0"),
     Column("via", Text, nullable=False, server_default=""),
+    Column("variant", Text, nullable=False, server_default=""),
     UniqueConstraint("job_id", "destination"),
     Index("ix_deliveries_leased", "lease_until"),
     Index("ix_deliveries_state_newest", "state", "delivery_id"),

@@ -244,7 +244,8 @@ class Recorder:
         try:
             if self._database is not None:
                 with self._database.reading() as tx:
-                    classes.update(item.sop_class_uid for item in tx.results.of_job(delivery.job_id))
+                    objects = tx.results.of_job(delivery.job_id, delivery.variant)
+                classes.update(item.sop_class_uid for item in objects)
         except StorageError as trouble:
             log.warning("an audit message counts no objects: %s", trouble, extra={"job": delivery.job_id})
         return self._study(delivery.study_instance_uid, classes)

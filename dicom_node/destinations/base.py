@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dicom_node.errors import NotOffered
 from dicom_node.network.statuses import Status
+from dicom_node.objects.profile import STANDARD, Profile
 from inference.findings import IntendedUse
 from storage.records import CommitmentReport, Reference
 
@@ -20,7 +21,8 @@ Heard = Callable[[str, CommitmentReport], bool]  # keeps a report by its Transac
 class Destination(BaseModel, ABC):
     """One place that takes results.
 
-    `accepts` lists which intended uses its readers are prepared for; other results are held back. With `iocm` it
+    `accepts` lists which intended uses its readers are prepared for; other results are held back. `profile` says
+    which objects it gets, in which form. With `iocm` it
     gets rejection notes on results of ours that are no longer valid (IHE Imaging Object Change Management).
     `concurrency` is how many results are sent there at a time. Where it has been down for `alternative_after_s`,
     the destination named `alternative` gets its results.
@@ -29,6 +31,7 @@ class Destination(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     accepts: tuple[IntendedUse, ...] = Field(default=(IntendedUse.CLINICAL,), min_length=1)
+    profile: Profile = STANDARD
     iocm: bool = False
     concurrency: Annotated[int, Field(ge=1, le=16)] = 2
     alternative: Annotated[str, Field(min_length=1, max_length=64)] | None = None

@@ -6,7 +6,7 @@ The presets are what was read in the viewers' own sources; a site may set any fi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -71,12 +71,20 @@ class Profile(BaseModel):
 
     @model_validator(mode="after")
     def _says_something(self) -> Profile:
-        pictures = self.captures != "none" or self.presentation_state or self.document or self.structure_set
-        if self.seg == "none" and self.sr == "none" and not pictures:
+        if not self.takes(("seg", "sr")):
             raise ValueError("this profile makes no object at all; give seg, sr, captures or document")
         if self.seg == "labelmap" and self.seg_per == "segment":
             raise ValueError("a labelmap holds all segments: seg_per: segment goes with seg: binary")
         return self
+
+    def takes(self, outputs: Collection[str]) -> bool:
+        """Whether anything of a route's outputs ("seg", "sr") is made in this form."""
+        return self._beside or any(getattr(self, name) != "none" for name in outputs)
+
+    @property
+    def _beside(self) -> bool:
+        """Whether there are objects that are made whatever a route's outputs are."""
+        return self.captures != "none" or self.presentation_state or self.document or self.structure_set
 
     @property
     def variant(self) -> str:

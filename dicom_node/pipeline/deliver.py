@@ -58,7 +58,7 @@ class Deliver:
             delivery = tx.outbox.claim(self.sender, self.owner, now, self.lease_term_s)
             if delivery is None:
                 return False
-            objects = tx.results.of_job(delivery.job_id)
+            objects = tx.results.of_job(delivery.job_id, delivery.variant)
         self.audit.delivery_begins(self._in_truth(delivery))
         try:
             answers = self._send(delivery, objects)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_node.audit.recorder import Recorder
+from dicom_node.destinations.base import Destination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.keeper import LeaseKeeper
@@ -50,7 +51,7 @@ class Infer:
     archive: Archive
     executor: Executor
     encode: Encode
-    accepts: Mapping[str, Sequence[IntendedUse]]  # by destination
+    destinations: Mapping[str, Destination]
     limits: InferLimits
     scratch: Path
     owner: str
@@ -136,7 +137,13 @@ class Infer:
             for item, file in stored:
                 tx.results.add(
                     ResultObject(
-                        item.sop_instance_uid, item.sop_class_uid, item.series_instance_uid, job.job_id, item.kind, file
+                        sop_instance_uid=item.sop_instance_uid,
+                        sop_class_uid=item.sop_class_uid,
+                        series_instance_uid=item.series_instance_uid,
+                        job_id=job.job_id,
+                        kind=item.kind,
+                        file=file,
+                        variant=item.variant,
                     )
                 )
                 self.archive.confirm(file)
@@ -145,18 +152,19 @@ class Infer:
                 self._deliver_to(tx, job, destination, result.model.intended_use, now)
         log.info("job done", extra={"study": job.study_instance_uid, "job": job.job_id})
 
-    def _deliver_to(self, tx: Transaction, job: Job, destination: str, use: IntendedUse, now: float) -> None:
-        accepted = self.accepts.get(destination)
+    def _deliver_to(self, tx: Transaction, job: Job, name: str, use: IntendedUse, now: float) -> None:
+        destination = self.destinations.get(name)
         state, reason = DeliveryState.PENDING, ""
-        if accepted is None:
-            state, reason = DeliveryState.HELD, f"no destination {destination} is configured any more"
-        elif use not in accepted:
+        if destination is None:
+            state, reason = DeliveryState.HELD, f"no destination {name} is configured any more"
+        elif use not in destination.accepts:
             state = DeliveryState.HELD
             reason = (
-                f"the model's results are for {use}, destination {destination} accepts {', '.join(accepted)}; "
+                f"the model's results are for {use}, destination {name} accepts {', '.join(destination.accepts)}; "
                 f"add {use} to its 'accepts', or release the delivery by hand"
             )
-        tx.deliveries.add(job.job_id, job.study_instance_uid, destination, state, now, reason)
+        variant = destination.profile.variant if destination else ""
+        tx.deliveries.add(job.job_id, job.study_instance_uid, name, state, now, reason, variant=variant)
         if reason:
             self._journal(tx, job, now, "held", reason)
 

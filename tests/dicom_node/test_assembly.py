@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,9 +24,11 @@ from dicom_node.assembly import (
     stages,
 )
 from dicom_node.audit.facts import Outcome
+from dicom_node.destinations import FolderDestination
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
+from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
 from inference.findings import IntendedUse, ModelIdentity, Result
@@ -162,6 +164,15 @@ class TestAudit:
         assert sender.state()["trouble"] == "audit collector tcp://127.0.0.1:9: Connection refused"
 
 
+MODEL = ModelIdentity("m", "1", "", "", IntendedUse.RESEARCH)
+RESULT = Result("t", MODEL, Grid((1, 1, 1), np.eye(4)), "CT", Path("mask.npy"), ())
+
+
+def encoded_job(outputs: list[str], destinations: Sequence[str] = ()) -> Job:
+    parameters = {"outputs": outputs, "destinations": list(destinations)}
+    return Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, parameters, 20.0)
+
+
 @pytest.mark.parametrize(
     ("outputs", "kinds"), [(["seg"], ["seg"]), (["sr"], ["sr", "summary"]), (["seg", "sr"], ["seg", "sr", "summary"])]
 )
@@ -170,13 +181,29 @@ def test_a_job_gets_the_objects_that_its_route_asks_for(
 ) -> None:
     def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
         assert (job_id, context.created_at) == ("job", 20.0)
-        return [SimpleNamespace(kind=kind) for kind in ("seg", "sr", "summary")]
+        return [SimpleNamespace(kind=kind, variant=context.profile.variant) for kind in ("seg", "sr", "summary")]
 
     monkeypatch.setattr("dicom_node.objects.encode.encode", encode)
-    job = Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, {"outputs": outputs}, 20.0)
-    model = ModelIdentity("m", "1", "", "", IntendedUse.RESEARCH)
-    result = Result("t", model, Grid((1, 1, 1), np.eye(4)), "CT", Path("mask.npy"), ())
+    job = encoded_job(outputs=outputs)
     database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
-    assert [item.kind for item in assembly._encode(database, job, result, {})] == kinds
-    assert assembly._encode(database, replace(job, parameters={"outputs": []}), result, {}) == ()
+    assert [item.kind for item in assembly._encode(database, {}, job, RESULT, {})] == kinds
+    assert assembly._encode(database, {}, encoded_job(outputs=[]), RESULT, {}) == ()
+    database.close()
+
+
+def test_destinations_of_one_profile_share_their_objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
+        return [SimpleNamespace(kind="seg", variant=context.profile.variant)]
+
+    monkeypatch.setattr("dicom_node.objects.encode.encode", encode)
+    labelmap = Profile(seg="labelmap")
+    destinations = {
+        "pacs": FolderDestination(path=tmp_path),
+        "ward": FolderDestination(path=tmp_path, profile=Profile.model_validate("slicer")),
+        "research": FolderDestination(path=tmp_path, profile=labelmap),
+    }
+    job = encoded_job(outputs=["seg"], destinations=["pacs", "ward", "research", "gone"])
+    database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
+    made = assembly._encode(database, destinations, job, RESULT, {})
+    assert [item.variant for item in made] == ["", labelmap.variant]
     database.close()

@@ -247,6 +247,19 @@ def test_a_routes_model_must_solve_its_task(conf):
     assert found == ["routes.yaml:5: route a is for brain_tumour, model liver_tumour solves liver_tumour"]
 
 
+def test_a_route_makes_something_that_its_destinations_take(conf):
+    only_images = "destinations: {pacs: {kind: dimse, ae_title: PACS, host: pacs, port: 104, profile: {sr: none}}}\n"
+    routes = ROUTE.replace("MODEL", "brain_tumour").replace("DESTINATION", "pacs") + "  outputs: [sr]\n"
+    (told,) = mistakes(conf, node=only_images, routes=routes)
+    assert told == "routes.yaml:8: route a makes sr, and the profile of destination pacs takes nothing of it"
+
+
+def test_a_destinations_profile_may_be_a_presets_name(conf):
+    text = "destinations: {pacs: {kind: dimse, ae_title: PACS, host: pacs, port: 104, profile: ohif}}\n"
+    (conf / "node.yaml").write_text(text)
+    assert load(conf).node.destinations["pacs"].profile.diameters
+
+
 ASKED = "destinations: {pacs: {kind: dimse, ae_title: PACS, host: pacs, port: 104, commitment: COMMITMENT}}\n"
 
 

@@ -20,6 +20,17 @@ def test_a_jobs_objects_come_back_by_kind(db, job, make_result):
         assert (tx.results.find("2.25.1"), tx.results.find("2.25.2")) == (sr, None)
 
 
+def test_objects_of_a_variant_are_found_by_it(db, job, make_result):
+    standard, other = make_result("2.25.9"), replace(make_result("2.25.1"), variant="0badcafe")
+    with db.transaction() as tx:
+        tx.results.add(standard)
+        tx.results.add(other)
+    with db.reading() as tx:
+        assert tx.results.of_job("job-1", "") == [standard]
+        assert tx.results.of_job("job-1", "0badcafe") == [other]
+        assert len(tx.results.of_job("job-1")) == 2
+
+
 def test_the_first_that_a_job_commits_is_its_result(db, job, make_result):
     first = make_result()
     with db.transaction() as tx:

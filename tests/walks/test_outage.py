@@ -125,7 +125,7 @@ class Hospital:
             archive=self.archive,
             executor=Device(),  # type: ignore[arg-type]
             encode=encode,
-            accepts={"pacs": (IntendedUse.CLINICAL,), "share": (IntendedUse.CLINICAL,)},
+            destinations=dict.fromkeys(("pacs", "share"), FolderDestination(path=place)),
             limits=InferLimits(lease_term_s=TERM_S, time_limit_s=60, max_crashes=2),
             scratch=place / "scratch",
             owner="infer",

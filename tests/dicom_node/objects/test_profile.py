@@ -37,3 +37,9 @@ def test_objects_of_equal_profiles_are_the_same_objects() -> None:
 def test_a_profile_that_cannot_be_is_refused(wrong: dict, told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         Profile.model_validate(wrong)
+
+
+def test_a_profile_knows_what_it_takes_of_a_route() -> None:
+    assert Profile().takes(["sr"])
+    assert not Profile(sr="none").takes(["sr"])
+    assert Profile.model_validate("images").takes(["seg"])

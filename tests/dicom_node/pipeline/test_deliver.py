@@ -125,6 +125,19 @@ def events(database: Database) -> list[tuple[str, str]]:
         return [(entry.event, entry.text) for entry in reversed(tx.journal.recent(100)) if entry.event != "received"]
 
 
+def test_a_destination_gets_the_objects_of_its_variant(
+    database: Database, archive: Archive, result: Callable[..., int], step: Callable[..., bool], peer: Peer
+) -> None:
+    result()
+    with database.transaction() as tx:
+        job_id = tx.deliveries.of_study(STUDY)[0].job_id
+        file = archive.write(STUDY, "2.25.4", [b"2.25.4.1"])
+        tx.results.add(ResultObject("2.25.4", SEG, "2.25.9", job_id, "seg", file, variant="0badcafe"))
+        tx.deliveries.add(job_id, STUDY, "ward", DeliveryState.PENDING, 30.0, variant="0badcafe")
+    assert step(1000.0)
+    assert peer.taken == [list(UIDS)]
+
+
 class TestAnswers:
     @pytest.fixture(autouse=True)
     def one(self, result: Callable[..., int]) -> int:

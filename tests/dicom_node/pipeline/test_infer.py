@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dicom_node.destinations import FolderDestination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
+from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.infer import Infer, InferLimits
 from inference.errors import BundleBroken, Unfit, WorkerDied
 from inference.findings import IntendedUse, ModelIdentity, Result
@@ -61,7 +63,10 @@ def stage(database: Database, archive: Archive, device: Device, tmp_path: Path) 
         archive=archive,
         executor=device,  # type: ignore[arg-type]
         encode=encode,
-        accepts={"pacs": (IntendedUse.DEMONSTRATION,), "ward": (IntendedUse.CLINICAL,)},
+        destinations={
+            "pacs": FolderDestination(kind="folder", path=tmp_path, accepts=(IntendedUse.DEMONSTRATION,)),
+            "ward": FolderDestination(kind="folder", path=tmp_path, profile=Profile(seg="labelmap")),
+        },
         limits=InferLimits(lease_term_s=60, time_limit_s=120, max_crashes=2),
         scratch=tmp_path / "scratch",
         owner="me",
@@ -90,6 +95,16 @@ def test_done_is_one_commit(stage: Infer, database: Database, queue: Callable[..
     assert (delivery.destination, delivery.state) == ("pacs", DeliveryState.PENDING)
     assert len(device.asked[0].inputs["CT"].paths) == 3
     assert not stage.step(60.0), "the queue is empty"
+
+
+def test_each_delivery_is_of_the_objects_that_its_destination_wants(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    queue(parameters={"model": {}, "destinations": ["pacs", "ward"], "outputs": ["sr"]})
+    stage.step(50.0)
+    with database.reading() as tx:
+        wanted = {delivery.destination: delivery.variant for delivery in tx.deliveries.of_study(STUDY)}
+    assert wanted == {"pacs": "", "ward": Profile(seg="labelmap").variant}
 
 
 def test_scratch_is_swept(stage: Infer, queue: Callable[..., Job]) -> None:
