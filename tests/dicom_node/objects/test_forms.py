@@ -142,3 +142,17 @@ def test_a_labelmap_passes_the_check_before_it_leaves(make_case) -> None:
     case = make_case()
     checked = replace(case, context=replace(case.context, dciodvfy=True))
     assert [one.kind for one in made(checked, seg="labelmap")] == ["seg", "sr", "summary"]
+
+
+def name_in_japanese(files: list[Path]) -> None:
+    for path in files:
+        ds = dcmread(path)
+        ds.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+        ds.PatientName = "Yamada^Tarou=山田^太郎"
+        ds.save_as(path)
+
+
+def test_a_name_in_another_character_set_becomes_utf8(make_case) -> None:
+    for one in made(make_case(edit=name_in_japanese), character_set="utf8"):
+        assert "山田^太郎".encode() in one.part10
+        assert dcmread(BytesIO(one.part10)).PatientName == "Yamada^Tarou=山田^太郎"
