@@ -18,6 +18,7 @@ from dicom_node.cli_corrections import reissue
 from dicom_node.cli_deliveries import deliveries
 from dicom_node.cli_fetch import fetch
 from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
+from dicom_node.cli_probe import probe
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -275,6 +276,7 @@ def train(configuration: Path, output: Path | None) -> None:
 main.add_command(deliveries)
 main.add_command(reissue)
 main.add_command(fetch)
+main.add_command(probe)
 
 
 @main.group()

@@ -1,0 +1,50 @@
+"""`segnode probe`: what a peer takes of ours, and the profile that fits it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from dicom_node.cli_options import aet_option, conf_option, json_option, peer_called, plainly
+
+
+@click.command()
+@click.argument("peer")
+@aet_option
+@conf_option
+@json_option
+@plainly
+def probe(peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
+    """Negotiate with a peer (HOST:PORT:AET, or a name in node.yaml) and propose a profile. Nothing is sent."""
+    from dicom_node import present
+    from dicom_node.destinations.proposal import differences, propose
+    from dicom_node.network.probe import SERVICES, STORED, SYNTAXES
+    from dicom_node.network.probe import probe as ask
+    from dicom_node.objects.profile import STANDARD
+
+    found = ask(peer_called(peer, conf), aet)
+    proposal = propose(STANDARD, found)
+    profile = differences(proposal.profile) if proposal.profile else None
+    if as_json:
+        present.as_json({"accepted": dict(found.accepted), "profile": profile, "lacking": proposal.lacking})
+    else:
+        rows = [{"object": name, **{word: "yes" if word in found.accepted.get(name, ()) else "-" for word in SYNTAXES}}
+                for name in STORED]
+        present.show_lines(rows)
+        for name in SERVICES:
+            click.echo(f"{name}: {'offered' if name in found.accepted else 'not offered'}")
+        click.echo(_said(profile, proposal.lacking))
+    sys.exit(0 if proposal.profile else 1)
+
+
+def _said(profile: dict[str, object] | None, lacking: tuple[str, ...]) -> str:
+    without = f"It does not take {', '.join(lacking)}. " if lacking else ""
+    if profile is None:
+        return f"{without}No profile fits: it takes none of our objects."
+    if not profile:
+        return f"{without}The standard profile fits: nothing to set."
+    fields = ", ".join(f"{name}: {str(value).lower() if isinstance(value, bool) else value}"
+                       for name, value in profile.items())
+    return f"{without}Proposed for this destination in node.yaml:\n    profile: {{{fields}}}"

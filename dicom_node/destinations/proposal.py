@@ -1,0 +1,87 @@
+"""Whether a peer takes what a profile wants to send it, and the nearest profile that it does take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from dicom_node.network.probe import Capabilities
+from dicom_node.objects.profile import Profile
+
+_REPORTS = ("comprehensive3d", "comprehensive", "enhanced")  # what says most first
+_WORDS = {
+    "seg": "segmentations",
+    "labelmap": "LABELMAP segmentations",
+    "comprehensive3d": "Comprehensive 3D SR",
+    "comprehensive": "Comprehensive SR",
+    "enhanced": "Enhanced SR",
+    "capture": "secondary captures",
+    "document": "encapsulated PDF",
+    "key_objects": "key object selections",
+    "presentation_state": "presentation states",
+    "structure_set": "RT structure sets",
+    "probability_map": "parametric maps",
+}
+_SWITCHES = ("presentation_state", "key_objects", "document", "structure_set", "probability_map")
+
+
+class Proposal(NamedTuple):
+    """The nearest profile that a peer takes, None where it takes nothing of ours; and what it had to give up."""
+
+    profile: Profile | None
+    lacking: tuple[str, ...]
+
+
+def propose(wanted: Profile, peer: Capabilities) -> Proposal:
+    """`wanted` where the peer takes all of it; else what comes nearest, and a word for everything that differs."""
+    plain = wanted.transfer_syntax if wanted.transfer_syntax == "implicit" else "explicit"
+    usable = {name for name in _WORDS if peer.takes(name)}
+    lacking = [_WORDS[name] for name in _asked(wanted) if name not in usable]
+    fields: dict[str, Any] = wanted.model_dump()
+    if wanted.seg != "none":
+        fields["seg"] = _first([wanted.seg, "binary"], usable, binary="seg")
+    if fields["seg"] == "none":
+        fields["fractional"] = False
+    if wanted.sr != "none":
+        fields["sr"] = _first([wanted.sr, *_REPORTS], usable)
+    if fields["sr"] == "none":
+        fields["diameters"] = False
+    for name in _SWITCHES:
+        fields[name] = fields[name] and name in usable
+    if wanted.captures != "none" and "capture" not in usable:
+        fields["captures"] = "none"
+    if fields["seg"] == "none" and wanted.seg != "none" and fields["captures"] == "none" and "capture" in usable:
+        fields["captures"] = "all"  # a result that nobody could see otherwise
+    if fields["sr"] == "none" and wanted.sr != "none" and "document" in usable:
+        fields["document"] = True
+    if usable and not any(peer.takes(name, [plain]) for name in usable):
+        lacking.append(f"{plain} little endian")
+        fields["transfer_syntax"] = "implicit" if plain == "explicit" else "explicit"
+    if not Profile.model_construct(**fields).takes(("seg", "sr")):
+        return Proposal(None, tuple(lacking))
+    return Proposal(Profile.model_validate(fields), tuple(lacking))
+
+
+def differences(profile: Profile) -> dict[str, Any]:
+    """What a site writes to have this profile: what differs from the standard."""
+    standard = Profile().model_dump()
+    return {name: value for name, value in profile.model_dump().items()
+            if name != "preset" and value != standard[name]}
+
+
+def _asked(profile: Profile) -> Iterator[str]:
+    """The names of what a profile sends."""
+    if profile.seg != "none":
+        yield "labelmap" if profile.seg == "labelmap" else "seg"
+        if profile.fractional and profile.seg == "labelmap":
+            yield "seg"
+    if profile.sr != "none":
+        yield profile.sr
+    if profile.captures != "none":
+        yield "capture"
+    yield from (name for name in _SWITCHES if getattr(profile, name))
+
+
+def _first(candidates: list[str], usable: set[str], **names: str) -> str:
+    """The first that the peer takes; `names` says by which name it is known there."""
+    return next((one for one in candidates if names.get(one, one) in usable), "none")

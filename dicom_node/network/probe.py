@@ -1,0 +1,85 @@
+"""What a peer takes, found by negotiation alone: every kind of object of ours, in every transfer syntax (PS3.8 7.1).
+
+Nothing is sent. A peer that says yes to a class may still refuse an object of it, or show nothing: its readers know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+)
+from pynetdicom.presentation import build_context
+from pynetdicom.sop_class import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    EnhancedSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    LabelMapSegmentationStorage,
+    ParametricMapStorage,
+    RTStructureSetStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    StorageCommitmentPushModel,
+    Verification,
+)
+
+from dicom_node.network.client import open_association
+from dicom_node.network.peer import Peer
+
+# By the names that a destination's profile and its table use.
+STORED: Mapping[str, UID] = {
+    "seg": SegmentationStorage,
+    "labelmap": LabelMapSegmentationStorage,
+    "comprehensive3d": Comprehensive3DSRStorage,
+    "comprehensive": ComprehensiveSRStorage,
+    "enhanced": EnhancedSRStorage,
+    "capture": SecondaryCaptureImageStorage,
+    "document": EncapsulatedPDFStorage,
+    "key_objects": KeyObjectSelectionDocumentStorage,
+    "presentation_state": GrayscaleSoftcopyPresentationStateStorage,
+    "structure_set": RTStructureSetStorage,
+    "probability_map": ParametricMapStorage,
+}
+SERVICES: Mapping[str, UID] = {"echo": Verification, "commitment": StorageCommitmentPushModel}
+SYNTAXES: Mapping[str, UID] = {
+    "explicit": ExplicitVRLittleEndian,
+    "implicit": ImplicitVRLittleEndian,
+    "rle": RLELossless,
+    "jpeg2000": JPEG2000Lossless,
+    "deflated": DeflatedExplicitVRLittleEndian,
+}
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """By object or service, the transfer syntaxes in which the peer takes it; what it does not take is not there."""
+
+    accepted: Mapping[str, tuple[str, ...]]
+
+    def takes(self, name: str, syntaxes: Collection[str] = ("explicit", "implicit")) -> bool:
+        """Whether it takes an object in one of `syntaxes`."""
+        return any(syntax in syntaxes for syntax in self.accepted.get(name, ()))
+
+
+def probe(peer: Peer, calling_aet: str) -> Capabilities:
+    """Ask `peer` for everything at once, a context for each class and syntax; PeerError where none comes about."""
+    names = {(uid, syntax): (name, word) for name, uid in STORED.items() for word, syntax in SYNTAXES.items()}
+    names |= {(uid, ImplicitVRLittleEndian): (name, "implicit") for name, uid in SERVICES.items()}
+    contexts = [build_context(uid, syntax) for uid, syntax in names]
+    accepted: dict[str, tuple[str, ...]] = {}
+    with open_association(peer, calling_aet, contexts) as association:
+        for context in association.accepted_contexts if association else ():
+            name, word = names[UID(context.abstract_syntax), UID(context.transfer_syntax[0])]
+            accepted[name] = (*accepted.get(name, ()), word)
+    order = [*SERVICES, *STORED]
+    return Capabilities({name: accepted[name] for name in sorted(accepted, key=order.index)})
