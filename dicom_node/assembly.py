@@ -95,10 +95,11 @@ def watermarks(settings: Settings) -> Watermarks:
     return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
 
 
-def cleaner(parts: Parts) -> Cleaner:
-    """Removes what the site's rules let go."""
+def cleaner(parts: Parts, *, by_person: bool = False) -> Cleaner:
+    """Removes what the site's rules let go, by the clock or because a person asks."""
     rules = [rule.rule for rule in parts.settings.node.retention]
-    return Cleaner(parts.database, parts.archive, rules, parts.revision)
+    told = partial(parts.audit.study_deleted, by_person=by_person)
+    return Cleaner(parts.database, parts.archive, rules, parts.revision, told)
 
 
 def audit_spool(settings: Settings) -> Spool:

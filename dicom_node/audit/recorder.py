@@ -18,6 +18,7 @@ from dicom_node.audit import facts, messages
 from dicom_node.audit.arrivals import Arrivals, Arrived
 from dicom_node.audit.facts import Code, Happened, Images, Outcome, Participant, Reporter
 from dicom_node.audit.writer import Writer
+from storage.cleaning import Gone
 from storage.database import Database
 from storage.errors import StorageError
 from storage.records import Delivery, Job
@@ -166,12 +167,11 @@ class Recorder:
             )
         )
 
-    def study_deleted(
-        self, images: Images, *, by_person: bool, outcome: Outcome = Outcome.SUCCESS, reason: str = ""
-    ) -> None:
-        """All of a study is gone (or could not be deleted). `images` is made before its rows go."""
-        event = self._now(outcome, reason)
-        deleters = [person(), self._ours] if by_person else [replace(self._ours, requestor=True)]
+    def study_deleted(self, gone: Gone, *, by_person: bool) -> None:
+        """All of a study is gone; a minor failure where files of it are left for the sweep."""
+        event = self._now(Outcome.MINOR_FAILURE if gone.failure else Outcome.SUCCESS, gone.failure)
+        images = Images.of(gone.study_instance_uid, gone.header)
+        deleters = [person(), self._ours] if by_person else [self._sender()]
         self._tell(lambda: messages.study_deleted(self._reporter, event, deleters, images))
 
     def queried(

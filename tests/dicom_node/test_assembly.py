@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import numpy as np
 import pytest
+from audit_schema import code
 
 from dicom_node import assembly
 from dicom_node.assembly import (
@@ -16,6 +20,7 @@ from dicom_node.assembly import (
     assemble,
     audit_sender,
     audit_spool,
+    cleaner,
     executor,
     installed_models,
     look_into,
@@ -140,6 +145,19 @@ class TestAudit:
             assert f'UserID="{receiver}"' in text
             assert 'UserName="segnode pipeline"' in text
             assert 'AuditEnterpriseSiteID="Main hospital" AuditSourceID="SEGNODE@' in text
+
+    def test_is_told_of_what_retention_removes_by_the_clock(
+        self, story: Parts, audited: Callable[[], list[Element]]
+    ) -> None:
+        gone = list(cleaner(story).run(time.time()))
+        assert [due.study_instance_uid for due in gone] == ["1.2.4"]
+        (deleted,) = audited()
+        event = deleted.find("EventIdentification")
+        assert (code(event.find("EventID"))[2], event.get("EventOutcomeIndicator")) == ("DICOM Study Deleted", "0")
+        (deleter,) = deleted.findall("ActiveParticipant")
+        assert deleter.get("UserIsRequestor") == "true"
+        study, patient = deleted.findall("ParticipantObjectIdentification")
+        assert (study.get("ParticipantObjectID"), patient.get("ParticipantObjectID")) == ("1.2.4", "P-17")
 
     def test_off_is_off(self, conf: Path) -> None:
         with (conf / "node.yaml").open("a") as file:

@@ -13,10 +13,11 @@ import pytest
 from audit_schema import code, decoded, read
 
 from dicom_node.audit import recorder as module
-from dicom_node.audit.facts import Images, Outcome, Participant, PersonAction, Reporter
+from dicom_node.audit.facts import Outcome, Participant, PersonAction, Reporter
 from dicom_node.audit.recorder import Recorder, person, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
+from storage.cleaning import Gone
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.lifecycle import DeliveryState, JobState
@@ -154,14 +155,23 @@ def test_what_a_person_asks_names_the_person(recorder: Recorder, told: Callable[
 
 
 def test_a_deletion_names_whose_it_was(recorder: Recorder, told: Callable[[], list[Element]]) -> None:
-    gone = Images.of("1.2.9", {"PatientID": "P-18"}, {CT: 30})
+    gone = Gone("1.2.9", {"PatientID": "P-18"})
     recorder.study_deleted(gone, by_person=False)
-    recorder.study_deleted(gone, by_person=True, outcome=Outcome.SERIOUS_FAILURE, reason="the disk failed")
+    recorder.study_deleted(gone, by_person=True)
     by_clock, by_hand = told()
-    assert event(by_clock) == ("110105", "D", "0", "")
-    assert event(by_hand) == ("110105", "D", "8", "the disk failed")
-    assert [len(users(root)) for root in (by_clock, by_hand)] == [1, 2]
-    assert (patient(by_clock), classes(by_clock)) == ("P-18", {CT: "30"})
+    assert event(by_clock) == event(by_hand) == ("110105", "D", "0", "")
+    assert users(by_clock) == [("4711", "true")]
+    assert users(by_hand) == [(person().user_id, "true"), ("4711", "false")]
+    assert patient(by_clock) == "P-18"
+
+
+def test_a_deletion_that_left_files_for_the_sweep_is_a_minor_failure(
+    recorder: Recorder, told: Callable[[], list[Element]]
+) -> None:
+    recorder.study_deleted(Gone("1.2.9", {"PatientID": "P-18"}, "the disk failed"), by_person=False)
+    (half,) = told()
+    assert event(half) == ("110105", "D", "4", "the disk failed")
+    assert patient(half) == "P-18"
 
 
 def test_a_query_is_told(recorder: Recorder, told: Callable[[], list[Element]]) -> None:
