@@ -159,7 +159,7 @@ class Recorder:
         )
 
     def asked_by_a_person(self, action: Code, study_uid: str) -> None:
-        """A person has the node work on a study again, send its results, or let held ones go (`PersonAction`)."""
+        """A person has the node do something about a study (`PersonAction`)."""
         event, who = self._now(), person()
         self._tell(
             lambda: messages.instances_accessed(
