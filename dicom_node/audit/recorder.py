@@ -9,6 +9,7 @@ import getpass
 import logging
 import os
 import socket
+import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -46,21 +47,23 @@ def person() -> Participant:
 
 @dataclass
 class _Alerts:
-    """Keeps a flood of refusals from becoming a flood of messages."""
+    """Keeps a flood of refusals, each in a thread of its own, from becoming a flood of messages."""
 
     seen: OrderedDict[tuple[str, str], tuple[float, int]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def worth_telling(self, key: tuple[str, str], now: float) -> int | None:
         """How many like it were kept back before this one; None where this one is kept back too."""
-        last, kept_back = self.seen.get(key, (float("-inf"), 0))
-        if now - last < ALERT_EVERY_S:
-            self.seen[key] = (last, kept_back + 1)
-            return None
-        self.seen[key] = (now, 0)
-        self.seen.move_to_end(key)
-        if len(self.seen) > MOST_SUSPECTS:
-            self.seen.popitem(last=False)
-        return kept_back
+        with self._lock:
+            last, kept_back = self.seen.get(key, (float("-inf"), 0))
+            if now - last < ALERT_EVERY_S:
+                self.seen[key] = (last, kept_back + 1)
+                return None
+            self.seen[key] = (now, 0)
+            self.seen.move_to_end(key)
+            if len(self.seen) > MOST_SUSPECTS:
+                self.seen.popitem(last=False)
+            return kept_back
 
 
 class Recorder:
@@ -121,8 +124,12 @@ class Recorder:
         """Somebody called who may not, or by a name that is not ours."""
         self.alert(calling_aet, address, f"association of {calling_aet} for {called_aet} refused: {reason}", reason)
 
+    def refused_handshake(self, address: str, reason: str) -> None:
+        """A TLS handshake has failed, so that nobody knows by which AE title the other would have called."""
+        self.alert("", address, f"TLS handshake with {address} failed: {reason}", reason)
+
     def alert(self, who: str, address: str, text: str, reason: str, kind: Code = facts.NODE_AUTHENTICATION) -> None:
-        """A security alert: `text` tells it, `reason` is what alerts that are alike share. Call it for TLS too."""
+        """A security alert: `text` tells it, `reason` is what alerts that are alike share."""
         now = self._clock()
         before = self._alerts.worth_telling((address, reason), now) if self._writer else None
         if before is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -211,6 +213,38 @@ class TestAlerts:
         self.refuse(recorder, 1)
         self.refuse(recorder, 1, address="10.6.6.7")
         assert len(told()) == 2
+
+    def test_a_flood_in_many_threads_is_counted_in_full(
+        self, recorder: Recorder, told: Callable[[], list[Element]], clock: Any
+    ) -> None:
+        """Each connection has a thread of its own, and they take turns at the worst moment."""
+
+        class Slow(OrderedDict[Any, Any]):
+            def get(self, *arguments: Any) -> Any:
+                found = super().get(*arguments)
+                time.sleep(0.001)
+                return found
+
+        recorder._alerts.seen = Slow()
+        flood = [threading.Thread(target=self.refuse, args=(recorder, 5)) for _ in range(8)]
+        for thread in flood:
+            thread.start()
+        for thread in flood:
+            thread.join()
+        clock.now += 60.0
+        self.refuse(recorder, 1)
+        _, second = told()
+        assert event(second)[3].endswith("(39 more before it)")
+
+    def test_a_failed_handshake_is_one_of_a_node_without_a_name(
+        self, recorder: Recorder, told: Callable[[], list[Element]]
+    ) -> None:
+        for _ in range(3):
+            recorder.refused_handshake("10.6.6.6", "it shows no certificate")
+        (alert,) = told()
+        assert event(alert) == ("110113", "E", "4", "TLS handshake with 10.6.6.6 failed: it shows no certificate")
+        assert code(alert.find("EventIdentification/EventTypeCode"))[2] == "Node Authentication"
+        assert users(alert)[1] == ("unknown@10.6.6.6", "false")
 
     def test_many_nodes_take_no_endless_memory(self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MOST_SUSPECTS", 10)
