@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_node.audit.facts import Participant, Reporter
@@ -30,14 +29,11 @@ if TYPE_CHECKING:
     from dicom_node.network.remote import Remote
     from dicom_node.network.server import Server
     from dicom_node.network.tls_keeper import TlsState
-    from dicom_node.objects.context import Replaced
-    from dicom_node.objects.encode import Encoded
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
     from inference.backends.base import BackendSettings
     from inference.executors.base import Executor
-    from inference.findings import ModelIdentity, Result
-    from storage.records import Job
+    from inference.findings import ModelIdentity
 
 log = logging.getLogger(__name__)
 
@@ -95,10 +91,11 @@ def watermarks(settings: Settings) -> Watermarks:
     return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
 
 
-def cleaner(parts: Parts) -> Cleaner:
-    """Removes what the site's rules let go."""
+def cleaner(parts: Parts, *, by_person: bool = False) -> Cleaner:
+    """Removes what the site's rules let go, by the clock or because a person asks."""
     rules = [rule.rule for rule in parts.settings.node.retention]
-    return Cleaner(parts.database, parts.archive, rules, parts.revision)
+    told = partial(parts.audit.study_deleted, by_person=by_person)
+    return Cleaner(parts.database, parts.archive, rules, parts.revision, told)
 
 
 def audit_spool(settings: Settings) -> Spool:
@@ -236,6 +233,7 @@ def executor(settings: Settings) -> Executor:
 
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     """The stages of the walk: one each, one `infer` a device, and one `deliver` for each that a destination takes."""
+    from dicom_node.encoding import encode_for, encode_rejection_for
     from dicom_node.pipeline.complete import Complete
     from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.dispatch import Dispatch
@@ -254,7 +252,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             database=parts.database,
             archive=parts.archive,
             executor=run,
-            encode=partial(_encode, parts.database, destinations),
+            encode=partial(encode_for, parts.database, destinations),
             destinations=destinations,
             limits=limits,
             scratch=node.data_folder / "scratch",
@@ -291,7 +289,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             database=parts.database,
             archive=parts.archive,
             destinations=frozenset(name for name, destination in destinations.items() if destination.iocm),
-            encode=_encode_rejection,
+            encode=encode_rejection_for,
             revision=parts.revision,
         ),
         *_commitment_stages(parts),
@@ -363,44 +361,3 @@ def _commitment_stages(parts: Parts) -> Sequence[Stage]:
         revision=parts.revision,
     )
     return [commit, answer]
-
-
-def _encode(
-    database: Database,
-    destinations: Mapping[str, Destination],
-    job: Job,
-    result: Result,
-    files: Mapping[str, Sequence[Path]],
-) -> tuple[Encoded, ...]:
-    """A result's objects as the job's destinations want them, of those that its route lets out."""
-    from dicom_node.objects.context import EncodeContext, Replaced
-    from dicom_node.objects.encode import encode
-    from dicom_node.objects.profile import STANDARD
-    from dicom_node.pipeline.predecessors import predecessors
-
-    encoded: list[Encoded] = []
-    wanted = [destinations[name].profile for name in job.parameters["destinations"] if name in destinations]
-    for profile in {one.variant: one for one in wanted or [STANDARD]}.values():
-        with database.reading() as tx:
-            replaces = tuple(
-                Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
-                for old in predecessors(tx, job, profile.variant)
-            )
-        context = EncodeContext(
-            created_at=job.created_at,
-            replaces=replaces,
-            incomplete=job.parameters.get("incomplete", ""),
-            profile=profile,
-        )
-        encoded += encode(result, job.job_id, files, context)
-    families = {"seg": {"seg"}, "sr": {"sr", "summary"}}
-    kept_in = set().union(*(kinds for name, kinds in families.items() if name not in job.parameters["outputs"]))
-    return tuple(item for item in encoded if item.kind not in kept_in)
-
-
-def _encode_rejection(job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float) -> Encoded:
-    """The note on results of ours that left and are no longer valid."""
-    from dicom_node.objects.context import EncodeContext
-    from dicom_node.objects.rejection import encode_rejection
-
-    return encode_rejection(rejected, subject, reason, EncodeContext(created_at=now, job_id=job_id))

@@ -97,13 +97,16 @@ def _of_days(parts: Parts, source: Source, days: Days) -> Iterator[dict[str, Any
 
 
 def _queued(parts: Parts, source: Source, lines: list[dict[str, Any]], rate: float | None) -> list[dict[str, Any]]:
+    from dicom_node.audit.facts import PersonAction
     from dicom_node.backfill import queue
 
     settings = parts.settings.node.backfill
     if rate is not None:
         settings = settings.model_copy(update={"rate_per_minute": rate})
     with parts.database.transaction() as tx:
-        queued = set(queue(tx, [line["study"] for line in lines], source, settings, time.time()))
+        queued = dict.fromkeys(queue(tx, [line["study"] for line in lines], source, settings, time.time()))
+    for study in queued:
+        parts.audit.asked_by_a_person(PersonAction.FETCH, study)
     return [line for line in lines if line["study"] in queued]
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from storage.archive import Archive
 from storage.database import Database
+from storage.errors import StorageError
 from storage.records import StoredFile
 from storage.retention import DAY_S, Decision, Rule, decide
 
@@ -33,13 +35,23 @@ class Due:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """A study whose rows have left: its header as it was, and why files of it are still here, where some are."""
+
+    study_instance_uid: str
+    header: Mapping[str, Any] = field(repr=False)
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Cleaner:
-    """Removes studies by rules."""
+    """Removes studies by rules; `told` hears of each, since nobody can tell whose it was once its rows are gone."""
 
     database: Database
     archive: Archive
     rules: Sequence[Rule]
     revision: int = 0
+    told: Callable[[Gone], None] = lambda _: None
 
     def due(self, now: float, *, short: bool = False) -> list[Due]:
         """What would go now, what has ended longest first; with `short`, by the ages for a short disk."""
@@ -59,11 +71,17 @@ class Cleaner:
             if not decision.goes:
                 return None
             weight = tx.removals.weight(uid)
+            header = tx.studies.get(uid).header
             files = tx.removals.remove(uid, now)
             text = f"removed {weight.files} files, {weight.bytes} bytes: {decision.reason}"
             detail = {"files": weight.files, "bytes": weight.bytes}
             tx.journal.add(now, "removed", text, study=uid, revision=self.revision, detail=detail)
-        self.delete(uid, files)
+        try:
+            self.delete(uid, files)
+        except StorageError as trouble:
+            self.told(Gone(uid, header, str(trouble)))
+            raise
+        self.told(Gone(uid, header))
         log.info("study removed", extra={"study": uid, "files": weight.files, "bytes": weight.bytes})
         return Due(uid, decision.reason, decision.since, weight.files, weight.bytes)
 

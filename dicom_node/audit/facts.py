@@ -66,6 +66,8 @@ class PersonAction:
     RETRY = Code("retry", "99SEGNODE", "Processing or delivery asked for again by a person")
     RELEASE = Code("release", "99SEGNODE", "Held results released by a person")
     RESEND = Code("resend", "99SEGNODE", "Delivered results sent once more by a person")
+    REISSUE = Code("reissue", "99SEGNODE", "Results asked for anew under a corrected header by a person")
+    FETCH = Code("fetch", "99SEGNODE", "Study asked for from an archive by a person")
 
 
 @dataclass(frozen=True)

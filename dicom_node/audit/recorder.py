@@ -9,6 +9,7 @@ import getpass
 import logging
 import os
 import socket
+import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from dicom_node.audit import facts, messages
 from dicom_node.audit.arrivals import Arrivals, Arrived
 from dicom_node.audit.facts import Code, Happened, Images, Outcome, Participant, Reporter
 from dicom_node.audit.writer import Writer
+from storage.cleaning import Gone
 from storage.database import Database
 from storage.errors import StorageError
 from storage.records import Delivery, Job
@@ -45,21 +47,23 @@ def person() -> Participant:
 
 @dataclass
 class _Alerts:
-    """Keeps a flood of refusals from becoming a flood of messages."""
+    """Keeps a flood of refusals, each in a thread of its own, from becoming a flood of messages."""
 
     seen: OrderedDict[tuple[str, str], tuple[float, int]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def worth_telling(self, key: tuple[str, str], now: float) -> int | None:
         """How many like it were kept back before this one; None where this one is kept back too."""
-        last, kept_back = self.seen.get(key, (float("-inf"), 0))
-        if now - last < ALERT_EVERY_S:
-            self.seen[key] = (last, kept_back + 1)
-            return None
-        self.seen[key] = (now, 0)
-        self.seen.move_to_end(key)
-        if len(self.seen) > MOST_SUSPECTS:
-            self.seen.popitem(last=False)
-        return kept_back
+        with self._lock:
+            last, kept_back = self.seen.get(key, (float("-inf"), 0))
+            if now - last < ALERT_EVERY_S:
+                self.seen[key] = (last, kept_back + 1)
+                return None
+            self.seen[key] = (now, 0)
+            self.seen.move_to_end(key)
+            if len(self.seen) > MOST_SUSPECTS:
+                self.seen.popitem(last=False)
+            return kept_back
 
 
 class Recorder:
@@ -120,8 +124,12 @@ class Recorder:
         """Somebody called who may not, or by a name that is not ours."""
         self.alert(calling_aet, address, f"association of {calling_aet} for {called_aet} refused: {reason}", reason)
 
+    def refused_handshake(self, address: str, reason: str) -> None:
+        """A TLS handshake has failed, so that nobody knows by which AE title the other would have called."""
+        self.alert("", address, f"TLS handshake with {address} failed: {reason}", reason)
+
     def alert(self, who: str, address: str, text: str, reason: str, kind: Code = facts.NODE_AUTHENTICATION) -> None:
-        """A security alert: `text` tells it, `reason` is what alerts that are alike share. Call it for TLS too."""
+        """A security alert: `text` tells it, `reason` is what alerts that are alike share."""
         now = self._clock()
         before = self._alerts.worth_telling((address, reason), now) if self._writer else None
         if before is None:
@@ -158,7 +166,7 @@ class Recorder:
         )
 
     def asked_by_a_person(self, action: Code, study_uid: str) -> None:
-        """A person has the node work on a study again, send its results, or let held ones go (`PersonAction`)."""
+        """A person has the node do something about a study (`PersonAction`)."""
         event, who = self._now(), person()
         self._tell(
             lambda: messages.instances_accessed(
@@ -166,12 +174,11 @@ class Recorder:
             )
         )
 
-    def study_deleted(
-        self, images: Images, *, by_person: bool, outcome: Outcome = Outcome.SUCCESS, reason: str = ""
-    ) -> None:
-        """All of a study is gone (or could not be deleted). `images` is made before its rows go."""
-        event = self._now(outcome, reason)
-        deleters = [person(), self._ours] if by_person else [replace(self._ours, requestor=True)]
+    def study_deleted(self, gone: Gone, *, by_person: bool) -> None:
+        """All of a study is gone; a minor failure where files of it are left for the sweep."""
+        event = self._now(Outcome.MINOR_FAILURE if gone.failure else Outcome.SUCCESS, gone.failure)
+        images = Images.of(gone.study_instance_uid, gone.header)
+        deleters = [person(), self._ours] if by_person else [self._sender()]
         self._tell(lambda: messages.study_deleted(self._reporter, event, deleters, images))
 
     def queried(

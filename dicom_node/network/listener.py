@@ -24,11 +24,16 @@ FAREWELL_S = 1.0
 
 @dataclass(frozen=True)
 class Secured:
-    """TLS on a port: whose context, how long a handshake may take, and who hears what became of the failed ones."""
+    """TLS on a port: whose context, how long a handshake may take, and who hears what became of the failed ones.
+
+    `told` hears of each in words; `refused` hears address and reason where one end has refused the other, which
+    is not so where the caller went away, fell silent or found no room.
+    """
 
     keeper: Keeper
     handshake_s: float
     told: Callable[[str], None]
+    refused: Callable[[str, str], None]
 
 
 class Listener(WaitingServer):
@@ -68,7 +73,10 @@ class Listener(WaitingServer):
             connection.do_handshake()
             connection.settimeout(None)
         except (OSError, ValueError) as error:  # ValueError: closed by another thread
-            secured.told(f"a TLS connection from {address} was refused: {explain(error).sentence}")
+            reason = explain(error)
+            secured.told(f"a TLS connection from {address} was refused: {reason.sentence}")
+            if not reason.left:
+                secured.refused(address, reason.sentence)
             _hang_up(connection)
             return False
         finally:

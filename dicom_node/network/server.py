@@ -156,7 +156,7 @@ class Server:
             if self._listen.port is not None:
                 self._listeners.append(listen(self._entity, (host, self._listen.port), handlers, self._limits))
             if tls and self._keeper:
-                secured = Secured(self._keeper, tls.handshake_s, self._refusals.tell)
+                secured = Secured(self._keeper, tls.handshake_s, self._refusals.tell, self._audit.refused_handshake)
                 self._listeners.append(listen(self._entity, (host, tls.port), handlers, self._limits, secured))
         except OSError:
             self._close_ports()

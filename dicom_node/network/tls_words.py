@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a handshake failed. `refused`: the other end has said so in an alert, and will the next time."""
+    """Why a handshake failed. `refused`: the other end has said so in an alert, and will the next time.
+
+    `left`: the other end went away or fell silent, and neither end has refused the other.
+    """
 
     sentence: str
     refused: bool = False
+    left: bool = False
 
 
 ENDED = "it ended the connection in the middle of the handshake; does it speak TLS on this port?"
@@ -73,12 +77,13 @@ def explain(error: Exception) -> Reason:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Reason(VERDICTS.get(error.verify_code, f"its certificate is not accepted: {error.verify_message}"))
     if isinstance(error, TimeoutError):
-        return Reason("it does not finish the TLS handshake in time")
+        return Reason("it does not finish the TLS handshake in time", left=True)
     if isinstance(error, ssl.SSLError):
         named = str(error.reason or "")
         for alert, sentence in ALERTS.items():
             if alert in named:
                 return Reason(sentence, refused=True)
         known = (sentence for name, sentence in FAILURES.items() if name in named)
-        return Reason(next(known, f"TLS fails ({named or type(error).__name__})"))
-    return Reason(ENDED)
+        sentence = next(known, f"TLS fails ({named or type(error).__name__})")
+        return Reason(sentence, left=sentence == ENDED)
+    return Reason(ENDED, left=True)

@@ -10,9 +10,9 @@ LEFT = (DeliveryState.SENT, DeliveryState.COMMITTED)
 
 
 def predecessors(tx: Transaction, job: Job, variant: str = "") -> list[ResultObject]:
-    """The objects of a variant of the newest earlier generation that somebody outside holds.
+    """The objects of the newest earlier generation that somebody outside holds; those that never left are nobody's.
 
-    Those that never left are nobody's.
+    Of this variant; of all where it had none such, since the profile was another then.
     """
     name, seen = job.parameters.get("replaces", ""), {job.job_id}
     while name and name not in seen:
@@ -20,7 +20,7 @@ def predecessors(tx: Transaction, job: Job, variant: str = "") -> list[ResultObj
         old = tx.jobs.find(name)
         if old is None:
             return []
-        if any(one.state in LEFT and one.variant == variant for one in tx.deliveries.of_job(name)):
-            return tx.results.of_job(name, variant)
+        if any(delivery.state in LEFT for delivery in tx.deliveries.of_job(name)):
+            return tx.results.of_job(name, variant) or tx.results.of_job(name)
         name = old.parameters.get("replaces", "")
     return []

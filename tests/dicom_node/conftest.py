@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import numpy as np
 import pytest
+from audit_schema import read
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from dicom_node.assembly import Parts, assemble
+from dicom_node.assembly import Parts, assemble, audit_spool
 from dicom_node.settings import load
 from storage.deliveries import Setback
 from storage.lifecycle import DeliveryState, JobState, StudyState
@@ -108,6 +110,17 @@ def parts(conf) -> Iterator[Parts]:
     parts = assemble(load(conf))
     yield parts
     parts.close()
+
+
+@pytest.fixture
+def audited(parts) -> Callable[[], list[Element]]:
+    """The messages of that node's audit trail, each checked; `parts` itself tells no more once they are read."""
+
+    def read_all() -> list[Element]:
+        parts.audit.close()
+        return [read(message.path.read_bytes()) for message in audit_spool(parts.settings).waiting()]
+
+    return read_all
 
 
 @pytest.fixture

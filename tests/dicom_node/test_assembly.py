@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from xml.etree.ElementTree import Element
 
-import numpy as np
 import pytest
+from audit_schema import code
 
-from dicom_node import assembly
 from dicom_node.assembly import (
     Parts,
     assemble,
     audit_sender,
     audit_spool,
+    cleaner,
     executor,
     installed_models,
     look_into,
@@ -24,19 +25,14 @@ from dicom_node.assembly import (
     stages,
 )
 from dicom_node.audit.facts import Outcome
-from dicom_node.destinations import FolderDestination
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
-from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
-from inference.findings import IntendedUse, ModelIdentity, Result
-from inference.volume import Grid
-from storage.database import Database
 from storage.errors import NotFound, Unavailable
-from storage.lifecycle import DeliveryState, JobState
-from storage.records import Delivery, Job
+from storage.lifecycle import DeliveryState
+from storage.records import Delivery
 
 
 class TestStorage:
@@ -143,6 +139,19 @@ class TestAudit:
             assert 'UserName="segnode pipeline"' in text
             assert 'AuditEnterpriseSiteID="Main hospital" AuditSourceID="SEGNODE@' in text
 
+    def test_is_told_of_what_retention_removes_by_the_clock(
+        self, story: Parts, audited: Callable[[], list[Element]]
+    ) -> None:
+        gone = list(cleaner(story).run(time.time()))
+        assert [due.study_instance_uid for due in gone] == ["1.2.4"]
+        (deleted,) = audited()
+        event = deleted.find("EventIdentification")
+        assert (code(event.find("EventID"))[2], event.get("EventOutcomeIndicator")) == ("DICOM Study Deleted", "0")
+        (deleter,) = deleted.findall("ActiveParticipant")
+        assert deleter.get("UserIsRequestor") == "true"
+        study, patient = deleted.findall("ParticipantObjectIdentification")
+        assert (study.get("ParticipantObjectID"), patient.get("ParticipantObjectID")) == ("1.2.4", "P-17")
+
     def test_off_is_off(self, conf: Path) -> None:
         with (conf / "node.yaml").open("a") as file:
             file.write("audit: {mode: off}\n")
@@ -162,48 +171,3 @@ class TestAudit:
         assert sender is not None
         sender.step()
         assert sender.state()["trouble"] == "audit collector tcp://127.0.0.1:9: Connection refused"
-
-
-MODEL = ModelIdentity("m", "1", "", "", IntendedUse.RESEARCH)
-RESULT = Result("t", MODEL, Grid((1, 1, 1), np.eye(4)), "CT", Path("mask.npy"), ())
-
-
-def encoded_job(outputs: list[str], destinations: Sequence[str] = ()) -> Job:
-    parameters = {"outputs": outputs, "destinations": list(destinations)}
-    return Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, parameters, 20.0)
-
-
-@pytest.mark.parametrize(
-    ("outputs", "kinds"), [(["seg"], ["seg"]), (["sr"], ["sr", "summary"]), (["seg", "sr"], ["seg", "sr", "summary"])]
-)
-def test_a_job_gets_the_objects_that_its_route_asks_for(
-    outputs: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
-        assert (job_id, context.created_at) == ("job", 20.0)
-        return [SimpleNamespace(kind=kind, variant=context.profile.variant) for kind in ("seg", "sr", "summary")]
-
-    monkeypatch.setattr("dicom_node.objects.encode.encode", encode)
-    job = encoded_job(outputs=outputs)
-    database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
-    assert [item.kind for item in assembly._encode(database, {}, job, RESULT, {})] == kinds
-    assert assembly._encode(database, {}, encoded_job(outputs=[]), RESULT, {}) == ()
-    database.close()
-
-
-def test_destinations_of_one_profile_share_their_objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
-        return [SimpleNamespace(kind="seg", variant=context.profile.variant)]
-
-    monkeypatch.setattr("dicom_node.objects.encode.encode", encode)
-    labelmap = Profile(seg="labelmap")
-    destinations = {
-        "pacs": FolderDestination(path=tmp_path),
-        "ward": FolderDestination(path=tmp_path, profile=Profile.model_validate("slicer")),
-        "research": FolderDestination(path=tmp_path, profile=labelmap),
-    }
-    job = encoded_job(outputs=["seg"], destinations=["pacs", "ward", "research", "gone"])
-    database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
-    made = assembly._encode(database, destinations, job, RESULT, {})
-    assert [item.variant for item in made] == ["", labelmap.variant]
-    database.close()

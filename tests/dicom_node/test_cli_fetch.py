@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
+from audit_schema import code
 from click.testing import CliRunner, Result
 
 from dicom_node import cli
 from dicom_node.assembly import Parts
+from dicom_node.audit.recorder import person
 from dicom_node.network.query import StudyAnswer
 from storage.records import FetchPurpose
 
@@ -88,6 +91,23 @@ def test_days_are_wanted_up_to_the_limit_and_not_again(segnode: Callable[..., Re
     assert waiting(parts) == 2
     assert [line["study"] for line in json.loads(segnode(*DAYS, "--json").stdout)] == ["1.2.3"]
     assert segnode(*DAYS).exit_code == 1
+
+
+@pytest.mark.usefixtures("archive")
+def test_each_study_that_is_wanted_is_audited(
+    segnode: Callable[..., Result], audited: Callable[[], list[Element]]
+) -> None:
+    segnode(*DAYS, "--dry-run")
+    segnode("1.2.2")
+    segnode("1.2.2")  # it waits already, so nothing comes of this
+    segnode(*DAYS)
+    asked = audited()
+    assert [root.find("ParticipantObjectIdentification").get("ParticipantObjectID") for root in asked] == [
+        *("1.2.2", "1.2.1", "1.2.3")
+    ]
+    for root in asked:
+        assert code(root.find("EventIdentification/EventTypeCode"))[0] == "fetch"
+        assert root.find("ActiveParticipant").get("UserID") == person().user_id
 
 
 def test_an_archive_that_is_not_known_is_a_mistake_in_the_configuration(segnode: Callable[..., Result]) -> None:

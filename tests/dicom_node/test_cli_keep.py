@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
+from audit_schema import code
 from click.testing import CliRunner, Result
 
 from dicom_node import cli
 from dicom_node.assembly import Parts
+from dicom_node.audit.recorder import person
 from storage.lifecycle import StudyState
 from storage.records import Instance, InstanceKind
 
@@ -65,6 +68,19 @@ class TestRetention:
         assert view["state"] == "REMOVED"
         assert view["removed"]["why"].startswith("removed 1 files, 6 bytes: not_routed for")
         assert "removed" in segnode("explain", "1.2.5").stdout
+
+    def test_is_audited_with_the_person_who_removes(
+        self, old: Parts, segnode: Segnode, audited: Callable[[], list[Element]]
+    ) -> None:
+        segnode("retention")
+        assert audited() == [], "whoever only looks deletes nothing"
+        segnode("retention", "--apply")
+        (deleted,) = audited()
+        assert code(deleted.find("EventIdentification/EventID"))[2] == "DICOM Study Deleted"
+        assert deleted.find("ActiveParticipant").get("UserID") == person().user_id
+        study, patient = deleted.findall("ParticipantObjectIdentification")
+        assert study.get("ParticipantObjectID") == "1.2.5"
+        assert patient.findtext("ParticipantObjectName") == "Doe^Jane"
 
     def test_says_what_stays_and_why(self, story: Parts, segnode: Segnode) -> None:
         told = json.loads(segnode("retention", "--json").stdout)

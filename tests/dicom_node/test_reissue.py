@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
+from audit_schema import code
 from click.testing import CliRunner
 
 from dicom_node.assembly import Parts
+from dicom_node.audit.recorder import person
 from dicom_node.cli import main
 from dicom_node.reissue import reissue
 from storage.errors import NotFound
@@ -46,6 +50,20 @@ def test_without_stale_results_nothing_happens(story: Parts) -> None:
         assert tx.studies.get(STUDY).state is StudyState.DISPATCHED
         with pytest.raises(NotFound):
             reissue(tx, 500.0, "1.9.9")
+
+
+def test_the_command_is_audited_where_it_did_something(
+    stale: Parts, conf: Path, audited: Callable[[], list[Element]]
+) -> None:
+    for _ in range(2):
+        CliRunner().invoke(main, ["reissue", STUDY, "--conf", str(conf)])
+    (asked,) = audited()
+    event = asked.find("EventIdentification")
+    assert code(event.find("EventID"))[2] == "DICOM Instances Accessed"
+    assert code(event.find("EventTypeCode"))[0] == "reissue"
+    assert asked.find("ActiveParticipant").get("UserID") == person().user_id
+    study, patient = asked.findall("ParticipantObjectIdentification")
+    assert (study.get("ParticipantObjectID"), patient.get("ParticipantObjectID")) == (STUDY, "P-17")
 
 
 def test_the_command_says_what_it_did(stale: Parts, conf: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from storage import cleaning
 from storage.archive import Archive
-from storage.cleaning import Cleaner, Due
+from storage.cleaning import Cleaner, Due, Gone
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.lifecycle import StudyState
@@ -21,6 +21,7 @@ from storage.retention import DAY_S, Ended, Rule
 ROOT = Path(cleaning.__file__).parent.parent
 RULES = [Rule(Ended.NOT_ROUTED, 10 * DAY_S, short_after_s=DAY_S)]
 NOW = 100 * DAY_S
+HEADER = {"PatientID": "P-17"}
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def keep(db, archive, make_instance):
             for number in range(images):
                 sop_uid = f"{uid}.1.{number}"
                 file = archive.write(uid, sop_uid, [b"pixels of " + sop_uid.encode()])
-                tx.studies.add_instance(make_instance(number, study_instance_uid=uid, file=file, received_at=at))
+                image = make_instance(number, study_instance_uid=uid, file=file, received_at=at)
+                tx.studies.add_instance(image, HEADER)
             tx.studies.move(uid, StudyState.COMPLETE, at)
             tx.studies.move(uid, StudyState.NOT_ROUTED, at)
         return uid
@@ -86,6 +88,40 @@ def test_what_goes_takes_its_files_and_leaves_an_answer(db, archive, cleaner, ke
     assert told.text == "removed 2 files, 38 bytes: not_routed for 12.0 days; rule not_routed: after 10 days"
     assert (told.at, told.revision, told.detail) == (NOW, 7, {"files": 2, "bytes": 38})
     assert list(cleaner.run(NOW)) == []
+
+
+def test_whoever_listens_hears_whose_study_has_gone_when_it_has_gone(db, archive, keep):
+    keep("1.2.3", 12)
+    keep("1.2.4", 5)
+    heard = []
+
+    def told(gone):
+        assert state(db, gone.study_instance_uid) is StudyState.REMOVED
+        assert not archive.folder(gone.study_instance_uid).exists()
+        heard.append(gone)
+
+    keeper = Cleaner(db, archive, RULES, told=told)
+    keeper.due(NOW)
+    assert heard == []
+    list(keeper.run(NOW))
+    assert heard == [Gone("1.2.3", HEADER)]
+    assert "P-17" not in repr(heard)
+    with db.reading() as tx:
+        assert tx.studies.get("1.2.3").header == {}
+
+
+def test_files_that_cannot_be_deleted_are_told_as_the_failure_that_they_are(db, archive, keep, monkeypatch):
+    """The rows are gone all the same, so nobody could say later whose study it was."""
+
+    def fail(*_):
+        raise Unavailable("the archive's disk failed")
+
+    keep("1.2.3", 12)
+    monkeypatch.setattr(Archive, "remove", fail)
+    heard = []
+    with pytest.raises(Unavailable):
+        list(Cleaner(db, archive, RULES, told=heard.append).run(NOW))
+    assert heard == [Gone("1.2.3", HEADER, "the archive's disk failed")]
 
 
 def test_it_stops_when_there_is_enough(cleaner, keep):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +15,11 @@ import pytest
 from audit_schema import code, decoded, read
 
 from dicom_node.audit import recorder as module
-from dicom_node.audit.facts import Images, Outcome, Participant, PersonAction, Reporter
+from dicom_node.audit.facts import Outcome, Participant, PersonAction, Reporter
 from dicom_node.audit.recorder import Recorder, person, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
+from storage.cleaning import Gone
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.lifecycle import DeliveryState, JobState
@@ -154,14 +157,23 @@ def test_what_a_person_asks_names_the_person(recorder: Recorder, told: Callable[
 
 
 def test_a_deletion_names_whose_it_was(recorder: Recorder, told: Callable[[], list[Element]]) -> None:
-    gone = Images.of("1.2.9", {"PatientID": "P-18"}, {CT: 30})
+    gone = Gone("1.2.9", {"PatientID": "P-18"})
     recorder.study_deleted(gone, by_person=False)
-    recorder.study_deleted(gone, by_person=True, outcome=Outcome.SERIOUS_FAILURE, reason="the disk failed")
+    recorder.study_deleted(gone, by_person=True)
     by_clock, by_hand = told()
-    assert event(by_clock) == ("110105", "D", "0", "")
-    assert event(by_hand) == ("110105", "D", "8", "the disk failed")
-    assert [len(users(root)) for root in (by_clock, by_hand)] == [1, 2]
-    assert (patient(by_clock), classes(by_clock)) == ("P-18", {CT: "30"})
+    assert event(by_clock) == event(by_hand) == ("110105", "D", "0", "")
+    assert users(by_clock) == [("4711", "true")]
+    assert users(by_hand) == [(person().user_id, "true"), ("4711", "false")]
+    assert patient(by_clock) == "P-18"
+
+
+def test_a_deletion_that_left_files_for_the_sweep_is_a_minor_failure(
+    recorder: Recorder, told: Callable[[], list[Element]]
+) -> None:
+    recorder.study_deleted(Gone("1.2.9", {"PatientID": "P-18"}, "the disk failed"), by_person=False)
+    (half,) = told()
+    assert event(half) == ("110105", "D", "4", "the disk failed")
+    assert patient(half) == "P-18"
 
 
 def test_a_query_is_told(recorder: Recorder, told: Callable[[], list[Element]]) -> None:
@@ -201,6 +213,38 @@ class TestAlerts:
         self.refuse(recorder, 1)
         self.refuse(recorder, 1, address="10.6.6.7")
         assert len(told()) == 2
+
+    def test_a_flood_in_many_threads_is_counted_in_full(
+        self, recorder: Recorder, told: Callable[[], list[Element]], clock: Any
+    ) -> None:
+        """Each connection has a thread of its own, and they take turns at the worst moment."""
+
+        class Slow(OrderedDict[Any, Any]):
+            def get(self, *arguments: Any) -> Any:
+                found = super().get(*arguments)
+                time.sleep(0.001)
+                return found
+
+        recorder._alerts.seen = Slow()
+        flood = [threading.Thread(target=self.refuse, args=(recorder, 5)) for _ in range(8)]
+        for thread in flood:
+            thread.start()
+        for thread in flood:
+            thread.join()
+        clock.now += 60.0
+        self.refuse(recorder, 1)
+        _, second = told()
+        assert event(second)[3].endswith("(39 more before it)")
+
+    def test_a_failed_handshake_is_one_of_a_node_without_a_name(
+        self, recorder: Recorder, told: Callable[[], list[Element]]
+    ) -> None:
+        for _ in range(3):
+            recorder.refused_handshake("10.6.6.6", "it shows no certificate")
+        (alert,) = told()
+        assert event(alert) == ("110113", "E", "4", "TLS handshake with 10.6.6.6 failed: it shows no certificate")
+        assert code(alert.find("EventIdentification/EventTypeCode"))[2] == "Node Authentication"
+        assert users(alert)[1] == ("unknown@10.6.6.6", "false")
 
     def test_many_nodes_take_no_endless_memory(self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MOST_SUSPECTS", 10)

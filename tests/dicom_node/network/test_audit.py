@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
@@ -18,6 +20,7 @@ from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.errors import Refused
 from dicom_node.network.client import echo, send
+from dicom_node.network.tls import ServerTls
 
 PATIENCE_S = 30.0
 
@@ -116,6 +119,96 @@ def test_who_is_turned_away_is_a_security_alert(listen, recorder, told, calling,
     assert alert.findtext("EventIdentification/EventOutcomeDescription") == (
         f"association of {calling} for {called} refused: {reason}"
     )
+
+
+class TestTls:
+    """Who does not get through the handshake, as node authentication (PS3.15 A.5.3.11)."""
+
+    @pytest.fixture
+    def secure(self, listen, recorder, ours, hospital):
+        """An ear that speaks TLS only and wants to see certificates."""
+        files = {"certificate": ours.certificate, "key": ours.key, "authorities": hospital.certificate}
+
+        def start(**more):
+            tls = ServerTls.model_validate(files | more).model_copy(update={"port": 0})
+            return listen(audit=recorder, port=None, tls=tls)
+
+        return start
+
+    def call(self, ear, identity=None, version: ssl.TLSVersion | None = None) -> None:
+        """Shake hands as somebody does who trusts everybody, and hear the answer."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        if version:
+            context.minimum_version = context.maximum_version = version
+        if identity:
+            context.load_cert_chain(identity.certificate, identity.key)
+        with (
+            socket.create_connection(("127.0.0.1", ear.server.port), timeout=PATIENCE_S) as plain,
+            pytest.raises(ssl.SSLError),
+            context.wrap_socket(plain) as secured,
+        ):
+            secured.recv(1)  # TLS 1.3: the caller is through before its certificate is looked at
+
+    def test_a_caller_without_a_certificate_is_a_security_alert(self, secure, told):
+        self.call(secure())
+        (alert,) = told(1)
+        assert event(alert) == ("Security Alert", "E", "4")
+        assert code(alert.find("EventIdentification/EventTypeCode"))[2] == "Node Authentication"
+        assert alert.findtext("EventIdentification/EventOutcomeDescription") == (
+            "TLS handshake with 127.0.0.1 failed: it shows no certificate"
+        )
+        suspect = alert.findall("ActiveParticipant")[-1]
+        assert suspect.get("NetworkAccessPointID") == "127.0.0.1"
+
+    def test_so_is_one_of_another_authority(self, secure, told, strangers):
+        self.call(secure(), strangers.issue("intruder"))
+        (alert,) = told(1)
+        assert "none of our authorities has signed it" in alert.findtext("EventIdentification/EventOutcomeDescription")
+
+    @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+    def test_so_is_one_with_an_old_protocol(self, secure, told, scanner):
+        self.call(secure(), scanner, ssl.TLSVersion.TLSv1_1)
+        (alert,) = told(1)
+        assert "its version of TLS is too old" in alert.findtext("EventIdentification/EventOutcomeDescription")
+
+    def test_a_storm_is_one_alert_a_minute(self, secure, recorder, spool):
+        ear = secure()
+        for _ in range(20):
+            self.call(ear)
+        ear.server.stop()
+        recorder.close()
+        assert len(spool.waiting()) == 1
+
+    def test_who_goes_away_is_no_suspect(self, secure, recorder, spool):
+        ear = secure()
+        socket.create_connection(("127.0.0.1", ear.server.port)).close()
+        until_refused(ear, 1)
+        ear.server.stop()
+        recorder.close()
+        assert spool.waiting() == []
+
+    def test_nor_is_who_falls_silent_or_finds_no_room(self, secure, recorder, spool, monkeypatch):
+        monkeypatch.setattr("dicom_node.network.listener.HANDSHAKES", 1)
+        ear = secure(handshake_s=1.0)
+        where = ("127.0.0.1", ear.server.port)
+        with (
+            socket.create_connection(where, timeout=PATIENCE_S) as silent,
+            socket.create_connection(where, timeout=PATIENCE_S) as one_more,
+        ):
+            assert (silent.recv(1), one_more.recv(1)) == (b"", b"")
+        until_refused(ear, 2)
+        ear.server.stop()
+        recorder.close()
+        assert spool.waiting() == []
+
+
+def until_refused(ear, number: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while sum(event == "refused" for event, _ in ear.journal()) < number:
+        assert time.monotonic() < deadline, ear.journal()
+        time.sleep(0.02)
 
 
 def test_who_finds_no_room_is_no_suspect(listen, recorder, spool):

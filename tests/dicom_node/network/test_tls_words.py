@@ -33,3 +33,9 @@ def test_what_nobody_thought_of_is_named_as_openssl_names_it():
 def test_silence_and_a_connection_that_ends_are_told_apart():
     assert "in time" in explain(TimeoutError()).sentence
     assert "ended the connection" in explain(ConnectionResetError()).sentence
+
+
+def test_whoever_falls_silent_or_goes_away_was_not_kept_out():
+    assert all(explain(error).left for error in (TimeoutError(), ConnectionResetError(), ssl_error("UNEXPECTED_EOF")))
+    kept_out = ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_UNKNOWN_CA", "SOMETHING_NEW")
+    assert not any(explain(error).left for error in map(ssl_error, kept_out))

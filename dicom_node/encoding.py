@@ -1,0 +1,52 @@
+"""What a result becomes for a job's destinations: a set of objects for each profile among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dicom_node.destinations.base import Destination
+from dicom_node.objects.context import EncodeContext, Replaced
+from dicom_node.objects.encode import Encoded, encode
+from dicom_node.objects.profile import STANDARD
+from dicom_node.objects.rejection import encode_rejection
+from dicom_node.pipeline.predecessors import predecessors
+from inference.findings import Result
+from storage.database import Database
+from storage.records import Job
+
+_FAMILIES = {"seg": {"seg"}, "sr": {"sr", "summary"}}  # kinds by the outputs that a route names
+
+
+def encode_for(
+    database: Database,
+    destinations: Mapping[str, Destination],
+    job: Job,
+    result: Result,
+    files: Mapping[str, Sequence[Path]],
+) -> tuple[Encoded, ...]:
+    """The objects as the job's destinations want them, of those that its route lets out."""
+    encoded: list[Encoded] = []
+    wanted = [destinations[name].profile for name in job.parameters["destinations"] if name in destinations]
+    for profile in {one.variant: one for one in wanted or [STANDARD]}.values():
+        with database.reading() as tx:
+            replaces = tuple(
+                Replaced(old.kind, old.sop_class_uid, old.sop_instance_uid, old.series_instance_uid)
+                for old in predecessors(tx, job, profile.variant)
+            )
+        context = EncodeContext(
+            created_at=job.created_at,
+            replaces=replaces,
+            incomplete=job.parameters.get("incomplete", ""),
+            profile=profile,
+        )
+        encoded += encode(result, job.job_id, files, context)
+    kept_in = set().union(*(kinds for name, kinds in _FAMILIES.items() if name not in job.parameters["outputs"]))
+    return tuple(item for item in encoded if item.kind not in kept_in)
+
+
+def encode_rejection_for(
+    job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float
+) -> Encoded:
+    """The note on results of ours that left and are no longer valid."""
+    return encode_rejection(rejected, subject, reason, EncodeContext(created_at=now, job_id=job_id))
