@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dicom_node.destinations.dimse import DimseDestination
 from dicom_node.errors import ConfigurationError, PeerError
+from dicom_node.fits import unfit
 from dicom_node.network.client import echo
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
@@ -18,18 +19,21 @@ from inference.findings import IntendedUse
 
 @dataclass
 class Report:
-    """What was found: mistakes that stop the node, peers that do not answer, things worth knowing."""
+    """What was found: mistakes that stop the node, peers that do not answer, destinations that do not take what their
+    profiles send, things worth knowing.
+    """
 
     problems: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    unfit: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """2 for mistakes, 1 for silent peers, 0 when all is well."""
+        """2 for mistakes, 1 for silent peers or profiles that do not fit, 0 when all is well."""
         if self.problems:
             return 2
-        return 1 if self.silent else 0
+        return 1 if self.silent or self.unfit else 0
 
 
 def check(conf: Path | None, with_echo: bool) -> Report:
@@ -47,6 +51,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     report.remarks.extend(outlook.remarks)
     if with_echo:
         _echo(settings, report)
+        report.unfit.extend(unfit(settings.destinations()))
     return report
 
 

@@ -256,9 +256,9 @@ def check(conf: Path | None, echo: bool, as_json: bool) -> None:
 
     report = examine(conf, with_echo=echo)
     if as_json:
-        present.as_json({"problems": report.problems, "silent": report.silent, "remarks": report.remarks})
+        present.as_json(vars(report))
     else:
-        present.show_check(report.problems, report.silent, report.remarks)
+        present.show_check(report.problems, report.silent, report.unfit, report.remarks)
     sys.exit(report.exit_code)
 
 

@@ -40,11 +40,11 @@ def probe(peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
 
 
 def _said(profile: dict[str, object] | None, lacking: tuple[str, ...]) -> str:
+    from dicom_node.fits import as_yaml
+
     without = f"It does not take {', '.join(lacking)}. " if lacking else ""
     if profile is None:
         return f"{without}No profile fits: it takes none of our objects."
     if not profile:
         return f"{without}The standard profile fits: nothing to set."
-    fields = ", ".join(f"{name}: {str(value).lower() if isinstance(value, bool) else value}"
-                       for name, value in profile.items())
-    return f"{without}Proposed for this destination in node.yaml:\n    profile: {{{fields}}}"
+    return f"{without}Proposed for this destination in node.yaml:\n    {as_yaml(profile)}"

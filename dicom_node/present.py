@@ -188,13 +188,15 @@ def show_explain(view: dict[str, Any]) -> None:
         out.print(f"{clock_text(entry['at'])}  {entry['event']}: {said(entry['text'])}")
 
 
-def show_check(problems: list[str], silent: list[str], remarks: list[str]) -> None:
+def show_check(problems: list[str], silent: list[str], unfit: list[str], remarks: list[str]) -> None:
     """Configuration mistakes, or that there is none."""
     out = console()
     for problem in problems:
         out.print(f"[bold red]wrong[/] {said(problem)}")
     for peer in silent:
         out.print(f"[bold red]silent[/] {said(peer)}")
+    for sentence in unfit:
+        out.print(f"[bold red]unfit[/]  {said(sentence)}")
     for remark in remarks:
         out.print(f"[yellow]note[/]  {said(remark)}")
     if not problems:

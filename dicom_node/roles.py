@@ -40,10 +40,13 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
+    from dicom_node.fits import tell_unfit
     from dicom_node.pipeline.loop import start_stage
 
     run = executor(parts.settings)
     run.start()
+    asked = (parts.settings.destinations(), parts.database, parts.revision)
+    threading.Thread(target=tell_unfit, args=asked, name="profiles", daemon=True).start()
     heartbeat.tell("workers", run.pids)
     heartbeat.tell("tls", lambda: destination_tls(parts))
     try:

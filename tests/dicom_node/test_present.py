@@ -73,11 +73,11 @@ def test_status(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_check(capsys: pytest.CaptureFixture[str]) -> None:
-    present.show_check(["node.yaml:3: port"], ["pacs: [no] answer"], ["by the way"])
+    present.show_check(["node.yaml:3: port"], ["pacs: [no] answer"], ["ward: takes [no] SEG"], ["by the way"])
     assert capsys.readouterr().out.splitlines() == [
-        "wrong node.yaml:3: port", "silent pacs: [no] answer", "note  by the way",
+        "wrong node.yaml:3: port", "silent pacs: [no] answer", "unfit  ward: takes [no] SEG", "note  by the way",
     ]  # fmt: skip
-    present.show_check([], [], [])
+    present.show_check([], [], [], [])
     assert capsys.readouterr().out == "The configuration holds.\n"
 
 

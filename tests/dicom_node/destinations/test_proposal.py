@@ -1,0 +1,52 @@
+"""What a peer does not take is replaced by what comes nearest, and every difference is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dicom_node.destinations.proposal import differences, propose
+from dicom_node.network.probe import STORED, Capabilities
+from dicom_node.objects.profile import Profile
+
+PLAIN = ("explicit", "implicit")
+
+
+def peer(*names: str, syntaxes: tuple[str, ...] = PLAIN) -> Capabilities:
+    return Capabilities(dict.fromkeys(names, syntaxes))
+
+
+@pytest.mark.parametrize("wanted", ["standard", "ohif", "weasis", "images"])
+def test_a_peer_that_takes_everything_gets_what_is_wanted(wanted: str) -> None:
+    profile = Profile.model_validate(wanted)
+    assert propose(profile, peer(*STORED)) == (profile, ())
+
+
+@pytest.mark.parametrize(("wanted", "takes", "fields", "lacking"), [
+    ({}, ["seg", "comprehensive"], {"sr": "comprehensive"}, ["Comprehensive 3D SR"]),
+    ({}, ["seg", "enhanced"], {"sr": "enhanced"}, ["Comprehensive 3D SR"]),
+    ({"seg": "labelmap"}, ["seg", "comprehensive3d"], {}, ["LABELMAP segmentations"]),
+    ({}, ["capture", "document"], {"seg": "none", "sr": "none", "captures": "all", "document": True},
+     ["segmentations", "Comprehensive 3D SR"]),
+    ({"preset": "weasis"}, ["seg", "comprehensive3d", "document"], {"document": True},
+     ["presentation states", "key object selections"]),
+    ({"preset": "ohif"}, ["seg"], {"sr": "none"}, ["Comprehensive 3D SR"]),
+])  # fmt: skip
+def test_the_nearest_is_proposed(wanted: dict, takes: list[str], fields: dict[str, Any], lacking: list[str]) -> None:
+    profile, told = propose(Profile.model_validate(wanted), peer(*takes))
+    assert profile is not None
+    assert differences(profile) == fields
+    assert sorted(told) == sorted(lacking)
+
+
+def test_a_peer_of_one_syntax_gets_that() -> None:
+    profile, told = propose(Profile(), peer(*STORED, syntaxes=("implicit",)))
+    assert profile is not None
+    assert profile.transfer_syntax == "implicit"
+    assert told == ("explicit little endian",)
+
+
+def test_a_peer_that_takes_nothing_of_ours_gets_no_profile() -> None:
+    assert propose(Profile(), peer("presentation_state", syntaxes=("jpeg2000",))).profile is None
+    assert propose(Profile(), peer()) == (None, ("segmentations", "Comprehensive 3D SR"))
