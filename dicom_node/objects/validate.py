@@ -108,7 +108,7 @@ def check_references(report: Dataset, known: dict[str, str]) -> None:
         for series in study.ReferencedSeriesSequence
         for sop in series.ReferencedSOPSequence
     }
-    for item in _items(report):
+    for item in items(report):
         for sop in item.get("ReferencedSOPSequence") or ():
             uid = str(sop.ReferencedSOPInstanceUID)
             _require(known.get(uid) == sop.ReferencedSOPClassUID, "the report cites an unknown instance")
@@ -122,10 +122,10 @@ def check_groups(report: Dataset, segs: Sequence[Dataset]) -> None:
     found = []
     for group in groups(report):
         children = group.ContentSequence
-        uids = [str(c.UID) for c in children if c.ValueType == "UIDREF" and _name(c) == "112040"]
+        uids = [str(c.UID) for c in children if c.ValueType == "UIDREF" and name_of(c) == "112040"]
         _require(len(uids) == 1, "a measurement group has no tracking UID")
         for child in children:
-            if _name(child) == "121191":
+            if name_of(child) == "121191":
                 sop = child.ReferencedSOPSequence[0]
                 segment = (str(sop.ReferencedSOPInstanceUID), int(sop.ReferencedSegmentNumber))
                 _require(tracks.get(segment) == uids[0], "a group and its segment are not of one track")
@@ -135,7 +135,7 @@ def check_groups(report: Dataset, segs: Sequence[Dataset]) -> None:
 
 def groups(report: Dataset) -> list[Dataset]:
     """The measurement groups (125007) of a TID 1500 report."""
-    return [item for item in _items(report) if item.ValueType == "CONTAINER" and _name(item) == "125007"]
+    return [item for item in items(report) if item.ValueType == "CONTAINER" and name_of(item) == "125007"]
 
 
 def _check_attributes(ds: Dataset, sources: Sources) -> None:
@@ -158,14 +158,15 @@ def _check_places(sources: Sources, result: Result) -> None:
         _require(bool(np.abs(corners(plane) - expected).max() <= tolerance), f"slice {z + 1} is not where its image is")
 
 
-def _items(report: Dataset) -> Iterator[Dataset]:
+def items(report: Dataset) -> Iterator[Dataset]:
     """Every content item of a report, parents first, in order."""
     yield report
     for child in report.get("ContentSequence") or ():
-        yield from _items(child)
+        yield from items(child)
 
 
-def _name(item: Dataset) -> str:
+def name_of(item: Dataset) -> str:
+    """The code value of a content item's concept name, "" where it has none."""
     names = item.get("ConceptNameCodeSequence")
     return str(names[0].CodeValue) if names else ""
 
