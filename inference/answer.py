@@ -28,17 +28,39 @@ class _Between(NamedTuple):
     share: NDArray[np.float32]
 
 
-def labels_on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output) -> NDArray[np.uint8]:
-    """Label map uint8 (z, y, x) on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`."""
+class OnSource(NamedTuple):
+    """An answer on the source grid: labels uint8 (z, y, x), and as float16 the probability of each voxel's label.
+
+    The probability of background is not told: it is 0 there.
+    """
+
+    labels: NDArray[np.uint8]
+    probability: NDArray[np.float16]
+
+
+def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output) -> OnSource:
+    """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`."""
     labels = np.zeros(prepared.canonical.shape, dtype=np.uint8)
+    chances = np.zeros(prepared.canonical.shape, dtype=np.float16)
     box = bounding_box(decode(probabilities, output) > 0, margin=1)
     if box is not None:
         z, y, x = (_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3))
         near = np.asarray(probabilities[(slice(None), *box)], dtype=np.float32)
         for n, k in enumerate(range(z.at.start, z.at.stop)):
             flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]
-            labels[k, y.at, x.at] = decode(_mix(_mix(flat, 1, y), 2, x), output)
-    return np.asarray(restore(labels, prepared.source), dtype=np.uint8)
+            mixed = _mix(_mix(flat, 1, y), 2, x)
+            labels[k, y.at, x.at] = found = decode(mixed, output)
+            chances[k, y.at, x.at] = chance_of(found, mixed, output)
+    return OnSource(np.asarray(restore(labels, prepared.source), dtype=np.uint8),
+                    np.asarray(restore(chances, prepared.source), dtype=np.float16))
+
+
+def chance_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:
+    """The probability of the region that each voxel was given, from probabilities (channel, …); 0 in background."""
+    chances = np.zeros(labels.shape, dtype=probabilities.dtype)
+    for channel, region in output.foreground():
+        np.copyto(chances, probabilities[channel], where=labels == region.label)
+    return chances
 
 
 def convinced(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:

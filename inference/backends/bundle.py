@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.answer import convinced, labels_on_source
+from inference.answer import convinced, on_source
 from inference.backends.base import BackendSettings, Report, Segmented
 from inference.backends.bundle_files import WEIGHTS, BundleFiles, read_bundle
 from inference.errors import BundleBroken, ModelError
@@ -66,10 +66,10 @@ class LoadedBundle:
         probabilities = self._run(prepared, report)
         clock.append(time.perf_counter())
         report(0.95, "back to the source grid")
-        labels = labels_on_source(probabilities, prepared, self.files.card.output)
+        answer = on_source(probabilities, prepared, self.files.card.output)
         clock.append(time.perf_counter())
         seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
-        return Segmented(labels, seconds, prepared.notes)
+        return Segmented(answer.labels, seconds, prepared.notes, answer.probability)
 
     def _run(self, prepared: Prepared, report: Report) -> NDArray[np.float32]:
         """Probabilities (channel, z, y, x) on the working grid, 0 outside the region."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.answer import convinced, decode, labels_on_source
+from inference.answer import chance_of, convinced, decode, on_source
 from inference.prepare import prepare
 from inference.recipe import Channel, Output, Recipe, Region
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -42,7 +42,7 @@ def test_on_an_equal_grid_labels_come_back_exactly(orientation, volume_of):
     volume = volume_of(orientation)
     truth = (np.random.default_rng(0).random(volume.grid.shape) < 0.1).astype(np.uint8)
     prepared = prepared_at(volume, tuple(prepared_at(volume, (1, 1, 1)).canonical.spacing))
-    back = labels_on_source(prepared.labels(truth)[None].astype(np.float32), prepared, NODULE)
+    back = on_source(prepared.labels(truth)[None].astype(np.float32), prepared, NODULE).labels
     assert np.array_equal(back, truth)
 
 
@@ -55,7 +55,7 @@ def test_a_shape_survives_the_way_there_and_back(orientation, volume_of):
     volume = volume_of(orientation, Spacing(2.5, 0.8, 0.8), (20, 50, 60))
     truth = ellipsoid(volume.grid)
     prepared = prepared_at(volume, (1.5, 1.5, 1.5))
-    back = labels_on_source(prepared.labels(truth.astype(np.uint8))[None].astype(np.float32), prepared, NODULE) > 0
+    back = on_source(prepared.labels(truth.astype(np.uint8))[None].astype(np.float32), prepared, NODULE).labels > 0
     assert 2 * np.count_nonzero(back & truth) / (back.sum() + truth.sum()) > 0.93
     centre = [np.argwhere(mask).mean(axis=0) * volume.grid.spacing for mask in (back, truth)]
     assert np.abs(centre[0] - centre[1]).max() < 0.4, "no shift"
@@ -77,12 +77,19 @@ def test_probabilities_are_interpolated_linearly_and_then_judged(output):
         weight = np.prod(np.where(corner, places - low, 1 - (places - low)), axis=-1)
         at = low + corner
         between += weight * chance[:, at[..., 0], at[..., 1], at[..., 2]]
-    assert np.array_equal(labels_on_source(chance, prepared, output), decode(between, output))
+    answer = on_source(chance, prepared, output)
+    assert np.array_equal(answer.labels, decode(between, output))
+    assert np.allclose(answer.probability, chance_of(answer.labels, between, output), atol=1e-3)
+
+
+def test_a_voxels_probability_is_that_of_the_region_which_it_was_given():
+    chances = np.array([[0.4, 0.6, 0.6, 0.6], [0.2, 0.2, 0.31, 0.9]])
+    assert chance_of(decode(chances, NESTED), chances, NESTED).tolist() == [0, 0.6, 0.31, 0.9]
 
 
 def test_nothing_found_is_an_empty_map(volume_of):
     prepared = prepared_at(volume_of(), (2, 2, 2))
-    back = labels_on_source(np.zeros((1, *prepared.grid.shape), np.float32), prepared, NODULE)
+    back = on_source(np.zeros((1, *prepared.grid.shape), np.float32), prepared, NODULE).labels
     assert back.shape == prepared.source.shape
     assert not back.any()
 
@@ -94,6 +101,6 @@ def test_outside_the_working_grid_is_background():
     recipe = Recipe(primary="CT", channels=[Channel(role="CT", scale="window", low=-1000, high=1000)],
                     spacing_mm=(4, 4, 4), roi="body", margin_mm=0)
     prepared = prepare({"CT": volume}, recipe)
-    back = labels_on_source(np.ones((1, *prepared.grid.shape), np.float32), prepared, NODULE)
+    back = on_source(np.ones((1, *prepared.grid.shape), np.float32), prepared, NODULE).labels
     assert np.count_nonzero(back) == np.prod(prepared.grid.shape)
     assert not back[:3].any()
