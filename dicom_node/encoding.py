@@ -15,7 +15,7 @@ from inference.findings import Result
 from storage.database import Database
 from storage.records import Job
 
-_FAMILIES = {"seg": {"seg"}, "sr": {"sr", "summary"}}  # kinds by the outputs that a route names
+_FAMILIES = {"seg": {"seg", "fractional"}, "sr": {"sr", "summary"}}  # kinds by the outputs that a route names
 
 
 def encode_for(

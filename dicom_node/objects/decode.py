@@ -1,4 +1,4 @@
-"""Reading a segmentation back, BINARY or LABELMAP, without the library that wrote it."""
+"""Reading a segmentation back, BINARY, LABELMAP or FRACTIONAL, without the library that wrote it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,19 @@ def frames(seg: Dataset) -> Iterator[NDArray[np.bool_]]:
 
 
 def segments_seen(seg: Dataset) -> Iterator[Seen]:
-    """Frame by frame, the segments that are seen; a LABELMAP's background is none, and one without voxels is not."""
+    """Frame by frame, the segments that are seen; a LABELMAP's background is none, and one without voxels is not.
+
+    In a FRACTIONAL segmentation every voxel above 0 is seen.
+    """
     groups = seg.PerFrameFunctionalGroupsSequence
     if seg.SegmentationType == "LABELMAP":
         for group, labels in zip(groups, iter_pixels(seg), strict=True):
             for number in np.unique(labels[labels > 0]):
                 yield Seen(group, int(number), labels == number)
         return
-    for group, mask in zip(groups, frames(seg), strict=True):
+    fractional = seg.SegmentationType == "FRACTIONAL"
+    masks = (values > 0 for values in iter_pixels(seg)) if fractional else frames(seg)
+    for group, mask in zip(groups, masks, strict=True):
         yield Seen(group, int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber), mask)
 
 

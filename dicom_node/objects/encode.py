@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
-from dicom_node.objects import seg, sr, summary
+from dicom_node.objects import fractional, seg, sr, summary
 from dicom_node.objects.checker import dciodvfy
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import part10
@@ -64,6 +64,8 @@ def _objects(result: Result, sources: Sources, context: EncodeContext) -> Iterat
     profile = context.profile
     segs = seg.encode_segmentations(result, sources, context) if profile.seg != "none" and result.findings else []
     yield from ((seg.KIND, one.seg) for one in segs)
+    if profile.fractional and result.findings and result.probability is not None:
+        yield fractional.KIND, fractional.encode_fractional(result, sources, context)
     if profile.sr != "none":
         if segs:
             yield sr.KIND, sr.encode_measurements(result, segs, sources, context)

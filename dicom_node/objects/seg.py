@@ -79,7 +79,7 @@ def _encode(labels: NDArray[np.unsignedinteger], findings: tuple[Finding, ...], 
         series_description=wording.series_description(result, what, context.incomplete),
         specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
-    _name_dimensions(seg, names.dimensions(KIND, number))
+    name_dimensions(seg, names.dimensions(KIND, number))
     _name_segment_on_each_frame(seg)
     _refer_to_instances(seg, sources)
     return Segmented(finish(seg, sources.header, context), findings)
@@ -122,7 +122,7 @@ def _algorithm(model: ModelIdentity) -> hd.AlgorithmIdentificationSequence:
     return algorithm
 
 
-def _name_dimensions(seg: Dataset, uid: str) -> None:
+def name_dimensions(seg: Dataset, uid: str) -> None:
     """highdicom draws this UID at random; ours repeats."""
     for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
         item.DimensionOrganizationUID = uid

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.pixels import iter_pixels
 from pydicom.uid import (
     UID,
     Comprehensive3DSRStorage,
@@ -22,6 +23,7 @@ from pydicom.uid import (
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.decode import SEGMENTATIONS, segments_seen, source_of
+from dicom_node.objects.fractional import expected_frames
 from dicom_node.objects.identity import JobNames
 from dicom_node.objects.planes import corners
 from dicom_node.objects.source import Sources
@@ -44,7 +46,11 @@ def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, na
     # viewers show a series' last SEG or SR only
     alone = [ds.SeriesInstanceUID for ds in datasets if ds.SOPClassUID in SEGMENTATIONS | REPORTS]
     _require(len(set(alone)) == len(alone), "two objects share a SeriesInstanceUID")
-    segs = [ds for ds in datasets if ds.SOPClassUID in SEGMENTATIONS]
+    for ds in datasets:
+        if ds.get("SegmentationType") == "FRACTIONAL":
+            check_segments(ds, result, names)
+            check_fractions(ds, result, sources)
+    segs = [ds for ds in datasets if ds.SOPClassUID in SEGMENTATIONS and ds.SegmentationType != "FRACTIONAL"]
     found = [check_segments(seg, result, names) for seg in segs]
     if segs:
         numbers = [finding.number for segments in found for finding in segments.values()]
@@ -98,6 +104,13 @@ def check_voxels(seg: Dataset, segments: Mapping[int, Finding], result: Result, 
     for number, finding in segments.items():
         _require(decoded[number] == finding.voxels > 0,
                  f"segment {number} holds {decoded[number]} of {finding.voxels} voxels")
+
+
+def check_fractions(seg: Dataset, result: Result, sources: Sources) -> None:
+    """Every frame of a FRACTIONAL segmentation decodes to the model's probabilities where the finding is."""
+    for number, (frame, expected) in enumerate(zip(iter_pixels(seg), expected_frames(seg, result, sources),
+                                                   strict=True), start=1):
+        _require(np.array_equal(frame, expected), f"frame {number} of the probabilities is not the model's")
 
 
 def check_references(report: Dataset, known: dict[str, str]) -> None:
