@@ -79,14 +79,19 @@ def dcmtk() -> Dcmtk:
 
 @dataclass(frozen=True)
 class StoreScp:
-    """A DCMTK storescp that keeps what it gets in `folder`."""
+    """A DCMTK storescp that keeps what it gets in `folder`, and writes to `log` what it was asked."""
 
     aet: str
     port: int
     folder: Path
+    log: Path
 
     def files(self) -> list[Path]:
         return sorted(path for path in self.folder.iterdir() if path.is_file())
+
+    def echoes(self) -> int:
+        """How many C-ECHOs it got; only "-v" has it write them down."""
+        return self.log.read_text().count("Received Echo Request")
 
 
 @pytest.fixture
@@ -97,14 +102,14 @@ def storescp(dcmtk, free_port, tmp_path) -> Iterator[Callable[..., StoreScp]]:
     def start(*arguments: str) -> StoreScp:
         folder = tmp_path / f"storescp-{len(running)}"
         folder.mkdir()
+        log = folder.with_suffix(".log")
         port = free_port()
         command = [require("storescp", "dcmtk"), "-aet", "ARCHIVE", "-od", str(folder), *arguments, str(port)]
-        process = subprocess.Popen(
-            command, env=dcmtk.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, env=dcmtk.environment, stdout=output, stderr=output)
         running.append(process)
         wait_for_port(port, process)
-        return StoreScp("ARCHIVE", port, folder)
+        return StoreScp("ARCHIVE", port, folder, log)
 
     yield start
     for process in running:

@@ -25,6 +25,7 @@ from dicom_node.assembly import (
     stages,
 )
 from dicom_node.audit.facts import Outcome
+from dicom_node.errors import Rejected
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
@@ -115,12 +116,14 @@ class TestParts:
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
         assert executor(load(conf)).slots == 1
 
-    def test_the_server_answers_under_the_configured_title(self, conf: Path) -> None:
+    def test_the_server_answers_under_the_configured_title_alone(self, conf: Path) -> None:
         port = free_port()
         with (conf / "node.yaml").open("a") as file:
             file.write(f"port: {port}\n")
         with server(assemble(load(conf))):
             echo(Peer(ae_title="SEGNODE", host="127.0.0.1", port=port))
+            with pytest.raises(Rejected, match="called ae title not recognised"):
+                echo(Peer(ae_title="OTHER", host="127.0.0.1", port=port))
 
 
 class TestAudit:

@@ -153,7 +153,11 @@ def test_an_end_by_a_failure_is_audited_as_such(
     assert events(parts) == [("Application Start", "0"), ("Application Stop", "12")]
 
 
-def test_clock_recovers_and_ends(parts: Parts) -> None:
+def test_clock_recovers_and_ends(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        assert tx.jobs.claim("a worker of last week", 200.0, 5.0)
     stop = threading.Event()
     stop.set()
-    roles.clock(parts, stop, Heartbeat(parts.database, "clock"))
+    roles.clock(story, stop, Heartbeat(story.database, "clock"))
+    with story.database.reading() as tx:
+        assert tx.jobs.get("job-3").lease_owner is None

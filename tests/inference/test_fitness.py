@@ -1,6 +1,7 @@
 """Simple bodies: each check knows its own body part and refuses the others, in words for people."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from inference.fitness import (
     check_liver,
     check_lungs,
     head_mask,
+    liver_core_ml,
     lung_midline_mm,
     lung_volume_ml,
 )
@@ -101,8 +103,10 @@ def bodies() -> dict[str, Volume]:
 
 
 @pytest.mark.parametrize("body", ["chest", "abdomen", "pelvis"])
-def test_a_ct_is_in_hounsfield_units(bodies, body):
+def test_a_ct_is_in_hounsfield_units_and_says_so(bodies, body):
     check_ct_units(bodies[body])
+    with pytest.raises(Unfit, match="no Hounsfield units"):
+        check_ct_units(replace(bodies[body], units="signal"))
 
 
 @pytest.mark.parametrize("shift", [1000.0, -900.0])
@@ -132,6 +136,8 @@ def test_bowel_gas_is_no_lung(bodies):
 
 def test_an_abdomen_shows_a_liver(bodies):
     check_liver(bodies["abdomen"])
+    drawn_ml = np.count_nonzero(bodies["abdomen"].array == 105) * bodies["abdomen"].grid.voxel_ml
+    assert 0.4 * drawn_ml < liver_core_ml(bodies["abdomen"]) < 0.6 * drawn_ml, "what lies deep in it"
 
 
 @pytest.mark.parametrize("body", ["chest", "pelvis"])
@@ -170,21 +176,33 @@ def test_the_lungs_midline_lies_between_them(bodies):
 HEAD_SIZE = (240, 240, 240)
 
 
+def ml_above_0(volume: Volume) -> float:
+    return float(np.count_nonzero(volume.array > 0)) * volume.grid.voxel_ml
+
+
+def head_of(volume: Volume) -> float:
+    """How much of it is a head, in ml; Unfit where it is none."""
+    check_brain(volume)
+    return ml_above_0(head_mask(volume))
+
+
 @pytest.mark.parametrize("spacing", [Spacing(1.5, 1.5, 1.5), Spacing(6.0, 1.0, 1.0)])
 def test_a_head_is_a_head(spacing):
-    check_brain(drawn(head, HEAD_SIZE, spacing, "signal"))
+    volume = drawn(head, HEAD_SIZE, spacing, "signal")
+    assert head_of(volume) == pytest.approx(ml_above_0(volume), rel=0.1)
 
 
 def test_a_head_is_a_head_in_noise_and_under_a_coil():
     volume = drawn(head, HEAD_SIZE, Spacing(3, 2, 2), "signal")
     noise = np.abs(np.random.default_rng(1).normal(0, 25, volume.grid.shape))
     shading = np.exp(np.linspace(-0.6, 0.6, volume.grid.shape[1]))[None, :, None]
-    check_brain(volume.with_array(((volume.array + noise) * shading).astype(np.float32)))
+    scanned = volume.with_array(((volume.array + noise) * shading).astype(np.float32))
+    assert head_of(scanned) == pytest.approx(ml_above_0(volume), rel=0.1)
 
 
 def test_a_skull_stripped_brain_is_a_head():
     volume = drawn(lambda x, y, z: 500.0 * ellipsoid(x, y, z, (0, 0, 0), (66, 84, 68)), HEAD_SIZE, units="signal")
-    check_brain(volume)
+    assert head_of(volume) == pytest.approx(ml_above_0(volume), rel=0.1)
 
 
 def test_a_head_mask_has_no_holes():

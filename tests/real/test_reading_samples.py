@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inference.errors import Unfit
-from inference.fitness import check_brain, check_ct_units, check_liver, check_lungs
+from inference.fitness import check_brain, check_ct_units, check_liver, check_lungs, head_mask, liver_core_ml
 from inference.readers import nifti
 from inference.readers.dicom import read_report, read_series
 from inference.tasks import BRAIN_TUMOUR
@@ -67,7 +67,11 @@ def test_an_abdomen_shows_a_liver_and_no_lungs():
 
 
 def test_a_part_of_an_abdomen_that_holds_the_liver_is_enough():
-    check_liver(nifti.read(SAMPLES / "ct_totalsegmentator" / "example_ct_sm.nii.gz", "HU"))
+    whole, part = (nifti.read(SAMPLES / "ct_totalsegmentator" / f"{name}.nii.gz", "HU")
+                   for name in ("example_ct", "example_ct_sm"))
+    assert part.grid.shape[0] < whole.grid.shape[0] / 3
+    check_liver(part)
+    assert liver_core_ml(part) == pytest.approx(liver_core_ml(whole), rel=0.1)
 
 
 def test_a_pelvis_shows_neither():
@@ -91,7 +95,11 @@ def test_a_head_is_a_head(head):
 
 @pytest.mark.parametrize("weighting", ["t1", "t1c", "t2", "fla"])
 def test_a_skull_stripped_glioma_is_a_head(weighting):
-    check_brain(glioma(weighting))
+    volume = glioma(weighting)
+    check_brain(volume)
+    head = head_mask(volume)
+    brain_ml = np.count_nonzero(volume.array > 0) * volume.grid.voxel_ml
+    assert np.count_nonzero(head.array) * head.grid.voxel_ml == pytest.approx(brain_ml, rel=0.1)
 
 
 def test_a_trunk_is_no_head(chest):

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from bright_conf import MODELS, routes
 from moody_pacs import Mood, MoodyPacs
 from pydicom import dcmread
 from pynetdicom import AE, build_context
@@ -42,17 +43,6 @@ FAULTS = Path(__file__).parents[1] / "support" / "faults"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * SETTLE_S)]
 
-ROUTES = """
-routes:
-  - name: everything
-    when: {kind: volume}
-    select: {kind: one_series, role: CT}
-    task: liver_tumour
-    model: bright
-    outputs: [seg, sr]
-    destinations: [pacs]
-"""
-MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
 NODE = "max_crashes: 1000\ndelivery: {backoff_base_s: 0.5, backoff_max_s: 2.0, pause_base_s: 0.5, pause_max_s: 2.0}\n"
 
 
@@ -185,7 +175,9 @@ def chaos(make_node: Callable[..., Any], port: int, folder: Path, seed: int) -> 
     dice, tally = random.Random(seed), Tally()
     pacs = MoodyPacs(port, seed)
     pacs.be(Mood.CALM)
-    node = make_node(routes=ROUTES, models=MODELS, pacs=Peer(ae_title=pacs.aet, host="127.0.0.1", port=port), node=NODE)
+    node = make_node(
+        routes=routes("seg", "sr"), models=MODELS, pacs=Peer(ae_title=pacs.aet, host="127.0.0.1", port=port), node=NODE
+    )
     shares: list[list[Path]] = [[] for _ in range(SCANNERS)]
     for number in range(STUDIES):
         shares[number % SCANNERS] += images_of(number, folder / str(number))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bright_conf import MODELS, routes
 from commitment_peer import CommitmentPeer, request
 from pydicom import dcmread
 
@@ -20,18 +21,8 @@ from inference.writers.dicom_series import Acquisition, StudyDetails, write_seri
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 
-MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000}\n"
-ROUTES = """
-routes:
-  - name: everything
-    when: {kind: volume}
-    select: {kind: one_series, role: CT}
-    task: liver_tumour
-    model: bright
-    outputs: [seg]
-    destinations: [pacs]
-"""
-NO_ROUTE = ROUTES.replace("{kind: volume}", "{kind: modality, any_of: [MR]}")
+ROUTES = routes("seg")
+NO_ROUTE = routes("seg", when="{kind: modality, any_of: [MR]}")
 OWN = "commitment: {service: own}"
 SOON = "commitment: {ask_after_s: 0, wait_s: 0.5}"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bright_conf import MODELS, routes
 from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -23,17 +24,7 @@ from inference.writers.dicom_series import Acquisition, StudyDetails, write_seri
 
 pytestmark = pytest.mark.timeout(600)
 
-ROUTES = """
-routes:
-  - name: everything
-    when: {kind: volume}
-    select: {kind: one_series, role: CT}
-    task: liver_tumour
-    model: bright
-    outputs: [seg, sr]
-    destinations: [pacs]
-"""
-MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
+ROUTES = routes("seg", "sr")
 GRID = Grid((12, 24, 20), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(3.0, 1.5, 1.5)))
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"

@@ -17,6 +17,7 @@ from pathlib import Path
 import crash_points
 import numpy as np
 import pytest
+from bright_conf import MODELS, routes
 
 from dicom_node.errors import PeerError
 from dicom_node.network.client import send
@@ -32,17 +33,6 @@ from storage.lifecycle import DeliveryState, JobState, StudyState
 
 pytestmark = pytest.mark.timeout(900)
 
-ROUTES = """
-routes:
-  - name: everything
-    when: {kind: volume}
-    select: {kind: one_series, role: CT}
-    task: liver_tumour
-    model: bright
-    outputs: [seg, sr]
-    destinations: [pacs]
-"""
-MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
 SLICES = 12
 
 
@@ -75,7 +65,7 @@ def make_conf(tmp_path: Path, pacs: EmbeddedArchive, free_port: Callable[[], int
             f"quiet_s: 0.5\nlease_term_s: 3\ndestinations:\n  pacs: {{kind: dimse, ae_title: ARCHIVE, "
             f"host: 127.0.0.1, port: {pacs.port}, accepts: [demonstration]}}\n"
         )
-        (conf / "routes.yaml").write_text(ROUTES)
+        (conf / "routes.yaml").write_text(routes("seg", "sr"))
         (conf / "models.yaml").write_text(MODELS)
         return conf
 

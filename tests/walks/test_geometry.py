@@ -16,22 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from bright_conf import MODELS, routes
 from numpy.typing import NDArray
 
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, Encoding, StudyDetails, write_series
-
-ROUTES = """
-routes:
-  - name: everything
-    when: {kind: volume}
-    select: {kind: one_series, role: CT}
-    task: liver_tumour
-    model: bright
-    outputs: [seg]
-    destinations: [pacs]
-"""
-MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
 
 AXIAL = ((0, 0, 1), (0, 1, 0), (1, 0, 0))  # unit vectors of (slice, row, column) steps in LPS
 CORONAL = ((0, 1, 0), (0, 0, -1), (1, 0, 0))
@@ -128,7 +117,7 @@ def ordered(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @pytest.mark.peer
 def test_the_mask_comes_back_voxel_for_voxel(make_node: Any, tmp_path: Path) -> None:
-    node = make_node(routes=ROUTES, models=MODELS)
+    node = make_node(routes=routes("seg"), models=MODELS)
     sent = {name: acquire(name, tmp_path / "sent" / name.replace(" ", "-")) for name in FORMS}
     for _, _, paths, _ in sent.values():
         node.send(paths)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bright_conf import MODELS, routes
 from pydicom import Dataset, dcmread
 
 from dicom_node.network.peer import Peer
@@ -19,16 +20,7 @@ from inference.writers.dicom_series import Acquisition, StudyDetails, write_seri
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
 
 IMAGES = 40
-ROUTES = """
-routes:
-  - name: everything
-    when: {kind: volume}
-    select: {kind: one_series, role: CT}
-    task: liver_tumour
-    model: bright
-    destinations: [pacs]
-"""
-MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
+ROUTES = routes("seg", "sr")
 
 
 @pytest.fixture
@@ -169,8 +161,8 @@ def test_what_is_known_to_be_missing_is_said_in_the_report(make_node: Any, ortha
 def test_a_route_may_refuse_what_is_incomplete(make_node: Any, orthanc: Any, tmp_path: Path) -> None:
     uid, paths = scan("refused", tmp_path)
     orthanc.upload(paths)
-    routes = ROUTES + "    incomplete: refuse\n"
-    node = make_node(routes=routes, models=MODELS, node=source(orthanc.port, retrieve="none", deadline_s=2))
+    refusing = ROUTES + "    incomplete: refuse\n"
+    node = make_node(routes=refusing, models=MODELS, node=source(orthanc.port, retrieve="none", deadline_s=2))
     node.send(paths[:37])
     view = over(node, uid)
     assert (view["state"], view["jobs"]) == ("NOT_ROUTED", [])

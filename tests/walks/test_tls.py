@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bright_conf import MODELS, routes
 from certificates import Authority, Identity
 from pydicom import dcmread
 
@@ -21,18 +22,6 @@ from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
-
-ROUTES = """
-routes:
-  - name: everything
-    when: {kind: volume}
-    select: {kind: one_series, role: CT}
-    task: liver_tumour
-    model: bright
-    outputs: [seg]
-    destinations: [pacs]
-"""
-MODELS = "models:\n  bright: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000, label: 1}\n"
 
 
 def ct_with_a_bright_box(folder: Path, name: str) -> tuple[str, list[Path]]:
@@ -64,7 +53,7 @@ def test_in_and_out_by_tls_through_a_renewal(
     pacs = hospital.issue("pacs.hospital.example", names="DNS:pacs.hospital.example")
     scp = storescp("+xa", "+tls", str(pacs.key), str(pacs.certificate), "+cf", str(hospital.certificate))
     node = make_node(
-        routes=ROUTES,
+        routes=routes("seg"),
         models=MODELS,
         pacs=Peer(
             ae_title=scp.aet, host="localhost", port=scp.port, tls=ClientTls(server_name="pacs.hospital.example")

@@ -85,7 +85,9 @@ def test_a_stranger_with_endless_studies_takes_no_endless_memory(
     assert len(told) == 25
 
 
-def test_without_an_audit_trail_it_counts_for_nobody() -> None:
+def test_without_an_audit_trail_it_counts_for_nobody_and_forgets_at_the_end() -> None:
     arrivals = Arrivals()
     arrivals.kept("1.2.3", {}, CT, held=False)
+    assert arrivals != Arrivals()
     arrivals.ended()
+    assert arrivals == Arrivals()

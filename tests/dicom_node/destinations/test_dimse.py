@@ -6,6 +6,7 @@ from pydicom import dcmread
 
 from dicom_node.destinations.dimse import DimseDestination, require_stored
 from dicom_node.errors import Refused, Unreachable
+from dicom_node.network import client
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import meaning_of
 from dicom_node.network.tls import ClientTls
@@ -35,8 +36,10 @@ def test_results_travel_by_tls_where_the_destination_says_so(ct_series, storescp
         destination.model_copy(update={"tls": None}).deliver(ct_series)
 
 
-def test_a_warning_counts_as_stored():
-    require_stored({"1.2": meaning_of(0x0000), "1.3": meaning_of(0xB006)}, PEER)
+def test_a_warning_counts_as_stored_and_is_handed_on(monkeypatch):
+    answers = {"1.2": meaning_of(0x0000), "1.3": meaning_of(0xB006)}
+    monkeypatch.setattr(client, "send", lambda *_, **__: answers)
+    assert DimseDestination(ae_title="PACS", host="pacs.example", port=104).deliver([]) == answers
 
 
 def test_a_no_is_told_with_its_reason():

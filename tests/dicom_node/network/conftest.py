@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from upper_layers import ear  # noqa: F401 (a fixture of test_upper_layer*)
 
 from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import Peer

@@ -177,8 +177,9 @@ def test_orthanc_takes_what_we_send(listen, orthanc, ct_series):
 
 @pytest.mark.peer
 def test_echo_is_answered_by_dcmtk(storescp):
-    scp = storescp()
+    scp = storescp("-v")
     echo(Peer(ae_title=scp.aet, host="127.0.0.1", port=scp.port))
+    assert scp.echoes() == 1
 
 
 @LEAVES_ITS_SOCKET

@@ -115,7 +115,10 @@ def test_connections_that_say_nothing_take_no_place(listen):
     ear = listen(max_associations=1)
     silent = [socket.create_connection(("127.0.0.1", ear.server.port)) for _ in range(5)]
     time.sleep(0.2)
-    echo(ear.peer)
+    association = call(ear)
+    assert association.is_established
+    assert refused(ear) == []
+    association.release()
     for connection in silent:
         connection.close()
 

@@ -21,8 +21,9 @@ def peer(archive):
     return Peer(ae_title="PACS", host="127.0.0.1", port=archive.port)
 
 
-def test_it_answers_c_echo(peer):
+def test_it_answers_c_echo_and_keeps_nothing_of_it(archive, peer):
     echo(peer)
+    assert (archive.received, archive.kept()) == (0, [])
 
 
 def test_what_arrives_is_kept_as_it_is(archive, peer, ct_series):

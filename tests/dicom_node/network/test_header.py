@@ -221,18 +221,24 @@ def test_the_most_frames_that_are_read_fit_the_bound():
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
-def test_arbitrary_and_damaged_bytes_raise_nothing_else(syntax):
+def test_arbitrary_and_damaged_bytes_are_read_or_refused_and_raise_nothing_else(syntax):
     rng = random.Random(7)
     whole = encode(slice_of(Rows=512, ImageType=["A", "B"], ContributingEquipmentSequence=[Dataset()]), syntax)
+    read = refused = 0
     for _ in range(300):
         damaged = bytearray(whole)
         for _ in range(rng.randint(1, 6)):
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
         for raw in (bytes(damaged), bytes(damaged[: rng.randrange(len(damaged))]), rng.randbytes(200)):
             try:
-                read_header(raw, syntax)
+                found = read_header(raw, syntax)
             except BadDataset:
+                refused += 1
                 continue
+            read += 1
+            assert found.facts.keys() >= UIDS.keys(), "what is read is identified"
+    assert refused >= 300, "random bytes are never a data set"
+    assert read > 0, "damage to a value is no damage to the structure"
 
 
 def test_empty_input_is_refused():

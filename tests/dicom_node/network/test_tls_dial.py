@@ -34,7 +34,7 @@ def archive(storescp, hospital, ours):
     """Starts DCMTK's archive with TLS; it trusts the hospital and wants certificates of its callers."""
 
     def start(identity=ours, *more: str, authority=hospital):
-        return storescp("+xa", "+tls", str(identity.key), str(identity.certificate),
+        return storescp("-v", "+xa", "+tls", str(identity.key), str(identity.certificate),
                         "+cf", str(authority.certificate), *more)  # fmt: skip
 
     return start
@@ -56,12 +56,16 @@ def test_objects_reach_dcmtks_archive_over_tls(archive, tls, ct_series):
 @pytest.mark.parametrize("profile", ["bcp195", "bcp195_modified"])
 @pytest.mark.parametrize("theirs", ["+py", "+px", "+pz"])
 def test_dcmtks_profiles_of_bcp_195_agree_with_ours(archive, tls, ours, profile, theirs):
-    echo(peer(archive(ours, theirs), tls(profile=profile)))
+    scp = archive(ours, theirs)
+    echo(peer(scp, tls(profile=profile)))
+    assert scp.echoes() == 1
 
 
 @pytest.mark.peer
 def test_an_address_stands_in_the_certificate_like_a_name(archive, tls):
-    echo(peer(archive(), tls(), host="127.0.0.1"))
+    scp = archive()
+    echo(peer(scp, tls(), host="127.0.0.1"))
+    assert scp.echoes() == 1
 
 
 @pytest.mark.peer
@@ -100,7 +104,9 @@ def test_an_archive_whose_certificate_was_called_back_is_not_trusted(archive, tl
 @pytest.mark.peer
 def test_an_archives_own_certificate_may_stand_in_the_place_of_its_authority(archive, tls, strangers):
     pacs = strangers.issue("pacs")
-    echo(peer(archive(pacs), tls(authorities=pacs.certificate)))
+    scp = archive(pacs)
+    echo(peer(scp, tls(authorities=pacs.certificate)))
+    assert scp.echoes() == 1
 
 
 # With TLS 1.3 (+py) the no comes after the handshake, and is lost where a reset follows it at once.

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delivering import clock, deliver, look, peer, result, step  # noqa: F401 (fixtures of test_deliver*)
+from dispatching import dispatch, scan  # noqa: F401 (fixtures of test_dispatch*)
 
 from storage.archive import Archive
 from storage.database import Database

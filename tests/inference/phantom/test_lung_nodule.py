@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inference.fitness import check_ct_units, check_lungs
+from inference.fitness import check_ct_units, check_lungs, lung_volume_ml
 from inference.phantom.ct_canvas import Point
 from inference.phantom.lung_nodule import _nodule
 
@@ -9,6 +9,7 @@ from inference.phantom.lung_nodule import _nodule
 def test_the_case_passes_for_a_chest(chest_case):
     check_ct_units(chest_case.volumes["CT"])
     check_lungs(chest_case.volumes["CT"])
+    assert 2000 < lung_volume_ml(chest_case.volumes["CT"]) < 8000, "of an adult"
 
 
 def test_truth_holds_the_nodules_and_nothing_else(chest_case):

@@ -1,0 +1,125 @@
+"""A storage provider on our upper layer or on pynetdicom's, and conversations that both can have."""
+
+import contextlib
+import struct
+import time
+from types import SimpleNamespace
+
+import pytest
+from pynetdicom import AE, evt
+from wire import ABORT, RELEASE_RP, RELEASE_RQ, Wire, associate_rq, echo_rq, p_data, pieces, said, store_rq
+
+from dicom_node.network.contexts import supported_contexts
+from dicom_node.network.listener import Secured
+from dicom_node.network.listener import listen as listen_at
+from dicom_node.network.messages import Limits
+from dicom_node.network.upper_layer import Entity
+
+PATIENT_S = 15.0
+
+
+class Ear:
+    """A storage provider that remembers what it was sent, on our upper layer or on pynetdicom's."""
+
+    def __init__(self, stack, folder, *, ours=True, acse_s=10.0, idle_s=10.0, slow_s=0.0, context=None, **limits):
+        self.stored: dict[str, bytes] = {}
+        self.ended: list[str] = []
+        self.slow_s = slow_s
+        entity = (Entity if ours else AE)("SEGNODE")
+        entity.supported_contexts = supported_contexts()
+        entity.require_called_aet = True
+        entity.maximum_pdu_size = 16384
+        entity.maximum_associations = 4
+        entity.acse_timeout, entity.network_timeout, entity.dimse_timeout = acse_s, idle_s, idle_s
+        handlers = [
+            (evt.EVT_C_STORE, self.store),
+            (evt.EVT_RELEASED, lambda event: self.ended.append("released")),
+            (evt.EVT_ABORTED, lambda event: self.ended.append("aborted")),
+        ]
+        if ours:
+            secured = context and Secured(SimpleNamespace(context=lambda: context), acse_s, lambda sentence: None)
+            self.server = listen_at(entity, ("127.0.0.1", 0), handlers, Limits(folder=folder, **limits), secured)
+        else:
+            self.server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.port = self.server.server_address[1]
+        stack.callback(self.server.shutdown)
+
+    def store(self, event) -> int:
+        time.sleep(self.slow_s)
+        data = event.request.DataSet
+        if getattr(data, "trouble", ""):
+            return 0xA700
+        self.stored[event.request.AffectedSOPInstanceUID] = bytes(data.getbuffer())
+        return 0
+
+    def threads(self) -> int:
+        return len(self.server.active_associations)
+
+
+@pytest.fixture
+def ear(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: Ear(stack, tmp_path, **options)
+
+
+def eventually(condition, limit_s=PATIENT_S) -> bool:
+    deadline = time.monotonic() + limit_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+ECHO = p_data((1, 3, echo_rq()))
+STORE = (p_data((3, 3, store_rq("1.2.3"))), p_data((3, 2, b"abcdef")))
+HELLO = associate_rq()
+UNKNOWN = struct.pack(">BxI", 0x42, 0)
+NOT_ACCEPTED = associate_rq(contexts=((1, "1.2.3.4.5", "1.2.840.10008.1.2"),))
+HEAR = b""  # at this place the peer waits for one PDU
+# What a peer says, in parts that are sent one after the other; at the end it hears all that still comes.
+CONVERSATIONS = {
+    "echo and release": [HELLO, HEAR, ECHO, HEAR, RELEASE_RQ],
+    "store and release": [HELLO, HEAR, *STORE, HEAR, RELEASE_RQ],
+    "echo twice": [HELLO, HEAR, ECHO, HEAR, p_data((1, 3, echo_rq(2))), HEAR, RELEASE_RQ],
+    "byte by byte": [*pieces(HELLO, 1), HEAR, *pieces(ECHO, 1), HEAR, *pieces(RELEASE_RQ, 1)],
+    "in odd pieces": [*pieces(HELLO, 7), HEAR, *pieces(b"".join(STORE), 11), HEAR, *pieces(RELEASE_RQ, 3)],
+    "command and data in one PDU": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3")), (3, 2, b"abcdef")), HEAR, RELEASE_RQ,
+    ],
+    "a command in fragments": [
+        HELLO, HEAR, p_data((1, 1, echo_rq()[:20]), (1, 3, echo_rq()[20:])), HEAR, RELEASE_RQ,
+    ],
+    "data in many PDUs": [
+        HELLO, HEAR, STORE[0], *(p_data((3, 0, bytes([n]) * 999)) for n in range(40)), p_data((3, 2, b"")), HEAR,
+        RELEASE_RQ,
+    ],
+    "called wrongly": [associate_rq(called="OTHER")],
+    "protocol version 2": [associate_rq(version=2)],
+    "nothing to agree on": [NOT_ACCEPTED, HEAR, RELEASE_RQ],
+    "data before an association": [ECHO],
+    "release before an association": [RELEASE_RQ],
+    "abort before an association": [ABORT],
+    "two requests": [HELLO, HEAR, HELLO],
+    "an answer that nobody asked for": [HELLO, HEAR, RELEASE_RP],
+    "an unknown PDU": [UNKNOWN],
+    "an unknown PDU later": [HELLO, HEAR, UNKNOWN],
+    "a request that cannot be read": [struct.pack(">BxI", 1, 40) + b"\xff" * 40],
+    "a release that cannot be read": [HELLO, HEAR, struct.pack(">BxI", 5, 1) + b"x"],
+    "data on a context that was not accepted": [HELLO, HEAR, p_data((9, 3, echo_rq()))],
+    "abort": [HELLO, HEAR, ABORT],
+    "gone": [HELLO, HEAR, None],
+}  # fmt: skip
+
+
+def converse(ear: Ear, parts: list[bytes | None]) -> tuple:
+    """What was heard until the node closed, and what it kept. None: we close."""
+    heard = []
+    with Wire(ear.port) as wire:
+        for part in parts:
+            if part == HEAR:
+                heard.append(wire.hear())
+            elif part is not None:
+                wire.say(part)
+        if parts[-1] is not None:
+            heard += wire.hear_all()
+    assert eventually(lambda: ear.threads() == 0)
+    return said(heard), ear.stored
