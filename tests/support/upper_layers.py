@@ -37,7 +37,8 @@ class Ear:
             (evt.EVT_ABORTED, lambda event: self.ended.append("aborted")),
         ]
         if ours:
-            secured = context and Secured(SimpleNamespace(context=lambda: context), acse_s, lambda sentence: None)
+            keeper = SimpleNamespace(context=lambda: context)
+            secured = context and Secured(keeper, acse_s, told=lambda _: None, refused=lambda *_: None)
             self.server = listen_at(entity, ("127.0.0.1", 0), handlers, Limits(folder=folder, **limits), secured)
         else:
             self.server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)

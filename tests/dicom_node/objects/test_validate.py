@@ -115,12 +115,8 @@ def test_a_spoilt_object_does_not_leave(name: str, made) -> None:
 
 def test_whole_objects_of_every_kind_pass(made) -> None:
     case, datasets, sources = made
-<<<<<<< HEAD
     check_objects([part10(ds) for ds in datasets], case.result, sources, NAMES)
-=======
-    check_objects([part10(ds) for ds in datasets], case.result, sources)
     assert [ds.Modality for ds in datasets] == ["SEG", "SR", "SR"], "the SEG, its measurements and the summary"
->>>>>>> tests-tidy
 
 
 def test_two_objects_of_one_uid_do_not_leave(made) -> None:

@@ -16,7 +16,7 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import CommitmentState, DeliveryState
 from storage.outbox import Sender
-from storage.records import Delivery, Reference
+from storage.records import Delivery, Reference, ResultObject
 
 
 def test_a_destination_gets_the_objects_of_its_variant(
