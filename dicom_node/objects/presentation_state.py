@@ -34,6 +34,7 @@ _MARK_BOX = (0.02, 0.92, 0.98, 0.97)  # left, top, right, bottom as shares of th
 _WHITE = (235, 235, 235)
 _RESCALE = ("RescaleSlope", "RescaleIntercept", "RescaleType")
 _WINDOW = ("WindowCenter", "WindowWidth", "VOILUTFunction")
+_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +47,17 @@ class Line:
 
 def encode_contours(result: Result, sources: Sources, context: EncodeContext) -> Dataset:
     """Outlines on every slice that holds a finding; ResultInvalid where there is none."""
-    if not result.findings:
-        raise ResultInvalid("a result without findings has no contours")
     labels = load_labels(result, sources)
-    shown = {int(z): image for z, image in _images(labels, sources)}
+    shown = dict(_images(labels, sources))
+    if not shown:
+        raise ResultInvalid("a result without findings has no contours")
     layers = {f.number: _layer(f) for f in result.findings}
     mark = pr.GraphicLayer("MARK", len(layers) + 1, "Intended use", CIELabColor.from_rgb(*_WHITE))
     labelled = largest_slices(labels, result)
     annotations = [_mark(list(shown.values()), mark, result, context)]
     for z, image in shown.items():
         lines, left_out = _lines(labels[z], result.findings)
-        titled = [f for f in result.findings if is_lesion(f) and labelled[f.number] == z]
+        titled = [f for f in result.findings if is_lesion(f) and labelled.get(f.number) == z]
         annotations += _annotations(image, lines, titled, layers, context)
         if left_out:
             annotations.append(_note(image, mark, f"The {left_out} smallest outlines of this image are not drawn"))
@@ -130,9 +131,6 @@ def _valid_window(window: dict[str, object]) -> dict[str, object]:
         return {}
     function = window["VOILUTFunction"]
     return {k: v for k, v in window.items() if k != "VOILUTFunction" or function in _FUNCTIONS}
-
-
-_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 def _numbers(value: object) -> list[float]:
