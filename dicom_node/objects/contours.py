@@ -123,9 +123,10 @@ def _middles(polygon: Polygon) -> Polygon:
 
 def _thinned(points: Polygon, near: float) -> Polygon:
     """The closed line through as few of its points as keep every other one within `near` (Ramer, Douglas, Peucker)."""
-    far = int(np.linalg.norm(points - points[0], axis=1).argmax())
-    ring = np.concatenate([points, points[:1]])
-    kept = np.zeros(len(ring), dtype=bool)
+    ring = points[:, 0] + 1j * points[:, 1]  # complex numbers: one array operation where pairs take several
+    far = int(np.abs(ring - ring[0]).argmax())
+    ring = np.append(ring, ring[0])
+    kept = np.zeros(len(points), dtype=bool)
     kept[[0, far]] = True
     parts = [(0, far), (far, len(points))]
     while parts:
@@ -138,12 +139,13 @@ def _thinned(points: Polygon, near: float) -> Polygon:
             middle = first + 1 + furthest
             kept[middle] = True
             parts += [(first, middle), (middle, last)]
-    return ring[:-1][kept[:-1]]
+    return points[kept]
 
 
-def _distances(points: Polygon, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+def _distances(points: NDArray[np.complex128], start: complex, end: complex) -> NDArray[np.float64]:
     """From each point to the line piece between two others."""
-    along = end - start
-    length = float(along @ along)
-    share = np.clip((points - start) @ along / length, 0, 1) if length else np.zeros(len(points))
-    return np.asarray(np.linalg.norm(points - (start + share[:, None] * along), axis=1))
+    if start == end:
+        return np.abs(points - start)
+    along = (points - start) / (end - start)
+    beyond = along.real - np.minimum(np.maximum(along.real, 0), 1)
+    return np.hypot(beyond, along.imag) * abs(end - start)

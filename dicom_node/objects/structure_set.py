@@ -8,8 +8,6 @@ lies; that holds for oblique images too, though planning systems may take axial 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from highdicom.base import SOPClass
 from numpy.typing import NDArray
@@ -127,37 +125,36 @@ def _contours(finding: Finding, labels: Labels, sources: Sources) -> Dataset:
     roi.ROIDisplayColor = list(finding.structure.rgb)
     roi.ContourSequence = []
     for z, plane in enumerate(sources.planes):
-        for polygon in _polygons(labels[z] == finding.number, plane):
+        for points, value in _values(labels[z] == finding.number, plane):
             image = Dataset()
             sources.references[z].write(image)
             contour = Dataset()
             contour.ContourNumber = len(roi.ContourSequence) + 1
             contour.ContourImageSequence = [image]
             contour.ContourGeometricType = "CLOSED_PLANAR"
-            contour.NumberOfContourPoints = len(polygon)
-            # As bytes: pydicom takes a millisecond for 40 numbers, and there are hundreds of thousands.
-            value = _decimals(polygon, plane)
+            contour.NumberOfContourPoints = points
+            # As bytes, and written as they are: pydicom takes 30 s to make objects of a million numbers.
             contour[_CONTOUR_DATA] = RawDataElement(_CONTOUR_DATA, "DS", len(value), value, 0, False, True)
+            contour.set_original_encoding(is_implicit_vr=False, is_little_endian=True, character_encoding="iso8859")
             roi.ContourSequence.append(contour)
     return roi
 
 
-def _polygons(mask: NDArray[np.bool_], plane: Dataset) -> Iterator[Polygon]:
-    """A slice's contours; where one has more points than its value can hold, the mask is cut across."""
+def _values(mask: NDArray[np.bool_], plane: Dataset) -> list[tuple[int, bytes]]:
+    """Points and Contour Data of a slice's contours; where one is longer than a value, the mask is cut across."""
     polygons = [keyhole(outline) for outline in outlines(mask)]
-    if all(len(_decimals(polygon, plane)) <= LONGEST_VALUE for polygon in polygons):
-        yield from polygons
-        return
+    values = [(len(polygon), _decimals(polygon, plane)) for polygon in polygons]
+    if all(len(value) <= LONGEST_VALUE for _, value in values):
+        return values
     rows = np.flatnonzero(mask.any(axis=1))
     upper = np.arange(len(mask))[:, None] <= (rows[0] + rows[-1]) // 2
-    yield from _polygons(mask & upper, plane)
-    yield from _polygons(mask & ~upper, plane)
+    return _values(mask & upper, plane) + _values(mask & ~upper, plane)
 
 
 def _decimals(polygon: Polygon, plane: Dataset) -> bytes:
     """The corners in LPS as Contour Data: millimetres to the thousandth, x\\y\\z of each in turn."""
     places = np.round(to_lps(plane, polygon - 0.5), 3) + 0.0  # corner 0 lies half a pixel before the centre of pixel 0
-    value = "\\".join(f"{v:.3f}" for v in places.ravel()).encode()
+    value = "\\".join(f"{v:.3f}" for v in places.ravel().tolist()).encode()
     return value + b" " * (len(value) % 2)
 
 
