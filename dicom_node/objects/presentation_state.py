@@ -20,7 +20,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects import wording
 from dicom_node.objects.codes import processing_equipment
 from dicom_node.objects.context import EncodeContext
-from dicom_node.objects.contours import Outline, Polygon, outlines, simplified
+from dicom_node.objects.contours import Polygon, outlines, simplified
 from dicom_node.objects.finish import finish
 from dicom_node.objects.labelmap import Labels, is_lesion, largest_slices, load_labels
 from dicom_node.objects.planes import find, functional_groups
@@ -151,16 +151,16 @@ def _layer(finding: Finding) -> pr.GraphicLayer:
 def _lines(plane: NDArray[np.unsignedinteger], findings: Sequence[Finding]) -> tuple[list[Line], int]:
     """The lines to draw on a slice, in the findings' order, and how many are left out beyond MAX_LINES.
 
-    Each finding's largest area comes before any finding's second.
+    Each finding's largest rim comes before any finding's holes and smaller areas.
     """
-    ranked: list[tuple[int, int, Finding, Outline]] = []
+    ranked: list[tuple[int, int, Line]] = []
     for finding in findings:
-        areas = outlines(plane == finding.number)
-        ranked += [(rank, -area.pixels, finding, area) for rank, area in enumerate(areas)]
-    ranked.sort(key=lambda entry: (entry[0], entry[1], entry[2].number))
-    lines = [Line(finding, polygon) for _, _, finding, area in ranked for polygon in (area.rim, *area.holes)]
-    drawn = sorted(lines[:MAX_LINES], key=lambda line: line.finding.number)
-    return drawn, len(lines) - len(drawn)
+        for rank, area in enumerate(outlines(plane == finding.number)):
+            ranked.append((rank, -area.pixels, Line(finding, area.rim)))
+            ranked += [(rank + 1, -area.pixels, Line(finding, hole)) for hole in area.holes]
+    ranked.sort(key=lambda entry: entry[:2])
+    drawn = [line for _, _, line in ranked[:MAX_LINES]]
+    return sorted(drawn, key=lambda line: line.finding.number), len(ranked) - len(drawn)
 
 
 def _annotations(image: Dataset, lines: Sequence[Line], titled: Sequence[Finding],
