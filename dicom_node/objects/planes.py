@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage
 from pydicom.valuerep import DSfloat
@@ -80,10 +80,17 @@ def share_geometry(planes: Sequence[Dataset], frame_of_reference: str) -> None:
         plane.FrameOfReferenceUID = frame_of_reference
 
 
-def corners(plane: Dataset) -> NDArray[np.float64]:
-    """Centres in LPS mm of a plane's first and last pixel, shape (2, 3) (PS3.3 C.7.6.2.1.1)."""
-    origin = np.array(plane.ImagePositionPatient, dtype=float)
+def to_lps(plane: Dataset, pixels: ArrayLike) -> NDArray[np.float64]:
+    """Places in LPS mm of (column, row) indices, shape (n, 2), of a plane (PS3.3 C.7.6.2.1.1).
+
+    Whole numbers are pixels' centres: 0\\0 is the centre of the first.
+    """
     along_row, along_column = np.array(plane.ImageOrientationPatient, dtype=float).reshape(2, 3)
     between_rows, between_columns = (float(v) for v in plane.PixelSpacing)
-    last = origin + along_column * between_rows * (plane.Rows - 1) + along_row * between_columns * (plane.Columns - 1)
-    return np.stack([origin, last])
+    steps = np.stack([along_row * between_columns, along_column * between_rows])
+    return np.asarray(np.array(plane.ImagePositionPatient, dtype=float) + np.asarray(pixels, dtype=float) @ steps)
+
+
+def corners(plane: Dataset) -> NDArray[np.float64]:
+    """Centres in LPS mm of a plane's first and last pixel, shape (2, 3)."""
+    return to_lps(plane, [[0, 0], [plane.Columns - 1, plane.Rows - 1]])

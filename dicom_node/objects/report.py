@@ -44,7 +44,7 @@ class Content:
 def write_report(content: Content, result: Result, sources: Sources, context: EncodeContext) -> Dataset:
     """An SR of the profile's class: complete, preliminary and unverified, since no person has looked at it yet."""
     root = sr.MeasurementReport(
-        observation_context=sr.ObservationContext(observer_device_context=_observer(result.model, context)),
+        observation_context=sr.ObservationContext(observer_device_context=observer(result.model, context)),
         procedure_reported=PROCEDURES[sources.modality],
         imaging_measurements=list(content.groups),
         title=dictionary.DCM.ImagingMeasurementReport,
@@ -100,6 +100,19 @@ def algorithm(model: ModelIdentity) -> sr.AlgorithmIdentification:
     )
 
 
+def observer(model: ModelIdentity, context: EncodeContext) -> sr.ObserverContext:
+    """The model observes (TID 1004), by the same names as in the Contributing Equipment (IHE AIR 6.5.3.1)."""
+    return sr.ObserverContext(
+        observer_type=dictionary.DCM.Device,
+        observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
+            uid=device_uid(model),
+            name=wording.plain(context.model_name),
+            manufacturer_name=wording.plain(model.manufacturer),
+            model_name=wording.plain(model.name),
+        ),
+    )
+
+
 def _predecessors(kind: str, context: EncodeContext, study_uid: str) -> list[Dataset]:
     """What Predecessor Documents (PS3.3 C.17.2) names: the same report of an earlier generation and its SEG.
 
@@ -114,19 +127,6 @@ def _predecessors(kind: str, context: EncodeContext, study_uid: str) -> list[Dat
         item.StudyInstanceUID, item.SeriesInstanceUID = study_uid, old.series_instance_uid
         predecessors.append(item)
     return predecessors
-
-
-def _observer(model: ModelIdentity, context: EncodeContext) -> sr.ObserverContext:
-    """The model observes (TID 1004), by the same names as in the Contributing Equipment (IHE AIR 6.5.3.1)."""
-    return sr.ObserverContext(
-        observer_type=dictionary.DCM.Device,
-        observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
-            uid=device_uid(model),
-            name=wording.plain(context.model_name),
-            manufacturer_name=wording.plain(model.manufacturer),
-            model_name=wording.plain(model.name),
-        ),
-    )
 
 
 def _list_images(root: Dataset, references: Sequence[Reference]) -> None:

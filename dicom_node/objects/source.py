@@ -31,6 +31,7 @@ TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Modality")
 _GEOMETRY = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient",
              "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_DISPLAY = ("WindowCenter", "WindowWidth", "VOILUTFunction", "RescaleSlope", "RescaleIntercept", "RescaleType")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,14 @@ class Sources:
             items.append(item)
         return items
 
+    def image(self, z: int) -> Dataset:
+        """The instance that slice `z` of the primary series lies in: its references, geometry and window."""
+        return self._images[self.references[z].sop_instance_uid]
+
+    @cached_property
+    def _images(self) -> dict[str, Dataset]:
+        return {str(e.SOPInstanceUID): e for e in self.evidence}
+
     @cached_property
     def _aliases(self) -> dict[str, Reference]:
         return {str(p.SOPInstanceUID): r for p, r in zip(self.planes, self.references, strict=True)}
@@ -98,7 +107,7 @@ class Sources:
 def load_sources(result: Result, files: Mapping[str, Sequence[Path]]) -> Sources:
     """Read the headers behind `result` from each role's files; ResultInvalid where a slice's image is missing."""
     wanted = result.sources[result.primary_role]
-    images = _headers(files[result.primary_role], (*_REFERENCE, *_GEOMETRY), wanted)
+    images = _headers(files[result.primary_role], (*_REFERENCE, *_GEOMETRY, *_DISPLAY), wanted)
     header = patched(dcmread(images[wanted[0].sop_instance_uid].filename, stop_before_pixels=True, force=True))
     notes = []
     if not header.get("FrameOfReferenceUID"):
