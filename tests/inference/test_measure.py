@@ -137,3 +137,28 @@ def test_labels_must_lie_on_the_volume(liver):
     _, volume = liver
     with pytest.raises(ValueError, match="do not lie"):
         measure_findings(np.zeros((2, 2, 2), np.uint8), LIVER_TUMOUR.structures, volume)
+
+
+def test_each_lesion_knows_where_its_axes_and_its_centre_lie(liver):
+    labels, volume = liver
+    large, small = measure_findings(labels, LIVER_TUMOUR.structures, volume).findings[1:]
+    assert large.axes.slice in range(8, 12)
+    a, b = np.array(large.axes.long)
+    for row, column in (a, b, np.mean(large.axes.short, axis=0)):
+        assert 19.5 <= row <= 29.5
+        assert 19.5 <= column <= 25.5
+    assert np.linalg.norm(b - a) == pytest.approx(values(large)[codes.LONG_AXIS, None])  # pixels of 1 mm
+    assert large.place.centre == pytest.approx((22.5, 24.5, 19.0))
+    assert (large.place.first_slice, large.place.last_slice) == (8, 11)
+    assert large.flags == ()
+    assert small.flags == ("is smaller than 27 voxels", "is seen on one slice only")
+
+
+def test_lesions_that_share_a_finding_have_no_axes_of_their_own():
+    labels = np.zeros((3, 60, 60), dtype=np.uint8)
+    labels[1, ::3, ::5] = 2
+    volume = Volume(np.zeros(labels.shape, np.float32), Grid(labels.shape, np.eye(4)), "HU")
+    *alone, shared = measure_findings(labels, LIVER_TUMOUR.structures, volume).findings
+    assert all(f.axes is not None for f in alone)
+    assert shared.axes is None
+    assert "is several small lesions together" in shared.flags
