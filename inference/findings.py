@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from inference.codes import Code
 from inference.volume import Grid, SliceSource
@@ -45,6 +46,39 @@ class Structure:
     per_lesion: bool = False
 
 
+class Point(NamedTuple):
+    """A place on a slice, in pixels: 0, 0 is the centre of the first pixel, so -0.5 is its outer edge."""
+
+    row: float
+    column: float
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Where a finding's long and short axis lie: their end points on one slice of the source grid, counted from 0.
+
+    The axes cross at a right angle; each is as long as the finding's measurement of it.
+    """
+
+    slice: int
+    long: tuple[Point, Point]
+    short: tuple[Point, Point]
+
+    def moved(self, slices: int, rows: int, columns: int) -> Axes:
+        """The same axes on a grid that begins that much earlier."""
+        (a, b), (c, d) = ((Point(p.row + rows, p.column + columns) for p in line) for line in (self.long, self.short))
+        return Axes(self.slice + slices, (a, b), (c, d))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a finding lies: its centre of gravity in LPS mm, its first and last slice counted from 0."""
+
+    centre: tuple[float, float, float]
+    first_slice: int
+    last_slice: int
+
+
 @dataclass(frozen=True)
 class Finding:
     """One structure or lesion of a result: the voxels of `number` in the result's label map."""
@@ -57,6 +91,9 @@ class Finding:
     volume_ml: float
     laterality: Code | None = None
     confidence: float | None = None  # 0..1
+    axes: Axes | None = None  # None where several lesions share the finding
+    place: Place | None = None
+    flags: tuple[str, ...] = ()  # what to mind about its measurements, in plain words
 
 
 @dataclass(frozen=True)

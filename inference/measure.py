@@ -1,4 +1,4 @@
-"""From a label map to findings: lesions split and numbered, volumes, diameters, voxel statistics.
+"""From a label map to findings: lesions split and numbered, volumes, diameters, voxel statistics, places.
 
 Every finding of a result gets the same quantities in the same order, so that tables made of them line up.
 """
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inference import codes
-from inference.diameters import in_plane_axes, largest_diameter
-from inference.findings import Finding, Measurement, Structure
+from inference.diameters import Diameters, in_plane_axes, largest_diameter
+from inference.findings import Finding, Measurement, Place, Structure
 from inference.fitness import lung_midline_mm
+from inference.place import flags_of, place_of
 from inference.tasks.postprocess import bounding_box, components
 from inference.volume import Grid, Volume
 
@@ -31,10 +32,14 @@ class Measured(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Voxels that become one finding: its name and what it is. Its id is its place in the list of parts, from 1."""
+    """Voxels that become one finding: its name and what it is. Its id is its place in the list of parts, from 1.
+
+    `several`: they are the small lesions that share the last finding.
+    """
 
     name: str
     structure: Structure
+    several: bool = False
 
 
 def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure], volume: Volume) -> Measured:
@@ -52,9 +57,9 @@ def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure],
         mask = labels == structure.label
         box = bounding_box(mask)
         if box is not None:
-            numbers, names = _numbered(mask[box], structure, notes)
+            numbers, found = _numbered(mask[box], structure, notes)
             parts_map[box] += np.where(numbers > 0, numbers + len(parts), 0).astype(np.uint16)
-            parts += [_Part(name, structure) for name in names]
+            parts += found
     midline = _midline(structures, volume) if parts else None
     boxes = ndimage.find_objects(parts_map, max_label=len(parts))
     findings = tuple(_finding(number, part, parts_map, volume, boxes[number - 1], midline)
@@ -72,40 +77,48 @@ def measure_totals(labels: NDArray[np.uint8], totals: Sequence[tuple[str, tuple[
 
 
 def _numbered(mask: NDArray[np.bool_], structure: Structure,
-              notes: list[str]) -> tuple[NDArray[np.int32], list[str]]:
-    """The voxels of one structure, numbered 1..n by the finding that they become, and the findings' names."""
+              notes: list[str]) -> tuple[NDArray[np.int32], list[_Part]]:
+    """The voxels of one structure, numbered 1..n by the finding that they become, and those findings."""
     if not structure.per_lesion:
-        return mask.astype(np.int32), [structure.name]
+        return mask.astype(np.int32), [_Part(structure.name, structure)]
     lesions, counts = components(mask)
-    names = [f"{structure.name} {number}" for number in range(1, len(counts) + 1)]
-    if len(names) > MAX_LESIONS:
-        rest = len(names) - MAX_LESIONS + 1
-        notes.append(f"{len(names)} lesions were found; the {rest} smallest are given as one finding.")
-        names = [*names[:MAX_LESIONS - 1], f"{structure.name}, {rest} small ones"]
+    parts = [_Part(f"{structure.name} {number}", structure) for number in range(1, len(counts) + 1)]
+    if len(parts) > MAX_LESIONS:
+        rest = len(parts) - MAX_LESIONS + 1
+        notes.append(f"{len(parts)} lesions were found; the {rest} smallest are given as one finding.")
+        parts = [*parts[:MAX_LESIONS - 1], _Part(f"{structure.name}, {rest} small ones", structure, several=True)]
         np.minimum(lesions, MAX_LESIONS, out=lesions)
-    return lesions, names
+    return lesions, parts
 
 
 def _finding(number: int, part: _Part, parts_map: NDArray[np.uint16], volume: Volume, box: tuple[slice, ...],
              midline: float | None) -> Finding:
     mask = parts_map[box] == number
+    corner = tuple(int(side.start) for side in box)
     voxels = int(np.count_nonzero(mask))
     volume_ml = voxels * volume.grid.voxel_ml
-    measurements = (_volume(volume_ml), *_diameters(mask, volume.grid),
+    diameters = in_plane_axes(mask, volume.grid.spacing)
+    measurements = (_volume(volume_ml), *_lengths(diameters, largest_diameter(mask, volume.grid)),
                     *_statistics(volume.array[box][mask], volume.units))
-    side = _laterality(mask, box, volume.grid, midline) if part.structure.region == codes.LUNG else None
-    return Finding(number, part.name[:64], part.structure, measurements, voxels, volume_ml, side)
+    place = place_of(mask, corner, volume.grid)
+    in_lung = part.structure.region == codes.LUNG
+    return Finding(
+        number, part.name[:64], part.structure, measurements, voxels, volume_ml,
+        laterality=_laterality(place, midline) if in_lung else None,
+        axes=None if part.several else diameters.axes.moved(*corner),
+        place=place,
+        flags=flags_of(mask, corner, volume.grid.shape, several=part.several),
+    )
 
 
 def _volume(millilitres: float) -> Measurement:
     return Measurement(codes.VOLUME, millilitres, codes.MILLILITRE, method=codes.VOXEL_SUM)
 
 
-def _diameters(mask: NDArray[np.bool_], grid: Grid) -> Iterator[Measurement]:
-    long_axis, short_axis = in_plane_axes(mask, grid.spacing)
-    yield Measurement(codes.LONG_AXIS, long_axis, codes.MILLIMETRE)
-    yield Measurement(codes.SHORT_AXIS, short_axis, codes.MILLIMETRE)
-    yield Measurement(codes.DIAMETER, largest_diameter(mask, grid), codes.MILLIMETRE, derivation=codes.MAXIMUM)
+def _lengths(in_plane: Diameters, largest_mm: float) -> Iterator[Measurement]:
+    yield Measurement(codes.LONG_AXIS, in_plane.long_mm, codes.MILLIMETRE)
+    yield Measurement(codes.SHORT_AXIS, in_plane.short_mm, codes.MILLIMETRE)
+    yield Measurement(codes.DIAMETER, largest_mm, codes.MILLIMETRE, derivation=codes.MAXIMUM)
 
 
 def _statistics(voxels: NDArray[np.generic], units: str) -> Iterator[Measurement]:
@@ -122,10 +135,8 @@ def _midline(structures: Sequence[Structure], volume: Volume) -> float | None:
     return lung_midline_mm(volume) if paired and volume.units == "HU" else None
 
 
-def _laterality(mask: NDArray[np.bool_], box: tuple[slice, ...], grid: Grid,
-                midline: float | None) -> codes.Code | None:
+def _laterality(place: Place, midline: float | None) -> codes.Code | None:
     """The side by the centre of gravity; x runs to the patient's left."""
     if midline is None:
         return None
-    centre = np.argwhere(mask).mean(axis=0) + [part.start for part in box]
-    return codes.LEFT if grid.to_lps(centre)[0] > midline else codes.RIGHT
+    return codes.LEFT if place.centre[0] > midline else codes.RIGHT

@@ -59,6 +59,7 @@ DOORS = {
     "sqlalchemy": ("storage/",),
     "alembic": ("storage/",),
     "apscheduler": ("dicom_node/clock.py",),
+    "fpdf": ("dicom_node/objects/page.py",),
 }
 
 

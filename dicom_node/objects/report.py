@@ -14,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from dicom_node.objects import wording
 from dicom_node.objects.codes import (
     ARTIFICIAL_INTELLIGENCE,
+    COMMENT,
     PROCEDURES,
     algorithm_parameters,
     concept,
@@ -87,6 +88,16 @@ def number(measurement: Measurement) -> sr.Measurement:
         derivation=concept(measurement.derivation) if measurement.derivation else None,
         method=concept(measurement.method) if measurement.method else None,
     )
+
+
+def comment(group: Group, sentences: Sequence[str]) -> None:
+    """Free text of a group (TID 1501, qualitative evaluation as text)."""
+    for sentence in sentences:
+        group[0].ContentSequence.append(sr.TextContentItem(
+            name=concept(COMMENT),
+            value=wording.plain(sentence, 1024),
+            relationship_type=sr.RelationshipTypeValues.CONTAINS,
+        ))
 
 
 def algorithm(model: ModelIdentity) -> sr.AlgorithmIdentification:

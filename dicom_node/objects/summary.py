@@ -1,7 +1,7 @@
 """The summary report: what holds for the study as a whole, as TID 1501 groups in a series of its own.
 
-Here stand the number of lesions (0 is an answer too), the totals over several segments, the quality
-flags and the intended use.
+Here stand the number of lesions (0 is an answer too), the totals over several segments, where each
+finding lies, the quality flags and the intended use.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pydicom.dataset import Dataset
 from scipy import ndimage
 
 from dicom_node.objects import wording
-from dicom_node.objects.codes import COMMENT, concept
+from dicom_node.objects.codes import concept
 from dicom_node.objects.context import EncodeContext
-from dicom_node.objects.report import Content, algorithm, number, write_report
+from dicom_node.objects.places import place_sentence
+from dicom_node.objects.report import Content, algorithm, comment, number, write_report
 from dicom_node.objects.source import Sources
 from inference.codes import ABNORMAL_STRUCTURE, LESIONS, NEOPLASM, NUMBER_OF_LESIONS, Code
 from inference.findings import Finding, Measurement, Result
@@ -38,7 +39,8 @@ def encode_summary(result: Result, sources: Sources, context: EncodeContext,
             totals.setdefault(name, []).append(measurement)
     groups = [_group(name, measurements, result, context) for name, measurements in totals.items()]
     lacking = [wording.incomplete_sentence(context.incomplete)] if context.incomplete else []
-    _comment(groups[0], [wording.intended_use_sentence(result.model), *lacking, *sources.notes, *result.notes])
+    places = [sentence for finding in result.findings if (sentence := place_sentence(finding, result.grid))]
+    comment(groups[0], [wording.intended_use_sentence(result.model), *lacking, *sources.notes, *result.notes, *places])
     content = Content(
         kind=KIND,
         title="summary",
@@ -97,12 +99,3 @@ def _group(name: str, measurements: Sequence[Measurement], result: Result, conte
         measurements=[number(m) for m in measurements],
     )
 
-
-def _comment(group: sr.MeasurementsAndQualitativeEvaluations, sentences: Sequence[str]) -> None:
-    """Free text of a group (TID 1501, qualitative evaluation as text)."""
-    for sentence in sentences:
-        group[0].ContentSequence.append(sr.TextContentItem(
-            name=concept(COMMENT),
-            value=wording.plain(sentence, 1024),
-            relationship_type=sr.RelationshipTypeValues.CONTAINS,
-        ))

@@ -137,3 +137,58 @@ def test_labels_must_lie_on_the_volume(liver):
     _, volume = liver
     with pytest.raises(ValueError, match="do not lie"):
         measure_findings(np.zeros((2, 2, 2), np.uint8), LIVER_TUMOUR.structures, volume)
+
+
+def test_each_lesion_knows_where_its_axes_and_its_centre_lie(liver):
+    labels, volume = liver
+    large, small = measure_findings(labels, LIVER_TUMOUR.structures, volume).findings[1:]
+    assert large.axes.slice in range(8, 12)
+    a, b = np.array(large.axes.long)
+    for row, column in (a, b, np.mean(large.axes.short, axis=0)):
+        assert 19.5 <= row <= 29.5
+        assert 19.5 <= column <= 25.5
+    assert np.linalg.norm(b - a) == pytest.approx(values(large)[codes.LONG_AXIS, None])  # pixels of 1 mm
+    assert large.place.centre == pytest.approx((22.5, 24.5, 19.0))
+    assert (large.place.first_slice, large.place.last_slice) == (8, 11)
+    assert large.flags == ()
+    assert small.flags == ("is smaller than 27 voxels", "is seen on one slice only")
+
+
+def test_lesions_that_share_a_finding_have_no_axes_of_their_own():
+    labels = np.zeros((3, 60, 60), dtype=np.uint8)
+    labels[1, ::3, ::5] = 2
+    volume = Volume(np.zeros(labels.shape, np.float32), Grid(labels.shape, np.eye(4)), "HU")
+    *alone, shared = measure_findings(labels, LIVER_TUMOUR.structures, volume).findings
+    assert all(f.axes is not None for f in alone)
+    assert shared.axes is None
+    assert "is several small lesions together" in shared.flags
+
+
+SLANT = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])[:, ::-1]
+
+
+@pytest.mark.parametrize("axes", [np.eye(3)[:, ::-1] * [7.5, 0.4, 1.3], SLANT * [3, 0.9, 0.7]],
+                         ids=["anisotropic", "oblique"])
+def test_numbers_are_those_of_a_count_voxel_by_voxel(axes: np.ndarray) -> None:
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = axes, (-80.0, 12.5, -300.0)
+    grid = Grid((12, 16, 18), affine)
+    rng = np.random.default_rng(3)
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[3:8, 4:9, 5:12] = 2
+    labels[3, 4, 5:8] = labels[7, 8, 9:12] = 0
+    volume = Volume(rng.normal(60, 20, grid.shape).astype(np.float32), grid, "HU")
+    (tumour,) = measure_findings(labels, LIVER_TUMOUR.structures, volume).findings
+    inside = [index for index in np.ndindex(grid.shape) if labels[index] == 2]
+    hu = sorted(float(volume.array[index]) for index in inside)
+    voxel_mm3 = abs(np.dot(np.cross(axes[:, 0], axes[:, 1]), axes[:, 2]))
+    found = values(tumour)
+    assert found[codes.VOLUME, None] == pytest.approx(len(inside) * voxel_mm3 / 1000)
+    assert found[codes.ATTENUATION, codes.MEDIAN] == pytest.approx((hu[len(hu) // 2] + hu[(len(hu) - 1) // 2]) / 2)
+    assert found[codes.ATTENUATION, codes.MINIMUM] == hu[0]
+    assert found[codes.ATTENUATION, codes.MAXIMUM] == hu[-1]
+    corners = [grid.to_lps(np.array(v) + d) for v in inside for d in (*np.eye(3) / 2, *-np.eye(3) / 2)]
+    farthest = max(np.linalg.norm(np.array(corners) - corner, axis=1).max() for corner in corners)
+    assert found[codes.DIAMETER, codes.MAXIMUM] == pytest.approx(farthest)
+    assert tumour.place.centre == pytest.approx(tuple(np.mean([grid.to_lps(v) for v in inside], axis=0)))
+    assert (tumour.place.first_slice, tumour.place.last_slice) == (3, 7)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from dicom_node.objects.context import EncodeContext
 from inference import codes
 from inference.findings import Finding, IntendedUse, Measurement, ModelIdentity, Result, Structure
+from inference.measure import measure_findings
 from inference.readers.dicom import read_series
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, Encoding, StudyDetails, write_series
@@ -88,6 +89,19 @@ def make_case(tmp_path: Path) -> Callable[..., Case]:
         return Case(Result(**(fields | changes)), labels, {"CT": files}, context)
 
     return make
+
+
+def measured(case: Case) -> Case:
+    """The same case with its findings as `inference.measure` gives them: axes, places and flags among them."""
+    volume = read_series(case.files["CT"])
+    found = measure_findings(np.minimum(case.labels, 2), (LIVER, TUMOUR), volume)
+    assert np.array_equal(found.labelmap, case.labels)
+    return replace(case, result=replace(case.result, findings=found.findings))
+
+
+@pytest.fixture
+def measured_case(make_case: Callable[..., Case]) -> Callable[..., Case]:
+    return lambda *arguments, **changes: measured(make_case(*arguments, **changes))
 
 
 @pytest.fixture(scope="session")
