@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist, squareform
 
 from inference.findings import Axes, Point
 from inference.volume import Grid, Spacing
@@ -26,7 +25,7 @@ class Diameters(NamedTuple):
 
 
 def in_plane_axes(mask: NDArray[np.bool_], spacing: Spacing) -> Diameters:
-    """The longest diameter within any slice, and the breadth across it in that slice (RECIST 1.1, RANO).
+    """The longest diameter within any slice, and the longest one at a right angle to it there (RECIST 1.1, RANO).
 
     `mask` is bool (z, y, x) and not empty; the axes are in its own indices.
     """
@@ -37,7 +36,7 @@ def in_plane_axes(mask: NDArray[np.bool_], spacing: Spacing) -> Diameters:
         a, b = _farthest(corners)
         length = float(np.linalg.norm(a - b))
         if best is None or length > best.long_mm + 1e-9:
-            breadth, c, d = _breadth(corners, (b - a) / length)
+            breadth, c, d = _across(corners, (b - a) / length)
             best = Diameters(length, breadth, Axes(int(z), (_point(a / in_mm), _point(b / in_mm)),
                                                    (_point(c / in_mm), _point(d / in_mm))))
     if best is None:
@@ -51,29 +50,26 @@ def largest_diameter(mask: NDArray[np.bool_], grid: Grid) -> float:
     return float(np.linalg.norm(a - b))
 
 
-def _breadth(corners: NDArray[np.float64], along: NDArray[np.float64],
-             ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """How broad a hull is across the unit vector `along` of its diameter, and a line of that length.
+def _across(corners: NDArray[np.float64], along: NDArray[np.float64],
+            ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """The longest line through a hull at a right angle to the unit vector `along` of its diameter: length, ends.
 
-    The breadth is a caliper's, between the outermost corners, which seldom face each other: the line lies
-    where the hull is longest across, and goes beyond it by what is lacking there.
+    Where it is as long over a stretch, its middle.
     """
     across = np.array([-along[1], along[0]])
-    heights = corners @ across
-    low, high = float(heights.min()), float(heights.max())
-    middle = along * _widest(corners @ along, heights)
-    return float(np.ptp(heights)), middle + across * low, middle + across * high
-
-
-def _widest(places: NDArray[np.float64], heights: NDArray[np.float64]) -> float:
-    """Where along its diameter a hull is longest across; the middle, where it is so over a stretch."""
-    order = np.argsort(places)
-    places, heights = places[order], heights[order]
+    order = np.argsort(corners @ along)
+    places, heights = (corners @ along)[order], (corners @ across)[order]
     ends = np.interp(places, places[[0, -1]], heights[[0, -1]])
-    upper, lower = heights >= ends - 1e-9, heights <= ends + 1e-9
-    lengths = np.interp(places, places[upper], heights[upper]) - np.interp(places, places[lower], heights[lower])
+    above, below = heights >= ends - 1e-9, heights <= ends + 1e-9
+
+    def height(place: float | NDArray[np.float64], side: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.asarray(np.interp(place, places[side], heights[side]))
+
+    lengths = height(places, above) - height(places, below)
     longest = places[lengths >= lengths.max() - 1e-9]
-    return float(longest[0] + longest[-1]) / 2
+    place = float(longest[0] + longest[-1]) / 2
+    low, high = float(height(place, below)), float(height(place, above))
+    return high - low, along * place + across * low, along * place + across * high
 
 
 def _point(indices: NDArray[np.float64]) -> Point:
@@ -102,6 +98,20 @@ def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _farthest(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    distances = squareform(pdist(points))
-    a, b = np.unravel_index(int(np.argmax(distances)), distances.shape)
-    return points[a], points[b]
+    """The two points that lie farthest apart.
+
+    From the outermost inwards: two points are no farther apart than their distances to the middle together, so that
+    most need not be looked at, and a liver's ten thousand corners need no table of all pairs.
+    """
+    radii = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    points = points[np.argsort(-radii, kind="stable")]
+    radii = np.sort(radii)[::-1]
+    best, pair = -1.0, (0, 0)
+    for number, point in enumerate(points):
+        if radii[0] + radii[number] <= best:
+            break
+        distances = np.linalg.norm(points[: number + 1] - point, axis=1)
+        other = int(np.argmax(distances))
+        if distances[other] > best:
+            best, pair = float(distances[other]), (other, number)
+    return points[pair[0]], points[pair[1]]
