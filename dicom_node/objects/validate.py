@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, Comprehensive3DSRStorage, SegmentationStorage
 
 from dicom_node.errors import ResultInvalid
-from dicom_node.objects.decode import frames, segment_of, source_of
+from dicom_node.objects.decode import frames, reference_in, segment_of, source_of
 from dicom_node.objects.planes import corners
 from dicom_node.objects.source import Sources
 from inference.findings import Result
@@ -25,6 +25,7 @@ _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanc
              "InstanceNumber", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
              "ContentDate", "ContentTime", "InstanceCreationDate", "SeriesDescription", "ContributingEquipmentSequence")
 _FROM_PATIENT = ("StudyInstanceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber")
+_PLACE = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
 def check_objects(objects: Sequence[bytes], result: Result, sources: Sources) -> None:
@@ -81,6 +82,20 @@ def check_voxels(seg: Dataset, result: Result, sources: Sources) -> None:
     for finding in result.findings:
         _require(decoded[finding.number] == finding.voxels > 0,
                  f"segment {finding.number} holds {decoded[finding.number]} of {finding.voxels} voxels")
+
+
+def check_capture(ds: Dataset, sources: Sources) -> None:
+    """A picture cites one source slice, lies where that lies, and holds a colour for each of its pixels."""
+    cited = [reference_in(item) for item in ds.get("SourceImageSequence") or ()]
+    _require(len(cited) == 1 and cited[0] in sources.references, "a picture cites no source slice")
+    plane = sources.planes[sources.references.index(cited[0])]
+    for keyword in _PLACE:
+        _require(ds.get(keyword) == plane.get(keyword), f"a picture's {keyword} is not its source slice's")
+    _require((ds.get("SamplesPerPixel"), ds.get("BitsAllocated"), ds.get("PhotometricInterpretation")) == (3, 8, "RGB"),
+             "a picture is not in colour")
+    samples = 3 * int(plane.Rows) * int(plane.Columns)
+    _require(len(ds.PixelData) - samples in (0, samples % 2), "a picture has more or fewer pixels than its matrix")
+    _require(ds.get("BurnedInAnnotation") == "YES", "a picture hides that words are burned in")
 
 
 def check_references(report: Dataset, known: dict[str, str]) -> None:
