@@ -15,6 +15,8 @@ from inference.findings import ModelIdentity
 
 COMMENT = Code("121106", "DCM", "Comment")
 PROBABILITY = Code("122157", "DCM", "Probability")
+SEGMENTATION_DERIVATION = Code("113076", "DCM", "Segmentation")  # CID 7203
+SOURCE_OF_PROCESSING = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
 ARTIFICIAL_INTELLIGENCE = dictionary.DCM.ArtificialIntelligence  # CID 7162
 PROCEDURES = {  # CID 100, by modality
     "CT": dictionary.LN.CTUnspecifiedBodyRegion,

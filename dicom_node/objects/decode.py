@@ -55,7 +55,11 @@ def segments_seen(seg: Dataset) -> Iterator[Seen]:
 
 def source_of(group: Dataset) -> Reference:
     """The source image that a frame's functional groups name."""
-    item = group.DerivationImageSequence[0].SourceImageSequence[0]
+    return reference_in(group.DerivationImageSequence[0].SourceImageSequence[0])
+
+
+def reference_in(item: Dataset) -> Reference:
+    """Where a reference item (PS3.3 Table 10-3) points."""
     frame = item.get("ReferencedFrameNumber")
     return Reference(str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID),
                      None if frame is None else int(frame))

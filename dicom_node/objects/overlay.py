@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from highdicom.color import CIELabColor
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.pixels import pixel_array
 
 from dicom_node.objects.decode import masks
-from dicom_node.objects.planes import find, functional_groups, plane_of
+from dicom_node.objects.grey import Images, values_of, window_for
+from dicom_node.objects.key_slices import key_slices
+from dicom_node.objects.painting import AMBER, WHITE, Lettering, Segment, Words, paint_segments, write_words
+from dicom_node.objects.planes import plane_of
 from dicom_node.objects.source import Reference
 from dicom_node.objects.wording import content_label
 from inference.codes import ABNORMAL_STRUCTURE, LUNG
 from inference.volume import SliceSource
 
 LONG_SIDE = 900  # pixels of a picture
-_FILL = 0.22
-_RESCALE = ("RescaleSlope", "RescaleIntercept")
-_LUNG_WINDOW = (-600.0, 1500.0)  # centre and width in HU
-_SOFT_TISSUE_WINDOW = (60.0, 400.0)
-_AMBER = (255, 190, 60)
-_WHITE = (235, 235, 235)
-_DIRECTIONS = (("R", "L"), ("A", "P"), ("F", "H"))  # towards minus and plus of x, y, z in LPS
-
-
-@dataclass(frozen=True)
-class Segment:
-    """How one segment is drawn and named."""
-
-    number: int
-    label: str
-    rgb: tuple[int, int, int]
-    lesion: bool
-    in_lung: bool
+_LETTERING = Lettering(text=18, letters=26, margin=12, stroke=2)
+_RIM = 2
 
 
 def write_overlays(seg_path: Path, source_files: Iterable[Path], folder: Path, count: int = 4) -> list[Path]:
@@ -47,31 +32,16 @@ def write_overlays(seg_path: Path, source_files: Iterable[Path], folder: Path, c
     seg = dcmread(seg_path)
     by_source = masks(seg)
     segments = {s.number: s for s in _segments(seg)}
-    images = {str(dcmread(p, specific_tags=["SOPInstanceUID"], stop_before_pixels=True).SOPInstanceUID): p
-              for p in source_files}
+    images = Images(source_files)
+    areas = {reference: {n: int(m.sum()) for n, m in found.items()} for reference, found in by_source.items()}
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for rank, reference in enumerate(key_slices(by_source, segments, count), start=1):
-        picture = _paint(dcmread(images[reference.sop_instance_uid]), reference, by_source[reference], seg, segments)
+    for rank, reference in enumerate(key_slices(areas, segments.values(), count), start=1):
+        picture = _paint(images[reference.sop_instance_uid], reference, by_source[reference], seg, segments)
         path = folder / f"{content_label(str(seg.ContentLabel)).lower()}-{rank}.png"
         picture.save(path)
         written.append(path)
     return written
-
-
-def key_slices(by_source: Mapping[Reference, Mapping[int, NDArray[np.bool_]]], segments: Mapping[int, Segment],
-               count: int) -> list[Reference]:
-    """The slices that show most: each lesion's largest, each organ's largest, then those richest in segments."""
-    area = {reference: {n: int(m.sum()) for n, m in found.items()} for reference, found in by_source.items()}
-    chosen: list[Reference] = []
-    largest_first = sorted(segments.values(), key=lambda s: (
-        not s.lesion, -sum(areas.get(s.number, 0) for areas in area.values())))
-    for segment in largest_first:
-        best = max(area, key=lambda r: area[r].get(segment.number, 0))
-        if best not in chosen:
-            chosen.append(best)
-    chosen += sorted((r for r in area if r not in chosen), key=lambda r: (-len(area[r]), -sum(area[r].values())))
-    return chosen[:count]
 
 
 def _segments(seg: Dataset) -> list[Segment]:
@@ -88,31 +58,17 @@ def _segments(seg: Dataset) -> list[Segment]:
 def _paint(image: Dataset, reference: Reference, found: Mapping[int, NDArray[np.bool_]], seg: Dataset,
            segments: Mapping[int, Segment]) -> Image.Image:
     plane = plane_of(image, SliceSource(reference.sop_instance_uid, reference.frame), 1.0)
-    grey = _grey(image, reference.frame, lung=any(segments[n].in_lung for n in found))
+    values = values_of(image, reference.frame)
+    window = window_for(str(image.Modality), values, lung=any(segments[n].in_lung for n in found))
     size = _picture_size(plane)
-    picture = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
-    canvas = np.asarray(picture, dtype=np.float32)
-    for number, mask in found.items():
-        canvas = _tint(canvas, _enlarged(mask, size), segments[number].rgb)
-    picture = Image.fromarray(canvas.astype(np.uint8))
-    shown = [segments[n] for n in sorted(found)]
-    _annotate(picture, plane, shown, [str(seg.SeriesDescription), str(seg.get("ContentDescription", ""))])
+    grey = np.asarray(Image.fromarray(window.grey(values)).resize(size, Image.Resampling.BICUBIC))
+    enlarged = {number: _enlarged(mask, size) for number, mask in found.items()}
+    picture = Image.fromarray(paint_segments(grey, enlarged, segments, _RIM))
+    write_words(picture, plane, Words(
+        lines=[(str(seg.SeriesDescription), WHITE), (str(seg.get("ContentDescription", "")), AMBER)],
+        legend=[(segments[n].label, segments[n].rgb) for n in sorted(found)],
+    ), _LETTERING)
     return picture
-
-
-def _grey(image: Dataset, frame: int | None, *, lung: bool) -> NDArray[np.uint8]:
-    """Stored pixels as 0..255: CT by the organ's window, MR from its 1st to its 99.5th percentile."""
-    stored = pixel_array(image, index=None if frame is None else frame - 1).astype(np.float32)
-    groups = functional_groups(image, frame)
-    slope, intercept = (find(groups, "PixelValueTransformationSequence", k) for k in _RESCALE)
-    values = stored * float(str(1 if slope is None else slope)) + float(str(intercept or 0))
-    if str(image.Modality) == "CT":
-        centre, width = _LUNG_WINDOW if lung else _SOFT_TISSUE_WINDOW
-        low, high = centre - width / 2, centre + width / 2
-    else:
-        low, high = (float(v) for v in np.percentile(values, (1.0, 99.5)))
-    scaled = (values - low) / max(high - low, 1e-6)
-    return np.asarray(np.clip(scaled, 0, 1) * 255, dtype=np.uint8)
 
 
 def _picture_size(plane: Dataset) -> tuple[int, int]:
@@ -126,50 +82,3 @@ def _picture_size(plane: Dataset) -> tuple[int, int]:
 def _enlarged(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
     grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(grey) >= 128
-
-
-def _tint(canvas: NDArray[np.float32], mask: NDArray[np.bool_], rgb: tuple[int, int, int]) -> NDArray[np.float32]:
-    """A see-through fill with an opaque rim two pixels wide."""
-    inner = mask.copy()
-    for axis in (0, 1):
-        for step in (-2, 2):
-            inner &= np.roll(mask, step, axis)
-    colour = np.array(rgb, dtype=np.float32)
-    out = canvas.copy()
-    out[mask] = (1 - _FILL) * canvas[mask] + _FILL * colour
-    out[mask & ~inner] = colour
-    return out
-
-
-def _annotate(picture: Image.Image, plane: Dataset, shown: Sequence[Segment], lines: Sequence[str]) -> None:
-    draw = ImageDraw.Draw(picture)
-    small, large = ImageFont.load_default(18), ImageFont.load_default(26)
-    width, height = picture.size
-    left, right, top, bottom = sides(plane)
-    for letter, place, anchor in ((left, (10, height / 2), "lm"), (right, (width - 10, height / 2), "rm"),
-                                  (top, (width / 2, 64), "ma"), (bottom, (width / 2, height - 10), "md")):
-        _text(draw, place, letter, _WHITE, large, anchor)
-    for row, (line, colour) in enumerate(zip(lines, (_WHITE, _AMBER), strict=True)):
-        _text(draw, (12, 12 + 24 * row), line, colour, small, "la")
-    for row, segment in enumerate(reversed(shown)):
-        y = height - 24 - 26 * row
-        draw.rectangle((12, y - 8, 28, y + 8), fill=segment.rgb, outline=(0, 0, 0))
-        _text(draw, (38, y), segment.label, _WHITE, small, "lm")
-
-
-def _text(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, colour: tuple[int, int, int],
-          font: ImageFont.FreeTypeFont | ImageFont.ImageFont, anchor: str) -> None:
-    draw.text(place, text, fill=colour, font=font, anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
-
-
-def sides(plane: Dataset) -> tuple[str, str, str, str]:
-    """What lies left, right, top and bottom of a picture: R, L, A, P, H or F (PS3.3 C.7.6.1.1.1)."""
-    row, column = np.array(plane.ImageOrientationPatient, dtype=float).reshape(2, 3)
-    (left, right), (top, bottom) = (_ends(direction) for direction in (row, column))
-    return left, right, top, bottom
-
-
-def _ends(direction: NDArray[np.float64]) -> tuple[str, str]:
-    axis = int(np.abs(direction).argmax())
-    minus, plus = _DIRECTIONS[axis]
-    return (minus, plus) if direction[axis] > 0 else (plus, minus)

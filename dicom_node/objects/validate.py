@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from dicom_node.errors import ResultInvalid
-from dicom_node.objects.decode import SEGMENTATIONS, segments_seen, source_of
+from dicom_node.objects.decode import SEGMENTATIONS, reference_in, segments_seen, source_of
 from dicom_node.objects.fractional import expected_frames
 from dicom_node.objects.identity import JobNames
 from dicom_node.objects.planes import corners
@@ -35,6 +35,7 @@ _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanc
              "InstanceNumber", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
              "ContentDate", "ContentTime", "InstanceCreationDate", "SeriesDescription", "ContributingEquipmentSequence")
 _FROM_PATIENT = ("StudyInstanceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber")
+_PLACE = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
 def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, names: JobNames) -> None:
@@ -111,6 +112,20 @@ def check_fractions(seg: Dataset, result: Result, sources: Sources) -> None:
     for number, (frame, expected) in enumerate(zip(iter_pixels(seg), expected_frames(seg, result, sources),
                                                    strict=True), start=1):
         _require(np.array_equal(frame, expected), f"frame {number} of the probabilities is not the model's")
+
+
+def check_capture(ds: Dataset, sources: Sources) -> None:
+    """A picture cites one source slice, lies where that lies, and holds a colour for each of its pixels."""
+    cited = [reference_in(item) for item in ds.get("SourceImageSequence") or ()]
+    _require(len(cited) == 1 and cited[0] in sources.references, "a picture cites no source slice")
+    plane = sources.planes[sources.references.index(cited[0])]
+    for keyword in _PLACE:
+        _require(ds.get(keyword) == plane.get(keyword), f"a picture's {keyword} is not its source slice's")
+    _require((ds.get("SamplesPerPixel"), ds.get("BitsAllocated"), ds.get("PhotometricInterpretation")) == (3, 8, "RGB"),
+             "a picture is not in colour")
+    samples = 3 * int(plane.Rows) * int(plane.Columns)
+    _require(len(ds.PixelData) - samples in (0, samples % 2), "a picture has more or fewer pixels than its matrix")
+    _require(ds.get("BurnedInAnnotation") == "YES", "a picture hides that words are burned in")
 
 
 def check_references(report: Dataset, known: dict[str, str]) -> None:

@@ -26,6 +26,12 @@ def mark(use: IntendedUse) -> str:
     }[use]
 
 
+def short_marks(use: IntendedUse, incomplete: str = "") -> str:
+    """The same, and that the study lacks images, in one word each; empty where there is nothing to say."""
+    marks = ["INCOMPLETE"] if incomplete else []
+    return ", ".join(marks if use is IntendedUse.CLINICAL else [*marks, use.upper()])
+
+
 def task_title(task: str) -> str:
     """What a task is called in front of a radiologist."""
     card = TASKS.get(task)
@@ -37,10 +43,8 @@ def series_description(result: Result, what: str, incomplete: str = "") -> str:
 
     Where the study lacks images, "INCOMPLETE" stands before all else.
     """
-    use = result.model.intended_use
-    marks = ["INCOMPLETE"] if incomplete else []
-    marks += [] if use is IntendedUse.CLINICAL else [use.upper()]
-    prefix = f"{', '.join(marks)}: " if marks else ""
+    marks = short_marks(result.model.intended_use, incomplete)
+    prefix = f"{marks}: " if marks else ""
     room = LONG_STRING - len(prefix) - len(what) - 2
     return f"{prefix}{plain(task_title(result.task), room)}, {what}"
 

@@ -49,13 +49,14 @@ def finding(number: int, label: str, structure: Structure, voxels: int, **more: 
 
 
 def labelled(shape: tuple[int, int, int]) -> np.ndarray:
-    """An organ with two lesions, nowhere symmetric, so that no flip or turn can go unseen."""
-    labels = np.zeros(shape, np.uint8)
+    """An organ with two lesions, nowhere symmetric, so that no flip or turn can go unseen; larger on larger slices."""
+    labels = np.zeros(SHAPE, np.uint8)
     labels[1:-1, 3:15, 4:19] = 1
     labels[2:4, 4:7, 5:10] = 2
     labels[5:7, 9:14, 11:13] = 3
     labels[5, 9, 13] = 3
-    return labels
+    scaled = np.kron(labels, np.ones([n // least for n, least in zip(shape, SHAPE, strict=True)], np.uint8))
+    return np.pad(scaled, [(0, n - reached) for n, reached in zip(shape, scaled.shape, strict=True)])
 
 
 AXIAL = Grid(SHAPE, regular_affine((-31.5, 12.25, -140.0), np.eye(3)[:, ::-1], Spacing(3.0, 0.9, 0.7)))

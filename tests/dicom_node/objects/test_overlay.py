@@ -11,7 +11,8 @@ from pydicom import dcmread
 
 from dicom_node.objects.decode import masks
 from dicom_node.objects.encode import encode
-from dicom_node.objects.overlay import sides, write_overlays
+from dicom_node.objects.overlay import write_overlays
+from dicom_node.objects.painting import sides
 from dicom_node.objects.source import load_sources
 from inference.volume import Grid, Spacing, regular_affine
 from inference.writers.dicom_series import Encoding

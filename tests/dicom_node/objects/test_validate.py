@@ -11,11 +11,12 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
+from dicom_node.objects.capture import encode_key_images
 from dicom_node.objects.encode import encode
 from dicom_node.objects.finish import part10
 from dicom_node.objects.identity import JobNames
 from dicom_node.objects.source import load_sources
-from dicom_node.objects.validate import check_objects, groups
+from dicom_node.objects.validate import check_capture, check_objects, groups
 
 
 def spoil_pixel(seg: Dataset) -> None:
@@ -132,3 +133,55 @@ def test_slices_that_lie_elsewhere_than_the_models_grid_do_not_leave(made) -> No
     result = replace(case.result, grid=replace(case.result.grid, affine=moved))
     with pytest.raises(ResultInvalid, match="not where its image is"):
         check_objects([part10(ds) for ds in datasets], result, sources, NAMES)
+
+
+def cite_nothing(picture: Dataset) -> None:
+    del picture.SourceImageSequence
+
+
+def cite_a_stranger(picture: Dataset) -> None:
+    picture.SourceImageSequence[0].ReferencedSOPInstanceUID = "2.25.1"
+
+
+def move(picture: Dataset) -> None:
+    picture.ImagePositionPatient[2] += 3
+
+
+def leave_the_frame_of_reference(picture: Dataset) -> None:
+    picture.FrameOfReferenceUID = "2.25.2"
+
+
+def enlarge(picture: Dataset) -> None:
+    picture.Rows *= 2
+
+
+def lose_a_row(picture: Dataset) -> None:
+    picture.PixelData = picture.PixelData[:-3 * picture.Columns]
+
+
+def turn_grey(picture: Dataset) -> None:
+    picture.PhotometricInterpretation = "MONOCHROME2"
+
+
+def hide_the_words(picture: Dataset) -> None:
+    picture.BurnedInAnnotation = "NO"
+
+
+@pytest.mark.parametrize(("spoil", "reason"), [
+    (cite_nothing, "cites no source slice"),
+    (cite_a_stranger, "cites no source slice"),
+    (move, "ImagePositionPatient"),
+    (leave_the_frame_of_reference, "FrameOfReferenceUID"),
+    (enlarge, "Rows"),
+    (lose_a_row, "pixels"),
+    (turn_grey, "not in colour"),
+    (hide_the_words, "burned in"),
+])
+def test_a_picture_that_is_not_its_source_slices_is_caught(spoil: Callable, reason: str, make_case) -> None:
+    case = make_case()
+    sources = load_sources(case.result, case.files)
+    picture = encode_key_images(case.result, sources, case.files, case.context.of_job("job"), count=1)[0]
+    check_capture(picture, sources)
+    spoil(picture)
+    with pytest.raises(ResultInvalid, match=reason):
+        check_capture(picture, sources)

@@ -55,3 +55,13 @@ def test_a_study_that_lacks_images_says_so_before_all_else() -> None:
     assert wording.series_description(clinical, "SEG", lacking).startswith("INCOMPLETE: ")
     assert len(wording.series_description(result(IntendedUse.RESEARCH, task="t" * 200), "measurements", lacking)) <= 64
     assert wording.incomplete_sentence(lacking) == f"The study was {lacking} when this was computed."
+
+
+@pytest.mark.parametrize(("use", "incomplete", "expected"), [
+    (IntendedUse.RESEARCH, "", "RESEARCH"),
+    (IntendedUse.DEMONSTRATION, "incomplete: 3 of 412 images missing", "INCOMPLETE, DEMONSTRATION"),
+    (IntendedUse.CLINICAL, "incomplete: 3 of 412 images missing", "INCOMPLETE"),
+    (IntendedUse.CLINICAL, "", ""),
+])
+def test_the_short_marks_are_a_word_each(use: IntendedUse, incomplete: str, expected: str) -> None:
+    assert wording.short_marks(use, incomplete) == expected
