@@ -15,7 +15,8 @@ from inference.findings import Result
 from storage.database import Database
 from storage.records import Job
 
-_FAMILIES = {"seg": {"seg", "fractional"}, "sr": {"sr", "summary"}}  # kinds by the outputs that a route names
+# Kinds of objects by the outputs that a route names; the other kinds are the destination's alone to want.
+_FAMILIES = {"seg": {"seg", "fractional"}, "sr": {"sr", "summary", "diameters"}}
 
 
 def encode_for(

@@ -52,6 +52,15 @@ def encode_overlay_series(result: Result, sources: Sources, images: Mapping[str,
     return _encode(OVERLAY_SERIES, painter, range(len(sources.planes)) if every_slice and found else found, context)
 
 
+def paint_key_images(result: Result, sources: Sources, images: Mapping[str, Sequence[Path]], context: EncodeContext,
+                     count: int) -> list[Image.Image]:
+    """The pictures of `encode_key_images` as they are, for a page."""
+    painter = _Painter(result, sources, Images(images[result.primary_role]))
+    words = caption(result, "", context.incomplete, painter.labels.shape[1:])
+    chosen = key_slices(painter.areas, painter.segments.values(), count)
+    return [Image.fromarray(painter.paint(z, words)) for z in sorted(chosen)]
+
+
 def _encode(kind: str, painter: _Painter, slices: Collection[int], context: EncodeContext) -> list[Dataset]:
     """The slices' pictures, numbered from the end from which the scanner numbered its images."""
     if not slices:

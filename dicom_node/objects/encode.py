@@ -1,20 +1,19 @@
-"""A result becomes the objects that leave: SEG, measurements and summary, each checked."""
+"""A result becomes the objects that leave, each checked."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.dataset import Dataset
-
 from dicom_node.errors import ResultInvalid
-from dicom_node.objects import fractional, seg, sr, summary
+from dicom_node.objects import seg, sr, summary
+from dicom_node.objects.assortment import assortment
 from dicom_node.objects.checker import dciodvfy
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import part10
-from dicom_node.objects.source import Sources, load_sources
+from dicom_node.objects.source import load_sources
 from dicom_node.objects.validate import check_objects
 from inference.findings import Result
 
@@ -23,7 +22,7 @@ from inference.findings import Result
 class Encoded:
     """One object as a Part 10 file. `warnings` are the checkers' remarks; they name no patient."""
 
-    kind: str  # "seg", "sr", "summary"
+    kind: str  # "seg", "sr", "summary"…
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
@@ -43,33 +42,24 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
         warnings.simplefilter("ignore")  # pydicom and highdicom quote the values that they complain about
         try:
             sources = load_sources(result, source_files)
-            objects = list(_objects(result, sources, context))
+            objects = list(assortment(result, sources, source_files, context))
             files = [part10(ds, context.profile) for _, ds in objects]
             check_objects(files, result, sources, context.names)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
             # The message may quote what stands in the source's header; its kind and place do not.
             raise ResultInvalid(f"the objects could not be made: {where(fault)}") from None
+    kinds = [kind for kind, _ in objects]
+    # Of a series of pictures the first stands for all.
+    first = [kind not in kinds[:place] or kind == seg.KIND for place, kind in enumerate(kinds)]
     labelmap = context.profile.seg == "labelmap"
-    remarks = [dciodvfy(file, labelmap=labelmap) if context.dciodvfy else () for file in files]
+    remarks = [dciodvfy(file, labelmap=labelmap) if context.dciodvfy and judged else ()
+               for file, judged in zip(files, first, strict=True)]
     left_out = {summary.KIND: tuple(sr.omitted(result.findings))}
     return tuple(
         Encoded(kind, str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), file,
                 remark + left_out.get(kind, ()), context.profile.variant)
         for (kind, ds), file, remark in zip(objects, files, remarks, strict=True)
     )
-
-
-def _objects(result: Result, sources: Sources, context: EncodeContext) -> Iterator[tuple[str, Dataset]]:
-    """Each object with its kind."""
-    profile = context.profile
-    segs = seg.encode_segmentations(result, sources, context) if profile.seg != "none" and result.findings else []
-    yield from ((seg.KIND, one.seg) for one in segs)
-    if profile.fractional and result.findings and result.probability is not None:
-        yield fractional.KIND, fractional.encode_fractional(result, sources, context)
-    if profile.sr != "none":
-        if segs:
-            yield sr.KIND, sr.encode_measurements(result, segs, sources, context)
-        yield summary.KIND, summary.encode_summary(result, sources, context, [one.seg for one in segs])
 
 
 def where(fault: BaseException) -> str:

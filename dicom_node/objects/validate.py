@@ -19,6 +19,8 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
     EnhancedSRStorage,
+    ParametricMapStorage,
+    SecondaryCaptureImageStorage,
 )
 
 from dicom_node.errors import ResultInvalid
@@ -33,7 +35,10 @@ REPORTS = frozenset({Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedS
 
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "SeriesNumber",
              "InstanceNumber", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
-             "ContentDate", "ContentTime", "InstanceCreationDate", "SeriesDescription", "ContributingEquipmentSequence")
+             "InstanceCreationDate", "SeriesDescription", "ContributingEquipmentSequence")
+# What these cite is copied from the images, or of an earlier generation.
+_OF_OTHERS = ("PredecessorDocumentsSequence", "ReferencedStudySequence", "ReferencedPatientSequence",
+              "ReferencedPerformedProcedureStepSequence", "ReferencedRequestSequence", "RequestAttributesSequence")
 _FROM_PATIENT = ("StudyInstanceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber")
 _PLACE = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
@@ -51,6 +56,10 @@ def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, na
         if ds.get("SegmentationType") == "FRACTIONAL":
             check_segments(ds, result, names)
             check_fractions(ds, result, sources)
+        elif ds.SOPClassUID == SecondaryCaptureImageStorage:
+            check_capture(ds, sources)
+        elif ds.SOPClassUID == ParametricMapStorage:
+            check_map(ds, result, sources)
     segs = [ds for ds in datasets if ds.SOPClassUID in SEGMENTATIONS and ds.SegmentationType != "FRACTIONAL"]
     found = [check_segments(seg, result, names) for seg in segs]
     if segs:
@@ -58,11 +67,12 @@ def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, na
         _require(numbers == [f.number for f in result.findings], "the segments are not the findings, in their order")
     for seg, segments in zip(segs, found, strict=True):
         check_voxels(seg, segments, result, sources)
-    known = {str(e.SOPInstanceUID): str(e.SOPClassUID) for e in (*sources.evidence, *segs)}
-    for report in datasets:
-        if report.SOPClassUID in REPORTS:
-            check_references(report, known)
-            check_groups(report, segs)
+    known = {str(e.SOPInstanceUID): str(e.SOPClassUID) for e in (*sources.evidence, *datasets)}
+    for ds in datasets:
+        check_citations(ds, known)
+        if ds.SOPClassUID in REPORTS:
+            check_references(ds, known)
+            check_groups(ds, segs)
 
 
 def check_segments(seg: Dataset, result: Result, names: JobNames) -> dict[int, Finding]:
@@ -112,6 +122,31 @@ def check_fractions(seg: Dataset, result: Result, sources: Sources) -> None:
     for number, (frame, expected) in enumerate(zip(iter_pixels(seg), expected_frames(seg, result, sources),
                                                    strict=True), start=1):
         _require(np.array_equal(frame, expected), f"frame {number} of the probabilities is not the model's")
+
+
+def check_map(pm: Dataset, result: Result, sources: Sources) -> None:
+    """Every frame of a parametric map decodes to the model's probabilities of the slice that it refers to."""
+    assert result.probability is not None
+    chances: NDArray[np.float16] = np.load(result.probability, mmap_mode="r")
+    slice_of = {reference: z for z, reference in enumerate(sources.references)}
+    values = np.frombuffer(pm.FloatPixelData, np.float32).reshape(-1, int(pm.Rows), int(pm.Columns))
+    for group, frame in zip(pm.PerFrameFunctionalGroupsSequence, values, strict=True):
+        z = slice_of.get(source_of(group))
+        _require(z is not None and np.array_equal(frame, chances[z].astype(np.float32)),
+                 "a frame of the map is not the model's probability of its slice")
+
+
+def check_citations(ds: Dataset, known: Mapping[str, str]) -> None:
+    """Whatever an object cites, wherever it does, is a source or another object of the same result."""
+    for element in ds:
+        if element.VR != "SQ" or element.keyword in _OF_OTHERS:
+            continue
+        for item in element.value:
+            uid = item.get("ReferencedSOPInstanceUID")
+            study = element.keyword == "RTReferencedStudySequence"  # cites a study by an instance's attribute
+            _require(uid is None or study or known.get(str(uid)) == item.ReferencedSOPClassUID,
+                     f"{element.keyword} cites an unknown instance")
+            check_citations(item, known)
 
 
 def check_capture(ds: Dataset, sources: Sources) -> None:

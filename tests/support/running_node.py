@@ -152,12 +152,22 @@ MakeNode = Callable[..., RunningNode]
 
 @pytest.fixture
 def make_node(tmp_path: Path) -> Iterator[MakeNode]:
-    """`make_node(routes=YAML, models=YAML, pacs=Peer)` starts a node; without `pacs` it has an archive of its own."""
+    """`make_node(routes=YAML, models=YAML, pacs=Peer)` starts a node; without `pacs` it has an archive of its own.
+
+    `profile` is that archive's, `beside` is YAML of further destinations.
+    """
     number = itertools.count(1)
     with contextlib.ExitStack() as stack:
 
         def make(
-            *, routes: str = "", models: str = "", pacs: Peer | None = None, node: str = "", iocm: bool = False
+            *,
+            routes: str = "",
+            models: str = "",
+            pacs: Peer | None = None,
+            node: str = "",
+            iocm: bool = False,
+            profile: str = "standard",
+            beside: str = "",
         ) -> RunningNode:
             archive = None
             folder = tmp_path / f"node-{next(number)}"
@@ -170,7 +180,8 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
                 f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {folder / 'data'}\n"
                 f"quiet_s: {QUIET_S}\nlease_term_s: 5\n{node}\n"
                 f"destinations:\n  pacs:\n    kind: dimse\n    ae_title: {pacs.ae_title}\n    host: {pacs.host}\n"
-                f"    port: {pacs.port}\n    accepts: [demonstration]\n    iocm: {str(iocm).lower()}\n{_tls_of(pacs)}"
+                f"    port: {pacs.port}\n    accepts: [demonstration]\n    iocm: {str(iocm).lower()}\n"
+                f"    profile: {profile}\n{_tls_of(pacs)}{beside}"
             )
             for name, text in (("routes", routes), ("models", models)):
                 if text:
