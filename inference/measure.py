@@ -6,6 +6,7 @@ Every finding of a result gets the same quantities in the same order, so that ta
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,15 @@ def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure],
                      for number, part in enumerate(parts, start=1))
     labelmap = parts_map.astype(np.uint8) if len(parts) <= 255 else parts_map
     return Measured(labelmap, findings, tuple(notes))
+
+
+def with_confidence(measured: Measured, probability: NDArray[np.floating]) -> Measured:
+    """Each finding with the mean probability (z, y, x) of its voxels as its confidence, 0..1."""
+    sums = np.zeros(len(measured.findings) + 1)
+    for labels, chances in zip(measured.labelmap, probability, strict=True):
+        sums += np.bincount(labels.ravel(), weights=chances.ravel(), minlength=sums.size)
+    findings = tuple(replace(f, confidence=min(1.0, float(sums[f.number] / f.voxels))) for f in measured.findings)
+    return measured._replace(findings=findings)
 
 
 def measure_totals(labels: NDArray[np.uint8], totals: Sequence[tuple[str, tuple[int, ...]]],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inference.backends.base import LoadedBackend, Report
 from inference.errors import ModelError, Unfit
 from inference.findings import Result
-from inference.measure import measure_findings, measure_totals
+from inference.measure import measure_findings, measure_totals, with_confidence
 from inference.readers.dicom import read_report
 from inference.request import Request
 from inference.tasks import TASKS
@@ -55,6 +55,8 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         if backend.judged:
             labels = card.postprocess(labels, volumes[card.primary].grid)
         measured = measure_findings(labels, card.structures, volumes[card.primary])
+        if segmented.probability is not None:
+            measured = with_confidence(measured, segmented.probability)
         totals = measure_totals(labels, card.totals, volumes[card.primary].grid)
     return Result(
         task=card.name,

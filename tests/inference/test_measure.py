@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference import codes
-from inference.measure import MAX_LESIONS, measure_findings, measure_totals
+from inference.measure import MAX_LESIONS, measure_findings, measure_totals, with_confidence
 from inference.tasks import BRAIN_TUMOUR, LIVER_TUMOUR, LUNG_NODULE
 from inference.volume import Grid, Volume
 
@@ -192,3 +192,12 @@ def test_numbers_are_those_of_a_count_voxel_by_voxel(axes: np.ndarray) -> None:
     assert found[codes.DIAMETER, codes.MAXIMUM] == pytest.approx(farthest)
     assert tumour.place.centre == pytest.approx(tuple(np.mean([grid.to_lps(v) for v in inside], axis=0)))
     assert (tumour.place.first_slice, tumour.place.last_slice) == (3, 7)
+
+
+def test_a_findings_confidence_is_the_mean_probability_of_its_voxels(liver):
+    labels, volume = liver
+    probability = np.where(labels == 2, 0.5, 0.25).astype(np.float16)
+    probability[8:12, 20:30, 20:23] = 1.0  # one half of the larger tumour
+    measured = measure_findings(labels, LIVER_TUMOUR.structures, volume)
+    assert {f.confidence for f in measured.findings} == {None}
+    assert [f.confidence for f in with_confidence(measured, probability).findings] == [0.25, 0.75, 0.5]
