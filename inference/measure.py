@@ -5,7 +5,7 @@ Every finding of a result gets the same quantities in the same order, so that ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -33,20 +33,23 @@ class Measured(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Voxels that become one finding: its name and what it is. Its id is its place in the list of parts, from 1.
+    """Voxels that become one finding: its name, what it is, of which lesion (0: none). Its id is its place, from 1.
 
     `several`: they are the small lesions that share the last finding.
     """
 
     name: str
     structure: Structure
+    lesion: int = 0
     several: bool = False
 
 
-def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure], volume: Volume) -> Measured:
+def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure], volume: Volume,
+                     regions: Collection[int] = ()) -> Measured:
     """Findings of a label map that lies on `volume`, whose voxels are the ones measured.
 
     Structures come in their given order; lesions of a `per_lesion` structure one by one, the largest first.
+    Connected voxels with any of the labels `regions` are one lesion; each of its regions is a finding.
     Absent structures give no finding. Beyond MAX_LESIONS the smallest lesions share the last finding.
     """
     if labels.shape != volume.grid.shape:
@@ -55,12 +58,17 @@ def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure],
     parts: list[_Part] = []
     notes: list[str] = []
     for structure in structures:
+        if structure.label in regions:
+            continue
         mask = labels == structure.label
         box = bounding_box(mask)
         if box is not None:
             numbers, found = _numbered(mask[box], structure, notes)
             parts_map[box] += np.where(numbers > 0, numbers + len(parts), 0).astype(np.uint16)
             parts += found
+    for mask, part in _regions(labels, [s for s in structures if s.label in regions], notes):
+        parts.append(part)
+        parts_map[mask] = len(parts)
     midline = _midline(structures, volume) if parts else None
     boxes = ndimage.find_objects(parts_map, max_label=len(parts))
     findings = tuple(_finding(number, part, parts_map, volume, boxes[number - 1], midline)
@@ -92,13 +100,36 @@ def _numbered(mask: NDArray[np.bool_], structure: Structure,
     if not structure.per_lesion:
         return mask.astype(np.int32), [_Part(structure.name, structure)]
     lesions, counts = components(mask)
-    parts = [_Part(f"{structure.name} {number}", structure) for number in range(1, len(counts) + 1)]
+    parts = [_Part(f"{structure.name} {number}", structure, number) for number in range(1, len(counts) + 1)]
     if len(parts) > MAX_LESIONS:
         rest = len(parts) - MAX_LESIONS + 1
         notes.append(f"{len(parts)} lesions were found; the {rest} smallest are given as one finding.")
-        parts = [*parts[:MAX_LESIONS - 1], _Part(f"{structure.name}, {rest} small ones", structure, several=True)]
+        name = f"{structure.name}, {rest} small ones"
+        parts = [*parts[:MAX_LESIONS - 1], _Part(name, structure, MAX_LESIONS, several=True)]
         np.minimum(lesions, MAX_LESIONS, out=lesions)
     return lesions, parts
+
+
+def _regions(labels: NDArray[np.uint8], structures: Sequence[Structure], notes: list[str],
+             ) -> Iterator[tuple[tuple[NDArray[np.intp], ...], _Part]]:
+    """Indices of the voxels of each region of each lesion, the largest lesion first, and what they become."""
+    union = np.isin(labels, [structure.label for structure in structures])
+    box = bounding_box(union)
+    if box is None:
+        return
+    lesions, counts = components(union[box])
+    most = MAX_LESIONS // len(structures)
+    if len(counts) > most:
+        notes.append(f"{len(counts)} lesions were found; the {len(counts) - most + 1} smallest are given as one.")
+        np.minimum(lesions, most, out=lesions)
+    corner = np.array([[side.start] for side in box])
+    for number in range(1, min(len(counts), most) + 1):
+        several = number == most < len(counts)
+        for structure in structures:
+            found = np.nonzero((lesions == number) & (labels[box] == structure.label))
+            if found[0].size:
+                name = f"Lesion{'s' if several else ''} {number} {structure.name.lower()}"
+                yield tuple(np.array(found) + corner), _Part(name, structure, number, several)
 
 
 def _finding(number: int, part: _Part, parts_map: NDArray[np.uint16], volume: Volume, box: tuple[slice, ...],
@@ -118,6 +149,7 @@ def _finding(number: int, part: _Part, parts_map: NDArray[np.uint16], volume: Vo
         axes=None if part.several else diameters.axes.moved(*corner),
         place=place,
         flags=flags_of(mask, corner, volume.grid.shape, several=part.several),
+        lesion=part.lesion,
     )
 
 

@@ -54,7 +54,7 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     with watch.time("measure"):
         if backend.judged:
             labels = card.postprocess(labels, volumes[card.primary].grid)
-        measured = measure_findings(labels, card.structures, volumes[card.primary])
+        measured = measure_findings(labels, card.structures, volumes[card.primary], card.regions)
         if segmented.probability is not None:
             measured = with_confidence(measured, segmented.probability)
         totals = measure_totals(labels, card.totals, volumes[card.primary].grid)

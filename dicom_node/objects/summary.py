@@ -10,11 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from highdicom import sr
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from scipy import ndimage
 
 from dicom_node.objects import wording
 from dicom_node.objects.codes import concept
@@ -68,23 +65,16 @@ def sought(result: Result) -> Sought:
     return Sought(types.pop() if len(types) == 1 else NEOPLASM, regions[0] if regions else None)
 
 
-def count_lesions(findings: Sequence[Finding], labels: NDArray[np.unsignedinteger]) -> int:
-    """Findings that are a lesion each, and connected lesions (26 neighbours) of those that are regions of one."""
-    lesions = [f for f in findings if f.structure.category == ABNORMAL_STRUCTURE]
-    regions = [f.number for f in lesions if not f.structure.per_lesion]
-    count = len(lesions) - len(regions)
-    if regions:
-        (box,) = ndimage.find_objects((labels > 0).astype(np.uint8))
-        count += ndimage.label(np.isin(labels[box], regions), structure=np.ones((3, 3, 3)))[1]
-    return count
+def count_lesions(findings: Sequence[Finding]) -> int:
+    """Lesions among the findings; regions of one count once."""
+    return len({(f.structure.label if f.structure.per_lesion else 0, f.lesion) for f in findings if f.lesion})
 
 
 def _lesions(result: Result) -> Measurement:
     for _, measurement in result.totals:
         if measurement.quantity == NUMBER_OF_LESIONS:
             return measurement
-    count = count_lesions(result.findings, np.load(result.labelmap)) if result.findings else 0
-    return Measurement(NUMBER_OF_LESIONS, float(count), LESIONS)
+    return Measurement(NUMBER_OF_LESIONS, float(count_lesions(result.findings)), LESIONS)
 
 
 def _group(name: str, measurements: Sequence[Measurement], result: Result, context: EncodeContext,

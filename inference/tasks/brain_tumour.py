@@ -61,4 +61,5 @@ BRAIN_TUMOUR = TaskCard(
         ("Whole tumour", (NECROTIC_CORE, OEDEMA, ENHANCING)),
         ("Tumour core", (NECROTIC_CORE, ENHANCING)),
     ),
+    regions=(NECROTIC_CORE, OEDEMA, ENHANCING),
 )

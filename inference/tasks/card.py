@@ -31,6 +31,7 @@ class TaskCard:
     `fitness` looks at the voxels by role before any network runs and raises `Unfit` with the reason.
     `postprocess` takes the model's label map (z, y, x) on the primary grid and returns it cleaned.
     `totals` names unions of labels that are measured but are no segment (whole tumour, tumour core).
+    `regions` are labels of which connected voxels are one lesion, whatever the label: each region of it is a finding.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TaskCard:
     fitness: Callable[[dict[str, Volume]], None]
     postprocess: Callable[[NDArray[np.uint8], Grid], NDArray[np.uint8]]
     totals: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    regions: tuple[int, ...] = ()
 
     @property
     def lesions(self) -> tuple[int, ...]:

@@ -83,12 +83,50 @@ def test_nothing_found_is_a_result_without_findings(liver):
     assert not measured.labelmap.any()
 
 
-def test_structures_that_are_not_per_lesion_stay_whole():
+def brain() -> np.ndarray:
+    """Two tumours: a large one with all three regions, and a speck of oedema beside it."""
     labels = np.zeros(GRID.shape, dtype=np.uint8)
-    labels[2:4, 2:4, 2:4] = labels[10:12, 10:12, 10:12] = 2
-    (oedema,) = measure_findings(labels, BRAIN_TUMOUR.structures, Volume(labels.astype(np.float32), GRID)).findings
-    assert (oedema.label, oedema.voxels) == ("Oedema", 16)
-    assert (codes.MR_SIGNAL, codes.MEDIAN) in values(oedema)
+    labels[2:10, 2:20, 2:20] = 2
+    labels[4:8, 6:14, 6:14] = 3
+    labels[5:7, 8:12, 8:12] = 1
+    labels[15:17, 30:33, 30:33] = 2
+    return labels
+
+
+def test_structures_that_are_not_per_lesion_stay_whole():
+    labels = brain()
+    volume = Volume(labels.astype(np.float32), GRID)
+    core, oedema, _ = measure_findings(labels, BRAIN_TUMOUR.structures, volume).findings
+    assert (oedema.label, oedema.voxels, oedema.lesion) == ("Oedema", np.count_nonzero(labels == 2), 0)
+    assert (codes.MR_SIGNAL, codes.MEDIAN) in values(core)
+
+
+def test_each_region_of_each_lesion_is_a_finding():
+    labels = brain()
+    volume = Volume(labels.astype(np.float32), GRID)
+    measured = measure_findings(labels, BRAIN_TUMOUR.structures, volume, BRAIN_TUMOUR.regions)
+    assert [(f.label, f.lesion, f.structure.label) for f in measured.findings] == [
+        ("Lesion 1 necrotic core", 1, 1), ("Lesion 1 oedema", 1, 2), ("Lesion 1 enhancing tumour", 1, 3),
+        ("Lesion 2 oedema", 2, 2),
+    ]  # fmt: skip
+    for finding in measured.findings:
+        there = measured.labelmap == finding.number
+        assert finding.voxels == np.count_nonzero(there)
+        assert set(labels[there]) == {finding.structure.label}
+    assert np.array_equal(measured.labelmap > 0, labels > 0)
+
+
+def test_beyond_the_limit_the_smallest_lesions_share_their_regions():
+    labels = np.zeros((3, 60, 60), dtype=np.uint8)
+    labels[1, ::3, ::5] = 2  # 240 single voxels
+    labels[1, 0, 0] = 3
+    measured = measure_findings(labels, BRAIN_TUMOUR.structures,
+                                Volume(np.zeros(labels.shape, np.float32), Grid(labels.shape, np.eye(4))),
+                                BRAIN_TUMOUR.regions)
+    assert len(measured.findings) == MAX_LESIONS // 3
+    assert measured.findings[-1].label == "Lesions 20 oedema"
+    assert sum(f.voxels for f in measured.findings) == 240
+    assert measured.notes == ("240 lesions were found; the 221 smallest are given as one.",)
 
 
 def test_beyond_the_limit_the_smallest_lesions_share_a_finding():

@@ -75,7 +75,7 @@ def make_case(tmp_path: Path) -> Callable[..., Case]:
             edit(files)
         read = read_series(files)
         labels = np.rint((np.asarray(read.array) + 200.0) / 100.0).astype(np.uint8)
-        findings = tuple(finding(n, name, structure, int((labels == n).sum())) for n, name, structure in (
+        findings = tuple(finding(n, name, structure, int((labels == n).sum()), lesion=n - 1) for n, name, structure in (
             (1, "Liver", LIVER), (2, "Liver tumour 1", TUMOUR), (3, "Liver tumour 2", TUMOUR)))
         if empty:
             labels, findings = np.zeros_like(labels), ()

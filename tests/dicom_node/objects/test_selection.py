@@ -17,7 +17,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects.finish import part10
 from dicom_node.objects.identity import JobNames, device_uid
 from dicom_node.objects.key_objects import read_rejection
-from dicom_node.objects.seg import encode_segmentation
+from dicom_node.objects.seg import encode_segmentations
 from dicom_node.objects.selection import encode_selection
 from dicom_node.objects.source import load_sources
 from dicom_node.objects.sr import encode_measurements
@@ -32,8 +32,8 @@ def select(case: Any, objects: bool = True) -> Dataset:
     sources = load_sources(case.result, case.files)
     described = []
     if objects:
-        seg = encode_segmentation(case.result, sources, context)
-        described = [seg, encode_measurements(case.result, seg, sources, context)]
+        segs = encode_segmentations(case.result, sources, context)
+        described = [segs[0].seg, encode_measurements(case.result, segs, sources, context)]
     return dcmread(BytesIO(part10(encode_selection(case.result, sources, context, described))))
 
 

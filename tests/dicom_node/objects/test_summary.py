@@ -67,15 +67,13 @@ def test_an_organ_alone_is_no_lesion(make_case) -> None:
     assert value(first, NUMBER_OF_LESIONS.value)[0] == 0.0
 
 
-def test_regions_that_touch_are_one_lesion(make_case: Callable) -> None:
-    first, second, third = make_case().result.findings
-    regions = [replace(f, structure=replace(f.structure, per_lesion=False)) for f in (second, third)]
-    labels = np.zeros((5, 5, 5), np.uint8)
-    labels[1, 1, 1], labels[2, 2, 2] = 2, 3
-    assert count_lesions([first, *regions], labels) == 1
-    labels[4, 4, 4] = 2
-    labels[0, 0, 0] = 1
-    assert count_lesions([first, *regions], labels) == 2
+def test_regions_of_one_lesion_count_once(make_case: Callable) -> None:
+    organ, second, third = make_case().result.findings
+    lesions = [replace(f, lesion=number) for number, f in enumerate((second, third), start=1)]
+    assert count_lesions([organ, *lesions]) == 2
+    regions = [replace(f, structure=replace(f.structure, label=label, per_lesion=False), lesion=1)
+               for label, f in enumerate((second, third), start=1)]
+    assert count_lesions([organ, *regions]) == 1
 
 
 def test_a_count_that_the_result_brings_is_taken(make_case) -> None:
