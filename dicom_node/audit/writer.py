@@ -40,7 +40,7 @@ class Writer:
         """Have `make()` called and its message kept, soon."""
         with self._news:
             if self._closing or len(self._queue) >= self._most:
-                self._lose(1)
+                self._lose(1, "they came too fast")
                 return
             self._queue.append(make)
             if self._thread is None:
@@ -49,16 +49,18 @@ class Writer:
             self._news.notify()
 
     def close(self, patience_s: float = CLOSE_S) -> None:
-        """Write what waits; what cannot be written within `patience_s` is lost, and told."""
+        """Write what waits, however much; where nothing more is written for `patience_s`, it is lost, and told."""
         with self._news:
             self._closing = True
             self._news.notify()
             thread = self._thread
-        if thread is not None:
+        waiting = -1
+        while thread is not None and thread.is_alive() and waiting != len(self._queue):
+            waiting = len(self._queue)
             thread.join(patience_s)
         with self._news:
             if self._queue:
-                self._lose(len(self._queue))
+                self._lose(len(self._queue), "the disk does not answer")
                 self._queue.clear()
 
     def state(self) -> dict[str, object]:
@@ -95,7 +97,7 @@ class Writer:
             self._trouble = ""
         return True
 
-    def _lose(self, number: int) -> None:
+    def _lose(self, number: int, otherwise: str) -> None:
         self._lost += number
         if self._lost == number or self._lost % 1000 == 0:
-            log.error("%d audit messages were lost: %s", self._lost, self._trouble or "they came too fast")
+            log.error("%d audit messages were lost: %s", self._lost, self._trouble or otherwise)

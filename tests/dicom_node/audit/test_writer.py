@@ -72,6 +72,24 @@ def test_a_slow_disk_keeps_nobody_waiting(disk: Disk) -> None:
     assert len(disk.kept) == 1000
 
 
+def test_an_end_waits_as_long_as_messages_are_written(disk: Disk) -> None:
+    writer = Writer(disk)
+    for _ in range(60):
+        writer.put(lambda: time.sleep(0.01) or b"slow")
+    writer.close(patience_s=0.1)
+    assert len(disk.kept) == 60
+    assert writer.state()["lost"] == 0
+
+
+def test_an_end_on_a_disk_that_hangs_is_told(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    disk.open.clear()
+    writer = Writer(disk)
+    writer.put(say(b"one"))
+    writer.close(patience_s=0.05)
+    assert "1 audit messages were lost: the disk does not answer" in caplog.text
+    disk.open.set()
+
+
 def test_a_full_disk_is_told_once_and_costs_nothing_when_it_passes(
     disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
