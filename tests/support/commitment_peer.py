@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, build_context, build_role, evt
+from pynetdicom import AE, StoragePresentationContexts, build_context, build_role, evt
 from pynetdicom.sop_class import (
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
@@ -50,7 +50,10 @@ def report(transaction_uid: str, kept: Sequence[Pair], failed: dict[Pair, int] |
 
 @dataclass
 class CommitmentPeer:
-    """Listens while its `with` lasts. `reports_at_once`: on the same association, that everything is kept."""
+    """Listens while its `with` lasts. `reports_at_once`: on the same association, that everything is kept.
+
+    With `stores` it is an archive too, and `kept` names the SOP instances that it got, in order, again and again.
+    """
 
     ae_title: str = "ARCHIVE"
     answer: int = 0x0000  # to N-ACTION
@@ -62,13 +65,20 @@ class CommitmentPeer:
     answers: list[int] = field(default_factory=list)  # to our reports at once
     callers: list[tuple[str, str]] = field(default_factory=list)  # calling and called title of those who reported
     port: int = 0
+    stores: bool = False
+    kept: list[str] = field(default_factory=list)
 
     def __enter__(self) -> CommitmentPeer:
         entity = AE(ae_title=self.ae_title)
         entity.add_supported_context(Verification)
         if self.offers:
             entity.add_supported_context(StorageCommitmentPushModel, SYNTAXES, scu_role=True, scp_role=True)
-        handlers = [(evt.EVT_N_ACTION, self._asked), (evt.EVT_N_EVENT_REPORT, self._told)]
+        if self.stores:
+            for context in StoragePresentationContexts:
+                entity.add_supported_context(context.abstract_syntax, SYNTAXES)
+        handlers = [
+            (evt.EVT_N_ACTION, self._asked), (evt.EVT_N_EVENT_REPORT, self._told), (evt.EVT_C_STORE, self._stored)
+        ]  # fmt: skip
         self._server = entity.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
         self.port = self._server.server_address[1]
         return self
@@ -122,6 +132,10 @@ class CommitmentPeer:
         items = self.requests[number].ReferencedSOPSequence
         return [(one.ReferencedSOPClassUID, one.ReferencedSOPInstanceUID) for one in items]
 
+    def _stored(self, event: Any) -> int:
+        self.kept.append(str(event.request.AffectedSOPInstanceUID))
+        return 0x0000
+
     def _asked(self, event: Any) -> tuple[int, None]:
         self.requests.append(event.action_information)
         if self.reports_at_once:
@@ -134,7 +148,8 @@ class CommitmentPeer:
         status, _ = association.send_n_event_report(
             data, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
         )
-        self.answers.append(int(status.Status))
+        if "Status" in status:  # else the node has died over it
+            self.answers.append(int(status.Status))
 
     def _told(self, event: Any) -> tuple[int, None]:
         requestor = event.assoc.requestor

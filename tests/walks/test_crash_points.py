@@ -18,10 +18,10 @@ import crash_points
 import numpy as np
 import pytest
 from bright_conf import MODELS, routes
+from commitment_peer import CommitmentPeer
 
 from dicom_node.errors import PeerError
 from dicom_node.network.client import send
-from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.settings import load
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -36,9 +36,14 @@ pytestmark = pytest.mark.timeout(900)
 SLICES = 12
 
 
-@pytest.fixture(scope="module")
-def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedArchive]:
-    with EmbeddedArchive(tmp_path_factory.mktemp("pacs")) as archive:
+GRANTS = "an archive that commits"
+
+
+@pytest.fixture
+def pacs(request: pytest.FixtureRequest) -> Iterator[CommitmentPeer]:
+    """An archive, with storage commitment or without."""
+    grants = getattr(request, "param", "") == GRANTS
+    with CommitmentPeer(stores=True, offers=grants, reports_at_once=grants) as archive:
         yield archive
 
 
@@ -53,7 +58,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def make_conf(tmp_path: Path, pacs: EmbeddedArchive, free_port: Callable[[], int]) -> Callable[[str], Path]:
+def make_conf(tmp_path: Path, pacs: CommitmentPeer, free_port: Callable[[], int]) -> Callable[[str], Path]:
     """`make_conf(name)` writes the configuration of a node with a folder of its own."""
 
     def make(name: str) -> Path:
@@ -125,16 +130,18 @@ def test_whatever_point_kills_the_receiver_what_it_acknowledged_is_stored_once(
         assert stored(conf) == Counter(everything), name
 
 
+@pytest.mark.parametrize("pacs", ["an archive", GRANTS], indirect=True)
 def test_whatever_point_kills_the_pipeline_the_result_reaches_the_archive_once(
-    make_conf: Callable[[str], Path], images: list[Path], tmp_path: Path, pacs: EmbeddedArchive
+    make_conf: Callable[[str], Path], images: list[Path], tmp_path: Path, pacs: CommitmentPeer
 ) -> None:
     sent = make_conf("sent")
     received(sent, images, tmp_path / "received", None)
     whole = another(sent, make_conf("whole"))
     walked(whole, tmp_path / "told", None)
     points = crash_points.read(tmp_path / "told")
-    results = ended_well(whole)
-    assert results == {kept.sop_instance_uid for kept in pacs.kept()}
+    end = DeliveryState.COMMITTED if pacs.offers else DeliveryState.SENT
+    results = ended_well(whole, end)
+    assert results == set(pacs.kept)
     stages = {name.split()[0].removeprefix("dicom_node/pipeline/") for name in points}
     assert {"complete.py", "dispatch.py", "infer.py", "deliver.py", "commit.py"} <= stages
     for fatal, name in enumerate(points):
@@ -142,8 +149,8 @@ def test_whatever_point_kills_the_pipeline_the_result_reaches_the_archive_once(
         walked(conf, tmp_path / f"told-{fatal}", fatal)
         assert crash_points.read(tmp_path / f"told-{fatal}")[-1] == name
         walked(conf, tmp_path / "again", None)
-        assert ended_well(conf) == results, name
-        assert {kept.sop_instance_uid for kept in pacs.kept()} == results, name
+        assert ended_well(conf, end) == results, name
+        assert set(pacs.kept) == results, name
 
 
 def another(sent: Path, conf: Path) -> Path:
@@ -158,7 +165,7 @@ def walked(conf: Path, told: Path, fatal: int | None) -> None:
     assert child.exitcode == (0 if fatal is None else -signal.SIGKILL)
 
 
-def ended_well(conf: Path) -> set[str]:
+def ended_well(conf: Path, end: DeliveryState) -> set[str]:
     """The SOP instance UIDs of the one job's results; everything has come to its end, once."""
     database = Database.open(load(conf).node.database)
     with database.reading() as tx:
@@ -169,6 +176,6 @@ def ended_well(conf: Path) -> set[str]:
     database.close()
     assert (study.state, study.images, study.generation) == (StudyState.DISPATCHED, SLICES, 1)
     assert job.state is JobState.DONE
-    assert delivery.state in (DeliveryState.SENT, DeliveryState.COMMITTED)
+    assert delivery.state is end
     assert len(results) == len({result.sop_instance_uid for result in results}) >= 2
     return {result.sop_instance_uid for result in results}
