@@ -50,9 +50,10 @@ def series_description(result: Result, what: str, incomplete: str = "") -> str:
 
 
 def content_description(model: ModelIdentity) -> str:
-    """The mark and the model that made it, for (0070,0081)."""
-    made_by = f"{model.name} {model.version}"
-    return plain("; ".join(part for part in (mark(model.intended_use), made_by) if part))
+    """The mark and the model that made it, for (0070,0081); a long name is cut, its version is not."""
+    words = "; ".join(part for part in (mark(model.intended_use), model.name) if part)
+    version = plain(model.version, LONG_STRING // 4)
+    return f"{plain(words, LONG_STRING - len(version) - 1)} {version}"
 
 
 def content_label(task: str) -> str:

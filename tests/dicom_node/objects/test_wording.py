@@ -65,3 +65,11 @@ def test_a_study_that_lacks_images_says_so_before_all_else() -> None:
 ])
 def test_the_short_marks_are_a_word_each(use: IntendedUse, incomplete: str, expected: str) -> None:
     assert wording.short_marks(use, incomplete) == expected
+
+
+def test_a_long_models_version_is_never_cut_off() -> None:
+    model = ModelIdentity("A network with a name that goes on and on", "1.3.0", "", "", IntendedUse.DEMONSTRATION)
+    words = wording.content_description(model)
+    assert len(words) <= 64
+    assert words.startswith("DEMONSTRATION - not for clinical use; A network")
+    assert words.endswith(" 1.3.0")
