@@ -1,4 +1,4 @@
-"""`segnode check`: every mistake in the configuration at once, what will be held or expire, who answers C-ECHO."""
+"""`segnode check`: every mistake in the configuration at once, what will be held or expire, who answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicom_node.destinations.dimse import DimseDestination
+from dicom_node.destinations.stow import StowDestination
 from dicom_node.errors import ConfigurationError, PeerError
 from dicom_node.fits import unfit
 from dicom_node.network.client import echo
+from dicom_node.network.stow import ask
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
 from inference.errors import ModelError
@@ -91,3 +93,11 @@ def _echo(settings: Settings, report: Report) -> None:
             report.silent.append(f"{name} ({peer}): {silence}")
         else:
             report.remarks.append(f"{name} ({peer}) answers C-ECHO")
+    for name, one in destinations:
+        if isinstance(one, StowDestination):
+            try:
+                ask(one.peer)
+            except PeerError as silence:
+                report.silent.append(f"{name}: {silence}")
+            else:
+                report.remarks.append(f"{name} ({one.peer}) answers QIDO-RS")
