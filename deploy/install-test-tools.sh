@@ -1,6 +1,6 @@
 #!/bin/sh
-# The real peers of the tests: Orthanc as PACS (by DICOM and DICOMweb), DCMTK as scanner and archive, dicom3tools as the judge
-# of objects, PostgreSQL as the second database. Does nothing where they stand.
+# The real peers of the tests: Orthanc as PACS, by DICOM and DICOMweb, DCMTK as scanner and archive, dicom3tools as
+# the judge of objects, PostgreSQL as the second database. Does nothing where they stand.
 set -eu
 missing=""
 for pair in Orthanc:orthanc storescu:dcmtk dciodvfy:dicom3tools; do

@@ -78,8 +78,9 @@ def _store(batch: Sequence[Outgoing], peer: WebPeer, statuses: dict[str, Status]
     if answer.status not in ANSWERED:
         raise trouble_of(answer, peer)
     sent = [str(item.sop_instance_uid) for item in batch]
-    # 200 says that everything is stored; some servers leave it at that.
-    told = statuses_of(answer) if answer.status != 200 or answer.body.strip() else dict.fromkeys(sent, Status(SUCCESS))
+    # 200 says that everything is stored; some servers leave it at that, and say that there is no more.
+    tacit = answer.status == 200 and answer.headers.get("content-length") == "0"
+    told = dict.fromkeys(sent, Status(SUCCESS)) if tacit else statuses_of(answer)
     statuses.update({uid: told[uid] for uid in sent if uid in told})
     if not any(uid in told for uid in sent):
         raise trouble_of(answer, peer)

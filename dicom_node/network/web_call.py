@@ -81,7 +81,10 @@ def call(
                 connection.request(method, target or "/", body=body, headers={**headers, "Connection": "close"})
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, names, answer.read(LARGEST_ANSWER))
+            told = answer.read(LARGEST_ANSWER)
+            if answer.length and len(told) < LARGEST_ANSWER:
+                raise http.client.IncompleteRead(told, answer.length)
+            return Answer(answer.status, names, told)
         except (OSError, http.client.HTTPException) as error:
             raise _why_not_answered(error, server, line) from error
 
@@ -125,6 +128,8 @@ def _why_not_answered(error: Exception, server: str, line: Line) -> PeerError:
         return Unfinished(f"{server} took the connection and was silent for {line.answer_s:g} s")
     if isinstance(error, ssl.SSLError) and explain(error).refused:  # with TLS 1.3 this comes after the handshake
         return Rejected(f"{server}: {explain(error).sentence}")
+    if isinstance(error, http.client.IncompleteRead):
+        return Unfinished(f"{server} ended the connection in the middle of its answer")
     if isinstance(error, http.client.HTTPException) and not isinstance(error, ConnectionError):
         return Unfinished(f"{server} answers something that is no HTTP")
     return Unfinished(f"{server} ended the connection before its answer")

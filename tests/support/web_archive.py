@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
 from certificates import Identity
-from pydicom.filereader import read_file_meta_info
+from pydicom import dcmread
 
 
 @dataclass
@@ -100,7 +100,7 @@ class WebArchive:
     def _store(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
         stored, failed = [], []
         for part in parts_of(asked):
-            uid = str(read_file_meta_info(BytesIO(part)).MediaStorageSOPInstanceUID)
+            uid = str(dcmread(BytesIO(part), stop_before_pixels=True).SOPInstanceUID)
             item: dict[str, Any] = {"00081155": {"vr": "UI", "Value": [uid]}}
             if uid in self.failures:
                 failed.append(item | {"00081197": {"vr": "US", "Value": [self.failures[uid]]}})
@@ -149,7 +149,6 @@ def web_archive(folder: Path, identity: Identity | None = None, **settings: Any)
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up is no fault of the test
     if identity:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(identity.certificate, identity.key)
