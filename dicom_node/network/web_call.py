@@ -34,7 +34,7 @@ def _web_address(text: str) -> str:
         raise ValueError("an address holds no user and no password: authentication says them")
     if parts.query or parts.fragment:
         raise ValueError("an address ends before ? and #")
-    parts.port  # noqa: B018 (raises ValueError where it is none)
+    parts.port, parts.hostname.encode("idna")  # both raise ValueError where they are none
     return text.rstrip("/")
 
 
@@ -99,7 +99,7 @@ def _connected(line: Line, parts: SplitResult) -> http.client.HTTPConnection:
     try:
         name = (line.tls.server_name if line.tls else None) or host
         connection.sock = context.wrap_socket(plain, server_hostname=name) if context else plain
-    except BaseException:
+    except OSError:
         plain.close()
         raise
     connection.sock.settimeout(line.answer_s)

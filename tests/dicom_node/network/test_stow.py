@@ -169,7 +169,9 @@ class TestAsking:
         archive.next_answers.append((200, {}, b"[]"))
         ask(WebPeer(archive.url))
 
-    @pytest.mark.parametrize(("status", "kind"), [(401, Rejected), (404, Rejected), (503, Unreachable), (302, Rejected)])
+    @pytest.mark.parametrize(
+        ("status", "kind"), [(401, Rejected), (404, Rejected), (503, Unreachable), (302, Rejected)]
+    )
     def test_who_does_not_let_us_in_says_why(self, archive: WebArchive, status: int, kind: type[PeerError]) -> None:
         archive.next_answers.append((status, {}, b""))
         with pytest.raises(kind, match=f"HTTP {status}"):

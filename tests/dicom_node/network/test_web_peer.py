@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -101,6 +101,6 @@ def test_trouble_with_tokens_is_no_fault_of_what_is_sent(
     assert "studies" not in paths(archive)
 
 
-def test_it_is_called_by_its_address(make_text: Callable[[WebPeer], str] = str) -> None:
+def test_it_is_called_by_its_address() -> None:
     peer = WebPeer("https://pacs.example:8443/dicom-web")
-    assert (make_text(peer), peer.host) == ("https://pacs.example:8443/dicom-web", "pacs.example")
+    assert (str(peer), peer.host) == ("https://pacs.example:8443/dicom-web", "pacs.example")
