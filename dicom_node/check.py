@@ -48,6 +48,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
         return report
     uses = _models(settings, report)
     report.remarks.extend(_held(settings, uses))
+    report.remarks.extend(_in_the_clear(settings))
     outlook = outlook_of(settings.node, time.time())
     report.problems.extend(outlook.problems)
     report.remarks.extend(outlook.remarks)
@@ -81,6 +82,16 @@ def _held(settings: Settings, uses: dict[str, IntendedUse]) -> Iterator[str]:
                     f"its results are HELD and shown by `segnode status`; to send them, add {use} to 'accepts' of "
                     f"destination {name} in node.yaml"
                 )
+
+
+def _in_the_clear(settings: Settings) -> Iterator[str]:
+    """Destinations that are shown, or whose token server is shown, our password without TLS."""
+    for name, one in settings.destinations().items():
+        if isinstance(one, StowDestination) and one.authentication:
+            addresses = (one.url, getattr(one.authentication, "token_url", ""))
+            for address in addresses:
+                if address.startswith("http://"):
+                    yield f"destination {name}: our credentials travel to {address} in the clear; use https:// there"
 
 
 def _echo(settings: Settings, report: Report) -> None:

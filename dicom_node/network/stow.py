@@ -1,7 +1,7 @@
 """The Store transaction as a user (STOW-RS, PS3.18 10.5): files go as they lie on the disk, and each is answered for.
 
-Not by dicomweb-client: its `store_instances` takes data sets and writes them anew, holds a whole request in memory,
-keeps the answers of a 409 to itself, follows redirects, and tries again with a body that it has used up.
+Not by dicomweb-client (0.61): its `store_instances` takes data sets and writes them anew, holds a whole request in
+memory, raises before it reads the answers of a 409, follows redirects, and tries again with a body that is used up.
 """
 
 from __future__ import annotations

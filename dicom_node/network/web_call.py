@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,7 +20,7 @@ from pydantic import AfterValidator
 
 from dicom_node.errors import BadTlsFiles, PeerError, Rejected, Unfinished, Unreachable
 from dicom_node.network.tls import ClientTls
-from dicom_node.network.tls_keeper import keeper_of
+from dicom_node.network.tls_keeper import Keeper
 from dicom_node.network.tls_words import explain
 
 LARGEST_ANSWER = 16 << 20  # what is longer is cut; no answer that we understand is
@@ -108,10 +109,16 @@ def _connected(line: Line, parts: SplitResult) -> http.client.HTTPConnection:
 
 def _context(tls: ClientTls | None) -> ssl.SSLContext:
     if tls is not None:
-        return keeper_of(tls).context()
+        return _keeper_of(tls).context()
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+@cache
+def _keeper_of(tls: ClientTls) -> Keeper:
+    """Not tls_keeper's, even for equal settings: calls by pynetdicom put sockets of their own into that context."""
+    return Keeper(tls)
 
 
 def _why_not_connected(error: OSError, server: str) -> PeerError:

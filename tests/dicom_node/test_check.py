@@ -98,6 +98,7 @@ def test_web_destinations_are_asked_with_their_credentials(conf: Path, tmp_path:
         report = check(conf, with_echo=True)
         assert (report.silent, report.exit_code) == ([], 0)
         assert f"web ({archive.url}) answers QIDO-RS" in report.remarks
+        assert any(f"our credentials travel to {archive.url} in the clear" in remark for remark in report.remarks)
         (conf / "password").write_text("close sesame")
         (silent,) = check(conf, with_echo=True).silent
         assert silent.startswith(f"web: {archive.url} does not accept our credentials")

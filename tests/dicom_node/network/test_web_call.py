@@ -14,8 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 from web_archive import WebArchive, web_archive
 
 from dicom_node.errors import PeerError, Rejected, Unfinished, Unreachable
+from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.network.tls import ClientTls, ServerTls
+from dicom_node.network.tls_dial import Dial
 from dicom_node.network.web_call import Answer, Line, WebAddress, call
 
 
@@ -139,6 +141,13 @@ class TestTls:
             assert type(found) is Unreachable
             assert "its certificate is not trusted" in str(found)
         assert secure.asked == []
+
+    def test_a_call_by_dicom_with_the_same_settings_is_in_nobodys_way(
+        self, secure: WebArchive, strangers: Authority
+    ) -> None:
+        tls = ClientTls(authorities=strangers.certificate)
+        Dial(Peer(ae_title="PACS", host="127.0.0.1", port=secure.port, tls=tls))
+        assert "its certificate is not trusted" in str(trouble(secure.url, Line(tls)))
 
     def test_its_name_counts_unless_another_is_said(self, tmp_path: Path, hospital: Authority) -> None:
         elsewhere = hospital.issue("pacs", names="DNS:pacs.hospital.example")
