@@ -1,11 +1,12 @@
 #!/bin/sh
-# The real peers of the tests: Orthanc as PACS, DCMTK as scanner and archive, dicom3tools as the judge
-# of objects, PostgreSQL as the second database. Does nothing where they stand.
+# The real peers of the tests: Orthanc as PACS, by DICOM and DICOMweb, DCMTK as scanner and archive, dicom3tools as
+# the judge of objects, PostgreSQL as the second database. Does nothing where they stand.
 set -eu
 missing=""
 for pair in Orthanc:orthanc storescu:dcmtk dciodvfy:dicom3tools; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
+[ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || missing="$missing orthanc-dicomweb"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -15,7 +15,7 @@ from dicom_node.audit.facts import Participant, Reporter
 from dicom_node.audit.recorder import Recorder, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
-from dicom_node.destinations import Destination, DimseDestination, FolderDestination
+from dicom_node.destinations import Destination, DimseDestination, FolderDestination, StowDestination
 from dicom_node.settings import Settings
 from storage.archive import Archive
 from storage.cleaning import Cleaner
@@ -136,6 +136,8 @@ def _participant(name: str, destination: Destination) -> Participant:
     if isinstance(destination, DimseDestination):
         peer = destination.peer
         return Participant(str(peer), ae_title=peer.ae_title, address=peer.host)
+    if isinstance(destination, StowDestination):
+        return Participant(destination.url, address=destination.peer.host)
     return Participant(destination.path.as_uri() if isinstance(destination, FolderDestination) else name)
 
 

@@ -1,4 +1,4 @@
-"""`segnode check`: every mistake in the configuration at once, what will be held or expire, who answers C-ECHO."""
+"""`segnode check`: every mistake in the configuration at once, what will be held or expire, who answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicom_node.destinations.dimse import DimseDestination
+from dicom_node.destinations.stow import StowDestination
 from dicom_node.errors import ConfigurationError, PeerError
 from dicom_node.fits import unfit
 from dicom_node.network.client import echo
+from dicom_node.network.stow import ask
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
 from inference.errors import ModelError
@@ -46,6 +48,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
         return report
     uses = _models(settings, report)
     report.remarks.extend(_held(settings, uses))
+    report.remarks.extend(_in_the_clear(settings))
     outlook = outlook_of(settings.node, time.time())
     report.problems.extend(outlook.problems)
     report.remarks.extend(outlook.remarks)
@@ -81,6 +84,16 @@ def _held(settings: Settings, uses: dict[str, IntendedUse]) -> Iterator[str]:
                 )
 
 
+def _in_the_clear(settings: Settings) -> Iterator[str]:
+    """Destinations that are shown, or whose token server is shown, our password without TLS."""
+    for name, one in settings.destinations().items():
+        if isinstance(one, StowDestination) and one.authentication:
+            addresses = (one.url, getattr(one.authentication, "token_url", ""))
+            for address in addresses:
+                if address.startswith("http://"):
+                    yield f"destination {name}: our credentials travel to {address} in the clear; use https:// there"
+
+
 def _echo(settings: Settings, report: Report) -> None:
     destinations = settings.destinations().items()
     archives = [(name, one.peer) for name, one in destinations if isinstance(one, DimseDestination)]
@@ -91,3 +104,11 @@ def _echo(settings: Settings, report: Report) -> None:
             report.silent.append(f"{name} ({peer}): {silence}")
         else:
             report.remarks.append(f"{name} ({peer}) answers C-ECHO")
+    for name, one in destinations:
+        if isinstance(one, StowDestination):
+            try:
+                ask(one.peer)
+            except PeerError as silence:
+                report.silent.append(f"{name}: {silence}")
+            else:
+                report.remarks.append(f"{name} ({one.peer}) answers QIDO-RS")

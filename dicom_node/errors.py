@@ -3,6 +3,7 @@
 NodeError
 ├─ ConfigurationError  every mistake at once, each with file, key, value and what is allowed
 ├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
+├─ NoSecret            a password that is not where the settings say
 ├─ ReceiveError        an instance that cannot be kept; carries its DIMSE status (network/statuses.py)
 │  ├─ BadDataset       it cannot be parsed, or a UID that we need is missing (0xC000 family)
 │  ├─ UidMismatch      the data set does not agree with the request (0xA900)
@@ -56,6 +57,10 @@ class BadTlsFiles(NodeError):
         self.mistakes = mistakes
 
 
+class NoSecret(NodeError):
+    """A password is not where the settings say; the sentence is about that place, which it does not name."""
+
+
 class ReceiveError(NodeError):
     """An instance that is not kept."""
 
@@ -85,11 +90,15 @@ class CommitmentRefused(NodeError):
 
 
 class PeerError(NodeError):
-    """A peer did not take what we sent; `answers` holds what it said of each instance, by SOP instance UID."""
+    """A peer did not take what we sent; `answers` holds what it said of each instance, by SOP instance UID.
 
-    def __init__(self, sentence: str, answers: Mapping[str, str] | None = None) -> None:
+    `wait_s`: for so many seconds it has asked to be left in peace.
+    """
+
+    def __init__(self, sentence: str, answers: Mapping[str, str] | None = None, wait_s: float = 0.0) -> None:
         super().__init__(sentence)
         self.answers = dict(answers or {})
+        self.wait_s = wait_s
 
 
 class Unreachable(PeerError):

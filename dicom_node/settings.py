@@ -30,6 +30,7 @@ from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
 from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
+from dicom_node.settings_secrets import secret_mistakes, with_secrets
 from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
 from dicom_node.sources import Backfill, Source, Sources
 from inference.backends import AnyBackend
@@ -216,7 +217,7 @@ class Settings(Frozen):
 def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings:
     """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once.
 
-    `look_at_files`: those of TLS as well, which not every user who may ask for the status may read.
+    `look_at_files`: those of TLS and of passwords as well, which not every user who may ask for the status may read.
     """
     problems: list[str] = []
     documents = {name: _document(folder, name, problems) for name in FILES}
@@ -236,6 +237,7 @@ def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings
         node = _completed(node, base)
         problems += tls_loose_ends(node, documents["node.yaml"])
         problems += tls_mistakes(node, documents["node.yaml"]) if look_at_files else []
+        problems += secret_mistakes(node, documents["node.yaml"]) if look_at_files else []
     if problems or not (node and routing and models and logging):
         raise ConfigurationError(problems)
     content = {name: document.text for name, document in documents.items() if document}
@@ -297,13 +299,13 @@ def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
     paths = {"data_folder": base / node.data_folder.expanduser(), "audit": node.audit.below(base)}
-    return with_tls(node.model_copy(update={"destinations": destinations, **paths}), base)
+    return with_secrets(with_tls(node.model_copy(update={"destinations": destinations, **paths}), base), base)
 
 
 def _completed_destination(destination: AnyDestination, node: NodeSettings, base: Path) -> AnyDestination:
     if isinstance(destination, FolderDestination):
         return destination.model_copy(update={"path": base / destination.path.expanduser()})
-    if "calling_ae_title" in destination.model_fields_set:
+    if not isinstance(destination, DimseDestination) or "calling_ae_title" in destination.model_fields_set:
         return destination
     return destination.model_copy(update={"calling_ae_title": node.ae_title})
 

@@ -16,7 +16,7 @@ from dicom_node.errors import ConfigurationError
 
 Place = tuple[str | int, ...]
 
-SECRET = ("database_url", "password")
+SECRET = ("url", "password", "secret")  # an address may hold a password
 LONGEST_VALUE = 60
 
 

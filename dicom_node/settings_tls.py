@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dicom_node.errors import BadTlsFiles, Mistake
-from dicom_node.network.tls import ClientTls, KeyPassword, ServerTls, Tls
+from dicom_node.network.tls import ClientTls, ServerTls, Tls
 from dicom_node.settings_files import Document, Place
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Tls)
 
+INNER = "authentication"  # of a destination: its token server is called as well
 FILES = ("certificate", "key", "authorities", "revocations")
 
 
@@ -23,8 +24,9 @@ def with_tls(node: NodeSettings, base: Path) -> NodeSettings:
     own = _absolute(node.tls, base) if node.tls else None
 
     def completed(partner: Any) -> Any:
-        tls = getattr(partner, "tls", None)
-        return partner.model_copy(update={"tls": _absolute(tls, base).completed(own)}) if tls else partner
+        tls, inner = getattr(partner, "tls", None), getattr(partner, INNER, None)
+        changed = {"tls": _absolute(tls, base).completed(own)} if tls else {}
+        return partner.model_copy(update=changed | ({INNER: completed(inner)} if inner else {}))
 
     return node.model_copy(
         update={
@@ -41,9 +43,7 @@ def every_tls(node: NodeSettings) -> Iterator[tuple[Place, ServerTls | ClientTls
         yield ("tls",), node.tls
     for group, partners in (("peers", node.peers), ("destinations", node.destinations)):
         for name, partner in partners.items():
-            tls = getattr(partner, "tls", None)
-            if tls:
-                yield (group, name, "tls"), tls
+            yield from _of_partner((group, name), partner)
 
 
 def tls_loose_ends(node: NodeSettings, document: Document | None) -> list[str]:
@@ -68,6 +68,13 @@ def tls_mistakes(node: NodeSettings, document: Document | None) -> list[str]:
     return list(problems.values())
 
 
+def _of_partner(place: Place, partner: Any) -> Iterator[tuple[Place, ClientTls]]:
+    if tls := getattr(partner, "tls", None):
+        yield (*place, "tls"), tls
+    if inner := getattr(partner, INNER, None):
+        yield from _of_partner((*place, INNER), inner)
+
+
 def _sentence(document: Document | None, place: Place, key: str, told: str) -> str:
     where = document.at((*place, key)) if document else "node.yaml"
     return f"{where}: {'.'.join(map(str, (*place, key)))}{told if told.startswith(' ') else f': {told}'}"
@@ -78,5 +85,5 @@ def _absolute(tls: T, base: Path) -> T:
         name: base / path.expanduser() for name in FILES if (path := getattr(tls, name)) is not None
     }
     if tls.key_password and tls.key_password.file:
-        paths["key_password"] = KeyPassword(file=base / tls.key_password.file.expanduser())
+        paths["key_password"] = tls.key_password.below(base)
     return tls.model_copy(update=paths)

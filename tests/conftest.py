@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +123,12 @@ class Orthanc:
 
     aet = "ORTHANC"
 
-    def __init__(self, url: str, port: int) -> None:
+    def __init__(self, url: str, port: int, users: dict[str, str] | None = None) -> None:
         self.url = url
         self.port = port
+        self._headers = {}
+        for user, password in (users or {}).items():
+            self._headers = {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
     def get(self, path: str) -> object:
         """The JSON (or text) at `path`."""
@@ -142,7 +146,8 @@ class Orthanc:
 
     def file(self, instance: str) -> bytes:
         """The Part 10 file of one of its instances."""
-        with urllib.request.urlopen(f"{self.url}/instances/{instance}/file") as answer:
+        request = urllib.request.Request(f"{self.url}/instances/{instance}/file", headers=self._headers)
+        with urllib.request.urlopen(request) as answer:
             return answer.read()
 
     def upload(self, files: list[Path]) -> list[str]:
@@ -169,7 +174,7 @@ class Orthanc:
 
     def _call(self, method: str, path: str, body: object = None) -> object:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=self._headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
@@ -179,6 +184,21 @@ class Orthanc:
 def orthanc_settings() -> dict:
     """Orthanc settings on top of the fixture's own; a test module overrides this fixture."""
     return {}
+
+
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+
+
+@pytest.fixture(scope="session")
+def dicomweb() -> dict:
+    """Orthanc settings that have it speak DICOMweb, to one user with a password."""
+    if not DICOMWEB.exists():
+        pytest.fail(f"{DICOMWEB} is missing: install Debian's package orthanc-dicomweb (apt-get install …)")
+    return {
+        "Plugins": [str(DICOMWEB)],
+        "AuthenticationEnabled": True,
+        "RegisteredUsers": {"segnode": "open sesame"},
+    }
 
 
 @pytest.fixture
@@ -204,7 +224,7 @@ def orthanc(free_port, tmp_path, orthanc_settings) -> Iterator[Orthanc]:
     try:
         wait_for_port(http, process)
         wait_for_port(dicom, process)
-        yield Orthanc(f"http://127.0.0.1:{http}", dicom)
+        yield Orthanc(f"http://127.0.0.1:{http}", dicom, settings.get("RegisteredUsers"))
     finally:
         process.terminate()
         process.wait(20)

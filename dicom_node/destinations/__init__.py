@@ -9,8 +9,13 @@ from pydantic import Field
 from dicom_node.destinations.base import Destination
 from dicom_node.destinations.dimse import DimseDestination
 from dicom_node.destinations.folder import FolderDestination
+from dicom_node.destinations.stow import StowDestination
 
-KINDS: dict[str, type[Destination]] = {"dimse": DimseDestination, "folder": FolderDestination}
-AnyDestination = Annotated[DimseDestination | FolderDestination, Field(discriminator="kind")]
+KINDS: dict[str, type[Destination]] = {
+    "dimse": DimseDestination,
+    "folder": FolderDestination,
+    "stow": StowDestination,
+}
+AnyDestination = Annotated[DimseDestination | FolderDestination | StowDestination, Field(discriminator="kind")]
 
-__all__ = ["KINDS", "AnyDestination", "Destination", "DimseDestination", "FolderDestination"]
+__all__ = ["KINDS", "AnyDestination", "Destination", "DimseDestination", "FolderDestination", "StowDestination"]

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.errors import NotOffered
-from dicom_node.network.statuses import Status
+from dicom_node.errors import NotOffered, Refused, Unfinished
+from dicom_node.network.statuses import Outcome, Status
 from dicom_node.objects.profile import STANDARD, Profile
 from inference.findings import IntendedUse
 from storage.records import CommitmentReport, Reference
@@ -70,3 +70,16 @@ class Destination(BaseModel, ABC):
         help, and `Rejected` where it will not until the destination is set up otherwise; each with the answers
         until then. Delivering twice leaves no duplicates.
         """
+
+
+def require_stored(statuses: Mapping[str, Status], peer: object) -> None:
+    """Raise unless every instance is kept. Trouble that may pass comes first: a later attempt tells the rest."""
+    failed = {uid: status for uid, status in statuses.items() if not status.stored}
+    if not failed:
+        return
+    told = "; ".join(sorted({str(status) for status in failed.values()}))
+    sentence = f"{peer} did not keep {len(failed)} of {len(statuses)} objects: {told}"
+    answers = {uid: str(status) for uid, status in statuses.items()}
+    if any(status.outcome is Outcome.TRY_AGAIN for status in failed.values()):
+        raise Unfinished(sentence, answers)
+    raise Refused(sentence, answers)

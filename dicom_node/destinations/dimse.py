@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dicom_node.destinations.base import Destination, Heard
-from dicom_node.errors import Refused, Unfinished
+from dicom_node.destinations.base import Destination, Heard, require_stored
 from dicom_node.network.peer import AETitle, Peer, Port
-from dicom_node.network.statuses import Outcome, Status
+from dicom_node.network.statuses import Status
 from dicom_node.network.tls import ClientTls
 from storage.records import Reference
 
@@ -56,16 +55,3 @@ class DimseDestination(Destination):
         statuses = send(files, self.peer, calling_aet=self.calling_ae_title)
         require_stored(statuses, self.peer)
         return statuses
-
-
-def require_stored(statuses: Mapping[str, Status], peer: Peer) -> None:
-    """Raise unless every instance is kept. Trouble that may pass comes first: a later attempt tells the rest."""
-    failed = {uid: status for uid, status in statuses.items() if not status.stored}
-    if not failed:
-        return
-    told = "; ".join(sorted({str(status) for status in failed.values()}))
-    sentence = f"{peer} did not keep {len(failed)} of {len(statuses)} objects: {told}"
-    answers = {uid: str(status) for uid, status in statuses.items()}
-    if any(status.outcome is Outcome.TRY_AGAIN for status in failed.values()):
-        raise Unfinished(sentence, answers)
-    raise Refused(sentence, answers)

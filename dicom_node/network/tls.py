@@ -6,17 +6,16 @@ told at once, each under the setting that it concerns.
 
 from __future__ import annotations
 
-import os
 import ssl
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dicom_node.errors import BadTlsFiles, Mistake
+from dicom_node.errors import BadTlsFiles, Mistake, NoSecret
 from dicom_node.network.certificate import Certificate, read_certificates
+from dicom_node.network.secret import LARGEST_FILE, Secret
 
-LARGEST_FILE = 1 << 20
 LONGEST_PASSWORD = 1024  # OpenSSL's PEM_BUFSIZE
 
 # TLS 1.2 suites by profile; neither goes below TLS 1.2 (RFC 8996), and TLS 1.3 brings its own three suites.
@@ -47,28 +46,15 @@ PROFILES = {
 Profile = Literal["bcp195", "bcp195_modified"]
 
 
-class KeyPassword(BaseModel):
-    """Where the password of an encrypted key is: never in the settings themselves."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: Path | None = None
-    environment: Annotated[str, Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> KeyPassword:
-        if (self.file is None) == (self.environment is None):
-            raise ValueError("either file or environment says where the password is")
-        return self
+class KeyPassword(Secret):
+    """Where the password of an encrypted key is."""
 
     def read(self) -> str:
-        """The password: a file's first line, or a variable of this process. BadTlsFiles where it is not there."""
-        if self.file is not None:
-            return (_text("key_password", self.file).splitlines() or [""])[0]
-        password = os.environ.get(str(self.environment))
-        if password is None:
-            _fail("key_password", str(self.environment), "is no variable of the environment that the node runs in")
-        return password
+        """The password; BadTlsFiles where it is not there."""
+        try:
+            return super().read()
+        except NoSecret as absent:
+            _fail("key_password", self.place, str(absent))
 
 
 class Tls(BaseModel):
@@ -209,8 +195,7 @@ def _explain_identity(error: ssl.SSLError, tls: Tls, key: Path, *, encrypted: bo
     if encrypted and tls.key_password is None:
         _fail("key", key, "is encrypted: say in key_password where its password is")
     if encrypted and tls.key_password:
-        place = tls.key_password.file or tls.key_password.environment
-        _fail("key_password", place, f"does not open the key {key}")
+        _fail("key_password", tls.key_password.place, f"does not open the key {key}")
     _fail("key", key, f"cannot be read as a private key ({reason or 'damaged'})")
 
 

@@ -125,13 +125,13 @@ class Deliver:
                 reason = f"given up after {delivery.faults + 1} failures while {name} took others: {trouble}"
                 self._bury(tx, delivery, now, replace(setback, reason=reason))
                 return False
-            down = circuit.failures >= patience.down_after
+            down = circuit.failures >= patience.down_after or trouble.wait_s > 0
             wait_s = patience.retry_s(delivery.faults)
             keeps_its_place = down and not isinstance(trouble, Unfinished)
             next_attempt_at = delivery.queued_at if keeps_its_place else now + wait_s
             tx.deliveries.postpone(delivery.delivery_id, self.owner, next_attempt_at, setback)
             if down:
-                self._pause(tx, circuit, now)
+                self._pause(tx, circuit, now, trouble.wait_s)
             else:
                 text = f"{name}: {trouble}; next attempt in {wait_s:.0f} s"
                 self._journal(tx, delivery, now, "delivery postponed", text)
@@ -147,9 +147,9 @@ class Deliver:
             begun=any(is_stored(answer) for answer in statuses.values()),
         )
 
-    def _pause(self, tx: Transaction, circuit: Circuit, now: float) -> None:
+    def _pause(self, tx: Transaction, circuit: Circuit, now: float, asked_s: float) -> None:
         """Leave the destination in peace; whoever waited only for it has his place in the queue back."""
-        pause_s = self.patience.pause_s(circuit.failures)
+        pause_s = max(self.patience.pause_s(circuit.failures), asked_s)
         tx.circuits.open(circuit.destination, now + pause_s)
         if circuit.open:
             return  # that was one more try, and it is known to be down

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from web_archive import web_archive
 
-from dicom_node.destinations import KINDS, Destination, DimseDestination, FolderDestination
+from dicom_node.destinations import KINDS, Destination, DimseDestination, FolderDestination, StowDestination
 from dicom_node.errors import NotOffered, PeerError, Unreachable
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
@@ -46,7 +47,16 @@ def _folder(folder: Path) -> Iterator[Place]:
     yield Place(FolderDestination(path=folder), FolderDestination(path=in_the_way), lambda: list(folder.iterdir()))
 
 
-PLACES = {"dimse": _dimse, "folder": _folder}
+def _stow(folder: Path) -> Iterator[Place]:
+    with web_archive(folder) as archive:
+        yield Place(
+            StowDestination(url=archive.url),
+            StowDestination(url=f"http://127.0.0.1:{free_port()}/dicom-web"),
+            archive.kept,
+        )
+
+
+PLACES = {"dimse": _dimse, "folder": _folder, "stow": _stow}
 
 
 @pytest.fixture(params=sorted(PLACES))

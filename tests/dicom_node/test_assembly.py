@@ -130,14 +130,16 @@ class TestAudit:
     def test_is_kept_beside_the_data_and_names_node_process_and_peers(self, conf: Path) -> None:
         with (conf / "node.yaml").open("a") as file:
             file.write("  pacs: {kind: dimse, ae_title: PACS, host: 127.0.0.1, port: 104}\n")
+            file.write("  web: {kind: stow, url: 'https://pacs.example/dicom-web'}\n")
             file.write("audit: {enterprise_site_id: Main hospital}\n")
         parts = assemble(load(conf), "pipeline")
-        for name in ("pacs", "share"):
+        for name in ("pacs", "share", "web"):
             parts.audit.delivery_ended(Delivery(1, "j", "1.2.3", name, DeliveryState.SENT, 1, 0, 0), Outcome.SUCCESS)
         parts.close()
         texts = [message.path.read_text() for message in audit_spool(parts.settings).waiting()]
         assert audit_spool(parts.settings).folder == conf / "data" / "audit"
-        for text, receiver in zip(texts, ("PACS@127.0.0.1:104", (conf / "results").as_uri()), strict=True):
+        receivers = ("PACS@127.0.0.1:104", (conf / "results").as_uri(), "https://pacs.example/dicom-web")
+        for text, receiver in zip(texts, receivers, strict=True):
             assert f'UserID="{receiver}"' in text
             assert 'UserName="segnode pipeline"' in text
             assert 'AuditEnterpriseSiteID="Main hospital" AuditSourceID="SEGNODE@' in text

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from certificates import Authority, Identity
+from web_archive import web_archive
 
 from dicom_node.check import Report, check
 from dicom_node.network.embedded_archive import EmbeddedArchive
@@ -87,6 +88,22 @@ def test_peers_are_asked_by_tls_where_they_are_called_so(
     assert silent.startswith("bad (ARCHIVE@localhost")
     assert "its certificate is not trusted: our authorities lack the one at the end of its chain" in silent
     assert f"good (ARCHIVE@localhost:{scp.port}) answers C-ECHO" in report.remarks
+
+
+def test_web_destinations_are_asked_with_their_credentials(conf: Path, tmp_path: Path) -> None:
+    (conf / "password").write_text("open sesame")
+    login = "authentication: {kind: basic, user: segnode, password: {file: password}}"
+    with web_archive(tmp_path / "web", user=("segnode", "open sesame")) as archive:
+        add(conf, "node", f"  web: {{kind: stow, url: '{archive.url}', {login}}}\n")
+        report = check(conf, with_echo=True)
+        assert (report.silent, report.exit_code) == ([], 0)
+        assert f"web ({archive.url}) answers QIDO-RS" in report.remarks
+        assert any(f"our credentials travel to {archive.url} in the clear" in remark for remark in report.remarks)
+        (conf / "password").write_text("close sesame")
+        (silent,) = check(conf, with_echo=True).silent
+        assert silent.startswith(f"web: {archive.url} does not accept our credentials")
+    (silent,) = check(conf, with_echo=True).silent
+    assert "cannot be reached" in silent
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_every_mistake_of_every_file_is_named_at_once(conf):
         ("quiet_s: 0\n", "node.yaml:1: quiet_s = 0: input should be greater than 0"),
         ("ae_title: A\\B\n", "an AE title is 1 to 16 plain characters"),
         ("devices: some\n", "devices = 'some': input should be 'auto'"),
-        ("destinations:\n  x: {kind: pigeon}\n", "'dimse', 'folder'"),
+        ("destinations:\n  x: {kind: pigeon}\n", "'dimse', 'folder', 'stow'"),
         ("destinations:\n  x:\n    kind: folder\n    paht: o\n",
          "x.paht: no such key; allowed: accepts, alternative, alternative_after_s, concurrency, iocm, kind, path"),
         ("destinations:\n  x: {kind: folder, path: o, accepts: [all]}\n", "'demonstration', 'research' or 'clinical'"),
@@ -211,6 +211,62 @@ def test_good_files_of_tls_are_no_mistake(conf, ours, hospital):
     tls = f"tls: {{certificate: {ours.certificate}, key: {ours.key}, authorities: {hospital.certificate}}}\n"
     (conf / "node.yaml").write_text(tls + PACS)
     assert load(conf, look_at_files=True).node.ears == "0.0.0.0:11112 and 0.0.0.0:2762 (TLS)"
+
+
+STOW = """destinations:
+  pacs:
+    kind: stow
+    url: https://pacs.example/dicom-web/
+    authentication: {kind: oauth2, token_url: https://login.example/token, client_id: a, client_secret: SECRET, tls: {}}
+    tls: {authorities: tls/web.pem}
+"""
+
+
+def test_a_web_destination_is_completed_like_the_others(conf):
+    (conf / "node.yaml").write_text(TLS + STOW.replace("SECRET", "{file: web.secret}"))
+    web = load(conf).destinations()["pacs"]
+    assert web.url == "https://pacs.example/dicom-web"
+    assert web.authentication.client_secret.file == conf / "web.secret"
+    assert web.authentication.tls.authorities == conf / "tls" / "ca.pem", "the node's own, where it names none"
+    assert web.tls.authorities == conf / "tls" / "web.pem"
+    assert "calling_ae_title" not in web.model_fields_set
+
+
+@pytest.mark.parametrize(
+    ("secret", "sentence"),
+    [
+        ("hunter2", "node.yaml:5: destinations.pacs.authentication.client_secret: input should be"),
+        ("{text: hunter2}", "authentication.client_secret.text: no such key; allowed: environment, file"),
+        ("{file: a}, password: {file: b}", "authentication.password: no such key; allowed: client_id, client_secret"),
+        ("{}", "authentication.client_secret: either file or environment says where the password is"),
+        ("{file: a}", "destinations.pacs.authentication.tls.authorities: is needed and neither there nor in"),
+    ],
+)
+def test_mistakes_about_credentials_are_told_without_them(conf, secret, sentence):
+    found = mistakes(conf, node=STOW.replace("SECRET", secret))
+    assert any(sentence in problem for problem in found), found
+    assert not any("hunter2" in problem for problem in found)
+
+
+def test_a_password_in_an_address_is_no_address_and_is_not_repeated(conf):
+    found = mistakes(conf, node="destinations: {web: {kind: stow, url: 'https://a:hunter2@pacs.example'}}\n")
+    assert found == [
+        "node.yaml:1: destinations.web.url: an address holds no user and no password: authentication says them"
+    ]
+
+
+def test_passwords_are_looked_for_only_where_that_is_asked(conf, monkeypatch):
+    monkeypatch.delenv("SEGNODE_TEST", raising=False)
+    secret = "{environment: SEGNODE_TEST}"
+    text = STOW.replace("SECRET", secret).replace(", tls: {}", "").replace("    tls: {authorities: tls/web.pem}\n", "")
+    (conf / "node.yaml").write_text(text)
+    load(conf)
+    with pytest.raises(ConfigurationError) as caught:
+        load(conf, look_at_files=True)
+    (problem,) = caught.value.problems
+    assert problem.startswith("node.yaml:5: destinations.pacs.authentication.client_secret = 'SEGNODE_TEST': is no ")
+    monkeypatch.setenv("SEGNODE_TEST", "open sesame")
+    load(conf, look_at_files=True)
 
 
 def test_passwords_are_not_repeated(conf):

@@ -8,6 +8,7 @@ from dicom_node.destinations import KINDS, AnyDestination, Destination
 EXAMPLES = {
     "dimse": {"kind": "dimse", "ae_title": "PACS", "host": "pacs.example", "port": 104},
     "folder": {"kind": "folder", "path": "results"},
+    "stow": {"kind": "stow", "url": "https://pacs.example/dicom-web"},
 }
 
 

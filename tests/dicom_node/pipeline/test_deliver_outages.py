@@ -69,6 +69,26 @@ class TestOutage:
     def three(self, result: Callable[..., int]) -> list[int]:
         return [result(number, now=float(number)) for number in (1, 2, 3)]
 
+    @pytest.mark.parametrize("kind", [Unreachable, Unfinished])
+    def test_who_asks_for_patience_gets_it_at_once_from_all(
+        self, three: list[int], step: Callable[..., bool], peer: Peer, database: Database, kind: type[Unreachable]
+    ) -> None:
+        peer.answer = kind("is asked too often", wait_s=500.0)
+        assert step(1000.0)
+        assert circuit(database).next_try_at == 1500.0
+        assert not step(1499.0)
+        peer.answer = 0x0000
+        assert step(1501.0)
+        assert not circuit(database).open
+
+    def test_patience_is_never_shorter_than_the_pause(
+        self, three: list[int], step: Callable[..., bool], peer: Peer, database: Database
+    ) -> None:
+        peer.answer = Unreachable("is asked too often", wait_s=1.0)
+        for number in range(1, 9):
+            assert step(10_000.0 * number)
+        assert (circuit(database).next_try_at or 0.0) >= 80_000.0 + 0.75 * 600.0
+
     def test_opens_after_so_many_failures_in_a_row_and_says_so(
         self, three: list[int], step: Callable[..., bool], peer: Peer, database: Database
     ) -> None:
