@@ -18,7 +18,7 @@ from storage.tables import jobs, reviews
 
 
 @dataclass(frozen=True)
-class Review:
+class Reviewed:
     """One corrected segmentation; `summary` is the comparison with what the job made, as plain data."""
 
     sop_instance_uid: str
@@ -31,7 +31,7 @@ class Review:
 class Reviews(Store):
     """Reviews of one transaction."""
 
-    def add(self, review: Review) -> bool:
+    def add(self, review: Reviewed) -> bool:
         """Keep a review; False where its segmentation has been read before."""
         return self._add(
             reviews,
@@ -42,11 +42,11 @@ class Reviews(Store):
             summary=review.summary,
         )
 
-    def of_study(self, uid: str) -> list[Review]:
+    def of_study(self, uid: str) -> list[Reviewed]:
         """The study's reviews, oldest first: the last of a job is the one that counts."""
         return self._reviews(select(reviews).where(reviews.c.study_uid == uid))
 
-    def counting(self, since: float = 0.0, tasks: Collection[str] | None = None) -> list[Review]:
+    def counting(self, since: float = 0.0, tasks: Collection[str] | None = None) -> list[Reviewed]:
         """The newest review of each job, of those read since then, oldest first; of these tasks where they are said."""
         query = select(reviews).where(reviews.c.at >= since)
         if tasks is not None:
@@ -59,9 +59,9 @@ class Reviews(Store):
         query = select(func.count(func.distinct(reviews.c.job_id)))
         return int(self._connection.execute(query).scalar_one())
 
-    def _reviews(self, query: Select[Any]) -> list[Review]:
+    def _reviews(self, query: Select[Any]) -> list[Reviewed]:
         return [_review(row) for row in self._connection.execute(query.order_by(reviews.c.at, reviews.c.sop_uid))]
 
 
-def _review(row: Row[Any]) -> Review:
-    return Review(row.sop_uid, row.job_id, row.study_uid, row.at, row.summary)
+def _review(row: Row[Any]) -> Reviewed:
+    return Reviewed(row.sop_uid, row.job_id, row.study_uid, row.at, row.summary)

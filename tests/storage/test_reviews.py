@@ -5,13 +5,13 @@ import pytest
 from storage.errors import BadIdentifier
 from storage.lifecycle import JobState
 from storage.records import InstanceKind
-from storage.reviews import Review
+from storage.reviews import Reviewed
 
 STUDY = "1.2.826.0.1.1"
 
 
 def review(number=1, job="job-1", at=300.0, **summary):
-    return Review(f"1.2.9.{number}", job, STUDY, at, summary)
+    return Reviewed(f"1.2.9.{number}", job, STUDY, at, summary)
 
 
 def test_a_review_is_kept_once(db, job):
@@ -38,7 +38,7 @@ def test_the_newest_of_a_job_counts_and_the_older_stays_listed(db, job, make_job
 
 def test_what_is_no_uid_is_refused(db, job):
     with pytest.raises(BadIdentifier), db.transaction() as tx:
-        tx.reviews.add(Review("../../etc", "job-1", STUDY, 1.0))
+        tx.reviews.add(Reviewed("../../etc", "job-1", STUDY, 1.0))
 
 
 def test_a_segmentation_waits_to_be_read_and_its_study_does_not_wait_for_it(db, study, make_instance):
