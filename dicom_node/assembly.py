@@ -243,6 +243,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from dicom_node.pipeline.give_up import DAY_S, GiveUp
     from dicom_node.pipeline.infer import Infer, InferLimits
     from dicom_node.pipeline.reject import Reject
+    from dicom_node.pipeline.review import Review
     from dicom_node.pipeline.withdraw import Withdraw
     from storage.records import FetchPurpose
 
@@ -281,6 +282,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     return [
         Correct(parts.database, parts.archive, parts.revision),
         Reject(parts.database, parts.archive, parts.revision),
+        Review(parts.database, parts.archive, parts.revision),
         Complete(parts.database, node.quiet_s, parts.revision, settings.sources()),
         *fetches,
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),

@@ -19,6 +19,7 @@ from dicom_node.cli_deliveries import deliveries
 from dicom_node.cli_fetch import fetch
 from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
 from dicom_node.cli_probe import probe
+from dicom_node.cli_review import export_reviewed
 from dicom_node.cli_validate import validate
 
 
@@ -279,6 +280,7 @@ main.add_command(reissue)
 main.add_command(fetch)
 main.add_command(probe)
 main.add_command(validate)
+main.add_command(export_reviewed)
 
 
 @main.group()

@@ -90,6 +90,8 @@ def show_status(view: dict[str, Any]) -> None:
         out.print(f"{what}: {counts or 'none'}")
     if view["marks"]:
         out.print("delivered results: " + ", ".join(f"{n} {mark}" for mark, n in sorted(view["marks"].items())))
+    if view["reviewed_jobs"]:
+        out.print(f"results reviewed by persons: {view['reviewed_jobs']}")
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
     if view["audit"]:
         out.print(f"audit messages in {view['audit']['folder']}: {view['audit']['waiting']}")
@@ -166,11 +168,28 @@ def show_study(view: dict[str, Any]) -> None:
             out.print("  " + ", ".join(f"{step} {s:.1f} s" for step, s in job["seconds"].items()))
     for result in view["results"]:
         out.print(f"{result['kind']}: {result['sop_instance_uid']}")
+    for review in view["reviews"]:
+        _show_review(review, out)
     for d in view["deliveries"]:
         out.print(f"to {d['destination']}: {styled(d['state'])} after {d['attempts']} attempts {said(d['reason'])}")
         if commitment := d.get("commitment"):
             asked = f"asked {commitment['asked']} times" if commitment["asked"] else "not asked yet"
             out.print(f"  commitment {styled(commitment['state'])}, {asked} {said(commitment['reason'])}")
+
+
+def _show_review(review: dict[str, Any], out: Console) -> None:
+    """What a person corrected, in a line for each structure."""
+    newer = "" if review["counts"] else " [dim](a newer one counts)[/]"
+    out.print(f"[bold]reviewed[/] {clock_text(review['at'])} by {review['sop_instance_uid']}{newer}")
+    for one in review["structures"]:
+        volumes = f"{one['ml']:.2f} ml, corrected {one['reviewed_ml']:.2f} ml"
+        out.print(f"  {one['structure']}: Dice {one['dice']:.3f}; {volumes}")
+    lesions = ", ".join(f"{number} {change}" for change, number in review["lesions"].items())
+    out.print(f"  lesions: {lesions}")
+    if review["not_judged"]:
+        out.print(f"  not judged: {', '.join(review['not_judged'])}")
+    if review["unknown"]:
+        out.print(f"  segments of unknown type: {said(', '.join(review['unknown']))}")
 
 
 def show_explain(view: dict[str, Any]) -> None:

@@ -72,6 +72,22 @@ def fetch_view(fetch: Fetch) -> dict[str, Any]:
     }
 
 
+def reviews_view(tx: Transaction, uid: str) -> list[dict[str, Any]]:
+    """What persons corrected in a study's results, oldest first; the newest of a job counts."""
+    found = tx.reviews.of_study(uid)
+    newest = {review.job_id: review.sop_instance_uid for review in found}
+    return [
+        {
+            "sop_instance_uid": review.sop_instance_uid,
+            "job": review.job_id,
+            "at": review.at,
+            "counts": newest[review.job_id] == review.sop_instance_uid,
+            **review.summary,
+        }
+        for review in found
+    ]
+
+
 def study_line(study: Study, jobs: list[Job], deliveries: list[Delivery], now: float) -> dict[str, Any]:
     """One study in one line of a list."""
     return {
@@ -115,6 +131,7 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
         {"sop_instance_uid": one.sop_instance_uid, "note": one.note_uid, "title": one.title, "at": one.at}
         for one in tx.rejections.of_study(uid)
     ]
+    view["reviews"] = reviews_view(tx, uid)
     view["results"] = [
         {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id}
         for job in tx.jobs.of_study(uid)
@@ -191,6 +208,7 @@ def status_view(
         "deliveries": tx.deliveries.counts(),
         "destinations": destinations_view(tx),
         "marks": tx.jobs.mark_counts(),
+        "reviewed_jobs": tx.reviews.count(),
         "fetches": tx.fetches.counts(),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,

@@ -33,6 +33,7 @@ from storage.promises import Promises
 from storage.rejections import Rejections
 from storage.removals import Removals
 from storage.results import Results
+from storage.reviews import Reviews
 from storage.revisions import Revisions
 from storage.schema import check_whole, version_of
 from storage.studies import Studies
@@ -68,6 +69,10 @@ class Transaction:
     @cached_property
     def results(self) -> Results:
         return Results(self._connection)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        return Reviews(self._connection)
 
     @cached_property
     def deliveries(self) -> Deliveries:

@@ -14,7 +14,8 @@ class InstanceKind(StrEnum):
 
     IMAGE = "image"  # may be a job's input; a new one re-opens its study
     RESULT = "result"  # our own, come back; re-opens nothing
-    OTHER = "other"  # SEG, SR, PR, PDF, RT…; indexed, re-opens nothing
+    OTHER = "other"  # SR, PR, PDF, RT…; indexed, re-opens nothing
+    SEGMENTATION = "segmentation"  # a SEG of somebody else: may be a correction of ours, and is read for that
     NOTE = "note"  # a Key Object Selection: may reject other instances (IHE IOCM), and is read for that
 
 

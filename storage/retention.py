@@ -62,7 +62,7 @@ class JobFacts:
 class StudyFacts:
     """One study as far as retention cares.
 
-    `barred_until`: a promise of ours forbids removal until then. `unread`: a second content or a note waits.
+    `barred_until`: a promise of ours forbids removal until then. `unread`: a second content, a note or a SEG waits.
     """
 
     study_instance_uid: str
@@ -101,7 +101,7 @@ def unfinished(study: StudyFacts, now: float) -> str:
     if study.state not in _STUDY_ENDED:
         return f"the study is {study.state}"
     if study.unread:
-        return "a second content of an image, or a note, has not been read"
+        return "a second content of an image, a note or a segmentation has not been read"
     for job in study.jobs.values():
         if job.state not in _JOB_ENDED:
             return f"its job on route {job.route} is {job.state}"

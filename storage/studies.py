@@ -19,6 +19,9 @@ from storage.store import Store, among, plain
 studies, instances, senders = tables.studies, tables.instances, tables.senders
 associations, fetches = tables.associations, tables.fetches
 
+READ_ONCE = (InstanceKind.NOTE, InstanceKind.SEGMENTATION)  # what is looked into when it arrives…
+READ_AGAIN = (InstanceKind.IMAGE,)  # …and when it comes with another content
+
 IN_ONE_QUERY = 500  # databases bound how many values one statement may carry
 
 Studies_ = list[Study]  # inside the class `list` is a method
@@ -134,11 +137,12 @@ class Studies(Store):
             associations.c.closed_at.is_(None),
             associations.c.lease_until > now,
         )
+        bears = instances.c.kind != InstanceKind.SEGMENTATION.value  # a review changes no input
         query = (
             select(studies)
             .where(studies.c.state == StudyState.RECEIVING.value, studies.c.changed_at <= now - quiet_s)
             .where(~exists(select(1).select_from(senders).join(associations, sends)).correlate(studies))
-            .where(~exists(select(1).where(instances.c.study_uid == studies.c.study_uid, instances.c.unread)))
+            .where(~exists(select(1).where(instances.c.study_uid == studies.c.study_uid, instances.c.unread, bears)))
             .order_by(studies.c.changed_at)
         )
         return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
@@ -289,7 +293,7 @@ def _instance_values(instance: Instance, *, conflict: bool) -> dict[str, Any]:
         "sop_uid": instance.sop_instance_uid,
         "sha256": instance.file.sha256,
         "conflict": conflict,
-        "unread": instance.kind is (InstanceKind.IMAGE if conflict else InstanceKind.NOTE),
+        "unread": instance.kind in (READ_AGAIN if conflict else READ_ONCE),
         "sop_class_uid": instance.sop_class_uid,
         "series_uid": instance.series_instance_uid,
         "study_uid": instance.study_instance_uid,

@@ -190,6 +190,19 @@ results = Table(
     Index("ix_results_job", "job_id"),
 )
 
+# Segmentations that a person corrected and sent back; their files are `instances` as long as retention keeps them.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("sop_uid", Text, primary_key=True),
+    Column("job_id", Text, ForeignKey(jobs.c.job_id), nullable=False),
+    Column("study_uid", Text, ForeignKey(studies.c.study_uid), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("summary", JSON, nullable=False),
+    Index("ix_reviews_study", "study_uid", "at", "sop_uid"),
+    Index("ix_reviews_at", "at", "sop_uid"),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,

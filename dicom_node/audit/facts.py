@@ -68,6 +68,7 @@ class PersonAction:
     RESEND = Code("resend", "99SEGNODE", "Delivered results sent once more by a person")
     REISSUE = Code("reissue", "99SEGNODE", "Results asked for anew under a corrected header by a person")
     FETCH = Code("fetch", "99SEGNODE", "Study asked for from an archive by a person")
+    EXPORT = Code("export", "99SEGNODE", "Reviewed images written out for training by a person")
 
 
 @dataclass(frozen=True)

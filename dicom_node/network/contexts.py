@@ -77,15 +77,21 @@ RETIRED_IMAGES = {
 for _uid, _keyword in RETIRED_IMAGES.items():
     register_uid(_uid, _keyword, StorageServiceClass)
 
-NAMELESS = (LabelMapSegmentationStorage, HeightMapSegmentationStorage)  # pydicom's dictionary has no keyword for them
+NAMELESS = {  # pydicom's dictionary has no keyword for them
+    UID(LabelMapSegmentationStorage): InstanceKind.SEGMENTATION,
+    UID(HeightMapSegmentationStorage): InstanceKind.OTHER,
+}
 OTHER_FAMILIES = ("SRStorage", "SegmentationStorage", "PresentationStateStorage", "PresentationStageStorage")
 OTHER_CLASSES = frozenset(
     {"EncapsulatedPDFStorage", "ParametricMapStorage", "RTStructureSetStorage"}
 )
+VOXELS = "SegmentationStorage"
 NOTES = "KeyObjectSelectionDocumentStorage"
 
 
 def _kind_of_keyword(keyword: str) -> InstanceKind | None:
+    if keyword == VOXELS:
+        return InstanceKind.SEGMENTATION
     if keyword.endswith(OTHER_FAMILIES) or keyword in OTHER_CLASSES:
         return InstanceKind.OTHER
     if keyword == NOTES:
@@ -100,7 +106,7 @@ def _kind_of_keyword(keyword: str) -> InstanceKind | None:
 def _taken() -> dict[UID, InstanceKind]:
     kinds = {
         **dict.fromkeys(RETIRED_IMAGES, InstanceKind.IMAGE),
-        **dict.fromkeys((UID(uid) for uid in NAMELESS), InstanceKind.OTHER),
+        **NAMELESS,
     }
     for context in AllStoragePresentationContexts:
         uid = UID(context.abstract_syntax)

@@ -9,6 +9,7 @@ import pytest
 from dicom_node import present
 from dicom_node.assembly import Parts
 from dicom_node.views import explain_view, status_view, study_line
+from storage.reviews import Reviewed
 
 
 def test_json_is_json(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +28,24 @@ def test_an_explanation_shows_everything(story: Parts, capsys: pytest.CaptureFix
         "a reason to be refused", "Liver: 12.50 ml", "whole: 12.50", "note: CT: [one] note", "read 1.5 s",
         "seg: 2.25.7", "to held: HELD after 0 attempts it accepts [clinical]", "slices are [axial]",
         "done: 2 findings, 1 objects",
+    ):  # fmt: skip
+        assert words in shown
+
+
+def test_a_review_is_shown(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = {
+        "structures": [{"structure": "Liver tumour", "dice": 0.6154, "ml": 5.4, "reviewed_ml": 6.3}],
+        "lesions": {"added": 1, "removed": 2, "changed": 0, "same": 0}, "not_judged": ["Liver"], "unknown": ["[9] SCT"],
+    }  # fmt: skip
+    with story.database.transaction() as tx:
+        tx.reviews.add(Reviewed("1.2.9.1", "job-0", "1.2.3", 400.0, summary))
+        tx.reviews.add(Reviewed("1.2.9.2", "job-0", "1.2.3", 500.0, summary))
+        present.show_explain(explain_view(tx, "1.2.3", 1000.0))
+        present.show_status(status_view(tx, 1000.0, 0))
+    shown = capsys.readouterr().out
+    for words in (
+        "by 1.2.9.1 (a newer one counts)", "by 1.2.9.2\n", "Liver tumour: Dice 0.615; 5.40 ml, corrected 6.30 ml",
+        "lesions: 1 added, 2 removed", "not judged: Liver", "unknown type: [9] SCT", "reviewed by persons: 1",
     ):  # fmt: skip
         assert words in shown
 

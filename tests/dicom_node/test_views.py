@@ -14,6 +14,7 @@ from storage.errors import NotFound
 from storage.lifecycle import JobMark
 from storage.records import FetchPurpose, Reference, Tally, Wanted
 from storage.rejections import Rejection
+from storage.reviews import Reviewed
 
 NOW = 1000.0
 
@@ -159,6 +160,17 @@ def test_what_is_stale_is_counted_and_shown_with_its_way_out(story: Parts) -> No
     ]
     assert status["marks"] == {"stale": 1}
     assert "1 result stale since a header was corrected: `segnode reissue 1.2.3`" in " ".join(status["needs_a_person"])
+
+
+def test_reviews_are_shown_and_the_newest_of_a_job_counts(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        for number, dice in enumerate((0.5, 0.75)):
+            tx.reviews.add(Reviewed(f"1.2.9.{number}", "job-0", "1.2.3", 400.0 + number, {"dice": dice}))
+        view, status = study_view(tx, "1.2.3", NOW), status_view(tx, NOW, 0)
+    assert [(one["counts"], one["dice"], one["job"]) for one in view["reviews"]] == [
+        (False, 0.5, "job-0"), (True, 0.75, "job-0")]  # fmt: skip
+    assert status["reviewed_jobs"] == 1
+    json.dumps(view)
 
 
 def test_audit_messages_that_wait_or_are_gone_need_a_person(parts: Parts) -> None:

@@ -53,7 +53,8 @@ def test_what_we_promised_to_keep_stays_until_the_promise_ends():
 
 
 def test_what_has_not_been_read_is_kept():
-    assert unfinished(study(unread=True), NOW) == "a second content of an image, or a note, has not been read"
+    waits = "a second content of an image, a note or a segmentation has not been read"
+    assert unfinished(study(unread=True), NOW) == waits
 
 
 @pytest.mark.parametrize("mark", JobMark)

@@ -51,6 +51,8 @@ QUESTIONS = {
     "due fetches": lambda tx: tx.fetches.due(1.0, FetchPurpose.MISSING),
     "fetches by state": lambda tx: tx.fetches.list([FetchState.PENDING], FetchPurpose.PROCESS),
     "last fetch": lambda tx: tx.fetches.last_begin(FetchPurpose.PROCESS),
+    "reviews of study": lambda tx: tx.reviews.of_study("1.2"),
+    "reviews since": lambda tx: tx.reviews.counting(1.0),
     "history of study": lambda tx: tx.journal.of_study("1.2"),
     "history of job": lambda tx: tx.journal.of_job("job-1"),
     "open associations": lambda tx: tx.associations.open_count(1.0),

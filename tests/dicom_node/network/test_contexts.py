@@ -23,8 +23,8 @@ IMAGES = {
     "secondary capture": uid.SecondaryCaptureImageStorage,
 }
 OTHERS = {
-    "SEG": uid.SegmentationStorage,
-    "label map SEG": "1.2.840.10008.5.1.4.1.1.66.7",
+    "surface segmentation": uid.SurfaceSegmentationStorage,
+    "height map": "1.2.840.10008.5.1.4.1.1.66.8",
     "basic text SR": uid.BasicTextSRStorage,
     "comprehensive 3D SR": uid.Comprehensive3DSRStorage,
     "dose report": uid.XRayRadiationDoseSRStorage,
@@ -54,6 +54,11 @@ def test_what_is_no_image_is_taken_and_means_no_work(name):
 
 def test_key_objects_are_taken_and_read_for_what_they_reject():
     assert STORAGE_CLASSES[uid.KeyObjectSelectionDocumentStorage] is InstanceKind.NOTE
+
+
+@pytest.mark.parametrize("sop_class", [uid.SegmentationStorage, "1.2.840.10008.5.1.4.1.1.66.7"])
+def test_segmentations_are_taken_and_read_for_what_they_correct(sop_class):
+    assert STORAGE_CLASSES[sop_class] is InstanceKind.SEGMENTATION
 
 
 @pytest.mark.parametrize("name", NOT_TAKEN)

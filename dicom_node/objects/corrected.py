@@ -1,0 +1,241 @@
+"""Reading a segmentation of any maker (PS3.3 A.51, C.8.20): what its segments are, where its frames lie, what it cites.
+
+It comes from a stranger: its size is bounded before memory is taken, the steps of parsing are counted, and nothing
+but `BadSegmentation` is raised, or `Unavailable` where the disk fails. Pixels are decoded by `on_grid.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from dicom_node.errors import NodeError
+from dicom_node.network.elements import CountedBytes, counted, items_of, value_of
+from dicom_node.objects.stored import data_set_in
+from storage.errors import Unavailable
+
+MAX_BYTES = 256 * 1024 * 1024
+MAX_SEGMENTS = 1000
+NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
+FAULTS = (  # what pydicom raises on bytes that are no data set; OSError too, where a sequence ends too soon
+    ValueError, EOFError, OSError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError, IndexError,
+    RecursionError, RuntimeError, InvalidDicomError, BytesLengthException, struct.error, zlib.error,
+)  # fmt: skip
+
+
+class BadSegmentation(NodeError):
+    """A segmentation that cannot be used; the text says why and names no value that may be a patient's."""
+
+
+class Coded(NamedTuple):
+    """A code's value and its scheme."""
+
+    value: str
+    scheme: str
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.scheme}"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What one segment says of itself."""
+
+    number: int
+    type: Coded
+    region: Coded | None = None
+    label: str = field(default="", repr=False)  # free text: it is compared, never shown
+    tracking_uid: str = ""
+    automatic: bool = False
+
+
+class Frame(NamedTuple):
+    """Whose mask a frame is (0: a LABELMAP's, of all) and where: as in PS3.3 C.7.6.2, spacing of rows first."""
+
+    segment: int
+    position: NDArray[np.float64]
+    orientation: NDArray[np.float64]
+    spacing: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A segmentation's header; `cites` holds UIDs of series and instances, `pixels` what decoders need."""
+
+    segments: tuple[Segment, ...]
+    frames: tuple[Frame, ...]
+    cites: frozenset[str]
+    frame_of_reference_uid: str
+    labelmap: bool
+    pixels: Dataset = field(repr=False)
+
+    @property
+    def tracking_uids(self) -> frozenset[str]:
+        return frozenset(s.tracking_uid for s in self.segments if s.tracking_uid)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether no person had a hand in it, as it says itself (Segment Algorithm Type)."""
+        return all(segment.automatic for segment in self.segments)
+
+
+def read_segmentation(path: Path) -> Segmentation:
+    """The segmentation in a stored file; BadSegmentation, Unavailable."""
+    data, syntax = _content(path)
+    content = CountedBytes(data)
+    try:
+        with counted(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom quotes the values that it complains about
+            return _parsed(read_dataset(content, syntax.is_implicit_VR, is_little_endian=True), syntax)
+    except FAULTS as fault:
+        raise BadSegmentation(f"it cannot be parsed ({type(fault).__name__})") from None
+
+
+def _content(path: Path) -> tuple[bytes, UID]:
+    """The bytes of the data set, inflated where they are deflated, and how they are encoded, by the head we wrote."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadSegmentation(f"it is larger than {MAX_BYTES} bytes")
+        syntax = UID(read_file_meta_info(path).TransferSyntaxUID)
+        if syntax not in (*NATIVE, RLELossless):
+            raise BadSegmentation("its pixels are compressed in a way that is not read here")
+        with path.open("rb") as file:
+            stream, start = data_set_in(file, syntax, MAX_BYTES)
+            stream.seek(start)
+            return stream.read(MAX_BYTES), syntax
+    except FileNotFoundError:
+        raise BadSegmentation("it is no longer held") from None
+    except OSError as trouble:
+        raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
+    except (AttributeError, EOFError, InvalidDicomError, ValueError, zlib.error) as fault:
+        raise BadSegmentation(f"its file cannot be read ({type(fault).__name__})") from None
+
+
+def _parsed(ds: Dataset, syntax: UID) -> Segmentation:
+    kind = value_of(ds, "SegmentationType")
+    if kind not in ("BINARY", "LABELMAP"):
+        raise BadSegmentation("it is neither BINARY nor LABELMAP")
+    items = items_of(ds, "SegmentSequence")
+    if len(items) > MAX_SEGMENTS:
+        raise BadSegmentation(f"it has more than {MAX_SEGMENTS} segments")
+    described = [_segment(item) for item in items]
+    segments = tuple(s for s in described if s.number)  # a LABELMAP describes its background too
+    if len({s.number for s in segments}) < len(segments) or not segments:
+        raise BadSegmentation("its segments have no numbers of their own")
+    groups = items_of(ds, "PerFrameFunctionalGroupsSequence")
+    shared = next(iter(items_of(ds, "SharedFunctionalGroupsSequence")), Dataset())
+    placed = tuple(_frame(group, shared, labelmap=kind == "LABELMAP") for group in groups)
+    return Segmentation(
+        segments=segments,
+        frames=placed,
+        cites=frozenset(_cited(ds) or _cited_by_frames(groups)),
+        frame_of_reference_uid=str(value_of(ds, "FrameOfReferenceUID") or ""),
+        labelmap=kind == "LABELMAP",
+        pixels=_pixels(ds, syntax, len(placed), labelmap=kind == "LABELMAP"),
+    )
+
+
+def _segment(item: Dataset) -> Segment:
+    return Segment(
+        number=int(value_of(item, "SegmentNumber") or 0),
+        type=_code(item, "SegmentedPropertyTypeCodeSequence") or Coded("?", "?"),
+        region=_code(item, "AnatomicRegionSequence"),
+        label=str(value_of(item, "SegmentLabel") or ""),
+        tracking_uid=str(value_of(item, "TrackingUID") or ""),
+        automatic=value_of(item, "SegmentAlgorithmType") == "AUTOMATIC",
+    )
+
+
+def _code(item: Dataset, keyword: str) -> Coded | None:
+    """The first code of a sequence, of harmless characters only: it is journalled where it is unknown."""
+    for code in items_of(item, keyword):
+        texts = (value_of(code, "CodeValue"), value_of(code, "CodingSchemeDesignator"))
+        return Coded(*(re.sub(r"[^\w.-]", "", str(text or "?"), flags=re.ASCII)[:16] for text in texts))
+    return None
+
+
+def _frame(group: Dataset, shared: Dataset, *, labelmap: bool) -> Frame:
+    def said(sequence: str, keyword: str) -> Any:
+        for source in (group, shared):
+            for item in items_of(source, sequence):
+                return value_of(item, keyword)
+        return None
+
+    def numbers(sequence: str, keyword: str, count: int) -> NDArray[np.float64]:
+        array = np.array(said(sequence, keyword), dtype=np.float64)
+        if array.shape != (count,):
+            raise BadSegmentation(f"a frame has no {keyword}")
+        return array
+
+    return Frame(
+        0 if labelmap else int(said("SegmentIdentificationSequence", "ReferencedSegmentNumber")),
+        numbers("PlanePositionSequence", "ImagePositionPatient", 3),
+        numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6),
+        numbers("PixelMeasuresSequence", "PixelSpacing", 2),
+    )
+
+
+def _cited(ds: Dataset) -> Iterator[str]:
+    """What it refers to as a whole: series, their instances, source images."""
+    references = [*items_of(ds, "SourceImageSequence")]
+    for series in items_of(ds, "ReferencedSeriesSequence"):
+        yield str(value_of(series, "SeriesInstanceUID"))
+        references += items_of(series, "ReferencedInstanceSequence")
+    yield from _instances(references)
+
+
+def _cited_by_frames(groups: Iterable[Dataset]) -> Iterator[str]:
+    for group in groups:
+        for derivation in items_of(group, "DerivationImageSequence"):
+            yield from _instances(items_of(derivation, "SourceImageSequence"))
+
+
+def _instances(references: Iterable[Dataset]) -> Iterator[str]:
+    return (str(value_of(item, "ReferencedSOPInstanceUID")) for item in references)
+
+
+def _pixels(ds: Dataset, syntax: UID, count: int, *, labelmap: bool) -> Dataset:
+    """What decoders need, and nothing that a stranger may mislead them with."""
+    pixels = Dataset()
+    pixels.file_meta = FileMetaDataset()
+    pixels.file_meta.TransferSyntaxUID = syntax if syntax.is_encapsulated else ExplicitVRLittleEndian
+    pixels.Rows, pixels.Columns = int(value_of(ds, "Rows") or 0), int(value_of(ds, "Columns") or 0)
+    bits = int(value_of(ds, "BitsAllocated") or 0)
+    if bits not in ((8, 16) if labelmap else (1,)) or (value_of(ds, "SamplesPerPixel") or 1) != 1:
+        raise BadSegmentation("its pixels are not of a form that a segmentation may have")
+    if not count or count != value_of(ds, "NumberOfFrames"):
+        raise BadSegmentation("it does not describe each of its frames")
+    pixels.NumberOfFrames, pixels.SamplesPerPixel, pixels.PixelRepresentation = count, 1, 0
+    pixels.BitsAllocated = pixels.BitsStored = bits
+    pixels.HighBit, pixels.PhotometricInterpretation = bits - 1, "MONOCHROME2"
+    data = ds.get_item("PixelData")
+    content = data.value if data is not None else b""
+    if not isinstance(content, bytes):
+        raise BadSegmentation("it has no pixels")
+    least = pixels.Rows * pixels.Columns * count * bits
+    if not least or (not syntax.is_encapsulated and len(content) * 8 < least):
+        raise BadSegmentation("it has fewer pixels than it says")
+    if syntax.is_encapsulated and not labelmap:
+        raise BadSegmentation("its bits are compressed")
+    pixels.add_new("PixelData", "OB" if syntax.is_encapsulated or bits <= 8 else "OW", content)
+    pixels["PixelData"].is_undefined_length = syntax.is_encapsulated
+    return pixels

@@ -1,0 +1,197 @@
+"""Segmentations that arrived and are not ours: whether they correct a result of ours, and in what.
+
+One that shares a tracking UID with our SEG, cites it, or was drawn on the images that a finished job read, is reviewed
+truth of that job. It is compared with what the job made; row and journal entry are one commit. It re-opens nothing.
+What cannot be used is journalled once, with its reason. Nobody's name is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dicom_node.objects.corrected import BadSegmentation, Segmentation, read_segmentation
+from dicom_node.objects.identity import JobNames
+from dicom_node.objects.on_grid import Labels, Laid, lay_on, structure_of
+from inference.errors import BadGeometry
+from inference.evaluation.compare import Comparison, compare
+from inference.readers.arrange import arrange
+from inference.readers.headers import slice_headers
+from inference.tasks import TASKS
+from inference.tasks.card import TaskCard
+from inference.volume import Grid
+from storage.archive import Archive
+from storage.database import Database, Transaction
+from storage.lifecycle import JobState
+from storage.records import Instance, InstanceKind, Job, ResultObject
+from storage.reviews import Reviewed
+
+log = logging.getLogger(__name__)
+
+BATCH = 20
+MOST_UNKNOWN = 20
+KIND = "seg"  # of our results, the one that is corrected
+
+
+class Made(NamedTuple):
+    """A finished job with the segmentations that it made, in one form of them."""
+
+    job: Job
+    segs: tuple[ResultObject, ...]
+
+    @property
+    def card(self) -> TaskCard:
+        return TASKS[self.job.task]
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The series that the answer lies on, and its instances."""
+        found: dict[str, Any] = self.job.inputs[self.card.primary]
+        return found
+
+    @property
+    def tracking_uids(self) -> set[str]:
+        findings = self.job.summary.get("findings", ())
+        return {JobNames(self.job.job_id).tracking(str(number)) for number in range(1, len(findings) + 1)}
+
+    @property
+    def uids(self) -> set[str]:
+        return {uid for seg in self.segs for uid in (seg.sop_instance_uid, seg.series_instance_uid)}
+
+
+@dataclass(frozen=True)
+class Review:
+    """Reads others' segmentations and keeps those that review a result of ours."""
+
+    database: Database
+    archive: Archive
+    revision: int = 0
+    name: str = "review"
+
+    def step(self, now: float) -> bool:
+        with self.database.reading() as tx:
+            if not tx.versions.any_unread(InstanceKind.SEGMENTATION):
+                return False
+            waiting = tx.versions.unread(InstanceKind.SEGMENTATION, BATCH)
+        for instance in waiting:
+            self._read(instance, now)
+        return True
+
+    def _read(self, instance: Instance, now: float) -> None:
+        refusal, review = "", None
+        try:
+            review = self._judge(instance, now)
+        except (BadSegmentation, BadGeometry) as bad:
+            refusal = str(bad)
+        with self.database.transaction() as tx:
+            if not tx.versions.mark_read(instance):
+                return
+            if review is None:
+                text = f"segmentation {instance.sop_instance_uid} is no review of a result of ours: {refusal}"
+                self._journal(tx, instance, "no review", text, now)
+            elif tx.reviews.add(review):
+                text = f"segmentation {instance.sop_instance_uid} is reviewed truth: {sentence(review.summary)}"
+                self._journal(tx, instance, "reviewed", text, now, review.job_id)
+
+    def _journal(self, tx: Transaction, instance: Instance, event: str, text: str, now: float, job: str = "") -> None:
+        study, series = instance.study_instance_uid, instance.series_instance_uid
+        tx.journal.add(now, event, text, study=study, series=series, job=job, revision=self.revision)
+        log.info("segmentation read: %s", event, extra={"study": study})
+
+    def _judge(self, instance: Instance, now: float) -> Reviewed:
+        """The review that a segmentation is; BadSegmentation with the reason where it is none."""
+        with self.database.reading() as tx:
+            made = [_made(tx, job) for job in tx.jobs.of_study(instance.study_instance_uid) if _finished(job)]
+        if not made:
+            raise BadSegmentation("no job of this study has finished")
+        seg = read_segmentation(self.archive.path(instance.file))
+        of, by = subject_of(seg, made)
+        grid = self._grid(of)
+        truth = lay_on(seg, grid, of.card)
+        found = self._found(of, grid)
+        found[np.isin(found, sorted(truth.judged(of.card)), invert=True)] = 0
+        summary = _summary(compare(found, truth.labels, of.card, grid), truth, of, by)
+        return Reviewed(instance.sop_instance_uid, of.job.job_id, instance.study_instance_uid, now, summary)
+
+    def _grid(self, of: Made) -> Grid:
+        """The grid that the job's answer lies on, from the index: the arithmetic is the reader's."""
+        study, series = of.job.study_instance_uid, str(of.source["series"])
+        with self.database.reading() as tx:
+            held = {i.sop_instance_uid: i.header for i in tx.studies.instances(study_uid=study, series_uid=series)}
+        if any(uid not in held for uid in of.source["instances"]):
+            raise BadSegmentation("images that it was drawn on are no longer held")
+        return arrange([s for uid in of.source["instances"] for s in slice_headers(held[uid])]).grid
+
+    def _found(self, of: Made, grid: Grid) -> Labels:
+        """What the job found, from the objects that it made; nothing where it found nothing."""
+        found = np.zeros(grid.shape, np.uint8)
+        if not of.segs and of.job.summary.get("findings"):
+            raise BadSegmentation("its job made no segmentation to compare it with")
+        for seg in of.segs:
+            if seg.removed_at is not None:
+                raise BadSegmentation("the segmentation that its job made is no longer held")
+            np.maximum(found, lay_on(read_segmentation(self.archive.path(seg.file)), grid, of.card).labels, out=found)
+        return found
+
+
+def subject_of(seg: Segmentation, made: Sequence[Made]) -> tuple[Made, str]:
+    """The job that a segmentation is about and what tells so, of several the newest; BadSegmentation where none is.
+
+    Images alone tell little: what says of itself that no person had a hand in it is another machine's opinion.
+    """
+    for of in reversed(made):
+        if of.tracking_uids & seg.tracking_uids:
+            return of, "tracking"
+    for of in reversed(made):
+        if of.uids & seg.cites:
+            return of, "citation"
+    on_images = [of for of in made if {str(of.source["series"]), *of.source["instances"]} & seg.cites]
+    if not on_images:
+        raise BadSegmentation("it refers neither to a result of ours nor to the images of one")
+    if seg.automatic:
+        raise BadSegmentation("all its segments are AUTOMATIC, and it refers to no result of ours")
+    known = [sum(structure_of(segment, of.card) is not None for segment in seg.segments) for of in on_images]
+    return max(zip(known, range(len(made)), on_images, strict=False))[2], "images"
+
+
+def sentence(summary: dict[str, Any]) -> str:
+    """A review's comparison in words."""
+    agreement = ", ".join(f"{one['structure']} Dice {one['dice']:.3f}" for one in summary["structures"])
+    lesions = ", ".join(f"{number} {change}" for change, number in summary["lesions"].items() if number)
+    return f"{agreement or 'nothing in either'}; lesions: {lesions or 'none'}"
+
+
+def _finished(job: Job) -> bool:
+    return job.state is JobState.DONE and not job.rejects and job.task in TASKS
+
+
+def _made(tx: Transaction, job: Job) -> Made:
+    segs = [result for result in tx.results.of_job(job.job_id) if result.kind == KIND]
+    form = min((seg.variant for seg in segs), default="")  # every form holds the same voxels
+    return Made(job, tuple(seg for seg in segs if seg.variant == form))
+
+
+def _summary(comparison: Comparison, truth: Laid, of: Made, by: str) -> dict[str, Any]:
+    """The comparison as plain data: numbers, and words of our own only."""
+    judged = truth.judged(of.card)
+    return {
+        "task": of.job.task,
+        "recognised_by": by,
+        "labels": sorted(judged),
+        "structures": [
+            {
+                "structure": one.name,
+                "dice": round(one.dice, 4),
+                "ml": round(one.found_ml, 3),
+                "reviewed_ml": round(one.truth_ml, 3),
+            }
+            for one in comparison.structures
+        ],
+        "lesions": {str(change): number for change, number in comparison.lesions.items()},
+        "not_judged": [s.name for s in of.card.structures if s.label not in judged],
+        "unknown": sorted({str(kind) for kind in truth.unknown})[:MOST_UNKNOWN],
+    }

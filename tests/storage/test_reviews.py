@@ -1,0 +1,69 @@
+"""Reviews: one a segmentation, the newest of a job counts, and what waits to be read holds no study up."""
+
+import pytest
+
+from storage.errors import BadIdentifier
+from storage.lifecycle import JobState
+from storage.records import InstanceKind
+from storage.reviews import Reviewed
+
+STUDY = "1.2.826.0.1.1"
+
+
+def review(number=1, job="job-1", at=300.0, **summary):
+    return Reviewed(f"1.2.9.{number}", job, STUDY, at, summary)
+
+
+def test_a_review_is_kept_once(db, job):
+    with db.transaction() as tx:
+        assert tx.reviews.add(review(dice=0.75))
+        assert not tx.reviews.add(review(at=400.0, dice=0.5))
+    with db.reading() as tx:
+        assert tx.reviews.of_study(STUDY) == [review(dice=0.75)]
+        assert tx.reviews.of_study("1.2.3") == []
+
+
+def test_the_newest_of_a_job_counts_and_the_older_stays_listed(db, job, make_job):
+    with db.transaction() as tx:
+        tx.jobs.add(make_job("job-2", task="liver_tumour", state=JobState.DONE))
+        for one in (review(1, at=500.0), review(2, at=400.0), review(3, "job-2", 450.0)):
+            tx.reviews.add(one)
+    with db.reading() as tx:
+        assert [one.at for one in tx.reviews.of_study(STUDY)] == [400.0, 450.0, 500.0]
+        assert tx.reviews.counting() == [review(3, "job-2", 450.0), review(1, at=500.0)]
+        assert tx.reviews.counting(since=460.0) == [review(1, at=500.0)]
+        assert tx.reviews.counting(tasks=["liver_tumour"]) == [review(3, "job-2", 450.0)]
+        assert tx.reviews.count() == 2
+
+
+def test_what_is_no_uid_is_refused(db, job):
+    with pytest.raises(BadIdentifier), db.transaction() as tx:
+        tx.reviews.add(Reviewed("../../etc", "job-1", STUDY, 1.0))
+
+
+def test_a_segmentation_waits_to_be_read_and_its_study_does_not_wait_for_it(db, study, make_instance):
+    seg = make_instance(7, kind=InstanceKind.SEGMENTATION)
+    with db.transaction() as tx:
+        tx.studies.add_instance(seg)
+        assert tx.versions.unread(InstanceKind.SEGMENTATION) == [seg]
+        assert [one.study_instance_uid for one in tx.studies.settled(1000.0, 10.0)] == [study]
+        assert tx.removals.of(study).unread, "but retention does"
+        assert tx.versions.mark_read(seg)
+        assert not tx.versions.any_unread(InstanceKind.SEGMENTATION)
+        assert not tx.removals.of(study).unread
+
+
+def test_our_own_segmentation_that_comes_back_waits_for_nothing(db, job, make_instance, make_result):
+    with db.transaction() as tx:
+        tx.results.add(make_result("1.2.9.5"))
+        tx.studies.add_instance(make_instance(sop_instance_uid="1.2.9.5", kind=InstanceKind.SEGMENTATION))
+        assert not tx.versions.any_unread(InstanceKind.SEGMENTATION)
+
+
+def test_a_review_outlives_its_study(db, job):
+    with db.transaction() as tx:
+        tx.jobs.claim("me", 210.0, 60.0)
+        tx.jobs.finish("job-1", "me", JobState.DONE, 220.0)
+        tx.reviews.add(review())
+        tx.removals.remove(STUDY, 1000.0)
+        assert tx.reviews.of_study(STUDY) == [review()]
