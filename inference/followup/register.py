@@ -59,7 +59,7 @@ class Agreement:
         if self.similarity < LEAST_SIMILARITY:
             return f"the images do not look alike (correlation {self.similarity:.2f}, {LEAST_SIMILARITY:.2f} needed)"
         if self.residual_mm > MOST_RESIDUAL_MM:
-            return f"the images are still {self.residual_mm:.1f} mm apart, {MOST_RESIDUAL_MM:.1f} mm at most are allowed"
+            return f"the images are still {self.residual_mm:.1f} mm apart ({MOST_RESIDUAL_MM:.1f} mm are allowed)"
         return ""
 
 
