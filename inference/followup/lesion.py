@@ -59,9 +59,11 @@ class Lesion:
 
     @property
     def points(self) -> NDArray[np.float64]:
-        """Voxel centres in LPS mm (n, 3), evenly thinned where there are very many."""
+        """Voxel centres in LPS mm (n, 3); where there are very many, the same some thousand of them every time."""
         indices = np.argwhere(self.mask)
-        return self.grid.to_lps(indices[::-(-len(indices) // MOST_POINTS)])
+        if len(indices) > MOST_POINTS:  # by lot: every nth would fall into step with the rows
+            indices = np.random.default_rng(0).choice(indices, MOST_POINTS, replace=False)
+        return self.grid.to_lps(indices)
 
     def holds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which points (n, 3) in LPS mm lie in its voxels."""

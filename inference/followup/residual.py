@@ -74,7 +74,7 @@ def _distance(fixed: NDArray[np.float32], moved: NDArray[np.float32], middle: ND
               contrast: float) -> float | None:
     """Voxels from a block's place to where it is found, to a fraction; None for a plain block."""
     block = fixed[_around(middle, HALF)].astype(np.float64)
-    if block.std() < contrast:
+    if block.std() <= contrast:
         return None
     windows = np.lib.stride_tricks.sliding_window_view(moved[_around(middle, HALF + SEARCH)], block.shape)
     others = windows.reshape(-1, block.size).astype(np.float64)
