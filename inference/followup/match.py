@@ -90,11 +90,13 @@ def match(prior: Side, current: Side, registration: Registration | NotRegistered
         links += step(_open(pairs, links))
     known = {uid for link in links for uid in link.prior}
     links += [_unpaired(Link(Outcome.VANISHED, prior=(lesion.uid,)), [p for p in pairs if p.prior == lesion.uid],
-                        registration.to_current(lesion.points), current.grid, registration)
+                        _within(registration.to_current(lesion.points), current.grid),
+                        registration.residual.around(registration.to_current(lesion.centre), lesion.radius_mm))
               for lesion in prior.lesions if lesion.uid not in known]
     known = {uid for link in links for uid in link.current}
     links += [_unpaired(Link(Outcome.NEW, current=(lesion.uid,)), [p for p in pairs if p.current == lesion.uid],
-                        registration.to_prior(lesion.points), prior.grid, registration)
+                        _within(registration.to_prior(lesion.points), prior.grid),
+                        registration.residual.around(lesion.centre, lesion.radius_mm))
               for lesion in current.lesions if lesion.uid not in known]
     return Matching(tuple(links))
 
@@ -174,18 +176,15 @@ def _undecided(pairs: list[Pair]) -> list[Link]:
     return links
 
 
-def _unpaired(link: Link, pairs: Sequence[Pair], place: NDArray[np.float64], ground: Grid,
-              registration: Registration) -> Link:
-    """A lesion without candidates of its own: new or gone, unless its `place` in the other study says otherwise."""
+def _unpaired(link: Link, pairs: Sequence[Pair], shown: bool, residual_mm: float) -> Link:
+    """A lesion without candidates of its own: new or gone, where the other study shows its place, and surely so."""
     touching = tuple(pair for pair in pairs if pair.overlap >= LEAST_OVERLAP)
     if touching:
         return replace(link, outcome=Outcome.UNCERTAIN, pairs=touching, reason="overlaps a lesion that has its match")
-    if not _within(place, ground):
+    if not shown:
         return replace(link, outcome=Outcome.OUTSIDE, reason="the other images do not show its place")
-    where = place if link.prior else registration.to_current(place)
-    residual = registration.residual.at(where.mean(axis=0))
-    if residual > MOST_RESIDUAL_MM:
-        return replace(link, outcome=Outcome.UNCERTAIN, reason=f"the images are {residual:.0f} mm apart around it")
+    if residual_mm > MOST_RESIDUAL_MM:
+        return replace(link, outcome=Outcome.UNCERTAIN, reason=f"the images are {residual_mm:.0f} mm apart around it")
     return link
 
 

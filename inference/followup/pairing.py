@@ -67,10 +67,11 @@ def pairs_near(prior: Sequence[Lesion], current: Sequence[Lesion], registration:
             if distance > reach and common == 0:
                 continue
             overlap = min(1.0, common / min(volume, now.size.volume_ml))
+            dice = min(1.0, 2 * common / (volume + now.size.volume_ml))
             ratio = now.size.volume_ml / before.size.volume_ml
-            pairs.append(Pair(
-                before.uid, now.uid, distance, overlap, min(1.0, 2 * common / (volume + now.size.volume_ml)), ratio,
-                registration.residual.at(now.centre), _cost(distance / reach, overlap, ratio)))
+            residual = registration.residual.around(now.centre, max(before.radius_mm, now.radius_mm))
+            cost = _cost(distance / reach, overlap, ratio)
+            pairs.append(Pair(before.uid, now.uid, distance, overlap, dice, ratio, residual, cost))
     return pairs
 
 

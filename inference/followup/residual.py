@@ -19,8 +19,9 @@ SEARCH = 3  # voxels that a block looks around, 12 mm at 4 mm
 STRIDE = 8  # voxels from block to block
 GAIN = 0.03  # a shift that raises the correlation by less is noise, or a slide along an edge
 LOST = 0.5  # a block that correlates less wherever it looks is not found
-NEAREST = 5  # blocks asked about a place
+NEAREST = 7  # blocks asked about a place
 REACH_MM = 80.0  # ones farther off know nothing of it
+OWN_RADII = 2.5  # from the middle of a lesion to the blocks that it hardly touches
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +39,14 @@ class Residual:
         """The middle of all blocks; infinite where no block had anything to look for."""
         return float(np.median(self.distances)) if self.distances.size else float("inf")
 
-    def at(self, point: ArrayLike) -> float:
-        """The same of the blocks next to a place; that of all where none is near."""
+    def around(self, point: ArrayLike, radius_mm: float) -> float:
+        """The same of the blocks next to a lesion of this radius; that of all where none is near.
+
+        Blocks that it fills are not asked: what grew, came or went is no error of the registration.
+        """
         away = np.linalg.norm(self.places - np.array(point), axis=1)
-        near = np.argsort(away, kind="stable")[:NEAREST]
-        near = near[away[near] <= REACH_MM]
+        near = np.argsort(np.where(away < OWN_RADII * radius_mm, np.inf, away), kind="stable")[:NEAREST]
+        near = near[(away[near] >= OWN_RADII * radius_mm) & (away[near] <= REACH_MM + radius_mm)]
         return float(np.median(self.distances[near])) if near.size else self.median_mm
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.signal import fftconvolve
+from scipy import fft, ndimage
 
 from inference.followup.coarse import Coarse
 
@@ -51,4 +50,8 @@ def _thinned(image: Coarse) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _correlate(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(fftconvolve(a, b[::-1, ::-1, ::-1]))
+    """Sums of products at every shift; [i] is that of index i less b's last index."""
+    full = [m + n - 1 for m, n in zip(a.shape, b.shape, strict=True)]
+    fast = [fft.next_fast_len(n, real=True) for n in full]
+    product = fft.irfftn(fft.rfftn(a, fast) * fft.rfftn(b[::-1, ::-1, ::-1], fast), fast)
+    return np.asarray(product[tuple(slice(n) for n in full)])

@@ -39,7 +39,7 @@ def test_it_holds_its_own_points_and_no_others(grid):
     (lesion,) = lesions_of(drawn(grid), grid, {1: who("A")})
     assert lesion.points.shape == (192, 3)
     assert lesion.holds(lesion.points).all()
-    assert not lesion.holds(lesion.points + (16.0, 0.0, 0.0)).any()
+    assert not lesion.holds(np.add(lesion.points, (16.0, 0.0, 0.0))).any()
 
 
 def test_a_large_lesion_is_known_by_some_thousand_points(make_grid):

@@ -20,7 +20,7 @@ def test_equal_images_are_not_apart():
     found = residual_of(tissue(), tissue(), EVERYWHERE, GRID)
     assert found.distances.size > 50
     assert found.median_mm == 0.0
-    assert found.at((90, 90, 90)) == 0.0
+    assert found.around((90, 90, 90), 5.0) == 0.0
 
 
 @pytest.mark.parametrize(("voxels", "mm"), [((0, 0, 1), 4.0), ((1, 0, 2), 8.9), ((0.5, 0, 1), 4.5)])
@@ -37,9 +37,18 @@ def test_it_is_told_place_by_place():
     both = tissue()
     both[:, :, 24:] = tissue(1)[:, :, 24:]  # the left half is another's
     found = residual_of(tissue(), both, EVERYWHERE, GRID)
-    assert found.at((40, 96, 96)) == 0.0
-    assert found.at((160, 96, 96)) > 8.0
-    assert found.at((1000, 0, 0)) == found.median_mm
+    assert found.around((40, 96, 96), 5.0) == 0.0
+    assert found.around((160, 96, 96), 5.0) > 8.0
+    assert found.around((1000, 0, 0), 5.0) == found.median_mm
+
+
+def test_a_lesion_that_came_is_no_error_of_registration():
+    before, after = tissue(), tissue()
+    z, y, x = np.indices(GRID.shape)
+    after[(z - 24) ** 2 + (y - 24) ** 2 + (x - 24) ** 2 < 6**2] = 3.0
+    found = residual_of(before, after, EVERYWHERE, GRID)
+    assert found.around((96, 96, 96), 1.0) > 5.0
+    assert found.around((96, 96, 96), 24.0) == 0.0
 
 
 def test_noise_and_contrast_do_not_count():
@@ -57,4 +66,4 @@ def test_where_there_is_nothing_to_look_for_nothing_is_known():
     flat = np.zeros(GRID.shape, dtype=np.float32)
     assert residual_of(flat, flat, EVERYWHERE, GRID).median_mm == float("inf")
     assert residual_of(tissue(), tissue(), ~EVERYWHERE, GRID).median_mm == float("inf")
-    assert Residual(np.zeros((0, 3)), np.zeros(0)).at((0, 0, 0)) == float("inf")
+    assert Residual(np.zeros((0, 3)), np.zeros(0)).around((0, 0, 0), 5.0) == float("inf")
