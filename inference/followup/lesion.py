@@ -1,0 +1,98 @@
+"""A lesion of one time point: its voxels in their box, who it is, and how large, measured the same way every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inference.codes import Code
+from inference.diameters import in_plane_axes
+from inference.place import place_of
+from inference.transforms.geometry import crop_grid
+from inference.volume import Grid
+
+MOST_POINTS = 4000  # of a lesion's voxels that are asked where they lie
+
+
+class Identity(NamedTuple):
+    """Who a lesion is: an opaque `uid` (a prior's tracking UID), what it is, and in which organ."""
+
+    uid: str
+    type: Code
+    organ: Code | None = None
+
+
+@dataclass(frozen=True)
+class Size:
+    """`volume_ml`, and the in-plane long and short axis in mm. `whole`: it does not reach the edge of the images."""
+
+    volume_ml: float
+    long_mm: float
+    short_mm: float
+    whole: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Lesion:
+    """`mask` bool (z, y, x) is the lesion's box, not empty, on `grid`; `centre` of gravity in LPS mm."""
+
+    identity: Identity
+    mask: NDArray[np.bool_]
+    grid: Grid
+    centre: tuple[float, float, float]
+    size: Size
+
+    @property
+    def uid(self) -> str:
+        """The identity's."""
+        return self.identity.uid
+
+    @property
+    def radius_mm(self) -> float:
+        """Of the sphere of the same volume."""
+        return float((self.size.volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3))
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """Voxel centres in LPS mm (n, 3); where there are very many, the same some thousand of them every time."""
+        indices = np.argwhere(self.mask)
+        if len(indices) > MOST_POINTS:  # by lot: every nth would fall into step with the rows
+            indices = np.random.default_rng(0).choice(indices, MOST_POINTS, replace=False)
+        return self.grid.to_lps(indices)
+
+    def holds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points (n, 3) in LPS mm lie in its voxels."""
+        index = np.rint(self.grid.to_index(points)).astype(int)
+        inside = ((index >= 0) & (index < self.mask.shape)).all(axis=1)
+        z, y, x = np.clip(index, 0, np.array(self.mask.shape) - 1).T
+        return np.asarray(inside & self.mask[z, y, x])
+
+
+def lesions_of(labelmap: NDArray[np.unsignedinteger], grid: Grid,
+               identities: Mapping[int, Identity]) -> tuple[Lesion, ...]:
+    """The lesions of a label map (z, y, x) on `grid` by their numbers; numbers without voxels give none.
+
+    Leave out a finding that several small lesions share: it is nobody. A number whose voxels do not hang together
+    is one lesion, and its axes span the gaps.
+    """
+    if labelmap.shape != grid.shape:
+        raise ValueError(f"a label map of {labelmap.shape} does not lie on a grid of {grid.shape}")
+    if len({identity.uid for identity in identities.values()}) < len(identities):
+        raise ValueError("two lesions of one time point have the same identity")
+    boxes = ndimage.find_objects(labelmap, max_label=max(identities, default=0))
+    return tuple(_lesion(labelmap[boxes[number - 1]] == number, boxes[number - 1], grid, identity)
+                 for number, identity in sorted(identities.items()) if boxes[number - 1] is not None)
+
+
+def _lesion(mask: NDArray[np.bool_], box: tuple[slice, slice, slice], grid: Grid, identity: Identity) -> Lesion:
+    corner = tuple(side.start for side in box)
+    axes = in_plane_axes(mask, grid.spacing)
+    whole = all(length == 1 or (side.start > 0 and side.stop < length)
+                for side, length in zip(box, grid.shape, strict=True))
+    size = Size(int(np.count_nonzero(mask)) * grid.voxel_ml, axes.long_mm, axes.short_mm, whole)
+    return Lesion(identity, mask, crop_grid(grid, box), place_of(mask, corner, grid).centre, size)
