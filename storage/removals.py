@@ -75,7 +75,9 @@ class Removals(Store):
         made = select(jobs.c.job_id).where(jobs.c.study_uid == uid)
         gone = results.c.job_id.in_(made) & results.c.removed_at.is_(None)
         execute(update(results).where(gone).values(removed_at=now))
-        execute(delete(jobs).where(jobs.c.study_uid == uid, among(jobs.c.state, NEVER_MADE)))
+        # One that was done once, run again and failed has made objects, whose UIDs stay known.
+        kept = [jobs.c.job_id.not_in(select(table.c.job_id)) for table in (results, tables.reviews)]
+        execute(delete(jobs).where(jobs.c.study_uid == uid, among(jobs.c.state, NEVER_MADE), *kept))
         empty: dict[str, Any] = {"state": StudyState.REMOVED.value, "images": 0, "header": {}}
         execute(update(studies).where(studies.c.study_uid == uid).values(**empty))
         Promises(self._connection).forget(uid)

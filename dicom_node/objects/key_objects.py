@@ -84,6 +84,8 @@ def read_rejection(path: Path, transfer_syntax: str) -> RejectionNote | None:
     except FileNotFoundError:
         raise BadNote("it is no longer held") from None
     except OSError as trouble:
+        if trouble.errno is None:  # pydicom's own, where a sequence ends too soon
+            raise BadNote("it cannot be parsed (it ends too soon)") from None
         raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
     except _FAULTS as fault:
         raise BadNote(f"it cannot be parsed ({type(fault).__name__})") from None

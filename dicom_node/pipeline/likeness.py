@@ -103,6 +103,8 @@ def _content(path: Path, syntax: UID) -> _Content:
     except FileNotFoundError:
         raise Incomparable("a content is no longer held") from None
     except OSError as trouble:
+        if trouble.errno is None:  # pydicom's own, where a sequence ends too soon
+            raise Incomparable("a content cannot be parsed (it ends too soon)") from None
         raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
     except _FAULTS as fault:
         raise Incomparable(f"a content cannot be parsed ({type(fault).__name__})") from None
@@ -151,7 +153,7 @@ def _differs(one: _Content, other: _Content, tag: BaseTag) -> bool:
         return False
     try:
         return bool(one.header[tag].value != other.header[tag].value)
-    except _FAULTS:
+    except (*_FAULTS, OSError):  # pydicom's own, where a sequence ends too soon
         return True
 
 

@@ -151,3 +151,17 @@ def test_holding_files_works_on_every_database(db, delivered):
         tx.removals.hold_files()
         assert len(tx.removals.named(UID)) == 2
         assert tx.removals.every_study() == [UID]
+
+
+def test_a_job_that_was_done_once_and_failed_when_it_was_run_again_lets_its_study_go(db, delivered):
+    with db.transaction() as tx:
+        tx.removals.remove(UID, 500.0)
+    with db.transaction() as tx:
+        tx.jobs.run_again("job-1", 600.0)
+        tx.deliveries.forget("job-1")
+        tx.jobs.claim("infer", 600.0, 60.0)
+        tx.jobs.finish("job-1", "infer", JobState.FAILED, 610.0, "the model was changed")
+    with db.transaction() as tx:
+        tx.removals.remove(UID, 700.0)
+        assert tx.jobs.find("job-1").state is JobState.FAILED
+        assert tx.results.of_job("job-1"), "its UIDs stay known"

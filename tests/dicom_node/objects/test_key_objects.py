@@ -17,6 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 from dicom_node.objects import key_objects
 from dicom_node.objects.key_objects import BadNote, RejectionNote, Title, read_rejection
 from storage.errors import Unavailable
+from storage.part10 import META_AT
 
 TITLES = {
     Title.QUALITY: codes.DCM.RejectedForQualityReasons,
@@ -141,3 +142,15 @@ def test_a_failing_disk_is_no_fault_of_the_note(tmp_path: Path) -> None:
 
 def test_what_we_read_is_what_others_wrote(note: Callable[..., Path]) -> None:
     assert dcmread(note()).SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.59"
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_wherever_it_is_cut_off_it_is_the_note_that_is_at_fault_and_not_the_disk(
+    note: Callable[..., Path], syntax: str
+) -> None:
+    path = note(syntax=syntax)
+    whole = path.read_bytes()
+    for end in range(META_AT + 200, len(whole), 3):
+        path.write_bytes(whole[:end])
+        with suppress(BadNote):
+            read_rejection(path, syntax)
