@@ -164,9 +164,10 @@ class Reader:
         panel.locator('[data-cy="data-row"]').first.wait_for()
         return panel.inner_text()
 
-    def make_opaque(self) -> None:
-        """The opacity slider to its end, so that overlay pixels have the segment's colour and no other."""
-        self.page.evaluate("() => window.services.segmentationService.setStyle({type: 'Labelmap'}, {fillAlpha: 1})")
+    def opacity(self, share: float) -> None:
+        """Move the opacity slider; at its end overlay pixels have the segment's colour and no other."""
+        set_style = "fill => window.services.segmentationService.setStyle({type: 'Labelmap'}, {fillAlpha: fill})"
+        self.page.evaluate(set_style, share)
 
     def show(self, instance_uid: str) -> Shown:
         """Scroll to an image and look, without the texts in the viewport's corners."""
@@ -185,7 +186,7 @@ class Reader:
     def keep(self, name: str) -> None:
         """Save the screen into the folder SCREENSHOTS, where that is set."""
         if folder := os.environ.get("SCREENSHOTS"):
-            self.page.mouse.move(700, 5)
+            self.page.mouse.move(1250, 850)
             self.page.wait_for_timeout(1000)
             png = io.BytesIO(self.page.screenshot())
             Image.open(png).convert("RGB").quantize(128).save(Path(folder) / f"ohif-{name}.png", optimize=True)

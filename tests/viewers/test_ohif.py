@@ -5,6 +5,7 @@ Each study is a phantom's slices about its lesions; the truth is the result, no 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,10 +31,14 @@ from inference.writers.dicom_series import write_series
 
 pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
+Matrix = tuple[int, int]
+
 SEEDS = {"liver_tumour": 9000, "lung_nodule": 9000, "brain_tumour": 9001}
 TRUTH = ModelIdentity("phantom-truth", "1", "ab" * 32, "Segnode", IntendedUse.DEMONSTRATION)
 SLICES = 20
 GOOD_IOU = 0.9
+
+phantom = functools.cache(lambda task: make_case(task, SEEDS[task]))
 
 
 @pytest.fixture
@@ -77,17 +82,12 @@ class Study:
         return sorted({int(k) for k in shown[np.linspace(0, len(shown) - 1, 5).astype(int)]})
 
 
-def some_slices(case: PhantomCase) -> tuple[Volume, NDArray[np.uint8]]:
-    """Volume and truth of SLICES slices about the one with most lesion, less a few columns at the edge of a brain.
-
-    The brain keeps frames that end within a byte, but pixel data of even length: of an odd one OHIF 3.13.2 wants no
-    padding byte (dcmjs, readUncompressedBitFrame), without which it were no DICOM.
-    """
+def some_slices(case: PhantomCase, matrix: Matrix) -> tuple[Volume, NDArray[np.uint8]]:
+    """Volume and truth of SLICES slices about the one with most lesion, cut to so many rows and columns."""
     volume = case.volumes[case.primary]
     lesion = np.isin(case.truth, TASKS[case.task].lesions).sum(axis=(1, 2))
     first = int(np.clip(lesion.argmax() - SLICES // 2, 0, len(lesion) - SLICES))
-    rows, columns = (198, 170) if case.task == "brain_tumour" else volume.grid.shape[1:]
-    kept = (slice(first, first + SLICES), slice(rows), slice(columns))
+    kept = (slice(first, first + SLICES), slice(matrix[0]), slice(matrix[1]))
     affine = volume.grid.affine.copy()
     affine[:3, 3] = volume.grid.to_lps((first, 0, 0))
     array = np.ascontiguousarray(volume.array[kept])
@@ -95,9 +95,9 @@ def some_slices(case: PhantomCase) -> tuple[Volume, NDArray[np.uint8]]:
     return replace(volume, array=array, grid=grid), np.ascontiguousarray(case.truth[kept])
 
 
-def make_study(task: str, folder: Path) -> Study:
-    case = make_case(task, SEEDS[task])
-    volume, truth = some_slices(case)
+def make_study(task: str, matrix: Matrix, folder: Path) -> Study:
+    case = phantom(task)
+    volume, truth = some_slices(case, matrix)
     acquisition = case.acquisitions[case.primary]
     images = write_series(volume, acquisition, folder / "images")
     read = read_series(images)
@@ -133,9 +133,11 @@ def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return float((a & b).sum() / max(1, (a | b).sum()))
 
 
-@pytest.mark.parametrize("task", SEEDS)
-def test_the_result_is_seen_where_it_lies(task: str, tmp_path: Path, reader: Any) -> None:
-    study = make_study(task, tmp_path)
+@pytest.mark.parametrize(("task", "matrix"), [
+    ("liver_tumour", (384, 384)), ("lung_nodule", (384, 384)), ("brain_tumour", (200, 168)),
+])
+def test_the_result_is_seen_where_it_lies(task: str, matrix: Matrix, tmp_path: Path, reader: Any) -> None:
+    study = make_study(task, matrix, tmp_path)
     screen = reader(study)
     kinds = sorted(re.match(r"\w+", entry)[0] for entry in screen.series())
     assert kinds == sorted([TASKS[task].roles[0].modality, "SEG", "SR", "SR", "SR"])
@@ -147,14 +149,13 @@ def test_the_result_is_seen_where_it_lies(task: str, tmp_path: Path, reader: Any
     assert len(slices) >= 3
     screen.show(study.instance(slices[len(slices) // 2]))
     screen.keep(task)
-    screen.make_opaque()
+    screen.opacity(1.0)
     for k in slices:
-        masks = {rgb: mask for rgb, mask in study.masks(k).items() if mask.any()}
-        found = overlaps(screen, study.instance(k), masks)
+        found = overlaps(screen, study, k)
         print(f"{task}, slice {k}: IoU {', '.join(f'{value:.4f}' for value, _ in found)}")
-        for value, mirrored in found:
-            assert value >= GOOD_IOU, screen.complaints[-5:]
-            assert mirrored < GOOD_IOU, "a mirrored overlay would be noticed"
+        assert min(value for value, _ in found) >= GOOD_IOU, screen.complaints[-5:]
+        assert max(mirrored for _, mirrored in found) < GOOD_IOU, "a mirrored overlay would be noticed"
+    screen.opacity(0.5)
 
     screen.load(", diameters")
     listed = screen.measurements()
@@ -167,11 +168,22 @@ def test_the_result_is_seen_where_it_lies(task: str, tmp_path: Path, reader: Any
     screen.keep(f"{task}-diameters")
 
 
-def overlaps(screen: ohif.Reader, instance: str, masks: dict[tuple[int, int, int], NDArray[np.bool_]],
-             ) -> list[tuple[float, float]]:
-    """IoU of overlay and mask for each colour, and with the mask mirrored; looks again while the overlay is drawn."""
-    for _ in range(20):
-        shown = screen.show(instance)
+@pytest.mark.xfail(raises=AssertionError, strict=True, reason="OHIF 3.13.2 unpacks such frames in stripes")
+def test_a_frame_may_begin_within_a_byte(tmp_path: Path, reader: Any) -> None:
+    """dcmjs takes the first pixel from the wrong end of the byte where rows times columns is no multiple of 8."""
+    study = make_study("brain_tumour", (198, 170), tmp_path)
+    screen = reader(study)
+    screen.load(", SEG")
+    screen.segments()
+    screen.opacity(1.0)
+    assert min(value for k in (9, 10) for value, _ in overlaps(screen, study, k)) >= GOOD_IOU
+
+
+def overlaps(screen: ohif.Reader, study: Study, k: int) -> list[tuple[float, float]]:
+    """For each colour IoU of overlay and mask, and of overlay and mirrored mask; looks again while it is drawn."""
+    masks = {rgb: mask for rgb, mask in study.masks(k).items() if mask.any()}
+    for _ in range(8):
+        shown = screen.show(study.instance(k))
         found = [(iou(shown.painted(rgb), shown.under(mask)), iou(shown.painted(rgb), shown.under(mask[:, ::-1])))
                  for rgb, mask in masks.items()]
         if all(value >= GOOD_IOU for value, _ in found):
