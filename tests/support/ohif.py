@@ -188,8 +188,9 @@ class Reader:
         if folder := os.environ.get("SCREENSHOTS"):
             self.page.mouse.move(1250, 850)
             self.page.wait_for_timeout(1000)
-            png = io.BytesIO(self.page.screenshot())
-            Image.open(png).convert("RGB").quantize(128).save(Path(folder) / f"ohif-{name}.png", optimize=True)
+            screen = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
+            small = screen.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            small.save(Path(folder) / f"ohif-{name}.png", optimize=True)
 
 
 def indices(length: int, first: float, last: float, count: int) -> NDArray[np.int64]:
