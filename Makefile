@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test chaos fuzz bench lint tools train score clean
+.PHONY: help demo run test viewers chaos fuzz bench lint tools train score clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,11 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 
 test: $(VENV)/.test tools lint ## Everything that must hold.
 	$(BIN)/python -m pytest $(ARGS)
+
+viewers: $(VENV)/.test ## OHIF in Chromium shows the results of three studies (SCREENSHOTS=folder keeps what it showed).
+	@deploy/install-test-tools.sh $(VENV)/ohif
+	$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/constraints.txt -e '.[viewers]'
+	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m viewer tests/viewers $(ARGS)
 
 chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive; then once more over a failing disk.
 	CHAOS=long $(BIN)/python -m pytest -q -s tests/walks/test_chaos.py
