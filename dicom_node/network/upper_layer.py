@@ -104,7 +104,9 @@ class WaitingProvider(DULServiceProvider):
         """Decode, and make sure that the state machine will be able to read what was decoded."""
         pdu, event = super()._decode_pdu(bytestream)
         if event != "Evt10":
-            pdu.to_primitive()
+            primitive = pdu.to_primitive()
+            if event == "Evt6" and not all(c.abstract_syntax for c in primitive.presentation_context_definition_list):
+                raise ValueError("a presentation context names no abstract syntax")  # which pynetdicom negotiates on
         return pdu, event
 
     @property
@@ -162,6 +164,15 @@ class WaitingAssociation(Association):
         self._kill = True
         self.news.set()
         super().kill()
+
+    def run_reactor(self) -> None:
+        """Negotiate and serve; where a fault of ours ends that, the peer is not left waiting nor its place held."""
+        try:
+            super().run_reactor()
+        finally:
+            if not self._kill:
+                self.abort()
+                self.kill()
 
     def _run_reactor(self) -> None:
         self._is_paused = False

@@ -8,8 +8,9 @@ import threading
 import time
 
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian
 from upper_layers import ECHO, HELLO, STORE, eventually
-from wire import RELEASE_RP, RELEASE_RQ, Wire, command, echo_rq, p_data, said, store_rq
+from wire import RELEASE_RP, RELEASE_RQ, Wire, command, echo_rq, item, p_data, said, store_rq
 
 from dicom_node.network.messages import MAX_COMMAND_BYTES
 
@@ -193,3 +194,38 @@ def test_where_room_is_short_the_oldest_silent_connection_goes(ear):
             with Wire(node.port) as refused:
                 assert refused.hear() == b""
             assert time.monotonic() - start < 8  # at once, not by ARTIM
+
+
+def without_an_abstract_syntax() -> bytes:
+    """A request whose one presentation context names no service."""
+    context = item(0x20, struct.pack(">Bxxx", 1) + item(0x40, ImplicitVRLittleEndian.encode()))
+    body = struct.pack(">Hxx16s16s32x", 1, b"SEGNODE".ljust(16), b"SCANNER".ljust(16))
+    body += item(0x10, b"1.2.840.10008.3.1.1.1") + context + item(0x50, item(0x51, struct.pack(">I", 16384)))
+    return struct.pack(">BxI", 1, len(body)) + body
+
+
+def test_a_request_that_names_no_service_is_aborted_and_holds_no_place(ear):
+    node = ear(acse_s=20.0)
+    for _ in range(6):  # more than there is room for
+        with Wire(node.port, timeout_s=5.0) as wire:
+            wire.say(without_an_abstract_syntax())
+            assert wire.hear()[:1] == b"\x07"
+    assert eventually(lambda: node.threads() == 0)
+    with Wire(node.port).associated() as wire:
+        wire.say(ECHO)
+        assert wire.status() == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_costs_its_own_association_alone(ear, monkeypatch):
+    node = ear(acse_s=20.0)
+    monkeypatch.setattr("pynetdicom.acse.negotiate_as_acceptor", lambda *_: 1 / 0)
+    for _ in range(6):
+        with Wire(node.port, timeout_s=5.0) as wire:
+            wire.say(HELLO)
+            assert wire.hear()[:1] in (b"\x07", b"")
+    assert eventually(lambda: node.threads() == 0)
+    monkeypatch.undo()
+    with Wire(node.port).associated() as wire:
+        wire.say(ECHO)
+        assert wire.status() == 0
