@@ -81,7 +81,11 @@ class Scanner(threading.Thread):
             while self.waiting and association.is_established:
                 image = dcmread(self.waiting[0])
                 self.attempts += 1
-                if association.send_c_store(image).get("Status") != 0:
+                try:
+                    status = association.send_c_store(image).get("Status")
+                except RuntimeError:  # it has ended since we looked
+                    break
+                if status != 0:
                     break
                 self.acknowledged.add(image.SOPInstanceUID)
                 self.waiting.pop(0)
