@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dicom_node.objects.identity import JobNames, Moment
 from dicom_node.objects.profile import STANDARD, Profile
+from dicom_node.objects.wording import plain
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,22 @@ class EncodeContext:
     def moment(self) -> Moment:
         """Date and time that every object of the job carries."""
         return Moment.of(self.created_at)
+
+    def general(self, kind: str, number: int = 1, series: int = 1) -> dict[str, Any]:
+        """What every object's constructor takes: which one it is in which series, and what equipment wrote it.
+
+        PS3.3 C.7.3.1, C.7.5.1 and C.12.1, by the names of highdicom's arguments.
+        """
+        return {
+            "series_instance_uid": self.names.series(kind, series),
+            "series_number": self.names.series_number(kind),
+            "sop_instance_uid": self.names.instance(kind, number),
+            "instance_number": number,
+            "manufacturer": plain(self.manufacturer),
+            "manufacturer_model_name": plain(self.model_name),
+            "software_versions": plain(self.software_version),
+            "device_serial_number": plain(self.serial_number),
+        }
 
     def of_job(self, job_id: str) -> EncodeContext:
         """The same equipment at work for this job."""

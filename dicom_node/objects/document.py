@@ -33,19 +33,12 @@ _COLUMNS = (("Finding", 62.0), ("Volume, mL", 26.0), ("Long × short axis, mm", 
 def encode_document(result: Result, sources: Sources, context: EncodeContext,
                     pictures: Sequence[Image.Image] = ()) -> Dataset:
     """One page about a result; `pictures` are its key slices as they are painted elsewhere, the first four of them."""
-    names, header = context.names, sources.header
+    header = sources.header
     ds = SOPClass(
         study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=names.series(KIND),
-        series_number=names.series_number(KIND),
-        sop_instance_uid=names.instance(KIND),
+        **context.general(KIND),
         sop_class_uid=EncapsulatedPDFStorage,
-        instance_number=1,
         modality="DOC",
-        manufacturer=wording.plain(context.manufacturer),
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         series_description=wording.series_description(result, "report", context.incomplete),
         content_date=context.moment.date,

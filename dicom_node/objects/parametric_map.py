@@ -34,14 +34,7 @@ def encode_probability(result: Result, sources: Sources, context: EncodeContext)
     pm = ParametricMap(
         source_images=list(sources.planes),
         pixel_array=_probability(result, sources),
-        series_instance_uid=names.series(KIND),
-        series_number=names.series_number(KIND),
-        sop_instance_uid=names.instance(KIND),
-        instance_number=1,
-        manufacturer=wording.plain(context.manufacturer),
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
+        **context.general(KIND),
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[RealWorldValueMapping(
             lut_label="PROBABILITY",

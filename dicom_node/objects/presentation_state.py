@@ -61,17 +61,9 @@ def encode_contours(result: Result, sources: Sources, context: EncodeContext) ->
         annotations += _annotations(image, lines, titled, layers, context)
         if left_out:
             annotations.append(_note(image, mark, f"The {left_out} smallest outlines of this image are not drawn"))
-    names = context.names
     state = pr.GrayscaleSoftcopyPresentationState(
         referenced_images=list(shown.values()),
-        series_instance_uid=names.series(KIND),
-        series_number=names.series_number(KIND),
-        sop_instance_uid=names.instance(KIND),
-        instance_number=1,
-        manufacturer=wording.plain(context.manufacturer),
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
+        **context.general(KIND),
         content_label=wording.content_label(result.task),
         content_description=wording.content_description(result.model),
         graphic_annotations=annotations,

@@ -68,20 +68,12 @@ def check_rejection(note: Dataset, rejected: Sequence[Replaced], header: Dataset
 
 def _note(rejected: Sequence[Replaced], header: Dataset, reason: str, context: EncodeContext) -> Dataset:
     evidence = [_reference(old, header) for old in rejected]
-    names = context.names
     note = ko.KeyObjectSelectionDocument(
         evidence=evidence,
         content=ko.KeyObjectSelection(
             document_title=TITLE, referenced_objects=evidence, description=wording.plain(reason, 1024)
         ),
-        series_instance_uid=names.series(KIND),
-        series_number=names.series_number(KIND),
-        sop_instance_uid=names.instance(KIND),
-        instance_number=1,
-        manufacturer=wording.plain(context.manufacturer),
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
+        **context.general(KIND),
         series_description="Rejection note",
         content_date=context.moment.date,
         content_time=context.moment.time,

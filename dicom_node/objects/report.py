@@ -52,24 +52,16 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
         referenced_images=sources.planes[:1],
     )[0]
     _list_images(root, [sources.references[z] for z in content.library])
-    names = context.names
     predecessors = _predecessors(content.kind, context, str(sources.header.StudyInstanceUID))
     report = _CLASSES[context.profile.sr](
         evidence=[sources.header, *sources.evidence[1:], *content.cites],
         content=root,
-        series_instance_uid=names.series(content.kind),
-        series_number=names.series_number(content.kind),
-        sop_instance_uid=names.instance(content.kind),
-        instance_number=1,
-        manufacturer=wording.plain(context.manufacturer),
+        **context.general(content.kind),
         is_complete=True,
         is_final=False,
         is_verified=False,
         previous_versions=predecessors or None,
         contributing_equipment=[processing_equipment(result.model, context)],
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
         series_description=wording.series_description(result, content.title, context.incomplete),
         content_date=context.moment.date,
         content_time=context.moment.time,

@@ -44,7 +44,7 @@ class Picture:
 
 def secondary_capture(picture: Picture, result: Result, sources: Sources, context: EncodeContext) -> Dataset:
     """The picture as an object, uncompressed."""
-    names, plane = context.names, sources.planes[picture.z]
+    plane = sources.planes[picture.z]
     _, right, _, bottom = sides(plane)
     ds = SCImage(
         pixel_array=picture.pixels,
@@ -53,14 +53,7 @@ def secondary_capture(picture: Picture, result: Result, sources: Sources, contex
         coordinate_system="PATIENT",
         patient_orientation=(right, bottom),
         study_instance_uid=str(plane.StudyInstanceUID),
-        series_instance_uid=names.series(picture.kind),
-        series_number=names.series_number(picture.kind),
-        sop_instance_uid=names.instance(picture.kind, picture.number),
-        instance_number=picture.number,
-        manufacturer=wording.plain(context.manufacturer),
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
+        **context.general(picture.kind, picture.number),
         series_description=picture.description,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         contributing_equipment=[processing_equipment(result.model, context)],

@@ -37,7 +37,6 @@ def encode_selection(result: Result, sources: Sources, context: EncodeContext,
     images = [_image(sources, z) for z in slices]
     if not images and not objects:
         raise ResultInvalid("a result without lesions has no key objects")
-    names = context.names
     content = ko.KeyObjectSelection(
         document_title=TITLE,
         referenced_objects=[*images, *objects],
@@ -50,14 +49,7 @@ def encode_selection(result: Result, sources: Sources, context: EncodeContext,
     selection = ko.KeyObjectSelectionDocument(
         evidence=[*images, *objects],
         content=content,
-        series_instance_uid=names.series(KIND),
-        series_number=names.series_number(KIND),
-        sop_instance_uid=names.instance(KIND),
-        instance_number=1,
-        manufacturer=wording.plain(context.manufacturer),
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
+        **context.general(KIND),
         contributing_equipment=[processing_equipment(result.model, context)],
         series_description=wording.series_description(result, "key images", context.incomplete),
         content_date=context.moment.date,

@@ -39,19 +39,12 @@ def encode_structures(result: Result, sources: Sources, context: EncodeContext) 
     if not result.findings:
         raise ResultInvalid("a result without findings has no structures")
     labels = load_labels(result, sources)
-    header, names = sources.header, context.names
+    header = sources.header
     structures = SOPClass(
         study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=names.series(KIND),
-        series_number=names.series_number(KIND),
-        sop_instance_uid=names.instance(KIND),
+        **context.general(KIND),
         sop_class_uid=RTStructureSetStorage,
-        instance_number=1,
         modality="RTSTRUCT",
-        manufacturer=wording.plain(context.manufacturer),
-        manufacturer_model_name=wording.plain(context.model_name),
-        software_versions=wording.plain(context.software_version),
-        device_serial_number=wording.plain(context.serial_number),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         patient_id=header.PatientID,
         patient_name=header.PatientName,
