@@ -163,7 +163,7 @@ def test_checkers_and_other_readers_accept_it(encoding: Encoding, measured_case,
     case = measured_case(encoding=encoding)
     path = tmp_path / "diameters.dcm"
     path.write_bytes(made(case))
-    check_objects([path.read_bytes()], case.result, load_sources(case.result, case.files))
+    check_objects([path.read_bytes()], case.result, load_sources(case.result, case.files), JobNames("job"))
     assert "Error" not in tool("dciodvfy", path)
     assert "SCOORD" in tool("dsrdump", path)
     tool("tid1500reader", "--inputDICOM", path, "--outputMetadata", tmp_path / "read.json")

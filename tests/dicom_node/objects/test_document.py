@@ -153,4 +153,4 @@ def test_checkers_accept_it(encoding: Encoding, measured_case, tool: Callable[..
     path = tmp_path / "document.dcm"
     path.write_bytes(made(case, [Image.fromarray(np.zeros((40, 30, 3), np.uint8))]))
     assert "Error" not in tool("dciodvfy", path)
-    check_objects([path.read_bytes()], case.result, load_sources(case.result, case.files))
+    check_objects([path.read_bytes()], case.result, load_sources(case.result, case.files), JobNames("job"))

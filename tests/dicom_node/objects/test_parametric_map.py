@@ -108,7 +108,7 @@ def test_checkers_accept_it(encoding: Encoding, make_sure, tool: Callable[..., s
     path = tmp_path / "map.dcm"
     path.write_bytes(made(case))
     assert "Error" not in tool("dciodvfy", path)
-    check_objects([path.read_bytes()], case.result, load_sources(case.result, case.files))
+    check_objects([path.read_bytes()], case.result, load_sources(case.result, case.files), JobNames("job"))
 
 
 def test_the_same_job_gives_the_same_bytes(make_sure) -> None:
