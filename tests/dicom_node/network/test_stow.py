@@ -168,6 +168,7 @@ class TestAsking:
     def test_an_empty_list_is_an_answer_as_well(self, archive: WebArchive) -> None:
         archive.next_answers.append((200, {}, b"[]"))
         ask(WebPeer(archive.url))
+        assert (len(archive.asked), archive.next_answers) == (1, []), "asked once, and content with it"
 
     @pytest.mark.parametrize(
         ("status", "kind"), [(401, Rejected), (404, Rejected), (503, Unreachable), (302, Rejected)]

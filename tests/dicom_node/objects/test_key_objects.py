@@ -150,7 +150,11 @@ def test_wherever_it_is_cut_off_it_is_the_note_that_is_at_fault_and_not_the_disk
 ) -> None:
     path = note(syntax=syntax)
     whole = path.read_bytes()
+    blamed = set()
     for end in range(META_AT + 200, len(whole), 3):
         path.write_bytes(whole[:end])
-        with suppress(BadNote):
+        try:
             read_rejection(path, syntax)
+        except (BadNote, Unavailable) as fault:
+            blamed.add(type(fault))
+    assert blamed == {BadNote}

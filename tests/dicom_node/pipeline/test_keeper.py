@@ -47,12 +47,14 @@ def test_the_lease_is_renewed_again_and_again(database: Database, job: Callable[
         until(lambda: (job().lease_until or 0.0) > first)
         second = job().lease_until or 0.0
         until(lambda: (job().lease_until or 0.0) > second)
+    assert (job().lease_until or 0.0) > second > first
 
 
 def test_progress_is_told_at_once(database: Database, job: Callable[[], Job]) -> None:
     with LeaseKeeper(database, job().job_id, "me", term_s=3600.0) as lease:
         lease.report(0.25, "network")
         until(lambda: (job().progress, job().step) == (0.25, "network"))
+        assert job().lease_owner == "me", "telling takes nothing from the lease"
 
 
 def test_it_ends_with_the_job(database: Database, job: Callable[[], Job]) -> None:
