@@ -20,8 +20,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 
 from dicom_node.errors import CommitmentRefused, NotOffered, Refused, Unreachable
 from dicom_node.network.client import PLAIN, open_association
-from dicom_node.network.elements import items_of, value_of
-from dicom_node.network.header import PARSE_FAULTS
+from dicom_node.network.elements import PARSE_FAULTS, items_of, value_of
 from dicom_node.network.peer import Peer
 from storage.errors import BadIdentifier
 from storage.holdings import PROCESSING_FAILURE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_sequence
 from pydicom.sequence import Sequence as ItemSequence
 
@@ -29,6 +31,13 @@ MAX_TEXT = 1024
 # groups of 20,000 frames take a million.
 MAX_STEPS = 2_000_000
 CHARACTER_SETS = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05")  # (0008,0005) in both byte orders
+
+# What pydicom raises on bytes that are no data set, found by feeding it such bytes; OSError without an errno is its
+# own, where a sequence ends too soon.
+PARSE_FAULTS = (
+    ValueError, EOFError, OSError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError, IndexError,
+    RecursionError, InvalidDicomError, BytesLengthException, struct.error, zlib.error,
+)  # fmt: skip
 
 _steps_left: ContextVar[int] = ContextVar("steps_left", default=MAX_STEPS)
 

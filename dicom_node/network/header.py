@@ -6,19 +6,17 @@ anything but `BadDataset`. Deflated data is inflated only as far as the bound, a
 
 from __future__ import annotations
 
-import struct
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from dicom_node.errors import BadDataset
-from dicom_node.network.elements import CountedBytes, counted, items_of, tag_of, value_of
+from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, tag_of, value_of
 from dicom_node.network.multiframe import multiframe_facts
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
@@ -51,11 +49,6 @@ EQUIPMENT = "ContributingEquipmentSequence"
 
 _WANTED = sorted({tag_of(keyword) for keyword in (*FACTS, *STUDY_FACTS, *MULTIFRAME, EQUIPMENT)})
 _LAST = _WANTED[-1]
-# What pydicom raises on bytes that are no data set, found by feeding it such bytes.
-PARSE_FAULTS = (
-    ValueError, EOFError, OSError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError,
-    RecursionError, BytesLengthException, struct.error, zlib.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

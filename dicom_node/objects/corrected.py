@@ -7,7 +7,6 @@ but `BadSegmentation` is raised, or `Unavailable` where the disk fails. Pixels a
 from __future__ import annotations
 
 import re
-import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.uid import (
     UID,
@@ -29,17 +28,14 @@ from pydicom.uid import (
 )
 
 from dicom_node.errors import NodeError
-from dicom_node.network.elements import CountedBytes, counted, items_of, value_of
+from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, value_of
 from dicom_node.objects.stored import data_set_in
 from storage.errors import Unavailable
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_SEGMENTS = 1000
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
-FAULTS = (  # what pydicom raises on bytes that are no data set; OSError too, where a sequence ends too soon
-    ValueError, EOFError, OSError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError, IndexError,
-    RecursionError, RuntimeError, InvalidDicomError, BytesLengthException, struct.error, zlib.error,
-)  # fmt: skip
+FAULTS = (*PARSE_FAULTS, RuntimeError)  # the latter where pixels cannot be decoded
 
 
 class BadSegmentation(NodeError):

@@ -6,30 +6,24 @@ They come from strangers: sizes are bounded before memory is taken, and nothing 
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 
 from dicom_node.errors import NodeError
+from dicom_node.network.elements import PARSE_FAULTS
 from dicom_node.objects.stored import data_set_in
 from storage.errors import BadIdentifier, Unavailable
 from storage.identifiers import check_uid
 
 MAX_NOTE_BYTES = 16 * 1024 * 1024
 MAX_NAMED = 100_000
-_FAULTS = (
-    ValueError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError, IndexError,
-    RecursionError, InvalidDicomError, struct.error, zlib.error,
-)  # fmt: skip
 
 
 class BadNote(NodeError):
@@ -87,7 +81,7 @@ def read_rejection(path: Path, transfer_syntax: str) -> RejectionNote | None:
         if trouble.errno is None:  # pydicom's own, where a sequence ends too soon
             raise BadNote("it cannot be parsed (it ends too soon)") from None
         raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
-    except _FAULTS as fault:
+    except PARSE_FAULTS as fault:
         raise BadNote(f"it cannot be parsed ({type(fault).__name__})") from None
 
 

@@ -7,9 +7,7 @@ nothing but `Incomparable`, whose text holds no value, and `Unavailable` where t
 from __future__ import annotations
 
 import hashlib
-import struct
 import warnings
-import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,13 +16,13 @@ from typing import Any, BinaryIO
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from dicom_node.errors import NodeError
+from dicom_node.network.elements import PARSE_FAULTS
 from dicom_node.network.header import MAX_HEADER_BYTES
 from dicom_node.objects.copied import is_copied
 from dicom_node.objects.stored import data_set_in
@@ -49,10 +47,6 @@ PICTURE = (
 )  # fmt: skip
 _PICTURE = frozenset(tag for keyword in PICTURE if (tag := tag_for_keyword(keyword)) is not None)
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
-_FAULTS = (
-    ValueError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError, OverflowError, IndexError,
-    RecursionError, InvalidDicomError, struct.error, zlib.error,
-)  # fmt: skip
 
 
 class Incomparable(NodeError):
@@ -106,7 +100,7 @@ def _content(path: Path, syntax: UID) -> _Content:
         if trouble.errno is None:  # pydicom's own, where a sequence ends too soon
             raise Incomparable("a content cannot be parsed (it ends too soon)") from None
         raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
-    except _FAULTS as fault:
+    except PARSE_FAULTS as fault:
         raise Incomparable(f"a content cannot be parsed ({type(fault).__name__})") from None
 
 
@@ -153,7 +147,7 @@ def _differs(one: _Content, other: _Content, tag: BaseTag) -> bool:
         return False
     try:
         return bool(one.header[tag].value != other.header[tag].value)
-    except (*_FAULTS, OSError):  # pydicom's own, where a sequence ends too soon
+    except PARSE_FAULTS:
         return True
 
 
