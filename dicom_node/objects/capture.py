@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from dicom_node.errors import ResultInvalid
 from dicom_node.objects import wording
 from dicom_node.objects.caption import Caption, caption
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.grey import Images, Window, values_of, window_for
 from dicom_node.objects.key_slices import key_slices
+from dicom_node.objects.labelmap import is_lesion, load_labels
 from dicom_node.objects.painting import Segment, paint_segments, write_words
 from dicom_node.objects.secondary_capture import Picture, secondary_capture
 from dicom_node.objects.source import Sources
-from inference.codes import ABNORMAL_STRUCTURE, LUNG
+from inference.codes import LUNG
 from inference.findings import Finding, Result
 
 KEY_IMAGES = "capture"
@@ -81,10 +81,7 @@ class _Painter:
     def __init__(self, result: Result, sources: Sources, images: Images) -> None:
         self.result, self.sources = result, sources
         self.segments = {f.number: _segment(f) for f in result.findings}
-        self.labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")  # (z, y, x)
-        first = sources.planes[0]
-        if self.labels.shape != (len(sources.planes), first.Rows, first.Columns):
-            raise ResultInvalid(f"a mask of {self.labels.shape} does not lie on {len(sources.planes)} source slices")
+        self.labels = load_labels(result, sources)  # (z, y, x)
         self._images = images
 
     @cached_property
@@ -128,4 +125,4 @@ class _Painter:
 def _segment(finding: Finding) -> Segment:
     structure = finding.structure
     return Segment(finding.number, wording.plain(finding.label), structure.rgb,
-                   structure.category == ABNORMAL_STRUCTURE, structure.region == LUNG)
+                   is_lesion(finding), structure.region == LUNG)

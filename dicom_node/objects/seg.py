@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import highdicom as hd
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-from dicom_node.errors import ResultInvalid
 from dicom_node.objects import wording
 from dicom_node.objects.codes import ARTIFICIAL_INTELLIGENCE, algorithm_parameters, concept, processing_equipment
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
+from dicom_node.objects.labelmap import Labels, load_labels
 from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import Sources
 from inference.findings import Finding, ModelIdentity, Result
@@ -41,18 +40,14 @@ def encode_segmentations(result: Result, sources: Sources, context: EncodeContex
 
     Segments are numbered in the findings' order.
     """
-    labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")
-    if [f.number for f in result.findings] != list(range(1, len(result.findings) + 1)):
-        raise ResultInvalid("findings are not numbered 1..N in order")
-    if labels.shape != (len(sources.planes), sources.planes[0].Rows, sources.planes[0].Columns):
-        raise ResultInvalid(f"a mask of {labels.shape} does not lie on {len(sources.planes)} source slices")
+    labels = load_labels(result, sources)
     if context.profile.seg_per == "task":
         return [_encode(labels, result.findings, 1, result, sources, context)]
     return [_encode((labels == finding.number).astype(np.uint8), (finding,), finding.number, result, sources, context)
             for finding in result.findings]
 
 
-def _encode(labels: NDArray[np.unsignedinteger], findings: tuple[Finding, ...], number: int, result: Result,
+def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: Result,
             sources: Sources, context: EncodeContext) -> Segmented:
     names, profile = context.names, context.profile
     what = "SEG" if profile.seg_per == "task" else f"SEG {findings[0].label}"
