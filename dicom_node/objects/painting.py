@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 
+from dicom_node.objects.places import DIRECTIONS
+
 RGB: TypeAlias = tuple[int, int, int]
 
 WHITE: RGB = (235, 235, 235)
 AMBER: RGB = (255, 190, 60)
 _BLACK: RGB = (0, 0, 0)
 _FILL = 0.22
-_DIRECTIONS = (("R", "L"), ("A", "P"), ("F", "H"))  # towards minus and plus of x, y, z in LPS
 
 
 @dataclass(frozen=True)
@@ -128,5 +129,5 @@ def sides(plane: Dataset) -> tuple[str, str, str, str]:
 
 def _ends(direction: NDArray[np.float64]) -> tuple[str, str]:
     axis = int(np.abs(direction).argmax())
-    minus, plus = _DIRECTIONS[axis]
+    minus, plus = DIRECTIONS[axis]
     return (minus, plus) if direction[axis] > 0 else (plus, minus)

@@ -7,7 +7,7 @@ import numpy as np
 from inference.findings import Finding
 from inference.volume import Grid
 
-_DIRECTIONS = (("R", "L"), ("A", "P"), ("F", "H"))  # towards minus and plus of x, y, z in LPS (PS3.3 C.7.6.1.1.1)
+DIRECTIONS = (("R", "L"), ("A", "P"), ("F", "H"))  # towards minus and plus of x, y, z in LPS (PS3.3 C.7.6.1.1.1)
 _ENDS = {"R": "right", "L": "left", "A": "front", "P": "back", "F": "feet", "H": "head"}
 
 
@@ -28,12 +28,12 @@ def place_sentence(finding: Finding, grid: Grid) -> str:
 
 def _coordinates(point: tuple[float, float, float]) -> str:
     """A point in LPS mm by the sides that it lies on, as viewers show it."""
-    return ", ".join(f"{ends[value > 0]} {abs(value):.1f}" for value, ends in zip(point, _DIRECTIONS, strict=True))
+    return ", ".join(f"{ends[value > 0]} {abs(value):.1f}" for value, ends in zip(point, DIRECTIONS, strict=True))
 
 
 def _first_end(grid: Grid) -> str:
     """The end of the patient where the slices begin."""
     along = grid.directions[:, 0]
     axis = int(np.abs(along).argmax())
-    minus, plus = _DIRECTIONS[axis]
+    minus, plus = DIRECTIONS[axis]
     return _ENDS[minus if along[axis] > 0 else plus]
