@@ -48,6 +48,9 @@ class DeliveryState(StrEnum):
     SUPERSEDED = "SUPERSEDED"  # never left, and its job was superseded
 
 
+LEFT = (DeliveryState.SENT, DeliveryState.COMMITTED)  # somebody outside holds the objects
+
+
 class CommitmentState(StrEnum):
     """What we asked a peer for (PS3.4 J): to take responsibility for instances."""
 

@@ -17,7 +17,7 @@ from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import Unavailable
-from storage.lifecycle import DeliveryState, JobMark, JobState
+from storage.lifecycle import LEFT, JobMark, JobState
 from storage.part10 import META_AT
 from storage.records import Instance, InstanceKind, Job
 
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 50
 MOST_NAMES = 20
-LEFT = (DeliveryState.SENT, DeliveryState.COMMITTED)
 
 
 @dataclass(frozen=True)

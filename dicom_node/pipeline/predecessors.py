@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from storage.database import Transaction
-from storage.lifecycle import DeliveryState
+from storage.lifecycle import LEFT
 from storage.records import Job, ResultObject
-
-LEFT = (DeliveryState.SENT, DeliveryState.COMMITTED)
 
 
 def predecessors(tx: Transaction, job: Job, variant: str = "") -> list[ResultObject]:
