@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inference.codes import Code
+from inference.trend import Trend
 from inference.volume import Grid, SliceSource
 
 
@@ -95,6 +96,7 @@ class Finding:
     place: Place | None = None
     flags: tuple[str, ...] = ()  # what to mind about its measurements, in plain words
     lesion: int = 0  # which lesion it is, or is a region of, counted from the largest; 0: it is none
+    tracking_uid: str = ""  # by which a prior knows it; "" where none does
 
 
 @dataclass(frozen=True)
@@ -130,5 +132,6 @@ class Result:
     probability: Path | None = None
     uncertainty: Path | None = None
     notes: tuple[str, ...] = ()  # quality flags in plain words, also in the SR
+    trend: Trend | None = None  # beside the prior, where there is one
     seconds: dict[str, float] = field(default_factory=dict)  # by step: read, prepare, network, postprocess…
     device: str = "cpu"

@@ -65,7 +65,7 @@ def _group(lesion: Crossed, result: Result, sources: Sources, context: EncodeCon
     finding, axes = lesion.finding, lesion.axes
     image = sources.references[axes.slice]
     group = sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=context.names.tracking(str(finding.number)), identifier=TOOL),
+        tracking_identifier=sr.TrackingIdentifier(uid=context.names.finding(finding), identifier=TOOL),
         finding_category=concept(finding.structure.category),
         finding_type=concept(finding.structure.type),
         finding_sites=[site_of(finding)],

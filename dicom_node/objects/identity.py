@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from inference.findings import ModelIdentity
+from inference.findings import Finding, ModelIdentity
 
 FIRST_SERIES_NUMBER = 5000  # above what scanners number, so that results sort behind their images
 _JOB_BLOCKS = 400
@@ -56,6 +56,10 @@ class JobNames:
     def tracking(self, what: str) -> str:
         """Tracking UID of a finding's number or of a total's name, shared by SEG and SR of every variant."""
         return uid_from(self.job_id, "tracking", what)
+
+    def finding(self, finding: Finding) -> str:
+        """Tracking UID of a finding: the one that it had in the prior, or a new one."""
+        return finding.tracking_uid or self.tracking(str(finding.number))
 
     def dimensions(self, kind: str, number: int = 1) -> str:
         """Dimension Organization UID of the job's multi-frame object."""

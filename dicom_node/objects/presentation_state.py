@@ -161,7 +161,7 @@ def _annotations(image: Dataset, lines: Sequence[Line], titled: Sequence[Finding
     for number in dict.fromkeys(line.finding.number for line in lines):
         own = [line for line in lines if line.finding.number == number]
         finding = own[0].finding
-        track = {"tracking_id": wording.plain(finding.label), "tracking_uid": context.names.tracking(str(number))}
+        track = {"tracking_id": wording.plain(finding.label), "tracking_uid": context.names.finding(finding)}
         graphics = [pr.GraphicObject("POLYLINE", _closed(simplified(line.polygon, MAX_POINTS)), "PIXEL", **track)
                     for line in own]
         texts = [pr.TextObject(wording.plain(finding.label), "PIXEL", anchor_point=_top(own), **track)]

@@ -96,7 +96,7 @@ def _group(finding: Finding, shared: Sequence[Column], result: Result, segs: Seq
     [(seg, segment)] = [(one.seg, place) for one in segs if (place := one.segment_of(finding))]
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
-            uid=context.names.tracking(str(finding.number)),
+            uid=context.names.finding(finding),
             identifier=wording.plain(finding.label),
         ),
         referenced_segment=sr.ReferencedSegment(

@@ -105,7 +105,7 @@ def _roi(finding: Finding, result: Result, sources: Sources, context: EncodeCont
     roi.ROINumber = finding.number
     roi.ReferencedFrameOfReferenceUID = sources.header.FrameOfReferenceUID
     roi.ROIName = wording.plain(finding.label)
-    roi.ROIDescription = f"Tracking UID {context.names.tracking(str(finding.number))}"
+    roi.ROIDescription = f"Tracking UID {context.names.finding(finding)}"
     roi.ROIVolume = round(finding.volume_ml, 6)  # cubic centimetres
     roi.ROIGenerationAlgorithm = "AUTOMATIC"
     roi.ROIGenerationDescription = wording.content_description(result.model)

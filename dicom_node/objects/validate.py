@@ -77,7 +77,7 @@ def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, na
 
 def check_segments(seg: Dataset, result: Result, names: JobNames) -> dict[int, Finding]:
     """Segments are numbered in place, named, coloured and tracked as findings are; the finding of each number."""
-    findings = {names.tracking(str(finding.number)): finding for finding in result.findings}
+    findings = {names.finding(finding): finding for finding in result.findings}
     segments = [item for item in seg.SegmentSequence if item.SegmentNumber]  # 0: a LABELMAP's background
     found = {}
     for number, segment in enumerate(segments, start=1):

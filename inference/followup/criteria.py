@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inference.codes import Code
-from inference.followup.lesion import Size
-from inference.followup.timeline import TimePoint, in_order
+from inference.followup.timeline import in_order
+from inference.trend import Size, TimePoint
 
 ROUNDING = 1e-9  # 30 % of 10 mm is 3 mm, whatever the binary digits say
 

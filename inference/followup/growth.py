@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from math import log
 
-from inference.followup.lesion import Size
+from inference.trend import Size
 
 
 @dataclass(frozen=True)

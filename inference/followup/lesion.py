@@ -14,6 +14,7 @@ from inference.codes import Code
 from inference.diameters import in_plane_axes
 from inference.place import place_of
 from inference.transforms.geometry import crop_grid
+from inference.trend import Size
 from inference.volume import Grid
 
 MOST_POINTS = 4000  # of a lesion's voxels that are asked where they lie
@@ -25,16 +26,6 @@ class Identity(NamedTuple):
     uid: str
     type: Code
     organ: Code | None = None
-
-
-@dataclass(frozen=True)
-class Size:
-    """`volume_ml`, and the in-plane long and short axis in mm. `whole`: it does not reach the edge of the images."""
-
-    volume_ml: float
-    long_mm: float
-    short_mm: float
-    whole: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +17,11 @@ from scipy.optimize import linear_sum_assignment
 from inference.followup.lesion import Lesion
 from inference.followup.pairing import LEAST_OVERLAP, MOST_RESIDUAL_MM, Pair, pairs_near
 from inference.followup.register import NotRegistered, Registration
+from inference.trend import Outcome
 from inference.volume import Grid
 
 PART_OVERLAP = 0.5  # of the smaller one, that makes it a part of the larger
 CLEAR = 0.6  # a match costs at most this share of the next best, else it is ambiguous
-
-
-class Outcome(StrEnum):
-    """What became of lesions from the prior to the current study."""
-
-    MATCHED = "matched"
-    NEW = "new"
-    VANISHED = "vanished"
-    SPLIT = "split"  # one lesion lies where several are now
-    MERGED = "merged"  # several lesions lay where one is now
-    AMBIGUOUS = "ambiguous"  # more than one way to pair them is nearly as good
-    UNCERTAIN = "uncertain"  # something is near, but a gate holds
-    OUTSIDE = "outside the images"  # the other study does not show the place
-    NOT_COMPARED = "not compared"  # the prior was not registered
 
 
 @dataclass(frozen=True)

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
 
-from inference.codes import Code
 from inference.followup.growth import Growth, growth
-from inference.followup.lesion import Lesion, Size
-from inference.followup.match import Matching, Outcome
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A lesion as measured at one date, and its organ."""
-
-    size: Size
-    organ: Code | None = None
-
-
-@dataclass(frozen=True)
-class TimePoint:
-    """One date: the lesions seen, by tracking UID; which of them are `new`; which earlier ones have `vanished`.
-
-    A lesion that is neither seen nor vanished is not known at this date (outside the images, ambiguous…).
-    """
-
-    taken: date
-    seen: Mapping[str, Seen] = field(default_factory=dict)
-    new: frozenset[str] = frozenset()
-    vanished: frozenset[str] = frozenset()
+from inference.followup.lesion import Lesion
+from inference.followup.match import Matching
+from inference.trend import Outcome, Seen, TimePoint
 
 
 def first(taken: date, lesions: Sequence[Lesion]) -> TimePoint:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from inference.followup.match import Outcome, Side, match
+from inference.followup.match import Side, match
 from inference.followup.register import Registration, register_prior
+from inference.trend import Outcome
 from inference.volume import Volume
 
 UPPER, LOWER = (-60.0, 0.0, -60.0), (-60.0, 0.0, -76.0)  # in the liver, one breath apart

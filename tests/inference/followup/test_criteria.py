@@ -6,8 +6,7 @@ import pytest
 
 from inference import codes
 from inference.followup.criteria import RANO, RECIST, Category, sums_of
-from inference.followup.lesion import Size
-from inference.followup.timeline import Seen, TimePoint
+from inference.trend import Seen, Size, TimePoint
 
 START = date(2026, 1, 1)
 CR, PR, SD, PD = Category.CR, Category.PR, Category.SD, Category.PD

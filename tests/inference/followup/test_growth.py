@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from inference.followup.growth import Change, doubling_days, growth
-from inference.followup.lesion import Size
+from inference.trend import Size
 
 MARCH, JUNE = date(2026, 3, 1), date(2026, 6, 1)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from inference import codes
-from inference.followup.match import Outcome, Side, match
+from inference.followup.match import Side, match
 from inference.followup.register import NotRegistered
+from inference.trend import Outcome
 from inference.volume import Spacing
 
 A, B, C = (30.0, 30.0, 50.0), (55.0, 30.0, 50.0), (110.0, 80.0, 40.0)

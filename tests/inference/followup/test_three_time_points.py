@@ -13,11 +13,12 @@ from inference.backends.threshold import Threshold
 from inference.findings import Structure
 from inference.followup.criteria import RECIST, Category, sums_of
 from inference.followup.lesion import Identity, lesions_of
-from inference.followup.match import Matching, Outcome, Side, match
+from inference.followup.match import Matching, Side, match
 from inference.followup.register import Registration, register_prior
-from inference.followup.timeline import TimePoint, first, following, growth_of
+from inference.followup.timeline import first, following, growth_of
 from inference.measure import measure_findings
 from inference.tasks import TASKS
+from inference.trend import Outcome, TimePoint
 from inference.volume import Grid, Spacing, Volume
 
 DATES = (date(2026, 1, 10), date(2026, 4, 10), date(2026, 7, 9))  # 90 days apart

@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
-from inference.followup.match import Link, Matching, Outcome, Side, match
-from inference.followup.timeline import TimePoint, first, following, growth_of, in_order
+from inference.followup.match import Link, Matching, Side, match
+from inference.followup.timeline import first, following, growth_of, in_order
+from inference.trend import Outcome, TimePoint
 
 JANUARY, APRIL, JULY = date(2026, 1, 1), date(2026, 4, 1), date(2026, 7, 1)
 A, B, C = (30.0, 30.0, 50.0), (70.0, 30.0, 50.0), (110.0, 80.0, 40.0)
