@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inference.backends.base import LoadedBackend, Report
 from inference.errors import ModelError, Unfit
 from inference.findings import Result
+from inference.followup.follow import follow
 from inference.measure import measure_findings, measure_totals, with_confidence
 from inference.readers.dicom import read_report
 from inference.request import Request
@@ -58,6 +59,11 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         if segmented.probability is not None:
             measured = with_confidence(measured, segmented.probability)
         totals = measure_totals(labels, card.totals, volumes[card.primary].grid)
+    trend = None
+    if request.prior is not None:
+        report(0.9, "follow")
+        with watch.time("follow"):
+            measured, trend = follow(measured, volumes[card.primary], card, request.prior, request.job_id)
     return Result(
         task=card.name,
         model=backend.identity,
@@ -72,6 +78,7 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         notes=(*notes, *segmented.notes, *measured.notes),
         seconds=watch.seconds | segmented.seconds,
         device=backend.device,
+        trend=trend,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,34 @@ class SeriesFiles:
     sop_instance_uids: tuple[str, ...]
 
 
+class KnownLesion(NamedTuple):
+    """A lesion of a prior: how it is called, its tracking UID, and which structure of the task it is."""
+
+    label: str
+    tracking_uid: str
+    structure: int
+
+
+@dataclass(frozen=True)
+class Prior:
+    """An earlier result of the same patient and task, taken on `taken`; the request's own study was on `current_taken`.
+
+    `labelmap` is a .npy of shape (z, y, x) on the grid of `series`: n marks the voxels of `lesions[n]`. `history` are
+    the time points up to the prior as plain data, where it kept them.
+    """
+
+    study_instance_uid: str
+    taken: date
+    current_taken: date
+    series: SeriesFiles
+    labelmap: Path
+    lesions: dict[int, KnownLesion]
+    history: tuple[dict[str, Any], ...] = ()
+
+
 @dataclass(frozen=True)
 class Request:
-    """One job for an executor: inputs by role, the model to run, where to leave masks.
+    """One job for an executor: inputs by role, the model to run, where to leave masks, a prior to compare with.
 
     `model` is a validated backend settings mapping (`kind`, `path`, …) from conf/models.yaml.
     """
@@ -33,3 +59,4 @@ class Request:
     scratch: Path
     parameters: dict[str, Any] = field(default_factory=dict)
     time_limit_s: float = 900.0
+    prior: Prior | None = None

@@ -39,11 +39,12 @@ class Size:
 
 @dataclass(frozen=True)
 class Seen:
-    """A lesion as measured at one date, its organ, and how it was called there ("Nodule 2")."""
+    """A lesion as measured at one date, its organ, how it was called there ("Nodule 2"), and what it is."""
 
     size: Size
     organ: Code | None = None
     label: str = ""
+    type: Code | None = None
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,16 @@ class TimePoint:
 class Since:
     """One lesion between the prior and the current study.
 
-    `finding` is its number in the current result, None where it is not seen there; `before` is None where the prior
-    does not show it, `after` where the current study does not. `doubling_days` only where it grew. `evidence` holds
-    the numbers that decided a match (distance_mm, overlap, dice, volume_ratio, residual_mm, cost, runner_up).
+    `before` is None where the prior does not show it, `after` where the current study does not. `doubling_days` only
+    where it grew. `evidence` holds the numbers that decided a match (distance_mm, overlap, dice, volume_ratio,
+    residual_mm, cost, runner_up).
     """
 
     outcome: Outcome
     tracking_uid: str
     label: str
-    finding: int | None = None
+    type: Code
+    organ: Code | None = None
     before: Size | None = None
     after: Size | None = None
     doubling_days: float | None = None

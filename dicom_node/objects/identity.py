@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inference.findings import Finding, ModelIdentity
+from inference.uids import tracking_uid, uid_from
 
 FIRST_SERIES_NUMBER = 5000  # above what scanners number, so that results sort behind their images
 _JOB_BLOCKS = 400
 # Kinds of objects in the order in which viewers list their series; a kind keeps its place for ever.
 _KINDS = ("other", "seg", "sr", "summary", "rejection", "fractional", "diameters", "capture", "overlay", "contours",
           "selection", "document", "structures", "map")
-
-
-def uid_from(*parts: str) -> str:
-    """A UID that the same parts always give: 2.25 and 128 bits of their SHA-256 (PS3.5 B.2)."""
-    digest = hashlib.sha256("|".join(parts).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
 IMPLEMENTATION_CLASS_UID = uid_from("segnode", "implementation", "objects")
@@ -55,7 +50,7 @@ class JobNames:
 
     def tracking(self, what: str) -> str:
         """Tracking UID of a finding's number or of a total's name, shared by SEG and SR of every variant."""
-        return uid_from(self.job_id, "tracking", what)
+        return tracking_uid(self.job_id, what)
 
     def finding(self, finding: Finding) -> str:
         """Tracking UID of a finding: the one that it had in the prior, or a new one."""

@@ -21,11 +21,12 @@ MOST_POINTS = 4000  # of a lesion's voxels that are asked where they lie
 
 
 class Identity(NamedTuple):
-    """Who a lesion is: an opaque `uid` (a prior's tracking UID), what it is, and in which organ."""
+    """Who a lesion is: an opaque `uid` (its tracking UID), what it is, in which organ, and how it is called."""
 
     uid: str
     type: Code
     organ: Code | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, eq=False)

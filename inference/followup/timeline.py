@@ -40,4 +40,4 @@ def growth_of(uid: str, points: Sequence[TimePoint]) -> tuple[Growth, ...]:
 
 
 def _seen(lesion: Lesion) -> Seen:
-    return Seen(lesion.size, lesion.identity.organ)
+    return Seen(lesion.size, lesion.identity.organ, lesion.identity.label, lesion.identity.type)

@@ -1,0 +1,26 @@
+"""What a job keeps of its patient's dates for the next one."""
+
+import json
+from datetime import date
+
+from inference import codes
+from inference.followup.history import from_plain, to_plain
+from inference.trend import Seen, Size, TimePoint
+
+POINTS = (
+    TimePoint(date(2026, 1, 10), {"2.25.1": Seen(Size(1.5, 14.25, 9.5), codes.LIVER, "Liver tumour 1", codes.NEOPLASM)}),
+    TimePoint(
+        date(2026, 4, 10),
+        {"2.25.2": Seen(Size(0.25, 8.0, 6.125, whole=False), None, "Liver tumour 2")},
+        frozenset({"2.25.2"}),
+        frozenset({"2.25.1"}),
+    ),
+)
+
+
+def test_dates_come_back_from_json_as_they_were():
+    assert from_plain(json.loads(json.dumps(to_plain(POINTS)))) == POINTS
+
+
+def test_without_dates_there_are_none():
+    assert from_plain(to_plain(())) == ()
