@@ -5,6 +5,7 @@ Every finding of a result gets the same quantities in the same order, so that ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -92,6 +93,11 @@ def measure_totals(labels: NDArray[np.uint8], totals: Sequence[tuple[str, tuple[
     counts = np.bincount(labels.ravel(), minlength=256)
     return tuple((name, _volume(int(sum(counts[label] for label in union)) * grid.voxel_ml))
                  for name, union in totals)
+
+
+def shared_by_several(label: str) -> bool:
+    """Whether a finding of this name holds several small lesions: it is nobody."""
+    return re.search(r", \d+ small ones$|^Lesions \d+ ", label, re.ASCII) is not None
 
 
 def _numbered(mask: NDArray[np.bool_], structure: Structure,

@@ -69,6 +69,16 @@ class Studies(Store):
             query = query.where(studies.c.received_at < before)
         return self._studies(query)
 
+    def of_patient(self, patient_id: str, limit: int = 50) -> Studies_:
+        """The newest arrivals under this patient ID, which must not be empty; whose they are is for the caller to ask.
+
+        An ID alone proves no identity, and one like "ANONYMOUS" has no end of studies: hence the limit.
+        """
+        if not patient_id:
+            raise ValueError("an empty patient ID is nobody's")
+        query = select(studies).where(studies.c.patient_id == patient_id).order_by(studies.c.received_at.desc())
+        return self._studies(query.limit(limit))
+
     def counts(self) -> dict[StudyState, int]:
         """How many studies are in each state; a state without one is left out."""
         return self._counts(studies.c.state, StudyState)
@@ -221,7 +231,7 @@ class Studies(Store):
     def _see(self, instance: Instance, study_header: Mapping[str, Any], awaited: bool = False) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
         new = self._insert(studies)
-        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", "header")}
+        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", "header", "patient_id")}
         key, removed = [studies.c.study_uid], studies.c.state == StudyState.REMOVED.value
         seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
         self._connection.execute(seen, _study_values(instance, study_header, awaited))
@@ -230,7 +240,8 @@ class Studies(Store):
         new = self._insert(studies)
         removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
         forgotten = {
-            name: case((removed, new.excluded[name]), else_=studies.c[name]) for name in ("received_at", "header")
+            name: case((removed, new.excluded[name]), else_=studies.c[name])
+            for name in ("received_at", "header", "patient_id")
         }
         reopened = forgotten | {
             "images": studies.c.images + 1,
@@ -274,7 +285,13 @@ def _study_values(instance: Instance, header: Mapping[str, Any], awaited: bool =
         "changed_at": instance.received_at,
         "images": 0,
         "header": dict(header),
+        "patient_id": patient_id_of(header),
     }
+
+
+def patient_id_of(header: Mapping[str, Any]) -> str:
+    """The patient ID (0010,0020) as studies are found by it; "" where there is none."""
+    return plain(str(header.get("PatientID") or "")).strip()
 
 
 def _series_values(instance: Instance) -> dict[str, Any]:

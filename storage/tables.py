@@ -46,6 +46,8 @@ studies = Table(
     Column("images", Integer, nullable=False),
     Column("header", JSON, nullable=False),
     Column("incomplete", Text, nullable=False, server_default=""),
+    Column("patient_id", Text, nullable=False, server_default=""),
+    Index("ix_studies_patient", "patient_id", "received_at"),
     Index("ix_studies_settled", "state", "changed_at"),
     Index("ix_studies_state_received", "state", "received_at"),
     Index("ix_studies_received", "received_at"),

@@ -15,7 +15,7 @@ from storage import tables
 from storage.errors import NotFound
 from storage.records import Instance, InstanceKind
 from storage.store import Store, plain
-from storage.studies import instance_of
+from storage.studies import instance_of, patient_id_of
 
 instances = tables.instances
 
@@ -68,7 +68,8 @@ class Versions(Store):
         modality = plain(str(new.header.get("Modality", "")))
         self._connection.execute(series.values(header=new.header, modality=modality))
         study = update(tables.studies).where(tables.studies.c.study_uid == new.study_instance_uid)
-        self._connection.execute(study.values(header=dict(study_header)))
+        patient = patient_id_of(study_header)
+        self._connection.execute(study.values(header=dict(study_header), patient_id=patient))
 
     def counts(self, study_uid: str) -> tuple[int, int]:
         """How many contents of a study were replaced by a correction, and how many conflict."""

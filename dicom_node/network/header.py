@@ -39,7 +39,7 @@ FACTS = (
 )  # fmt: skip
 STUDY_FACTS = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
-    "StudyID", "ReferringPhysicianName", "StudyDescription",
+    "IssuerOfPatientID", "StudyID", "ReferringPhysicianName", "StudyDescription",
 )  # fmt: skip
 MULTIFRAME = (
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "EchoPulseSequence", "InversionRecovery",

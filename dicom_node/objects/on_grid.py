@@ -69,6 +69,24 @@ def lay_on(seg: Segmentation, grid: Grid, card: TaskCard) -> Laid:
     return Laid(laid, frozenset(label.values()) - {0}, unknown)
 
 
+def lay_numbers_on(seg: Segmentation, grid: Grid, numbers: Mapping[int, int]) -> Labels:
+    """Segments on the grid under other numbers (1..255) by their own; those that have none are left out.
+
+    BadSegmentation where it does not lie on that grid, or two of them claim one voxel.
+    """
+    laid = np.zeros(grid.shape, np.uint8)
+    label = {segment.number: numbers.get(segment.number, 0) for segment in seg.segments}
+    try:
+        for frame, seen in zip(seg.frames, _labelled(seg, label), strict=True):
+            at, new = _voxels(frame, seen, grid)
+            if ((laid[at] > 0) & (laid[at] != new)).any():
+                raise BadSegmentation("two structures claim the same voxel")
+            laid[at] = new
+    except FAULTS as fault:
+        raise BadSegmentation(f"its pixels cannot be decoded ({type(fault).__name__})") from None
+    return laid
+
+
 def structure_of(segment: Segment, card: TaskCard) -> Structure | None:
     """The structure that a segment is: by its type, of several by its region; else the one that it is named like."""
     found = [s for s in card.structures if s.type[:2] == segment.type]
@@ -101,19 +119,22 @@ def _labelled(seg: Segmentation, label: Mapping[int, int]) -> Iterator[Labels]:
 
 def _paint(laid: Labels, frame: Frame, seen: Labels, grid: Grid, card: TaskCard) -> None:
     """Put a frame's labels where they lie on the grid."""
-    first, per_row, per_column = _steps(frame, seen.shape, grid)
-    pixels = np.argwhere(seen)
-    if not len(pixels):
-        return
-    voxels = first + pixels @ np.stack([per_row, per_column])
-    if (voxels < 0).any() or (voxels >= grid.shape).any():
-        raise BadSegmentation("it marks voxels outside the series")
-    at = tuple(voxels.T)
-    new, old = seen[tuple(pixels.T)], laid[at]
+    at, new = _voxels(frame, seen, grid)
+    old = laid[at]
     lesion_new, lesion_old = np.isin(new, card.lesions), np.isin(old, card.lesions)
     if ((old > 0) & (old != new) & (lesion_new == lesion_old)).any():
         raise BadSegmentation("two structures claim the same voxel")
     laid[at] = np.where(lesion_old & ~lesion_new, old, new)
+
+
+def _voxels(frame: Frame, seen: Labels, grid: Grid) -> tuple[tuple[NDArray[np.int64], ...], Labels]:
+    """The voxels (z, y, x) that a frame marks, and with what."""
+    first, per_row, per_column = _steps(frame, seen.shape, grid)
+    pixels = np.argwhere(seen)
+    voxels = first + pixels @ np.stack([per_row, per_column])
+    if (voxels < 0).any() or (voxels >= grid.shape).any():
+        raise BadSegmentation("it marks voxels outside the series")
+    return tuple(voxels.T), seen[tuple(pixels.T)]
 
 
 def _steps(frame: Frame, shape: tuple[int, ...], grid: Grid) -> tuple[NDArray[np.int64], ...]:

@@ -17,6 +17,7 @@ from itertools import count
 from typing import Any
 
 from dicom_node.pipeline.identity import job_identity
+from dicom_node.pipeline.priors import priors_of
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
@@ -46,6 +47,7 @@ class Dispatch:
     routing: Routing
     models: Mapping[str, InstalledModel]
     revision: int = 0
+    compare_priors: bool = True
     name: str = field(default="dispatch")
 
     def step(self, now: float) -> bool:
@@ -74,6 +76,7 @@ class Dispatch:
         current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
         corrections = {i.sop_instance_uid: i.correction for i in instances if i.correction}
         planned = [_of_backfill(self._job(study, plan, earlier, corrections, now), fetch) for plan in decision.plans]
+        planned = self._with_priors(tx, study, planned, now)
         fresh = [job for job in planned if not self._is_known(tx, job, current, corrections, now)]
         generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         for job in fresh:
@@ -128,6 +131,16 @@ class Dispatch:
             parameters=parameters,
             created_at=now,
         )
+
+    def _with_priors(self, tx: Transaction, study: Study, planned: Sequence[Job], now: float) -> list[Job]:
+        """The jobs, each with the earlier result that its own is compared with; it is no part of what the job is."""
+        if not (planned and self.compare_priors):
+            return list(planned)
+        priors = priors_of(tx, study)
+        for remark in priors.remarks:
+            tx.journal.add(now, "prior refused", remark, study=study.study_instance_uid, revision=self.revision)
+        found = ((job, priors.of_task(tx, job.task)) for job in planned)
+        return [replace(job, parameters=job.parameters | {"prior": prior}) if prior else job for job, prior in found]
 
     def _is_known(
         self, tx: Transaction, job: Job, current: Sequence[Job], corrections: Mapping[str, str], now: float

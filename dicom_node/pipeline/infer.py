@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,13 @@ from dicom_node.destinations.base import Destination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.keeper import LeaseKeeper
+from dicom_node.pipeline.prior_files import NoPrior, load_prior
 from inference.errors import ModelError, Unfit, WorkerDied
 from inference.executors.base import Executor
-from inference.findings import IntendedUse, Result
-from inference.request import Request, SeriesFiles
+from inference.findings import Finding, IntendedUse, Result
+from inference.followup.history import to_plain
+from inference.request import Prior, Request, SeriesFiles
+from inference.trend import Trend
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import NotFound
@@ -107,7 +111,17 @@ class Infer:
             scratch=scratch,
             parameters=job.parameters.get("task", {}),
             time_limit_s=self.limits.time_limit_s,
+            prior=self._prior(job, scratch),
         )
+
+    def _prior(self, job: Job, scratch: Path) -> Prior | None:
+        """What the result is compared with; where that cannot be had any more, the result is made without it."""
+        try:
+            return load_prior(self.database, self.archive, job, scratch)
+        except NoPrior as reason:
+            with self.database.transaction() as tx:
+                self._journal(tx, job, self.clock(), "prior not used", str(reason))
+            return None
 
     def _files(self, source: Mapping[str, Any]) -> SeriesFiles:
         series = str(source["series"])
@@ -128,12 +142,16 @@ class Infer:
         summary = {
             "seconds": result.seconds,
             "device": result.device,
-            "findings": [{"label": f.label, "ml": round(f.volume_ml, 3), "voxels": f.voxels} for f in result.findings],
+            "findings": [_summary_of(finding) for finding in result.findings],
             "totals": {name: round(m.value, 3) for name, m in result.totals},
             "notes": [note for note in (job.parameters.get("incomplete", ""), *result.notes) if note],
         }
+        if result.trend:
+            summary["trend"] = {"prior": result.trend.prior_study_uid, "history": to_plain(result.trend.points)}
         with self.database.transaction() as tx:
             tx.jobs.finish(job.job_id, self.owner, JobState.DONE, now, summary=summary)
+            if result.trend:
+                self._tell_trend(tx, job, result.trend, now)
             for item, file in stored:
                 tx.results.add(
                     ResultObject(
@@ -151,6 +169,25 @@ class Infer:
             for destination in job.parameters["destinations"]:
                 self._deliver_to(tx, job, destination, result.model.intended_use, now)
         log.info("job done", extra={"study": job.study_instance_uid, "job": job.job_id})
+
+    def _tell_trend(self, tx: Transaction, job: Job, trend: Trend, now: float) -> None:
+        """What the result was compared with, and the evidence for every match."""
+        tx.journal.add(
+            now,
+            "compared",
+            in_words(trend),
+            study=job.study_instance_uid,
+            job=job.job_id,
+            revision=self.revision,
+            detail={
+                "registration": trend.registration,
+                "agreement": dict(trend.agreement),
+                "lesions": [
+                    {"label": one.label, "outcome": one.outcome.value, "reason": one.reason, **one.evidence}
+                    for one in trend.lesions
+                ],
+            },
+        )
 
     def _deliver_to(self, tx: Transaction, job: Job, name: str, use: IntendedUse, now: float) -> None:
         destination = self.destinations.get(name)
@@ -186,3 +223,18 @@ class Infer:
 
     def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)
+
+
+def in_words(trend: Trend) -> str:
+    """What became of the lesions, in a sentence that names nobody."""
+    when = f"the study of {trend.prior_taken.isoformat()} ({trend.days} days before)"
+    if trend.refusal:
+        return f"not compared with {when}: {trend.refusal}"
+    counted = Counter(one.outcome for one in trend.lesions)
+    lesions = ", ".join(f"{number} {outcome.value}" for outcome, number in counted.items())
+    return f"compared with {when}, {trend.registration} registration; lesions: {lesions or 'none on either side'}"
+
+
+def _summary_of(finding: Finding) -> dict[str, Any]:
+    plain = {"label": finding.label, "ml": round(finding.volume_ml, 3), "voxels": finding.voxels}
+    return plain | ({"tracking_uid": finding.tracking_uid} if finding.tracking_uid else {})

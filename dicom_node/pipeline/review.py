@@ -55,8 +55,9 @@ class Made(NamedTuple):
 
     @property
     def tracking_uids(self) -> set[str]:
-        findings = self.job.summary.get("findings", ())
-        return {JobNames(self.job.job_id).tracking(str(number)) for number in range(1, len(findings) + 1)}
+        names = JobNames(self.job.job_id)
+        findings = enumerate(self.job.summary.get("findings", ()), start=1)
+        return {finding.get("tracking_uid") or names.tracking(str(number)) for number, finding in findings}
 
     @property
     def uids(self) -> set[str]:

@@ -4,74 +4,39 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
+from drawn_patient import PATIENT, body_of, grid_of, motion_of, scanned_by
 
 from inference import codes
 from inference.codes import Code
 from inference.followup.lesion import Identity, Lesion, lesions_of
 from inference.followup.register import Agreement, Registration
 from inference.followup.residual import Residual
-from inference.phantom.abdomen import PORTAL, Abdomen
-from inference.phantom.ct_canvas import STEP_MM, Box, Canvas, Point
 from inference.phantom.trunk import Physique
-from inference.transforms.geometry import resample
-from inference.volume import Grid, Spacing, Volume, regular_affine
-
-ALONG_LPS = np.eye(3)[:, ::-1]
-MIDDLE = np.array([0.0, 0.0, -100.0])  # of the drawn abdomen, LPS mm
-
-
-def grid_of(low: tuple[float, float, float], size_mm: tuple[float, float, float], spacing: Spacing) -> Grid:
-    """A grid along LPS from `low` (x, y, z) over `size_mm` (x, y, z)."""
-    shape = tuple(int(size // step) for size, step in zip(size_mm[::-1], spacing, strict=True))
-    return Grid(shape, regular_affine(low, ALONG_LPS, spacing))
-
-
-def _motion(degrees: tuple[float, float, float], shift: tuple[float, float, float],
-            about: np.ndarray = MIDDLE) -> np.ndarray:
-    matrix = np.eye(4)
-    for (i, j), angle in zip(((1, 2), (0, 2), (0, 1)), np.radians(degrees), strict=True):
-        turn = np.eye(4)
-        turn[[i, j], [i, j]] = np.cos(angle)
-        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
-        matrix = matrix @ turn
-    matrix[:3, 3] = about + shift - matrix[:3, :3] @ about
-    return matrix
+from inference.volume import Grid, Spacing, Volume
 
 
 @pytest.fixture(scope="session")
 def motion() -> Callable[..., np.ndarray]:
     """4x4: turned by degrees about x, y, z through the abdomen's middle, then shifted by mm."""
-    return _motion
-
-
-def _body(seed: int, physique: Physique) -> Volume:
-    canvas = Canvas(Box(Point(-165, -125, -215), Point(165, 125, 10)), np.random.default_rng(seed))
-    Abdomen(canvas, physique, PORTAL, prone=False).paint()
-    low = (float(canvas.xs[0]), float(canvas.ys[0]), float(canvas.zs[0]))
-    grid = Grid(canvas.shape, regular_affine(low, ALONG_LPS, Spacing(STEP_MM, STEP_MM, STEP_MM)))
-    return Volume(canvas.hu, grid, "HU")
+    return motion_of
 
 
 @pytest.fixture(scope="session")
 def abdomen() -> Volume:
     """A patient's abdomen without lesions; bones stay below 600 HU."""
-    return _body(1, Physique(125, 86, 16, 14, 170, bone_hu=0.7, muscle_hu=55, fat_hu=-102))
+    return body_of(1, PATIENT)
 
 
 @pytest.fixture(scope="session")
 def stranger() -> Volume:
     """Another patient's abdomen."""
-    return _body(2, Physique(118, 92, 14, 20, 165, bone_hu=0.9, muscle_hu=50, fat_hu=-98))
-
-
-def _scanned(body: Volume, moved: np.ndarray, grid: Grid) -> Volume:
-    return resample(body, grid, fill=-1024.0 if body.units == "HU" else 0.0, motion=np.linalg.inv(moved))
+    return body_of(2, Physique(118, 92, 14, 20, 165, bone_hu=0.9, muscle_hu=50, fat_hu=-98))
 
 
 @pytest.fixture(scope="session")
 def scanned() -> Callable[[Volume, np.ndarray, Grid], Volume]:
     """A body as a scanner sees it after it moved (4x4, LPS mm)."""
-    return _scanned
+    return scanned_by
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from inference import codes
 from inference.followup.history import from_plain, to_plain
 from inference.trend import Seen, Size, TimePoint
 
+LARGE = Seen(Size(1.5, 14.25, 9.5), codes.LIVER, "Liver tumour 1", codes.NEOPLASM)
 POINTS = (
-    TimePoint(date(2026, 1, 10), {"2.25.1": Seen(Size(1.5, 14.25, 9.5), codes.LIVER, "Liver tumour 1", codes.NEOPLASM)}),
+    TimePoint(date(2026, 1, 10), {"2.25.1": LARGE}),
     TimePoint(
         date(2026, 4, 10),
         {"2.25.2": Seen(Size(0.25, 8.0, 6.125, whole=False), None, "Liver tumour 2")},

@@ -62,6 +62,7 @@ def test_two_lesions_never_get_one_number(nodules):
 
 
 def test_organs_and_shared_findings_keep_their_names(nodules):
-    liver = Finding(1, "Liver", Structure(1, "Liver", codes.ANATOMICAL_STRUCTURE, codes.LIVER, None, (0, 0, 0)), (), 9, 1)
+    organ = Structure(1, "Liver", codes.ANATOMICAL_STRUCTURE, codes.LIVER, None, (0, 0, 0))
+    liver = Finding(1, "Liver", organ, (), 9, 1)
     several = replace(nodules[2], label="Nodule, 12 small ones", axes=None)
     assert labels([liver, several], {}, known=["Nodule 7"]) == ["Liver", "Nodule, 12 small ones"]

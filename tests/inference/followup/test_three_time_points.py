@@ -1,12 +1,12 @@
 """A drawn patient at three dates: moved, turned, scanned otherwise; lesions grow, shrink, come and go."""
 
 import math
-from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from drawn_patient import DATES, LESIONS, SCANS, THRESHOLD_HU, Visit, drawn_at, true_ml, visit_of
 
 from inference import codes
 from inference.backends.threshold import Threshold
@@ -19,34 +19,8 @@ from inference.followup.timeline import first, following, growth_of
 from inference.measure import measure_findings
 from inference.tasks import TASKS
 from inference.trend import Outcome, TimePoint
-from inference.volume import Grid, Spacing, Volume
 
-DATES = (date(2026, 1, 10), date(2026, 4, 10), date(2026, 7, 9))  # 90 days apart
-SHAPE = np.array([1.0, 1.06, 0.96])  # of every lesion's radii along x, y, z
-LESION_HU, THRESHOLD_HU = 1260.0, 640.0  # halfway to soft tissue, above every bone
 TUMOUR = Structure(1, "Tumour", codes.ABNORMAL_STRUCTURE, codes.NEOPLASM, codes.LIVER, (255, 0, 0), per_lesion=True)
-
-# Where lesions lie in the body (LPS mm), and their mean radii at the three dates; 0 is not there.
-LESIONS = {
-    "grows": ((-75, 10, -70), (13.0, 14.2, 16.0)),
-    "shrinks": ((-35, -20, -105), (16.0, 14.5, 13.0)),
-    "left twin": ((52, -28, -120), (13.0, 13.5, 14.0)),
-    "right twin": ((83, -28, -120), (13.0, 13.5, 14.0)),  # 3 mm from the other in the end
-    "still": ((80, 30, -60), (13.5, 13.5, 13.5)),
-    "vanishes": ((-70, 20, -150), (14.0, 13.5, 0.0)),
-    "appears": ((0, -45, -160), (0.0, 13.5, 15.0)),
-}
-# How the patient lies (degrees, mm), the field of view's low corner and size, and the spacing (z, y, x).
-SCANS = (
-    ((0, 0, 0), (0, 0, 0), (-165, -125, -215), (330, 250, 225), Spacing(1.25, 1.0, 1.0)),
-    ((3, -2, 8), (15, -10, 12), (-145, -130, -200), (320, 250, 220), Spacing(1.0, 0.9, 0.9)),
-    ((-4, 3, -6), (-30, 8, -15), (-190, -115, -215), (310, 235, 205), Spacing(1.25, 1.1, 1.1)),
-)
-
-
-class Visit(NamedTuple):
-    volume: Volume
-    motion: np.ndarray
 
 
 class Followed(NamedTuple):
@@ -57,35 +31,9 @@ class Followed(NamedTuple):
     names: dict[str, str]  # tracking UID → drawn lesion
 
 
-def true_ml(name: str, visit: int) -> float:
-    return 4 / 3 * math.pi * LESIONS[name][1][visit] ** 3 * float(SHAPE.prod()) / 1000
-
-
-def add_lesions(image: np.ndarray, grid: Grid, motion: np.ndarray, visit: int) -> None:
-    back = np.linalg.inv(motion)
-    for centre, radii in LESIONS.values():
-        radius = radii[visit]
-        if not radius:
-            continue
-        reach = np.ceil(1.2 * radius / np.array(grid.spacing)).astype(int)
-        middle = np.rint(grid.to_index(motion[:3, :3] @ centre + motion[:3, 3])).astype(int)
-        box = tuple(slice(m - r, m + r + 1) for m, r in zip(middle, reach, strict=True))
-        points = grid.to_lps(np.moveaxis(np.indices(2 * reach + 1), 0, -1) + middle - reach)
-        offsets = (points @ back[:3, :3].T + back[:3, 3] - centre) / (radius * SHAPE)
-        depth = (1 - np.linalg.norm(offsets, axis=-1)) * radius
-        image[box] += np.clip(depth / grid.spacing.x + 0.5, 0, 1) * (LESION_HU - image[box])
-
-
 @pytest.fixture(scope="module")
-def visits(abdomen, scanned, motion, make_grid):
-    found = []
-    for number, (degrees, shift, low, size, spacing) in enumerate(SCANS):
-        moved, grid = motion(degrees, shift), make_grid(low, size, spacing)
-        image = np.array(scanned(abdomen, moved, grid).array)
-        add_lesions(image, grid, moved, number)
-        image += 15 * np.random.default_rng(number).standard_normal(image.shape, dtype=np.float32)
-        found.append(Visit(Volume(image, grid, "HU"), moved))
-    return found
+def visits(abdomen):
+    return [visit_of(number, abdomen) for number in range(len(DATES))]
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +61,6 @@ def followed(visits):
         named.update({lesion.uid: drawn_at(lesion.centre, visit.motion) for lesion in lesions
                       if lesion.uid not in named})
     return Followed(visits, registrations, matchings, points, named), sides
-
-
-def drawn_at(place, motion) -> str:
-    there = {name: motion[:3, :3] @ centre + motion[:3, 3] for name, (centre, _) in LESIONS.items()}
-    name = min(there, key=lambda n: np.linalg.norm(there[n] - place))
-    assert np.linalg.norm(there[name] - place) < 1.0
-    return name
 
 
 def test_every_lesion_is_large_enough_to_be_judged():

@@ -1,0 +1,107 @@
+"""The prior that a job was given at dispatch, read from this node's files: its images, and who its lesions are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicom_node.objects.corrected import BadSegmentation, Segment, read_segmentation
+from dicom_node.objects.on_grid import lay_numbers_on, structure_of
+from inference.errors import BadGeometry
+from inference.measure import shared_by_several
+from inference.readers.arrange import arrange
+from inference.readers.headers import slice_headers
+from inference.request import KnownLesion, Prior, SeriesFiles
+from inference.tasks import TASKS
+from inference.tasks.card import TaskCard
+from inference.volume import Grid
+from storage.archive import Archive
+from storage.database import Database
+from storage.errors import BadIdentifier
+from storage.identifiers import check_uid
+from storage.records import Instance, Job, StoredFile
+
+MOST_LESIONS = 255  # a result has at most 60 of them
+
+
+class NoPrior(Exception):
+    """The prior cannot be used; the text says why."""
+
+
+def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) -> Prior | None:
+    """The prior of a job, None where it was given none; `NoPrior` with the reason where it cannot be used any more.
+
+    Its mask is left in `scratch`.
+    """
+    named: Mapping[str, Any] | None = job.parameters.get("prior")
+    if named is None:
+        return None
+    uids = [str(uid) for uid in named["instances"]]
+    with database.reading() as tx:
+        images = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
+        held = {image.sop_instance_uid: image for image in images}
+        found = {i.sop_instance_uid: i.file for i in tx.studies.named(named["segs"])}
+        made = {uid: result.file for uid in named["segs"] if (result := tx.results.find(uid)) and not result.removed_at}
+        earlier = tx.jobs.find(named["job"]) if named.get("job") else None
+    missing = sum(uid not in held for uid in uids)
+    if missing:
+        raise NoPrior(f"{missing} of {len(uids)} images of the prior are no longer held")
+    files = found | made
+    if any(uid not in files for uid in named["segs"]):
+        raise NoPrior("the prior's segmentation is no longer held")
+    try:
+        grid = arrange([s for uid in uids for s in slice_headers(held[uid].header)]).grid
+        labelmap, lesions = _lesions([files[uid] for uid in named["segs"]], archive, grid, TASKS[job.task])
+    except (BadSegmentation, BadGeometry) as bad:
+        raise NoPrior(f"the prior cannot be read: {bad}") from bad
+    path = scratch / "prior.npy"
+    np.save(path, labelmap)
+    return Prior(
+        study_instance_uid=named["study"],
+        taken=date.fromisoformat(named["taken"]),
+        current_taken=date.fromisoformat(named["current_taken"]),
+        series=_series(named["series"], [held[uid] for uid in uids], archive),
+        labelmap=path,
+        lesions=lesions,
+        history=tuple(earlier.summary.get("trend", {}).get("history", ())) if earlier else (),
+    )
+
+
+def _series(uid: str, instances: Sequence[Instance], archive: Archive) -> SeriesFiles:
+    paths = tuple(archive.path(instance.file) for instance in instances)
+    return SeriesFiles(uid, paths, tuple(instance.sop_instance_uid for instance in instances))
+
+
+def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
+             card: TaskCard) -> tuple[NDArray[np.uint8], dict[int, KnownLesion]]:
+    """Lesions numbered through all files (z, y, x), and who they are; organs, and what several share, are left out."""
+    labelmap = np.zeros(grid.shape, np.uint8)
+    lesions: dict[int, KnownLesion] = {}
+    for file in files:
+        seg = read_segmentation(archive.path(file))
+        numbers = {}
+        for segment in seg.segments:
+            lesion = _lesion(segment, card)
+            if lesion is not None and len(lesions) < MOST_LESIONS:
+                numbers[segment.number] = len(lesions) + 1
+                lesions[len(lesions) + 1] = lesion
+        np.maximum(labelmap, lay_numbers_on(seg, grid, numbers), out=labelmap)
+    return labelmap, lesions
+
+
+def _lesion(segment: Segment, card: TaskCard) -> KnownLesion | None:
+    structure = structure_of(segment, card)
+    if structure is None or structure.label not in card.lesions or shared_by_several(segment.label):
+        return None
+    try:
+        uid = check_uid(segment.tracking_uid)
+    except BadIdentifier:
+        return None
+    ours = rf"{re.escape(structure.name)} \d+|Lesion \d+ {re.escape(structure.name.lower())}"
+    return KnownLesion(segment.label if re.fullmatch(ours, segment.label, re.ASCII) else "", uid, structure.label)

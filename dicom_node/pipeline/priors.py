@@ -1,0 +1,119 @@
+"""Which earlier result of the same patient a new one is compared with; chosen at dispatch: a rerun has the same one.
+
+A patient ID alone proves no identity: the birth date must be known on both sides and agree, and sex and issuer must
+not contradict. A study of another patient under this ID is never used, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from inference.tasks import TASKS
+from storage.database import Transaction
+from storage.lifecycle import JobMark, JobState
+from storage.records import Job, ResultObject, Study
+
+SEG = "seg"
+
+
+class Earlier(NamedTuple):
+    """A study of the patient's, and when it was taken."""
+
+    taken: datetime
+    study: Study
+
+
+@dataclass(frozen=True)
+class Priors:
+    """A patient's studies before the one that was taken on `taken`, the newest first.
+
+    `remarks` say which studies under his ID were left out.
+    """
+
+    taken: date | None = None
+    earlier: tuple[Earlier, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def of_task(self, tx: Transaction, task: str) -> dict[str, Any] | None:
+        """The newest result of this task as a job's parameters name it; None where there is none."""
+        for taken, study in self.earlier:
+            for job in reversed(tx.jobs.of_study(study.study_instance_uid)):
+                if _usable(job, task) and (segs := segmentations(tx, job)) is not None:
+                    source = job.inputs[TASKS[task].primary]
+                    return {
+                        "study": study.study_instance_uid,
+                        "job": job.job_id,
+                        "segs": [seg.sop_instance_uid for seg in segs],
+                        "series": source["series"],
+                        "instances": list(source["instances"]),
+                        "taken": taken.date().isoformat(),
+                        "current_taken": self.taken.isoformat() if self.taken else "",
+                    }
+        return None
+
+
+def priors_of(tx: Transaction, study: Study) -> Priors:
+    """The patient's earlier studies that are here; none where his ID, birth date or the study's date is not known."""
+    patient, moment = str(study.header.get("PatientID") or "").strip(), taken_at(study.header)
+    if not patient or moment is None or not study.header.get("PatientBirthDate"):
+        return Priors()
+    earlier, remarks = [], []
+    for other in tx.studies.of_patient(patient):
+        uid = other.study_instance_uid
+        if uid == study.study_instance_uid:
+            continue
+        if differing := contradictions(study.header, other.header):
+            which = " and ".join(differing)
+            remarks.append(f"study {uid} bears the same patient ID and another {which}: it is never compared with")
+        elif (before := taken_at(other.header)) is not None and before < moment:
+            earlier.append(Earlier(before, other))
+    earlier.sort(key=lambda one: (one.taken, one.study.study_instance_uid), reverse=True)
+    return Priors(moment.date(), tuple(earlier), tuple(remarks))
+
+
+def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What keeps two study headers of one patient ID from being the same patient's, in words without values."""
+    differing = []
+    if not one.get("PatientBirthDate") or one.get("PatientBirthDate") != other.get("PatientBirthDate"):
+        differing.append("birth date" if other.get("PatientBirthDate") else "birth date (none)")
+    for keyword, word in (("PatientSex", "sex"), ("IssuerOfPatientID", "issuer of the ID")):
+        first, second = one.get(keyword), other.get(keyword)
+        if first and second and first != second:
+            differing.append(word)
+    return differing
+
+
+def taken_at(header: Mapping[str, Any]) -> datetime | None:
+    """A study's date and time (0008,0020), (0008,0030), to the second; None without a date, midnight without a time."""
+    day, time = _digits(header.get("StudyDate"), 8), _digits(header.get("StudyTime"), 6)
+    try:
+        return datetime.strptime(day + time.ljust(6, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 (local, as it was written)
+    except ValueError:
+        return None
+
+
+def segmentations(tx: Transaction, job: Job) -> list[ResultObject] | None:
+    """What holds the job's findings, in one form; none where it found nothing, None where it made or kept none."""
+    segs = [result for result in tx.results.of_job(job.job_id) if result.kind == SEG and result.removed_at is None]
+    form = min((seg.variant for seg in segs), default="")  # every form holds the same voxels
+    if not segs and job.summary.get("findings"):
+        return None
+    return [seg for seg in segs if seg.variant == form]
+
+
+def _usable(job: Job, task: str) -> bool:
+    return (
+        job.state is JobState.DONE
+        and job.task == task
+        and not job.rejects
+        and job.mark is not JobMark.WITHDRAWN
+        and TASKS[task].primary in job.inputs
+    )
+
+
+def _digits(value: Any, most: int) -> str:
+    text = str(value or "").split(".")[0]
+    return text[:most] if text.isdigit() and text.isascii() else ""
