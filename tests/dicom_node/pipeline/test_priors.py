@@ -1,0 +1,162 @@
+"""Which earlier result a new one is compared with: the patient's own, the newest, and never somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dicom_node.pipeline.priors import Priors, contradictions, priors_of, taken_at
+from storage.database import Database
+from storage.lifecycle import JobMark, JobState, StudyState
+from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
+
+ADA = {"PatientID": "A 1", "PatientBirthDate": "18151210", "PatientSex": "F", "IssuerOfPatientID": "Ward"}
+NOW = ADA | {"StudyDate": "20260709", "StudyTime": "101500.25"}
+BEFORE = ADA | {"StudyDate": "20260410", "StudyTime": "093000"}
+FIRST = ADA | {"StudyDate": "20260110"}
+INPUTS = {"CT": {"series": "1.5", "instances": ["1.5.1", "1.5.2"]}}
+
+
+@pytest.fixture
+def study(database: Database) -> Callable[..., None]:
+    """`study(uid, header)` puts a study with one image there."""
+
+    def add(uid: str, header: dict[str, Any], **changes: Any) -> None:
+        file = StoredFile(f"{uid}/x", 1, uid)
+        image = Instance(f"{uid}.1.1", "1.2.840.10008.5.1.4.1.1.2", f"{uid}.1", uid, "1.2.840.10008.1.2.1",
+                         InstanceKind.IMAGE, file, 1.0, "", {})  # fmt: skip
+        with database.transaction() as tx:
+            tx.studies.add_instance(image, header)
+
+    return add
+
+
+@pytest.fixture
+def finished(database: Database) -> Callable[..., None]:
+    """`finished(study, job)` gives a study a job that found something, with its SEG in two forms."""
+
+    def add(uid: str, job: str, *, seg: bool = True, **changes: Any) -> None:
+        summary = {"findings": [{"label": "Liver tumour 1"}]} if seg else {}
+        values: dict[str, Any] = {
+            "job_id": job, "study_instance_uid": uid, "generation": 1, "route": "r", "task": "liver_tumour",
+            "model": "m", "state": JobState.DONE, "priority": 0, "inputs": INPUTS, "parameters": {}, "created_at": 1.0,
+            "summary": summary,
+        } | changes  # fmt: skip
+        with database.transaction() as tx:
+            tx.jobs.add(Job(**values))
+            for number, variant in enumerate(("", "b") if seg else ()):
+                sop = f"{uid}.9.{number}"
+                file = StoredFile(f"{sop}/x", 1, sop)
+                tx.results.add(ResultObject(sop, "1.2", f"{uid}.9", job, "seg", file, variant=variant))
+
+    return add
+
+
+def priors(database: Database, uid: str = "1.1") -> Priors:
+    with database.reading() as tx:
+        return priors_of(tx, tx.studies.get(uid))
+
+
+def chosen(database: Database, uid: str = "1.1", task: str = "liver_tumour") -> dict[str, Any] | None:
+    with database.reading() as tx:
+        return priors_of(tx, tx.studies.get(uid)).of_task(tx, task)
+
+
+def test_the_newest_earlier_result_is_named_whole(database: Database, study: Any, finished: Any) -> None:
+    for uid, header in (("1.1", NOW), ("1.2", FIRST), ("1.3", BEFORE)):
+        study(uid, header)
+    finished("1.2", "a")
+    finished("1.3", "b")
+    assert chosen(database) == {
+        "study": "1.3", "job": "b", "segs": ["1.3.9.0"], "series": "1.5", "instances": ["1.5.1", "1.5.2"],
+        "taken": "2026-04-10", "current_taken": "2026-07-09",
+    }  # fmt: skip
+
+
+def test_a_study_without_a_usable_result_is_passed_over(database: Database, study: Any, finished: Any) -> None:
+    for uid, header in (("1.1", NOW), ("1.2", FIRST), ("1.3", BEFORE)):
+        study(uid, header)
+    finished("1.2", "a")
+    finished("1.3", "failed", state=JobState.FAILED)
+    finished("1.3", "lung", task="lung_nodule")
+    finished("1.3", "withdrawn", mark=JobMark.WITHDRAWN)
+    finished("1.3", "note", rejects="a")
+    assert (chosen(database) or {})["study"] == "1.2"
+
+
+def test_a_result_without_findings_is_a_prior_too(database: Database, study: Any, finished: Any) -> None:
+    study("1.1", NOW)
+    study("1.2", BEFORE)
+    finished("1.2", "a", seg=False)
+    assert (chosen(database) or {})["segs"] == []
+
+
+def test_a_result_whose_segmentation_was_removed_is_none(database: Database, study: Any, finished: Any) -> None:
+    study("1.1", NOW)
+    study("1.2", BEFORE)
+    finished("1.2", "a")
+    with database.transaction() as tx:
+        tx.studies.move("1.2", StudyState.COMPLETE, 2.0)
+        tx.studies.move("1.2", StudyState.DISPATCHED, 2.0)
+        tx.removals.remove("1.2", 3.0)
+    assert chosen(database) is None
+    assert priors(database).earlier == (), "a removed study is nobody's any more"
+
+
+@pytest.mark.parametrize("later", [NOW, NOW | {"StudyTime": "101501"}, ADA, ADA | {"StudyDate": "2026-01-10"}])
+def test_what_is_not_surely_earlier_is_no_prior(later: dict[str, str], database: Database, study: Any) -> None:
+    study("1.1", NOW)
+    study("1.2", later)
+    assert priors(database).earlier == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"PatientBirthDate": "18151211"}, "birth date"),
+        ({"PatientBirthDate": ""}, "birth date (none)"),
+        ({"PatientSex": "M"}, "sex"),
+        ({"IssuerOfPatientID": "Clinic"}, "issuer of the ID"),
+        ({"PatientBirthDate": "18151211", "PatientSex": "M"}, "birth date and sex"),
+    ],
+)
+def test_another_patient_of_the_same_id_is_never_used_and_flagged(
+    other: dict[str, str], said: str, database: Database, study: Any, finished: Any
+) -> None:
+    study("1.1", NOW)
+    study("1.2", BEFORE | other)
+    finished("1.2", "a")
+    assert chosen(database) is None
+    (remark,) = priors(database).remarks
+    assert said in remark
+    assert not any(value in remark for value in ADA.values()), "it names no patient"
+
+
+def test_what_one_side_leaves_open_contradicts_nothing(database: Database) -> None:
+    bare = {"PatientID": "A 1", "PatientBirthDate": "18151210"}
+    assert contradictions(ADA, bare) == contradictions(bare, ADA) == []
+
+
+@pytest.mark.parametrize("unknown", ["PatientID", "PatientBirthDate", "StudyDate"])
+def test_a_study_that_names_too_little_has_no_priors(unknown: str, database: Database, study: Any) -> None:
+    study("1.1", NOW | {unknown: ""})
+    study("1.2", BEFORE | ({unknown: ""} if unknown != "StudyDate" else {}))
+    assert priors(database) == Priors()
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "at"),
+    [
+        ("20260709", "101500.123456", "2026-07-09T10:15:00"),
+        ("20260709", "10", "2026-07-09T10:00:00"),
+        ("20260709", "", "2026-07-09T00:00:00"),
+        ("20260709", "ten", "2026-07-09T00:00:00"),
+        ("20261309", "10", None),
+        ("", "101500", None),
+    ],
+)
+def test_dates_are_read_as_they_are_written(date: str, time: str, at: str | None) -> None:
+    found = taken_at({"StudyDate": date, "StudyTime": time})
+    assert (found.isoformat() if found else None) == at
