@@ -83,12 +83,14 @@ def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
     """Lesions numbered through all files (z, y, x), and who they are; organs, and what several share, are left out."""
     labelmap = np.zeros(grid.shape, np.uint8)
     lesions: dict[int, KnownLesion] = {}
+    known: set[str] = set()
     for file in files:
         seg = read_segmentation(archive.path(file))
         numbers = {}
         for segment in seg.segments:
             lesion = _lesion(segment, card)
-            if lesion is not None and len(lesions) < MOST_LESIONS:
+            if lesion is not None and lesion.tracking_uid not in known and len(lesions) < MOST_LESIONS:
+                known.add(lesion.tracking_uid)  # somebody's copy of a segment is not a second lesion
                 numbers[segment.number] = len(lesions) + 1
                 lesions[len(lesions) + 1] = lesion
         np.maximum(labelmap, lay_numbers_on(seg, grid, numbers), out=labelmap)
