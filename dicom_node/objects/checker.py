@@ -8,14 +8,16 @@ import subprocess
 import tempfile
 
 from dicom_node.errors import ResultInvalid
+from dicom_node.objects.codes import OWN_SCHEME
 
 TIME_LIMIT_S = 120.0
 _ATTRIBUTE = re.compile(r"</(\w+)\(([0-9a-f]{4}),[0-9a-f]{4}\)")  # the outermost that a line speaks of
 _VALUE = re.compile(r"= <[^>]*>")
 # What it says about every object of ours: Device UID of Contributing Equipment is younger than its tables,
-# and the place of a Secondary Capture is more than its IOD asks for.
+# the place of a Secondary Capture is more than its IOD asks for, and our own codes are none of DICOM's.
 _BEYOND = "> - Attribute is not present in standard DICOM IOD"
-_KNOWN = ("DeviceUID(0018,1002)", "Standard Extended SOP Class", "needed to build DICOMDIR",
+_KNOWN = ("DeviceUID(0018,1002)", f"Unrecognized defined term = <{OWN_SCHEME}>",
+          "Standard Extended SOP Class", "needed to build DICOMDIR",
           f"ImagePositionPatient(0020,0032){_BEYOND}", f"ImageOrientationPatient(0020,0037){_BEYOND}",
           f"FrameOfReferenceUID(0020,0052){_BEYOND}", f"PositionReferenceIndicator(0020,1040){_BEYOND}")
 # Errors that are none: it knows no LABELMAP yet and no reference to its segments. Our own check does.

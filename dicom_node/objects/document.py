@@ -19,6 +19,8 @@ from dicom_node.objects.finish import finish
 from dicom_node.objects.page import Page, Row, draw
 from dicom_node.objects.places import place_sentence
 from dicom_node.objects.source import Sources
+from dicom_node.objects.trend_table import trend_tables
+from dicom_node.objects.trend_wording import trend_sentences
 from inference import codes
 from inference.codes import Code
 from inference.findings import Finding, Measurement, Result
@@ -76,6 +78,7 @@ def _page(result: Result, sources: Sources, context: EncodeContext, pictures: Se
             f"Written by {context.model_name} {context.software_version} on {_day(context.moment.date)}",
         ),
         created_at=context.created_at,
+        tables=trend_tables(result, context.names),
     )
 
 
@@ -130,6 +133,7 @@ def _notes(result: Result, sources: Sources, context: EncodeContext) -> Iterator
     yield wording.intended_use_sentence(result.model)
     if context.incomplete:
         yield wording.incomplete_sentence(context.incomplete)
+    yield from trend_sentences(result.trend)
     yield from sources.notes
     yield from result.notes
     yield from (sentence for finding in result.findings if (sentence := place_sentence(finding, result.grid)))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_PICTURES = 4
 MAX_ROWS = 16
+BESIDE_TABLES = (2, 10)  # pictures and rows, where further tables need their room
 UNSHOWN = "(in letters that this page lacks)"
 _LOST = "\0"  # printable text has none
 _MARGIN, _WIDTH, _BOTTOM = 12.0, 186.0, 274.0  # mm on A4
@@ -47,15 +48,27 @@ _NOTE, _CLOSING = _Look(8.5, 3.9), _Look(8, 3.8, bold=True, colour=_PALE)
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table, with the colour that its segment has."""
+    """A line of a table, with the colour that its segment has; None where it is about no segment."""
 
-    rgb: tuple[int, int, int]
+    rgb: tuple[int, int, int] | None
     cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table after the findings', as short as it has to be: headings and widths in mm, and what it leaves out."""
+
+    columns: Sequence[tuple[str, float]]
+    rows: Sequence[Row]
+    left_out: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What a page says. `columns` are the table's headings and widths in mm; `closing` stands at the foot."""
+    """What a page says. `columns` are the table's headings and widths in mm; `closing` stands at the foot.
+
+    With further `tables` there are fewer pictures and rows of the first.
+    """
 
     title: str
     mark: str
@@ -66,6 +79,7 @@ class Page:
     notes: Sequence[str]
     closing: Sequence[str]
     created_at: float  # epoch seconds
+    tables: Sequence[Table] = ()
 
 
 def draw(page: Page) -> bytes:
@@ -81,9 +95,12 @@ def draw(page: Page) -> bytes:
     pdf.add_page()
     _head(pdf, page)
     top = pdf.get_y()
-    below = max(_pictures(pdf, page.pictures, top), _facts(pdf, page.facts, top, beside=bool(page.pictures)))
+    most_pictures, most_rows = BESIDE_TABLES if page.tables else (MAX_PICTURES, MAX_ROWS)
+    below = max(_pictures(pdf, page.pictures[:most_pictures], top),
+                _facts(pdf, page.facts, top, beside=bool(page.pictures)))
     pdf.set_y(below + 3)
-    _table(pdf, page)
+    for table in (_findings(page, most_rows), *page.tables):
+        _table(pdf, table)
     _notes(pdf, page.notes)
     _foot(pdf, page)
     return bytes(pdf.output())
@@ -118,7 +135,7 @@ def _head(pdf: FPDF, page: Page) -> None:
 
 def _pictures(pdf: FPDF, pictures: Sequence[Image.Image], top: float) -> float:
     """Two a row, each within a square; returns where they end, in mm."""
-    for number, picture in enumerate(pictures[:MAX_PICTURES]):
+    for number, picture in enumerate(pictures):
         small = picture.convert("RGB")
         small.thumbnail((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)
         pdf.image(
@@ -126,7 +143,7 @@ def _pictures(pdf: FPDF, pictures: Sequence[Image.Image], top: float) -> float:
             x=_MARGIN + (number % 2) * (_PICTURE + _GAP), y=top + (number // 2) * (_PICTURE + _GAP),
             w=_PICTURE, h=_PICTURE, keep_aspect_ratio=True,
         )
-    return top + (len(pictures[:MAX_PICTURES]) + 1) // 2 * (_PICTURE + _GAP)
+    return top + (len(pictures) + 1) // 2 * (_PICTURE + _GAP)
 
 
 def _facts(pdf: FPDF, facts: Sequence[tuple[str, str]], top: float, *, beside: bool) -> float:
@@ -141,18 +158,25 @@ def _facts(pdf: FPDF, facts: Sequence[tuple[str, str]], top: float, *, beside: b
     return float(pdf.get_y())
 
 
-def _table(pdf: FPDF, page: Page) -> None:
-    if not page.rows:
+def _findings(page: Page, most_rows: int) -> Table:
+    """The first table; that there are more findings than rows is said."""
+    more = len(page.rows) - most_rows
+    return Table(page.columns, page.rows[:most_rows], f"and {more} more, in the measurement report" if more > 0 else "")
+
+
+def _table(pdf: FPDF, table: Table) -> None:
+    if not table.rows:
         return
     pdf.set_draw_color(*_PALE)
-    _cells(pdf, [name for name, _ in page.columns], page.columns, _HEADING)
+    _cells(pdf, [name for name, _ in table.columns], table.columns, _HEADING)
     pdf.line(_MARGIN, pdf.get_y(), _MARGIN + _WIDTH, pdf.get_y())
-    for row in page.rows[:MAX_ROWS]:
-        pdf.set_fill_color(*row.rgb)
-        pdf.rect(_MARGIN, pdf.get_y() + 1, 2.6, 2.6, style="F")
-        _cells(pdf, row.cells, page.columns, _CELL)
-    if len(page.rows) > MAX_ROWS:
-        _line(pdf, f"and {len(page.rows) - MAX_ROWS} more, in the measurement report", _CELL)
+    for row in table.rows:
+        if row.rgb:
+            pdf.set_fill_color(*row.rgb)
+            pdf.rect(_MARGIN, pdf.get_y() + 1, 2.6, 2.6, style="F")
+        _cells(pdf, row.cells, table.columns, _CELL)
+    if table.left_out:
+        _line(pdf, table.left_out, _CELL)
     pdf.ln(2)
 
 

@@ -19,8 +19,8 @@ from dicom_node.objects.codes import concept, processing_equipment
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.decode import source_of
 from dicom_node.objects.finish import finish
+from dicom_node.objects.sought import sought
 from dicom_node.objects.source import Sources
-from dicom_node.objects.summary import sought
 from inference.codes import LUNG, NO_UNITS
 from inference.findings import IntendedUse, Result
 

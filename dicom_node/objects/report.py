@@ -18,12 +18,14 @@ from dicom_node.objects.codes import (
     PROCEDURES,
     algorithm_parameters,
     concept,
+    own_scheme,
     processing_equipment,
 )
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
 from dicom_node.objects.identity import device_uid
 from dicom_node.objects.source import Reference, Sources
+from inference.codes import Code
 from inference.findings import Measurement, ModelIdentity, Result
 
 Group: TypeAlias = sr.VolumetricROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
@@ -33,13 +35,17 @@ _CLASSES = {"comprehensive3d": sr.Comprehensive3DSR, "comprehensive": sr.Compreh
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What one report says: its kind, its groups, the slices that its library lists, and what else it cites."""
+    """What one report says: its kind, its groups, the slices that its library lists, and what else it cites.
+
+    `own_codes`: it speaks in codes of ours too, so it has to say whose they are.
+    """
 
     kind: str
     title: str
     groups: Sequence[Group]
     library: Sequence[int]
     cites: Sequence[Dataset] = ()
+    own_codes: bool = False
 
 
 def write_report(content: Content, result: Result, sources: Sources, context: EncodeContext) -> Dataset:
@@ -61,6 +67,7 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
         is_final=False,
         is_verified=False,
         previous_versions=predecessors or None,
+        coding_schemes=[own_scheme()] if content.own_codes else None,
         contributing_equipment=[processing_equipment(result.model, context)],
         series_description=wording.series_description(result, content.title, context.incomplete),
         content_date=context.moment.date,
@@ -82,11 +89,11 @@ def number(measurement: Measurement) -> sr.Measurement:
     )
 
 
-def comment(group: Group, sentences: Sequence[str]) -> None:
+def comment(group: Group, sentences: Sequence[str], name: Code = COMMENT) -> None:
     """Free text of a group (TID 1501, qualitative evaluation as text)."""
     for sentence in sentences:
         group[0].ContentSequence.append(sr.TextContentItem(
-            name=concept(COMMENT),
+            name=concept(name),
             value=wording.plain(sentence, 1024),
             relationship_type=sr.RelationshipTypeValues.CONTAINS,
         ))

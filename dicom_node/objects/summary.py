@@ -1,14 +1,13 @@
 """The summary report: what holds for the study as a whole, as TID 1501 groups in a series of its own.
 
 Here stand the number of lesions (0 is an answer too), the totals over several segments, where each
-finding lies, the quality flags and the intended use.
+finding lies, the quality flags and the intended use; and where there is a prior, what became of each lesion since.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from highdicom import sr
 from pydicom.dataset import Dataset
@@ -18,10 +17,12 @@ from dicom_node.objects.codes import concept
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.places import place_sentence
 from dicom_node.objects.report import Content, algorithm, comment, number, write_report
+from dicom_node.objects.sought import sought
 from dicom_node.objects.source import Sources
-from inference.codes import ABNORMAL_STRUCTURE, LESIONS, NEOPLASM, NUMBER_OF_LESIONS, Code
+from dicom_node.objects.trend import trend_groups
+from dicom_node.objects.trend_wording import trend_sentences
+from inference.codes import ABNORMAL_STRUCTURE, LESIONS, NUMBER_OF_LESIONS
 from inference.findings import Finding, Measurement, Result
-from inference.tasks import TASKS
 
 KIND = "summary"
 SUMMARY = "Summary"
@@ -37,32 +38,17 @@ def encode_summary(result: Result, sources: Sources, context: EncodeContext,
     groups = [_group(name, measurements, result, context) for name, measurements in totals.items()]
     lacking = [wording.incomplete_sentence(context.incomplete)] if context.incomplete else []
     places = [sentence for finding in result.findings if (sentence := place_sentence(finding, result.grid))]
-    comment(groups[0], [wording.intended_use_sentence(result.model), *lacking, *sources.notes, *result.notes, *places])
+    comment(groups[0], [wording.intended_use_sentence(result.model), *lacking, *sources.notes, *result.notes,
+                        *trend_sentences(result.trend), *places])
     content = Content(
         kind=KIND,
         title="summary",
-        groups=groups,
+        groups=[*groups, *trend_groups(result, context)],
         library=sorted({0, len(sources.planes) - 1}),
         cites=cites,
+        own_codes=result.trend is not None,
     )
     return write_report(content, result, sources, context)
-
-
-class Sought(NamedTuple):
-    """What a task looks for as a whole, so that "none" says none of what and where."""
-
-    type: Code
-    region: Code | None
-
-
-def sought(result: Result) -> Sought:
-    """The lesion of the task's card; regions of several types together are a neoplasm."""
-    card = TASKS.get(result.task)
-    structures = card.structures if card else tuple(f.structure for f in result.findings)
-    lesions = [s for s in structures if s.category == ABNORMAL_STRUCTURE]
-    types = {s.type for s in lesions}
-    regions = [s.region for s in lesions if s.region]
-    return Sought(types.pop() if len(types) == 1 else NEOPLASM, regions[0] if regions else None)
 
 
 def count_lesions(findings: Sequence[Finding]) -> int:

@@ -6,7 +6,7 @@ a viewer will see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from io import BytesIO
 
 import numpy as np
@@ -30,6 +30,7 @@ from dicom_node.objects.identity import JobNames
 from dicom_node.objects.planes import corners
 from dicom_node.objects.source import Sources
 from inference.findings import Finding, Result
+from inference.trend import Trend
 
 REPORTS = frozenset({Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage})
 
@@ -73,6 +74,8 @@ def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, na
         if ds.SOPClassUID in REPORTS:
             check_evidence(ds)
             check_groups(ds, segs)
+        if result.trend and ds.SeriesInstanceUID == names.series("summary"):
+            check_trend(ds, result.trend, {names.finding(finding) for finding in result.findings})
 
 
 def check_segments(seg: Dataset, result: Result, names: JobNames) -> dict[int, Finding]:
@@ -193,6 +196,19 @@ def check_groups(report: Dataset, segs: Sequence[Dataset]) -> None:
                 _require(tracks.get(segment) == uids[0], "a group and its segment are not of one track")
                 found.append(segment)
     _require(not found or found == list(tracks), "groups do not follow the segments' order")
+
+
+def check_trend(summary: Dataset, trend: Trend, now: Set[str]) -> None:
+    """Each lesion of the trend has one group; it goes by a segment's track just where this study shows it.
+
+    `now` are the tracks of the findings, which `check_segments` holds to be those of the segments.
+    """
+    tracks = [str(child.UID) for group in groups(summary) for child in group.ContentSequence
+              if name_of(child) == "112040"]
+    for since in trend.lesions:
+        _require(tracks.count(since.tracking_uid) == 1, "a lesion of the trend has not one group of its track")
+        _require((since.after is not None) == (since.tracking_uid in now),
+                 "a lesion of the trend and its segment are not of one track")
 
 
 def groups(report: Dataset) -> list[Dataset]:

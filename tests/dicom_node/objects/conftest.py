@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from beside_prior import beside_prior
 
 from dicom_node.objects.context import EncodeContext
 from inference import codes
@@ -103,6 +104,15 @@ def measured(case: Case) -> Case:
 @pytest.fixture
 def measured_case(make_case: Callable[..., Case]) -> Callable[..., Case]:
     return lambda *arguments, **changes: measured(make_case(*arguments, **changes))
+
+
+@pytest.fixture
+def followed_case(make_case: Callable[..., Case]) -> Callable[..., Case]:
+    def make(*arguments: Any, **changes: Any) -> Case:
+        case = make_case(*arguments, **changes)
+        return replace(case, result=beside_prior(case.result))
+
+    return make
 
 
 @pytest.fixture(scope="session")

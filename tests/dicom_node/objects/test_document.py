@@ -142,6 +142,19 @@ def test_key_pictures_are_on_it(make_case, tmp_path: Path) -> None:
     assert made(case, pictures) == made(case, pictures)
 
 
+def test_a_trend_is_told_in_tables_and_sentences(followed_case) -> None:
+    case = followed_case()
+    said = words(pdf(read(case)))
+    assert "2025-01-07 2025-07-07 2025-11-04 Since prior Doubles in" in said
+    assert "Liver tumour 1 1.50; 10.0 2.00; 11.0 2.50; 12.5 +25 %; +14 % 373 d" in said
+    assert "RECIST 1.1, long axes, mm 35.0 28.0 30.5 -13 % +9 % 0" in said
+    assert "New since 2025-07-07: Liver tumour 2." in said
+    assert "No longer found since 2025-07-07: Liver tumour 7." in said
+    assert "thresholds of RECIST 1.1, not a response: stable disease" in said
+    assert pages(pdf(read(case))) == 1
+    assert made(case) == made(case)
+
+
 def test_the_same_job_gives_the_same_bytes(measured_case) -> None:
     case = measured_case()
     assert made(case) == made(case)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from printed import pages, words
 
-from dicom_node.objects.page import MAX_ROWS, UNSHOWN, Page, Row, draw, legible
+from dicom_node.objects.page import BESIDE_TABLES, MAX_ROWS, UNSHOWN, Page, Row, Table, draw, legible
 
 PAGE = Page(
     title="Nodules on CT: findings by software",
@@ -58,6 +58,33 @@ def test_rows_and_notes_that_find_no_room_are_counted() -> None:
     assert "and 44 more, in the measurement report" in said
     left_out = int(re.search(r"and (\d+) more notes, in the summary report", said)[1])
     assert said.count(PAGE.notes[0]) == 80 - left_out
+
+
+TABLE = Table([("2025-01-07", 30.0)], [Row(None, ("1.50; 10.0",))] * 8, "and 3 earlier dates, not shown here")
+
+
+def test_further_tables_stand_on_the_page_with_what_they_leave_out() -> None:
+    pdf = draw(replace(PAGE, tables=[TABLE]))
+    said = words(pdf)
+    assert said.index("Nodule 1") < said.index("2025-01-07") < said.index("1.50; 10.0") < said.index(TABLE.left_out)
+    assert said.index(TABLE.left_out) < said.index(PAGE.notes[0])
+    assert pdf == draw(replace(PAGE, tables=[TABLE]))
+
+
+def test_a_full_page_with_further_tables_keeps_room_for_notes() -> None:
+    pdf = draw(replace(PAGE, pictures=PAGE.pictures * 4, facts=PAGE.facts * 4, rows=list(PAGE.rows) * 60,
+                       notes=list(PAGE.notes) * 80, tables=[TABLE, replace(TABLE, rows=TABLE.rows[:2], left_out="")]))
+    pictures, rows = BESIDE_TABLES
+    assert pages(pdf) == 1
+    assert pdf.count(b"/Subtype /Image") == 1, "the same picture is held once"
+    assert words(pdf).count("Nodule 1") == rows
+    assert f"and {60 - rows} more, in the measurement report" in words(pdf)
+    assert words(pdf).count(PAGE.notes[0]) >= 4
+    assert pictures < 4
+
+
+def test_a_table_without_rows_is_not_there() -> None:
+    assert draw(replace(PAGE, tables=[replace(TABLE, rows=[])])).count(b"2025-01-07") == 0
 
 
 def test_a_long_fact_ends_in_dots() -> None:

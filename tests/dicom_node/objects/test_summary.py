@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 
 from dicom_node.objects.encode import encode
 from dicom_node.objects.identity import JobNames
-from dicom_node.objects.summary import count_lesions, sought
+from dicom_node.objects.sought import sought
+from dicom_node.objects.summary import count_lesions
 from dicom_node.objects.validate import groups
 from inference.codes import BRAIN, LESIONS, LUNG, NEOPLASM, NODULE, NUMBER_OF_LESIONS
 from inference.findings import Measurement

@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 
 import pytest
+from beside_prior import GROWN_UID
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
@@ -185,3 +186,36 @@ def test_a_picture_that_is_not_its_source_slices_is_caught(spoil: Callable, reas
     spoil(picture)
     with pytest.raises(ResultInvalid, match=reason):
         check_capture(picture, sources)
+
+
+def lose_a_lesion(summary: Dataset) -> None:
+    container = child(summary, "126010")
+    container.ContentSequence = [group for group in container.ContentSequence
+                                 if child(group, "112040").UID != GROWN_UID]
+
+
+def double_a_lesion(summary: Dataset) -> None:
+    container = child(summary, "126010")
+    container.ContentSequence = [*container.ContentSequence, groups(summary)[-2]]
+
+
+@pytest.mark.parametrize("spoil", [lose_a_lesion, double_a_lesion])
+def test_a_summary_that_tells_not_of_each_lesion_once_does_not_leave(spoil: Callable, followed_case) -> None:
+    case = followed_case()
+    datasets = [dcmread(BytesIO(e.part10)) for e in encode(case.result, "job", case.files, case.context)]
+    spoil(datasets[2])
+    with pytest.raises(ResultInvalid, match="not one group of its track"):
+        check_objects([part10(ds) for ds in datasets], case.result, load_sources(case.result, case.files), NAMES)
+
+
+@pytest.mark.parametrize(("place", "track"), [(0, "2.25.9"), (2, GROWN_UID)],
+                         ids=["seen, by a track of no segment", "gone, by a segment's track"])
+def test_a_trend_that_names_other_tracks_than_the_segments_does_not_leave(place: int, track: str,
+                                                                          followed_case) -> None:
+    case = followed_case()
+    trend = case.result.trend
+    lesions = [replace(one, tracking_uid=track if at == place else one.tracking_uid)
+               for at, one in enumerate(trend.lesions) if at in (place, 1)]
+    result = replace(case.result, trend=replace(trend, lesions=tuple(lesions)))
+    with pytest.raises(ResultInvalid, match="not of one track"):
+        encode(result, "job", case.files, case.context)
