@@ -17,7 +17,7 @@ from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.destinations import Destination, DimseDestination, FolderDestination, StowDestination
 from dicom_node.settings import Settings
-from storage.archive import Archive
+from storage.archive import INCOMING, Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
 from storage.disk import Watermarks
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from dicom_node.network.remote import Remote
     from dicom_node.network.server import Server
     from dicom_node.network.tls_keeper import TlsState
+    from dicom_node.network.web_peer import WebPeer
+    from dicom_node.network.web_remote import WebRemote
     from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
     from inference.backends.base import BackendSettings
@@ -201,19 +203,27 @@ def _device_uids(settings: Settings) -> frozenset[str]:
     return frozenset(device_uid(model.identity) for model in installed_models(settings).values())
 
 
-def remotes(parts: Parts, role: str) -> Mapping[str, Remote]:
+def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
     """Every archive that can be asked and fetched from, by name."""
     from dicom_node.network.receive import Receiver
+    from dicom_node.network.register import Register
     from dicom_node.network.remote import Answering, Remote
+    from dicom_node.network.spool import Spool
+    from dicom_node.network.web_peer import WebPeer
+    from dicom_node.network.web_remote import WebRemote
 
-    node, ours = parts.settings.node, _device_uids(parts.settings)
+    node, ours, archive = parts.settings.node, _device_uids(parts.settings), parts.archive
+    spool = partial(Spool, node.max_object_bytes, archive.root / INCOMING, archive.has_room)
 
-    def remote(peer: Peer) -> Remote:
+    def remote(peer: Peer | WebPeer) -> Remote | WebRemote:
+        if isinstance(peer, WebPeer):
+            register = Register(parts.database, owner(role), node.lease_term_s)
+            return WebRemote(peer, node.ae_title, receiver(register), spool)
         register = Answering(parts.database, peer, node.ae_title, owner(role), node.lease_term_s)
-        kept = Receiver(
-            parts.database, parts.archive, register, device_uids=ours, fetched=True, revision=parts.revision
-        )
-        return Remote(peer, node.ae_title, kept)
+        return Remote(peer, node.ae_title, receiver(register))
+
+    def receiver(register: Register) -> Receiver:
+        return Receiver(parts.database, archive, register, device_uids=ours, fetched=True, revision=parts.revision)
 
     return {name: remote(peer) for name, peer in parts.settings.archives().items()}
 

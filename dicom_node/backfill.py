@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.peer import Peer
+from dicom_node.network.web_peer import WebPeer
 from dicom_node.sources import Backfill, Source
 from storage.database import Transaction
 from storage.identifiers import check_uid
@@ -16,7 +18,8 @@ from storage.lifecycle import FetchState
 from storage.records import FetchPurpose, Wanted
 
 if TYPE_CHECKING:
-    from dicom_node.network.query import StudyAnswer
+    from dicom_node.network.qido import Searching
+    from dicom_node.network.query import Asking, StudyAnswer
     from dicom_node.settings import Settings
 
 ENDED = (FetchState.DONE, FetchState.GIVEN_UP)
@@ -42,18 +45,16 @@ def source_called(settings: Settings, name: str | None) -> Source:
         (name,) = names
     if name not in settings.archives():
         known = ", ".join(sorted(settings.archives())) or "none"
-        raise ConfigurationError([f"--peer {name}: no such peer or DICOM destination in node.yaml (known: {known})"])
+        raise ConfigurationError([f"--peer {name}: no such peer, or one that cannot be asked (known: {known})"])
     found = next((source for source in sources if source.peer == name), Source(peer=name))
     return found.model_copy(update={"retrieve": "move"}) if found.retrieve == "none" else found
 
 
-def search(peer: Peer, our_aet: str, days: Days) -> Iterator[StudyAnswer]:
+def search(peer: Peer | WebPeer, our_aet: str, days: Days) -> Iterator[StudyAnswer]:
     """Studies that `peer` holds, day by day, so that no answer grows beyond bounds; PeerError."""
-    from dicom_node.network.query import asking
-
     day = days.first
     while day <= days.last:
-        with asking(peer, our_aet) as ask:
+        with _asking(peer, our_aet) as ask:
             found = ask.studies(dates=f"{day:%Y%m%d}", modality=days.modality)
         for study in found:  # some archives do not match by modality, but tell it
             if not days.modality or not study.modalities or days.modality in study.modalities:
@@ -61,13 +62,18 @@ def search(peer: Peer, our_aet: str, days: Days) -> Iterator[StudyAnswer]:
         day += timedelta(days=1)
 
 
-def look_up(peer: Peer, our_aet: str, uids: Iterable[str]) -> Iterator[StudyAnswer]:
+def look_up(peer: Peer | WebPeer, our_aet: str, uids: Iterable[str]) -> Iterator[StudyAnswer]:
     """What `peer` holds of these studies; PeerError."""
-    from dicom_node.network.query import asking
-
-    with asking(peer, our_aet) as ask:
+    with _asking(peer, our_aet) as ask:
         for uid in uids:
             yield from ask.studies(uid=check_uid(uid))
+
+
+def _asking(peer: Peer | WebPeer, our_aet: str) -> AbstractContextManager[Asking | Searching]:
+    from dicom_node.network.qido import Searching
+    from dicom_node.network.query import asking
+
+    return nullcontext(Searching(peer)) if isinstance(peer, WebPeer) else asking(peer, our_aet)
 
 
 def is_here(tx: Transaction, study_uid: str) -> bool:

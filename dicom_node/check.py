@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicom_node.destinations.dimse import DimseDestination
-from dicom_node.destinations.stow import StowDestination
 from dicom_node.errors import ConfigurationError, PeerError
 from dicom_node.fits import unfit
 from dicom_node.network.client import echo
-from dicom_node.network.stow import ask
+from dicom_node.network.qido import ask
+from dicom_node.network.web_server import WebServer
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
 from inference.errors import ModelError
@@ -85,13 +85,22 @@ def _held(settings: Settings, uses: dict[str, IntendedUse]) -> Iterator[str]:
 
 
 def _in_the_clear(settings: Settings) -> Iterator[str]:
-    """Destinations that are shown, or whose token server is shown, our password without TLS."""
-    for name, one in settings.destinations().items():
-        if isinstance(one, StowDestination) and one.authentication:
+    """Web servers that are shown, or whose token server is shown, our password without TLS."""
+    for name, one in _web_servers(settings):
+        if one.authentication:
             addresses = (one.url, getattr(one.authentication, "token_url", ""))
             for address in addresses:
                 if address.startswith("http://"):
-                    yield f"destination {name}: our credentials travel to {address} in the clear; use https:// there"
+                    yield f"{name}: our credentials travel to {address} in the clear; use https:// there"
+
+
+def _web_servers(settings: Settings) -> Iterator[tuple[str, WebServer]]:
+    """Peers and destinations that are called by DICOMweb, with what they are called in a sentence."""
+    for name, peer in settings.web_servers().items():
+        yield f"peer {name}", peer
+    for name, one in settings.destinations().items():
+        if isinstance(one, WebServer):
+            yield f"destination {name}", one
 
 
 def _echo(settings: Settings, report: Report) -> None:
@@ -104,11 +113,11 @@ def _echo(settings: Settings, report: Report) -> None:
             report.silent.append(f"{name} ({peer}): {silence}")
         else:
             report.remarks.append(f"{name} ({peer}) answers C-ECHO")
-    for name, one in destinations:
-        if isinstance(one, StowDestination):
-            try:
-                ask(one.peer)
-            except PeerError as silence:
-                report.silent.append(f"{name}: {silence}")
-            else:
-                report.remarks.append(f"{name} ({one.peer}) answers QIDO-RS")
+    for called, one in _web_servers(settings):
+        name = called.partition(" ")[2]
+        try:
+            ask(one.peer)
+        except PeerError as silence:
+            report.silent.append(f"{name}: {silence}")
+        else:
+            report.remarks.append(f"{name} ({one.peer}) answers QIDO-RS")

@@ -26,9 +26,12 @@ from dicom_node.log import LoggingSettings
 from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import AETitle, Peer, Port
 from dicom_node.network.tls import ServerTls
+from dicom_node.network.web_peer import WebPeer
+from dicom_node.network.web_server import WebServer
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
+from dicom_node.settings_peers import AnyPeer, archives_of, unknown_archives
 from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
 from dicom_node.settings_secrets import secret_mistakes, with_secrets
 from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
@@ -111,7 +114,7 @@ class NodeSettings(Frozen):
     delivery: DeliverySettings = DeliverySettings()
     commitment: CommitmentSettings = CommitmentSettings()
     audit: AuditSettings = AuditSettings()
-    peers: dict[Name, Peer] = Field(default_factory=dict)
+    peers: dict[Name, AnyPeer] = Field(default_factory=dict)
     destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
     sources: dict[Annotated[str, Field(min_length=1, max_length=64)], Source] = Field(default_factory=dict)
     backfill: Backfill = Backfill()
@@ -145,7 +148,12 @@ class NodeSettings(Frozen):
     def known_peers(self) -> Mapping[str, Peer]:
         """Whom we can call back, by AE title: peers, and destinations that are some."""
         called = [one.peer for one in self.destinations.values() if isinstance(one, DimseDestination)]
-        return {peer.ae_title: peer for peer in (*called, *self.peers.values())}
+        return {peer.ae_title: peer for peer in (*called, *self.called_peers.values())}
+
+    @property
+    def called_peers(self) -> dict[str, Peer]:
+        """Those peers, by name, that are called by DICOM's own protocol."""
+        return {name: peer for name, peer in self.peers.items() if isinstance(peer, Peer)}
 
     @property
     def database(self) -> str:
@@ -200,12 +208,16 @@ class Settings(Frozen):
         return self.node.destinations
 
     def peers(self) -> Mapping[str, Peer]:
-        """Whom we know, by name."""
-        return self.node.peers
+        """Whom we know and call by DICOM's own protocol, by name."""
+        return self.node.called_peers
 
-    def archives(self) -> Mapping[str, Peer]:
-        """Whom we can ask and call, by name: peers, and destinations that are called by DICOM."""
-        return _archives(self.node)
+    def web_servers(self) -> Mapping[str, WebServer]:
+        """Those peers, by name, that are called by DICOMweb."""
+        return {name: peer for name, peer in self.node.peers.items() if isinstance(peer, WebServer)}
+
+    def archives(self) -> Mapping[str, Peer | WebPeer]:
+        """Whom we can ask what he holds, by name: peers, and destinations that are no folders."""
+        return archives_of(self.node)
 
     def sources(self) -> Sources:
         """Who is asked about what, by the AE titles of senders that are named by title or as a peer."""
@@ -230,7 +242,7 @@ def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings
         problems += _unknown_tasks(models, documents["models.yaml"])
     if node:
         problems += _wrong_alternatives(node, documents["node.yaml"])
-        problems += _unknown_archives(node, documents["node.yaml"])
+        problems += unknown_archives(node, documents["node.yaml"])
     if node and routing and models:
         problems += _loose_ends(routing, node, models, documents["routes.yaml"])
     if node:
@@ -308,21 +320,6 @@ def _completed_destination(destination: AnyDestination, node: NodeSettings, base
     if not isinstance(destination, DimseDestination) or "calling_ae_title" in destination.model_fields_set:
         return destination
     return destination.model_copy(update={"calling_ae_title": node.ae_title})
-
-
-def _archives(node: NodeSettings) -> Mapping[str, Peer]:
-    called = {name: one.peer for name, one in node.destinations.items() if isinstance(one, DimseDestination)}
-    return {**called, **node.peers}
-
-
-def _unknown_archives(node: NodeSettings, document: Document | None) -> list[str]:
-    known = _archives(node)
-    return [
-        f"{document.at(('sources', name, 'peer')) if document else 'node.yaml'}: sources.{name}.peer = "
-        f"{source.peer!r}: no such peer or DICOM destination; known: {_listed(known)}"
-        for name, source in node.sources.items()
-        if source.peer not in known
-    ]
 
 
 def _unknown_tasks(models: Models, document: Document | None) -> list[str]:

@@ -13,35 +13,44 @@ from dicom_node.settings_files import Document, Place
 if TYPE_CHECKING:
     from dicom_node.settings import NodeSettings
 
+PARTNERS = ("peers", "destinations")
+
 
 def with_secrets(node: NodeSettings, base: Path) -> NodeSettings:
-    """`node` with the files of its destinations' passwords below `base`."""
+    """`node` with the files of its partners' passwords below `base`."""
 
-    def completed(destination: Any) -> Any:
-        authentication = getattr(destination, "authentication", None)
+    def completed(partner: Any) -> Any:
+        authentication = getattr(partner, "authentication", None)
         if authentication is None:
-            return destination
+            return partner
         absolute = {key: secret.below(base) for key, secret in _secrets(authentication)}
-        return destination.model_copy(update={"authentication": authentication.model_copy(update=absolute)})
+        return partner.model_copy(update={"authentication": authentication.model_copy(update=absolute)})
 
     return node.model_copy(
-        update={"destinations": {name: completed(destination) for name, destination in node.destinations.items()}}
+        update={
+            group: {name: completed(partner) for name, partner in getattr(node, group).items()} for group in PARTNERS
+        }
     )
 
 
 def secret_mistakes(node: NodeSettings, document: Document | None) -> list[str]:
     """A sentence for each password that is not where the settings say; of the passwords themselves nothing."""
     problems = []
-    for name, destination in node.destinations.items():
-        for key, secret in _secrets(getattr(destination, "authentication", None)):
-            place: Place = ("destinations", name, "authentication", key)
-            where = document.at(place) if document else "node.yaml"
-            try:
-                if not secret.read():
-                    problems.append(f"{where}: {'.'.join(map(str, place))} = {secret.place!r}: is empty")
-            except NoSecret as absent:
-                problems.append(f"{where}: {'.'.join(map(str, place))} = {secret.place!r}: {absent}")
+    for place, secret in _every_secret(node):
+        where = document.at(place) if document else "node.yaml"
+        try:
+            if not secret.read():
+                problems.append(f"{where}: {'.'.join(map(str, place))} = {secret.place!r}: is empty")
+        except NoSecret as absent:
+            problems.append(f"{where}: {'.'.join(map(str, place))} = {secret.place!r}: {absent}")
     return problems
+
+
+def _every_secret(node: NodeSettings) -> Iterator[tuple[Place, Secret]]:
+    for group in PARTNERS:
+        for name, partner in getattr(node, group).items():
+            for key, secret in _secrets(getattr(partner, "authentication", None)):
+                yield (group, name, "authentication", key), secret
 
 
 def _secrets(settings: Any) -> Iterator[tuple[str, Secret]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -11,6 +11,7 @@ from dicom_node.network.tls import ClientTls
 
 # PS3.8 9.3.2: ISO 646 without backslash and control characters; spaces at the ends do not count.
 AE_TITLE_FORM = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
+LONGEST_TITLE = 16
 
 
 def _ae_title(text: str) -> str:
@@ -28,6 +29,7 @@ class Peer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["dimse"] = "dimse"
     ae_title: AETitle
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Port

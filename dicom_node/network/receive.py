@@ -1,6 +1,7 @@
-"""The C-STORE provider: bytes as they came become a file, then a row, and only then Success.
+"""What is sent to us: bytes as they came become a file, then a row, and only then Success.
 
 What is refused is told by its status, and journalled in a transaction of its own. The pixels are not looked at.
+By C-STORE an event comes in; whoever brings an instance on another way makes an `Offer` of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 
 from pydicom.dataset import FileMetaDataset
@@ -19,7 +21,12 @@ from pydicom.uid import UID
 from pynetdicom.events import Event
 
 from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
-from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, STORAGE_CLASSES
+from dicom_node.network.contexts import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION,
+    STORAGE_CLASSES,
+    TRANSFER_SYNTAXES,
+)
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.spool import Spool
@@ -36,13 +43,22 @@ PREAMBLE = bytes(128) + b"DICM"
 
 @dataclass(frozen=True)
 class Offer:
-    """One C-STORE request: what it says of itself, and its data set as sent."""
+    """One instance: what its C-STORE request or the head of its file says of it, and its data set as sent."""
 
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
-    data: memoryview
+    content: BytesIO | None = field(repr=False)
     move_originator: str = ""  # who asked the sender for it by C-MOVE
+
+    @cached_property
+    def data(self) -> memoryview:
+        """The data set; `BadDataset` where there is none, `OutOfResources` where not all of it could be taken."""
+        if self.content is None:
+            raise BadDataset("it came without a data set")
+        if isinstance(self.content, Spool) and self.content.trouble:
+            raise OutOfResources(self.content.trouble)
+        return self.content.getbuffer()
 
 
 class Receiver:
@@ -71,22 +87,24 @@ class Receiver:
         self._clock = clock
 
     def store(self, event: Event) -> int:
-        """Answer one C-STORE request with its status; Success is a promise that outlives a power cut."""
-        association = self._register.entry(event.assoc)
+        """Answer one C-STORE request with its status."""
+        return self.take(_offer(event), self._register.entry(event.assoc))
+
+    def take(self, offer: Offer, association: OpenAssociation) -> int:
+        """Keep one instance; the status says what became of it. Success is a promise that outlives a power cut."""
         header: Header | None = None
         try:
-            offer = _offer(event)
-            header = read_header(offer.data, offer.transfer_syntax_uid)
+            header = _header_of(offer)
             _check_agreement(header, offer)
             arrival = self._keep(header, offer, association)
         except DiskFull as full:
             association.refused += 1
             return answer_to(full)  # the clock journals the crossing: a line an instance would fill the disk for good
         except ReceiveError as error:
-            return self._refuse(association, event, header, answer_to(error), str(error))
-        except Exception as error:  # noqa: BLE001 (the DIMSE handler: no fault of ours may end an association)
+            return self._refuse(association, offer, header, answer_to(error), str(error))
+        except Exception as error:  # noqa: BLE001 (no fault of ours may end an association)
             log.critical("unforeseen fault while receiving: %s", _where(error))  # its text may name the patient
-            return self._refuse(association, event, header, UNFORESEEN, f"unforeseen {type(error).__name__}")
+            return self._refuse(association, offer, header, UNFORESEEN, f"unforeseen {type(error).__name__}")
         association.kept += 1
         held = arrival is Arrival.DUPLICATE
         association.arrivals.kept(header.study_instance_uid, header.study, offer.sop_class_uid, held=held)
@@ -151,18 +169,18 @@ class Receiver:
         )
 
     def _refuse(
-        self, association: OpenAssociation, event: Event, header: Header | None, status: int, reason: str
+        self, association: OpenAssociation, offer: Offer, header: Header | None, status: int, reason: str
     ) -> int:
         association.refused += 1
         study = header.study_instance_uid if header else ""
         association.arrivals.refused(
             study,
             header.study if header else {},
-            str(event.request.AffectedSOPClassUID),
+            offer.sop_class_uid,
             reason=f"0x{status:04X} {reason}",
             again=meaning_of(status).outcome is Outcome.TRY_AGAIN,
         )
-        text = f"an instance from {association.calling_aet} was not kept, answered 0x{status:04X}: {reason}"
+        text = f"an instance from {association.calling_aet} was not kept, 0x{status:04X}: {reason}"
         log.warning("%s", text, extra={"study": study})
         try:
             with self._database.transaction() as tx:
@@ -174,25 +192,31 @@ class Receiver:
 
 def _offer(event: Event) -> Offer:
     request = event.request
-    if request.DataSet is None:
-        raise BadDataset("the request came without a data set")
-    if isinstance(request.DataSet, Spool) and request.DataSet.trouble:
-        raise OutOfResources(request.DataSet.trouble)
     return Offer(
         sop_class_uid=str(request.AffectedSOPClassUID),
         sop_instance_uid=str(request.AffectedSOPInstanceUID),
         transfer_syntax_uid=str(event.context.transfer_syntax),
-        data=request.DataSet.getbuffer(),
+        content=request.DataSet,
         move_originator=request.MoveOriginatorApplicationEntityTitle or "",
     )
 
 
+def _header_of(offer: Offer) -> Header:
+    """The header of what is offered, of a class and a syntax that is taken: by C-STORE no other is negotiated."""
+    data = offer.data
+    if offer.sop_class_uid not in STORAGE_CLASSES:
+        raise BadDataset("its SOP class is none that is taken")
+    if offer.transfer_syntax_uid not in TRANSFER_SYNTAXES:
+        raise BadDataset("its transfer syntax is none that is taken")
+    return read_header(data, offer.transfer_syntax_uid)
+
+
 def _check_agreement(header: Header, offer: Offer) -> None:
-    """PS3.7 9.1.1.1: class and instance of the request are those of the data set."""
+    """PS3.7 9.1.1.1 and PS3.10 7.1: class and instance of the request, or of the head, are those of the data set."""
     if header.sop_class_uid != offer.sop_class_uid:
-        raise UidMismatch("the data set's SOP Class UID is not the request's")
+        raise UidMismatch("the data set's SOP Class UID is not the one that it was sent under")
     if header.sop_instance_uid != offer.sop_instance_uid:
-        raise UidMismatch("the data set's SOP Instance UID is not the request's")
+        raise UidMismatch("the data set's SOP Instance UID is not the one that it was sent under")
 
 
 def _file_meta(offer: Offer, sender: str) -> bytes:

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pydicom.uid import generate_uid
-
 from dicom_node.errors import PeerError, Unfinished
 from dicom_node.network.client import Outgoing
+from dicom_node.network.dicom_json import MEDIA_TYPE
 from dicom_node.network.multipart import Multipart
 from dicom_node.network.statuses import SUCCESS, Status
 from dicom_node.network.stow_answers import statuses_of
 from dicom_node.network.web_peer import WebPeer
 from dicom_node.network.web_words import trouble_of
 
-JSON = {"Accept": "application/dicom+json"}
+JSON = {"Accept": MEDIA_TYPE}
 ANSWERED = (200, 202, 409)  # statuses whose body speaks of each instance
 TOO_LARGE = 413
-FOUND = (200, 204, 206)  # of a search; nothing found is 204, or 200 with an empty list
 
 
 def send(files: Sequence[Path], peer: WebPeer, request_bytes: int) -> dict[str, Status]:
@@ -39,16 +37,6 @@ def send(files: Sequence[Path], peer: WebPeer, request_bytes: int) -> dict[str, 
         error.answers = {uid: str(status) for uid, status in statuses.items()}
         raise
     return statuses
-
-
-def ask(peer: WebPeer) -> None:
-    """Return where `peer` is there and lets us in; raise what keeps it from that otherwise.
-
-    It is asked for a study that nobody has (QIDO-RS, PS3.18 10.6), so that it shows us no patient.
-    """
-    answer = peer.ask("GET", f"/studies?StudyInstanceUID={generate_uid()}&limit=1", JSON)
-    if answer.status not in FOUND:
-        raise trouble_of(answer, peer)
 
 
 def batches(items: Iterable[Outgoing], at_most: int) -> Iterator[list[Outgoing]]:

@@ -5,10 +5,10 @@ Only UIDs and codes are read: nothing of what a server may quote of a patient.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from dicom_node.network.dicom_json import parsed, value, values
 from dicom_node.network.statuses import SUCCESS, Outcome, Status, meaning_of
 from dicom_node.network.web_call import Answer
 
@@ -26,7 +26,7 @@ DUPLICATES = (0x0111, 0xB00E)
 
 def statuses_of(answer: Answer) -> dict[str, Status]:
     """The status of each instance that `answer` speaks of, by SOP instance UID."""
-    told = _json(answer.body)
+    told = parsed(answer.body)
     statuses = {uid: _stored(code) for uid, code in _items(told, REFERENCED_SOP_SEQUENCE, WARNING_REASON)}
     return statuses | {uid: _failed(code) for uid, code in _items(told, FAILED_SOP_SEQUENCE, FAILURE_REASON)}
 
@@ -49,33 +49,16 @@ def _failed(code: int | None) -> Status:
 
 def _items(told: Any, sequence: str, reason: str) -> Iterator[tuple[str, int | None]]:
     """UID and code of each item (DICOM JSON, PS3.18 F.2); items without a UID say nothing of any instance of ours."""
-    for item in _values(told, sequence):
-        uid = _value(item, REFERENCED_SOP_INSTANCE_UID)
+    for item in values(told, sequence):
+        uid = value(item, REFERENCED_SOP_INSTANCE_UID)
         if isinstance(uid, str):
-            yield uid.strip("\0 "), _code(_value(item, reason))
+            yield uid.strip("\0 "), _code(value(item, reason))
 
 
-def _value(data: Any, tag: str) -> Any:
-    return next(iter(_values(data, tag)), None)
-
-
-def _values(data: Any, tag: str) -> list[Any]:
-    element = data.get(tag) if isinstance(data, dict) else None
-    values = element.get("Value") if isinstance(element, dict) else None
-    return values if isinstance(values, list) else []
-
-
-def _code(value: Any) -> int | None:
+def _code(given: Any) -> int | None:
     """An unsigned short, which some servers write as a string."""
     try:
-        code = int(value)
+        code = int(given)
     except (TypeError, ValueError, OverflowError):
         return None
     return code if 0 <= code <= 0xFFFF else None
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None

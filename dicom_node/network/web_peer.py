@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from dicom_node.errors import NoSecret, Unfinished, Unreachable
 from dicom_node.network.authentication import Basic, OAuth2
-from dicom_node.network.web_call import Answer, Line, call
+from dicom_node.network.web_call import Answer, Line, Reply, calling
 
 
 @dataclass(frozen=True)
 class WebPeer:
-    """`url` is the root of its services, to which /studies is added (PS3.18 8.2)."""
+    """`url` is the root of its services, to which /studies is added (PS3.18 8.2).
+
+    It has no AE title; `ae_title` is the one under which what it gives us is known here.
+    """
 
     url: str
     authentication: Basic | OAuth2 | None = None
     line: Line = field(default_factory=Line)
+    ae_title: str = ""
 
     @property
     def host(self) -> str:
@@ -28,20 +34,35 @@ class WebPeer:
         return self.url
 
     def ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: Iterable[bytes] | None = None
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes] | None = None,
+        limit_s: float = math.inf,
     ) -> Answer:
-        """One request with our credentials; once more with renewed ones where they are not accepted."""
-        answer, shown = self._ask(method, path, headers, body)
-        if answer.status == 401 and self.authentication and self.authentication.forget(shown):
-            answer, _ = self._ask(method, path, headers, body)
-        return answer
+        """One request with our credentials, and its whole answer."""
+        with self.asking(method, path, headers, body, limit_s) as reply:
+            return reply.whole()
 
-    def _ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: Iterable[bytes] | None
-    ) -> tuple[Answer, str]:
+    @contextmanager
+    def asking(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes] | None = None,
+        limit_s: float = math.inf,
+    ) -> Iterator[Reply]:
+        """One request with our credentials; once more with renewed ones where they are not accepted."""
         shown = self._credentials()
-        credentials = {"Authorization": shown} if shown else {}
-        return call(self.line, method, self.url + path, {**headers, **credentials}, body), shown
+        with calling(self.line, method, self.url + path, _with(shown, headers), body, limit_s) as reply:
+            if reply.status != 401 or not self.authentication or not self.authentication.forget(shown):
+                yield reply
+                return
+        renewed = self._credentials()
+        with calling(self.line, method, self.url + path, _with(renewed, headers), body, limit_s) as reply:
+            yield reply
 
     def _credentials(self) -> str:
         if self.authentication is None:
@@ -52,3 +73,7 @@ class WebPeer:
             raise Unreachable(f"{self} cannot be called: the password or secret for it {absent}") from absent
         except Unfinished as trouble:  # of the token server, before anything was sent here
             raise Unreachable(str(trouble)) from trouble
+
+
+def _with(credentials: str, headers: Mapping[str, str]) -> dict[str, str]:
+    return {**headers, **({"Authorization": credentials} if credentials else {})}

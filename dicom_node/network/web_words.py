@@ -1,4 +1,4 @@
-"""HTTP statuses that are a no, or not yet: what each means to who sends, in one table (RFC 9110 15, PS3.18 8.5)."""
+"""HTTP statuses that are a no, or not yet: what each means to who asks, in one table (RFC 9110 15, PS3.18 8.5)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
-from dicom_node.network.web_call import Answer
+from dicom_node.network.web_call import Answer, Reply
 
 LONGEST_WAIT_S = 3600.0
 
 # First and last status of each range, whose trouble it is, and the words; the first row that fits counts.
 MEANINGS: tuple[tuple[int, int, type[PeerError], str], ...] = (
-    (200, 299, Unfinished, "does not say what it kept"),
+    (200, 299, Unfinished, "answers something else than it was asked for"),
     (300, 399, Rejected, "sends us on to another address, which is not followed: put that one into the settings"),
     (401, 401, Rejected, "does not accept our credentials: look at authentication"),
     (403, 403, Rejected, "knows us and does not allow this: it must grant our account the right to it"),
     (404, 405, Rejected, "has no such service at this address: look at url"),
+    (406, 406, Refused, "does not give it in a form that we take"),
     (407, 407, Rejected, "is behind a proxy that wants credentials"),
     (408, 408, Unfinished, "waited in vain for the end of the request"),
     (409, 409, Unfinished, "kept nothing and does not say why"),
@@ -34,7 +35,9 @@ MEANINGS: tuple[tuple[int, int, type[PeerError], str], ...] = (
 )
 
 
-def trouble_of(answer: Answer, who: object, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> PeerError:
+def trouble_of(
+    answer: Answer | Reply, who: object, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> PeerError:
     """What `answer` means; of what the server says besides, only how long it wants to be left in peace is used."""
     kind, words = next(
         ((kind, words) for first, last, kind, words in MEANINGS if first <= answer.status <= last),

@@ -21,6 +21,7 @@ from dicom_node.assembly import (
     installed_models,
     look_into,
     owner,
+    remotes,
     server,
     stages,
 )
@@ -29,6 +30,8 @@ from dicom_node.errors import Rejected
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
+from dicom_node.network.remote import Remote
+from dicom_node.network.web_remote import WebRemote
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
 from storage.errors import NotFound, Unavailable
@@ -112,6 +115,21 @@ class TestParts:
         assert (commit.name, answer.name) == ("commit", "answer")
         assert (answer.relay_to, answer.keep_s) == ("pacs", 172800.0)  # type: ignore[attr-defined]
         assert set(answer.peers) == {"CT1", "PACS"}  # type: ignore[attr-defined]
+
+    def test_each_archive_is_asked_in_its_own_way(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("  web: {kind: stow, url: 'https://pacs.example/dicom-web'}\nmax_object_bytes: 2000000\n")
+            file.write("peers:\n  ct: {ae_title: CT1, host: 127.0.0.1, port: 105}\n")
+            file.write("  vna: {kind: dicomweb, url: 'https://vna.example', ae_title: VNA}\n")
+        parts = assemble(load(conf))
+        made = remotes(parts, "fetch")
+        parts.close()
+        web = {name: one for name, one in made.items() if isinstance(one, WebRemote)}
+        assert {name: one.peer.ae_title for name, one in web.items()} == {"web": "web", "vna": "VNA"}
+        assert isinstance(made["ct"], Remote)
+        spool = web["vna"].spool()
+        spool.write(bytes(2_000_001))
+        assert "max_object_bytes" in spool.trouble
 
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
         assert executor(load(conf)).slots == 1

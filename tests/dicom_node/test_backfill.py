@@ -9,12 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydicom import dcmread
+from web_archive import web_archive
+from web_shelf import Shelf
 
 from dicom_node.assembly import Parts
 from dicom_node.backfill import Days, is_here, look_up, queue, search, source_called
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.peer import Peer
 from dicom_node.network.query import StudyAnswer
+from dicom_node.network.web_peer import WebPeer
 from dicom_node.settings import load
 from dicom_node.sources import Backfill, Source
 from storage.lifecycle import FetchState
@@ -62,6 +66,19 @@ def test_an_archive_that_does_not_match_by_modality_is_not_believed_and_one_that
 def test_studies_are_looked_up_by_uid(asked: list[dict[str, str]]) -> None:
     assert len(list(look_up(PACS, "SEGNODE", ["1.2.3"]))) == 3
     assert asked == [{"uid": "1.2.3"}]
+
+
+def test_a_web_server_is_asked_the_same(ct_series: list[Path], tmp_path: Path) -> None:
+    study = str(dcmread(ct_series[0]).StudyInstanceUID)
+    with web_archive(tmp_path / "web", shelf=Shelf(ct_series[0].parent)) as running:
+        peer = WebPeer(running.url)
+        found = list(search(peer, "SEGNODE", Days(date(2026, 1, 1), date(2026, 1, 3), "CT")))
+        assert [one.study_instance_uid for one in found] == [study]
+        assert [one.path.partition("?")[2][:18] for one in running.asked] == [
+            f"StudyDate=202601{day}" for day in ("01", "02", "02", "03")
+        ]
+        assert list(search(peer, "SEGNODE", Days(date(2026, 1, 2), date(2026, 1, 2), "MR"))) == []
+        assert [one.study_instance_uid for one in look_up(peer, "SEGNODE", [study, "1.2.3"])] == [study]
 
 
 class TestWhichArchive:

@@ -106,6 +106,24 @@ def test_web_destinations_are_asked_with_their_credentials(conf: Path, tmp_path:
     assert "cannot be reached" in silent
 
 
+def test_web_peers_are_asked_with_their_credentials(conf: Path, tmp_path: Path) -> None:
+    (conf / "password").write_text("open sesame")
+    login = "authentication: {kind: basic, user: segnode, password: {file: password}}"
+    with web_archive(tmp_path / "web", user=("segnode", "open sesame")) as archive:
+        add(conf, "node", f"peers:\n  vna: {{kind: dicomweb, url: '{archive.url}', {login}}}\n")
+        report = check(conf, with_echo=True)
+        assert (report.silent, report.exit_code) == ([], 0)
+        assert f"vna ({archive.url}) answers QIDO-RS" in report.remarks
+        assert any(f"peer vna: our credentials travel to {archive.url} in the clear" in told for told in report.remarks)
+        assert [one.path.rpartition("&")[2] for one in archive.asked] == ["limit=1"]
+        archive.next_answers.append((200, {}, b"<html>Log in</html>"))
+        (silent,) = check(conf, with_echo=True).silent
+        assert "something else than DICOM JSON" in silent
+        archive.next_answers.append((404, {}, b""))
+        (silent,) = check(conf, with_echo=True).silent
+        assert "no such service at this address: look at url" in silent
+
+
 @pytest.mark.parametrize(
     ("report", "code"),
     [

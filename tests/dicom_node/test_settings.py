@@ -370,8 +370,57 @@ def test_sources_are_named_by_title_or_by_the_name_of_a_peer(conf):
 
 def test_a_source_must_be_somebody_whom_we_can_call(conf):
     found = mistakes(conf, node=SOURCES.replace("{peer: ct1}", "{peer: gone}"))
-    assert found == ["node.yaml:8: sources.MR1.peer = 'gone': no such peer or DICOM destination; known: ct1, pacs"]
+    assert found == [
+        "node.yaml:8: sources.MR1.peer = 'gone': no such peer, or destination that can be asked; known: ct1, pacs"
+    ]
 
 
 def test_without_sources_nobody_is_asked():
     assert load().sources().of(["ANYBODY"]) is None
+
+
+WEB = """tls: {certificate: tls/node.crt, key: tls/node.key, authorities: tls/ca.pem}
+peers:
+  vna:
+    kind: dicomweb
+    url: https://vna.example/dicom-web/
+    authentication: {kind: oauth2, token_url: https://login.example/t, client_id: a, client_secret: {file: s}, tls: {}}
+    tls: {authorities: vna.pem}
+  ct1: {ae_title: CT1, host: ct1.example, port: 104}
+sources: {"*": {peer: vna}, vna: {peer: web}}
+destinations:
+  pacs: {kind: folder, path: out}
+  web: {kind: stow, url: https://pacs.example}
+"""
+
+
+def test_a_peer_may_be_a_web_server_which_is_completed_like_the_others(conf):
+    (conf / "node.yaml").write_text(WEB)
+    settings = load(conf)
+    web = settings.archives()["vna"]
+    assert (web.url, web.ae_title) == ("https://vna.example/dicom-web", "vna")
+    assert web.line.tls.authorities == conf / "vna.pem"
+    assert web.authentication.client_secret.file == conf / "s"
+    assert web.authentication.tls.authorities == conf / "tls" / "ca.pem", "the node's own, where it names none"
+    assert set(settings.archives()) == {"vna", "ct1", "web"}
+    assert set(settings.sources().by_title) == {"*", "vna"}
+    assert (set(settings.peers()), set(settings.web_servers())) == ({"ct1"}, {"vna"})
+    assert set(settings.node.known_peers) == {"CT1"}, "a web server asks nobody to keep anything"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("kind: dicomweb", "kind: pigeon", "node.yaml:3: peers.vna: kind is dimse (also where it is left out) or "),
+        ("    kind: dicomweb\n", "", "peers.vna.url: no such key; allowed: ae_title, host, kind, port, tls"),
+        ("url:", "urll:", "allowed: ae_title, answer_s, authentication, connect_s, kind, tls, url"),
+        ("https://vna", "http://vna", "node.yaml:3: peers.vna: tls is of no use with http"),
+        ("https://vna", "vna", "node.yaml:5: peers.vna.url: an address begins with https://"),
+        ("{file: s}", "hunter2", "node.yaml:6: peers.vna.authentication.client_secret: input should be"),
+        ("peer: web", "peer: pacs", "no such peer, or destination that can be asked; known: ct1, vna, web"),
+    ],
+)
+def test_mistakes_about_web_servers_are_told_with_the_way_out(conf, old, new, sentence):
+    found = mistakes(conf, node=WEB.replace(old, new, 1))
+    assert any(sentence in problem for problem in found), found
+    assert not any("hunter2" in problem for problem in found)

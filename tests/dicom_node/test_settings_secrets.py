@@ -31,6 +31,15 @@ def test_files_are_below_the_folder_and_looked_at(tmp_path: Path) -> None:
     assert secret_mistakes(node, None) == []
 
 
+def test_those_of_peers_are_too(tmp_path: Path) -> None:
+    login = {"kind": "basic", "user": "segnode", "password": {"file": "password"}}
+    peer = {"kind": "dicomweb", "url": "https://vna.example", "authentication": login}
+    called = {"ae_title": "CT1", "host": "ct1.example", "port": 104}
+    node = with_secrets(NodeSettings.model_validate({"peers": {"ct1": called, "vna": peer}}), tmp_path)
+    (told,) = secret_mistakes(node, None)
+    assert told == f"node.yaml: peers.vna.authentication.password = '{tmp_path}/password': is not there"
+
+
 def test_a_variable_has_no_folder(tmp_path: Path) -> None:
     node = node_of({"environment": "SEGNODE_TEST"})
     assert with_secrets(node, tmp_path) == node

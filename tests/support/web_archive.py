@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import threading
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,9 @@ from urllib.parse import parse_qs, unquote_plus
 
 from certificates import Identity
 from pydicom import dcmread
+from web_shelf import Shelf
+
+Body = bytes | Iterable[bytes]  # pieces go without a length, unless the headers name one
 
 
 @dataclass
@@ -31,7 +35,9 @@ class Asked:
 
 @dataclass
 class WebArchive:
-    """Keeps each object under its UID. `next_answers` (status, headers, body) are given instead of what it would say.
+    """Keeps each object under its UID, and gives those of its shelf, which are the same unless another one is put up.
+
+    `next_answers` (status, headers, body) are given instead of what it would say.
 
     With `client` (id, secret) it wants a token of its own /token for every request; `user` (name, password) else.
     """
@@ -42,7 +48,7 @@ class WebArchive:
     client: tuple[str, str] | None = None
     user: tuple[str, str] | None = None
     life_s: object = 3600
-    next_answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    next_answers: list[tuple[int, dict[str, str], Body]] = field(default_factory=list)
     next_tokens: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     warnings: dict[str, Any] = field(default_factory=dict)  # Warning Reason by UID
     failures: dict[str, Any] = field(default_factory=dict)  # Failure Reason by UID
@@ -50,6 +56,7 @@ class WebArchive:
     asked: list[Asked] = field(default_factory=list)
     good: set[str] = field(default_factory=set)
     issued: int = 0
+    shelf: Shelf | None = None
 
     @property
     def url(self) -> str:
@@ -65,7 +72,7 @@ class WebArchive:
     def stores(self) -> list[Asked]:
         return [one for one in self.asked if one.method == "POST" and one.path == "/dicom-web/studies"]
 
-    def answer(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, asked: Asked) -> tuple[int, dict[str, str], Body]:
         self.asked.append(asked)
         if asked.path == "/token":
             return self._token(asked)
@@ -76,7 +83,7 @@ class WebArchive:
         if len(asked.body) > self.largest:
             return 413, {}, b""
         if asked.method == "GET":
-            return 204, {}, b""
+            return (self.shelf or Shelf(self.folder)).answer(asked.path)
         return self._store(asked)
 
     def _token(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
@@ -138,10 +145,13 @@ def web_archive(folder: Path, identity: Identity | None = None, **settings: Any)
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, headers, body = archive.answer(Asked(self.command, self.path, headers, body))
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            length = {"Content-Length": str(len(body))} if isinstance(body, bytes) else {}
+            for name, value in {**length, **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # who is asked for no more hangs up
+                for piece in [body] if isinstance(body, bytes) else body:
+                    self.wfile.write(piece)
 
         do_POST = do_GET
 

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from web_archive import WebArchive, parts_of, web_archive
 
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
-from dicom_node.network.stow import ask, send
+from dicom_node.network.stow import send
 from dicom_node.network.web_peer import WebPeer
 
 
@@ -156,24 +156,3 @@ class TestAnswers:
         store()
         assert "Doe" not in caplog.text
         assert "P-17" not in caplog.text
-
-
-class TestAsking:
-    def test_who_is_there_is_asked_for_a_study_that_nobody_has(self, archive: WebArchive) -> None:
-        ask(WebPeer(archive.url))
-        (asked,) = archive.asked
-        assert asked.path.startswith("/dicom-web/studies?StudyInstanceUID=1.2.826.0.1.3680043.8.498.")
-        assert asked.path.endswith("&limit=1")
-
-    def test_an_empty_list_is_an_answer_as_well(self, archive: WebArchive) -> None:
-        archive.next_answers.append((200, {}, b"[]"))
-        ask(WebPeer(archive.url))
-        assert (len(archive.asked), archive.next_answers) == (1, []), "asked once, and content with it"
-
-    @pytest.mark.parametrize(
-        ("status", "kind"), [(401, Rejected), (404, Rejected), (503, Unreachable), (302, Rejected)]
-    )
-    def test_who_does_not_let_us_in_says_why(self, archive: WebArchive, status: int, kind: type[PeerError]) -> None:
-        archive.next_answers.append((status, {}, b""))
-        with pytest.raises(kind, match=f"HTTP {status}"):
-            ask(WebPeer(archive.url))

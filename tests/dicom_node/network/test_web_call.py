@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.network.tls import ClientTls, ServerTls
 from dicom_node.network.tls_dial import Dial
-from dicom_node.network.web_call import Answer, Line, WebAddress, call
+from dicom_node.network.web_call import LARGEST_ANSWER, Answer, Line, WebAddress, call, calling
 
 
 @pytest.fixture
@@ -124,6 +125,54 @@ class TestTrouble:
             found = trouble(address, Line(answer_s=5.0))
         assert type(found) is Unfinished
         assert told in str(found)
+
+
+class TestPieces:
+    @pytest.mark.parametrize("more", [b"", b"Content-Length: 8\r\n"])
+    def test_a_body_is_read_as_it_comes(self, more: bytes) -> None:
+        read = threading.Event()
+
+        def behave(connection: socket.socket) -> None:
+            connection.recv(1 << 20)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + more + b"\r\nhalf")
+            assert read.wait(20), "the first half is there before the second is sent"
+            connection.sendall(b"half")
+
+        with server(behave) as address, calling(Line(answer_s=20.0), "GET", address, {}) as reply:
+            assert reply.read(1 << 20) == b"half"
+            read.set()
+            assert reply.whole().body == b"half"
+            assert reply.read(1 << 20) == b""
+
+    def test_chunks_as_well(self) -> None:
+        def behave(connection: socket.socket) -> None:
+            connection.recv(1 << 20)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nha\r\n2\r\nlf\r\n0\r\n\r\n")
+
+        with server(behave) as address:
+            assert get(address).body == b"half"
+
+    def test_a_whole_answer_is_bounded(self, archive: WebArchive) -> None:
+        archive.next_answers.append((200, {}, (bytes(1 << 20) for _ in range(40))))
+        assert len(get(archive.url).body) == LARGEST_ANSWER
+
+    @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Long: ", b""])
+    def test_who_drips_is_left_when_the_time_is_over(self, start: bytes) -> None:
+        def drip(connection: socket.socket) -> None:
+            connection.recv(1 << 20)
+            try:
+                connection.sendall(start)
+                while True:
+                    connection.sendall(b"a")
+                    time.sleep(0.02)
+            except OSError:
+                return
+
+        with server(drip) as address:
+            began = time.monotonic()
+            with pytest.raises(Unfinished, match="has not sent everything within 1 s"):
+                call(Line(answer_s=5.0), "GET", address, {}, limit_s=1.0)
+            assert time.monotonic() - began < 5
 
 
 class TestTls:

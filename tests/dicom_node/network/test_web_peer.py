@@ -83,6 +83,16 @@ def test_a_new_token_that_is_not_accepted_either_ends_it(by_token: WebPeer, arch
     assert paths(archive) == ["token", "studies", "token", "studies"]
 
 
+def test_an_answer_that_is_read_as_it_comes_is_asked_for_with_renewed_credentials_too(
+    by_token: WebPeer, archive: WebArchive
+) -> None:
+    status(by_token)
+    archive.good.clear()
+    with by_token.asking("GET", "/studies", {}) as reply:
+        assert reply.status == 204
+    assert paths(archive) == ["token", "studies", "studies", "token", "studies"]
+
+
 @pytest.mark.parametrize("make", ["by_token", "by_password"])
 def test_a_secret_that_is_not_there_may_come(make: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     peer = request.getfixturevalue(make)

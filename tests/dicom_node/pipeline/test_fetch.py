@@ -10,7 +10,7 @@ import pytest
 
 from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.query import Brought
-from dicom_node.network.remote import Gap, Held, Survey
+from dicom_node.network.survey import Gap, Held, Survey
 from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.fetch import Reconcile
 from dicom_node.sources import Source, Sources

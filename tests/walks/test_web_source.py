@@ -1,0 +1,89 @@
+"""What a study lacks is fetched from an archive by DICOMweb: QIDO-RS and WADO-RS. Orthanc with a password is it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bright_conf import MODELS, routes
+from pydicom import dcmread
+
+from inference.volume import Grid, Spacing, Volume, regular_affine
+from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
+
+IMAGES = 40
+
+
+@pytest.fixture
+def orthanc_settings(dicomweb: dict[str, Any]) -> dict[str, Any]:
+    return dicomweb
+
+
+@pytest.fixture
+def start(make_node: Any, orthanc: Any, tmp_path: Path) -> Any:
+    """A node that asks this Orthanc about everything."""
+    password = tmp_path / "password"
+    password.write_text("open sesame\n")
+    return make_node(
+        routes=routes("seg"),
+        models=MODELS,
+        node=f"peers:\n  vna:\n    kind: dicomweb\n    url: {orthanc.url}/dicom-web\n"
+        f"    authentication: {{kind: basic, user: segnode, password: {{file: {password}}}}}\n"
+        'sources:\n  "*": {peer: vna, deadline_s: 60, ask_again_s: 1}\n',
+    )
+
+
+def scan(name: str, folder: Path) -> tuple[str, list[Path]]:
+    """A small CT of a bright ball: its study UID and 40 files."""
+    shape = (IMAGES, 32, 32)
+    grid = Grid(shape, regular_affine(np.zeros(3), np.eye(3)[:, ::-1], Spacing(3.0, 1.5, 1.5)), "1.2.826.0.1.77")
+    z, y, x = np.indices(shape)
+    ball = (x - 16) ** 2 + (y - 16) ** 2 + 4 * (z - 20) ** 2 < 100
+    study = StudyDetails.of(name)
+    volume = Volume(np.where(ball, 300, -50).astype(np.float32), grid, "HU")
+    return study.study_instance_uid, write_series(volume, Acquisition.ct(study), folder / name)
+
+
+@pytest.mark.parametrize("here", [IMAGES // 2, IMAGES - 3], ids=["half", "all but three"])
+def test_a_study_that_came_in_part_is_completed_and_segmented_once(
+    start: Any, orthanc: Any, tmp_path: Path, here: int
+) -> None:
+    node = start
+    assert f"vna ({orthanc.url}/dicom-web) answers QIDO-RS" in node.run("check").stdout
+    uid, paths = scan("fetched", tmp_path)
+    orthanc.upload(paths)
+    node.send(paths[:here])
+
+    view = node.until_delivered(uid)
+    assert (view["images"], view["generation"], view["incomplete"]) == (IMAGES, 1, "")
+    with node.database.reading() as tx:
+        (job,) = [tx.jobs.get(job["job"]) for job in view["jobs"]]
+        kept = {one.sop_instance_uid: one for one in tx.studies.instances(study_uid=uid)}
+    assert len(job.inputs["CT"]["instances"]) == IMAGES, "one job, over all that the archive holds"
+    fetch = view["fetch"]
+    assert (fetch["state"], fetch["expected"], fetch["missing"]) == ("DONE", IMAGES, 0)
+    assert node.journal(uid, "complete") == [f"{IMAGES} images, as many as vna holds; {IMAGES - here} of them fetched"]
+    assert view["from"] == ["SCANNER"], "who answers a fetch is no sender"
+    for path in paths:
+        sent = dcmread(path)
+        one = kept[sent.SOPInstanceUID]
+        assert one.transfer_syntax_uid == sent.file_meta.TransferSyntaxUID
+        assert dcmread(node.folder / "data" / "archive" / one.file.path) == sent
+    assert "sesame" not in (node.folder / "node.log").read_text()
+
+
+def test_a_day_is_found_and_pulled(start: Any, orthanc: Any, tmp_path: Path) -> None:
+    node = start
+    uid, paths = scan("wanted", tmp_path)
+    orthanc.upload(paths)
+    day = dcmread(paths[0]).StudyDate
+    wish = ("fetch", "--from", day, "--to", day, "--modality", "CT")
+    assert {line["study"]: line["modalities"] for line in node.command(*wish, "--dry-run")} == {uid: "CT"}
+    assert len(node.command(*wish, "--rate", "600")) == 1
+    view = node.until_delivered(uid)
+    assert (view["images"], view["fetch"]["state"], view["from"]) == (IMAGES, "DONE", ["vna"])
+    assert node.command(*wish, ok=(1,)) == [], "what was fetched is not wanted again"
