@@ -13,6 +13,7 @@ from pydicom.uid import generate_uid
 from reviewing import CORRECTED, FOUND, JOB, KEPT, NEW, OBLIQUE, Scene, tumours
 
 from dicom_node.objects.identity import JobNames
+from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.review import Review
 from storage.archive import Archive
 from storage.database import Database
@@ -65,6 +66,13 @@ def test_a_correction_is_compared_with_ours(scene: Callable[..., Scene], send_ba
     assert event == "reviewed"
     assert "Liver tumour Dice 0.615; lesions: 1 added, 1 removed, 1 changed, 1 same" in text
     assert "Roentgen" not in text + json.dumps(summary)
+
+
+def test_ours_and_the_persons_may_be_of_whole_bytes(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
+    node = scene(profile=Profile(preset="ohif"))
+    seg = node.corrected(CORRECTED)
+    assert seg.SegmentationType == "FRACTIONAL"
+    assert send_back(node, seg).summary["lesions"] == {"added": 1, "removed": 1, "changed": 1, "same": 1}
 
 
 @pytest.mark.parametrize("how", ["tracking", "citation"])
