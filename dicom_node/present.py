@@ -168,13 +168,22 @@ def show_study(view: dict[str, Any]) -> None:
             out.print("  " + ", ".join(f"{step} {s:.1f} s" for step, s in job["seconds"].items()))
     for result in view["results"]:
         out.print(f"{result['kind']}: {result['sop_instance_uid']}")
-    for review in view["reviews"]:
-        _show_review(review, out)
+    _show_judgements(view, out)
     for d in view["deliveries"]:
         out.print(f"to {d['destination']}: {styled(d['state'])} after {d['attempts']} attempts {said(d['reason'])}")
         if commitment := d.get("commitment"):
             asked = f"asked {commitment['asked']} times" if commitment["asked"] else "not asked yet"
             out.print(f"  commitment {styled(commitment['state'])}, {asked} {said(commitment['reason'])}")
+
+
+def _show_judgements(view: dict[str, Any], out: Console) -> None:
+    """What persons corrected, and what they made of the results."""
+    for review in view["reviews"]:
+        _show_review(review, out)
+    for one in view["assessments"]:
+        newer = "" if one["counts"] else " [dim](a newer one counts)[/]"
+        because = f" for {one['because']}" if one["because"] else ""
+        out.print(f"[bold]{one['assessment']}[/] {clock_text(one['at'])}{because} by {one['by']}{newer}")
 
 
 def _show_review(review: dict[str, Any], out: Console) -> None:

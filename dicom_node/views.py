@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from dicom_node.assessments import assessments
 from dicom_node.delivery_views import delivery_view, destinations_view
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
@@ -132,6 +133,7 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
         for one in tx.rejections.of_study(uid)
     ]
     view["reviews"] = reviews_view(tx, uid)
+    view["assessments"] = assessments(tx, uid)
     view["results"] = [
         {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id}
         for job in tx.jobs.of_study(uid)

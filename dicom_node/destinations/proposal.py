@@ -39,10 +39,10 @@ def propose(wanted: Profile, peer: Capabilities) -> Proposal:
     lacking = [_WORDS[name] for name in _asked(wanted) if name not in usable]
     fields: dict[str, Any] = wanted.model_dump()
     if wanted.seg != "none":
-        fields["seg"] = _first([wanted.seg, "binary"], usable, binary="seg")
+        fields["seg"] = _first([wanted.seg, "binary"], usable, binary="seg", occupancy="seg")
     if fields["seg"] == "none":
         fields["fractional"] = False
-    if wanted.sr != "none":
+    if wanted.reports:
         fields["sr"] = _first([wanted.sr, *_REPORTS], usable)
     if fields["sr"] == "none":
         fields["diameters"] = False
@@ -52,7 +52,7 @@ def propose(wanted: Profile, peer: Capabilities) -> Proposal:
         fields["captures"] = "none"
     if fields["seg"] == "none" and wanted.seg != "none" and fields["captures"] == "none" and "capture" in usable:
         fields["captures"] = "all"  # a result that nobody could see otherwise
-    if fields["sr"] == "none" and wanted.sr != "none" and "document" in usable:
+    if fields["sr"] == "none" and wanted.reports and "document" in usable:
         fields["document"] = True
     if usable and not any(peer.takes(name, [plain]) for name in usable):
         lacking.append(f"{plain} little endian")
@@ -75,7 +75,7 @@ def _asked(profile: Profile) -> Iterator[str]:
         yield "labelmap" if profile.seg == "labelmap" else "seg"
         if profile.fractional and profile.seg == "labelmap":
             yield "seg"
-    if profile.sr != "none":
+    if profile.reports:
         yield profile.sr
     if profile.captures != "none":
         yield "capture"

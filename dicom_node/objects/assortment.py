@@ -45,11 +45,11 @@ def _described(result: Result, sources: Sources, context: EncodeContext) -> Kind
     yield from ((seg.KIND, one.seg) for one in segs)
     if profile.fractional and result.findings and result.probability is not None:
         yield fractional.KIND, fractional.encode_fractional(result, sources, context)
-    if profile.sr != "none":
+    if profile.sr != "none" and profile.measurements:
         if segs:
             yield sr.KIND, sr.encode_measurements(result, segs, sources, context)
         yield summary.KIND, summary.encode_summary(result, sources, context, [one.seg for one in segs])
-    if profile.diameters and bidirectional.crossed(result):
+    if profile.sr != "none" and profile.diameters and bidirectional.crossed(result):
         yield bidirectional.KIND, bidirectional.encode_bidirectional(result, sources, context)
 
 

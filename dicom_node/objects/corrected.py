@@ -34,6 +34,7 @@ from storage.errors import Unavailable
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_SEGMENTS = 1000
+_BITS = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}  # Bits Allocated by Segmentation Type, PS3.3 C.8.20.2
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
 FAULTS = (*PARSE_FAULTS, RuntimeError)  # the latter where pixels cannot be decoded
 
@@ -75,13 +76,17 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A segmentation's header; `cites` holds UIDs of series and instances, `pixels` what decoders need."""
+    """A segmentation's header; `cites` holds UIDs of series and instances, `pixels` what decoders need.
+
+    `form` is its Segmentation Type, `most` the value of a voxel that is all within (1 where it is BINARY).
+    """
 
     segments: tuple[Segment, ...]
     frames: tuple[Frame, ...]
     cites: frozenset[str]
     frame_of_reference_uid: str
-    labelmap: bool
+    form: str
+    most: int
     pixels: Dataset = field(repr=False)
 
     @property
@@ -128,8 +133,8 @@ def _content(path: Path) -> tuple[bytes, UID]:
 
 def _parsed(ds: Dataset, syntax: UID) -> Segmentation:
     kind = value_of(ds, "SegmentationType")
-    if kind not in ("BINARY", "LABELMAP"):
-        raise BadSegmentation("it is neither BINARY nor LABELMAP")
+    if kind not in _BITS:
+        raise BadSegmentation("it is neither BINARY nor LABELMAP nor FRACTIONAL")
     items = items_of(ds, "SegmentSequence")
     if len(items) > MAX_SEGMENTS:
         raise BadSegmentation(f"it has more than {MAX_SEGMENTS} segments")
@@ -145,8 +150,9 @@ def _parsed(ds: Dataset, syntax: UID) -> Segmentation:
         frames=placed,
         cites=frozenset(_cited(ds) or _cited_by_frames(groups)),
         frame_of_reference_uid=str(value_of(ds, "FrameOfReferenceUID") or ""),
-        labelmap=kind == "LABELMAP",
-        pixels=_pixels(ds, syntax, len(placed), labelmap=kind == "LABELMAP"),
+        form=kind,
+        most=int(value_of(ds, "MaximumFractionalValue") or 0) if kind == "FRACTIONAL" else 1,
+        pixels=_pixels(ds, syntax, len(placed), kind),
     )
 
 
@@ -209,14 +215,14 @@ def _instances(references: Iterable[Dataset]) -> Iterator[str]:
     return (str(value_of(item, "ReferencedSOPInstanceUID")) for item in references)
 
 
-def _pixels(ds: Dataset, syntax: UID, count: int, *, labelmap: bool) -> Dataset:
+def _pixels(ds: Dataset, syntax: UID, count: int, form: str) -> Dataset:
     """What decoders need, and nothing that a stranger may mislead them with."""
     pixels = Dataset()
     pixels.file_meta = FileMetaDataset()
     pixels.file_meta.TransferSyntaxUID = syntax if syntax.is_encapsulated else ExplicitVRLittleEndian
     pixels.Rows, pixels.Columns = int(value_of(ds, "Rows") or 0), int(value_of(ds, "Columns") or 0)
     bits = int(value_of(ds, "BitsAllocated") or 0)
-    if bits not in ((8, 16) if labelmap else (1,)) or (value_of(ds, "SamplesPerPixel") or 1) != 1:
+    if bits not in _BITS[form] or (value_of(ds, "SamplesPerPixel") or 1) != 1:
         raise BadSegmentation("its pixels are not of a form that a segmentation may have")
     if not count or count != value_of(ds, "NumberOfFrames"):
         raise BadSegmentation("it does not describe each of its frames")
@@ -230,7 +236,7 @@ def _pixels(ds: Dataset, syntax: UID, count: int, *, labelmap: bool) -> Dataset:
     least = pixels.Rows * pixels.Columns * count * bits
     if not least or (not syntax.is_encapsulated and len(content) * 8 < least):
         raise BadSegmentation("it has fewer pixels than it says")
-    if syntax.is_encapsulated and not labelmap:
+    if syntax.is_encapsulated and bits == 1:
         raise BadSegmentation("its bits are compressed")
     pixels.add_new("PixelData", "OB" if syntax.is_encapsulated or bits <= 8 else "OW", content)
     pixels["PixelData"].is_undefined_length = syntax.is_encapsulated

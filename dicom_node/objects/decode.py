@@ -39,7 +39,7 @@ def frames(seg: Dataset) -> Iterator[NDArray[np.bool_]]:
 def segments_seen(seg: Dataset) -> Iterator[Seen]:
     """Frame by frame, the segments that are seen; a LABELMAP's background is none, and one without voxels is not.
 
-    In a FRACTIONAL segmentation every voxel above 0 is seen.
+    In a FRACTIONAL segmentation every voxel above 0 is seen; `all_or_nothing` tells whether that is all it says.
     """
     groups = seg.PerFrameFunctionalGroupsSequence
     if seg.SegmentationType == "LABELMAP":
@@ -51,6 +51,12 @@ def segments_seen(seg: Dataset) -> Iterator[Seen]:
     masks = (values > 0 for values in iter_pixels(seg)) if fractional else frames(seg)
     for group, mask in zip(groups, masks, strict=True):
         yield Seen(group, int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber), mask)
+
+
+def all_or_nothing(seg: Dataset) -> bool:
+    """Whether a FRACTIONAL segmentation's voxels are 0 or the maximum, so that it is a mask as a BINARY one is."""
+    most = int(seg.MaximumFractionalValue)
+    return all(bool(np.isin(values, (0, most)).all()) for values in iter_pixels(seg))
 
 
 def source_of(group: Dataset) -> Reference:

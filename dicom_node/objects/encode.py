@@ -20,7 +20,10 @@ from inference.findings import Result
 
 @dataclass(frozen=True)
 class Encoded:
-    """One object as a Part 10 file. `warnings` are the checkers' remarks; they name no patient."""
+    """One object as a Part 10 file.
+
+    `warnings` are the checkers' remarks, `filled` says what it holds that its sources do not; they name no patient.
+    """
 
     kind: str  # "seg", "sr", "summary"…
     sop_class_uid: str
@@ -29,6 +32,7 @@ class Encoded:
     part10: bytes
     warnings: tuple[str, ...] = ()
     variant: str = ""  # of its profile
+    filled: tuple[str, ...] = ()
 
 
 def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path]],
@@ -57,7 +61,7 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
     left_out = {summary.KIND: tuple(sr.omitted(result.findings))}
     return tuple(
         Encoded(kind, str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), file,
-                remark + left_out.get(kind, ()), context.profile.variant)
+                remark + left_out.get(kind, ()), context.profile.variant, sources.filled)
         for (kind, ds), file, remark in zip(objects, files, remarks, strict=True)
     )
 

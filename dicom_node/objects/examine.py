@@ -18,7 +18,7 @@ from pydicom.uid import UID
 
 from dicom_node.errors import BadDataset, ResultInvalid
 from dicom_node.objects.checker import dciodvfy
-from dicom_node.objects.decode import LABELMAP_SEGMENTATION, SEGMENTATIONS, segments_seen, source_of
+from dicom_node.objects.decode import LABELMAP_SEGMENTATION, SEGMENTATIONS, all_or_nothing, segments_seen, source_of
 from dicom_node.objects.planes import plane_of
 from dicom_node.objects.source import Reference
 from dicom_node.objects.validate import REPORTS, groups, items, name_of
@@ -76,8 +76,8 @@ def _segmentation(seg: Dataset) -> Iterator[str]:
     series = seg.get("ReferencedSeriesSequence") or ()
     if len(series) != 1:
         yield f"it refers to {len(series)} source series; viewers show one only, and none without"
-    if seg.SegmentationType == "FRACTIONAL":
-        yield "it is FRACTIONAL: OHIF shows none"
+    if seg.SegmentationType == "FRACTIONAL" and not all_or_nothing(seg):
+        yield "it is FRACTIONAL with values between 0 and the maximum: OHIF shows none"
     if not seg.get("FrameOfReferenceUID"):
         yield "FrameOfReferenceUID is missing"
     yield from _segments([item for item in seg.SegmentSequence if item.SegmentNumber])

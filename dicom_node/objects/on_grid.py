@@ -100,8 +100,8 @@ def structure_of(segment: Segment, card: TaskCard) -> Structure | None:
 
 def _labelled(seg: Segmentation, label: Mapping[int, int]) -> Iterator[Labels]:
     """Frame by frame, the task's labels (rows, columns)."""
-    if not seg.labelmap:
-        for frame, mask in zip(seg.frames, frames(seg.pixels), strict=True):
+    if seg.form != "LABELMAP":
+        for frame, mask in zip(seg.frames, _masks(seg), strict=True):
             if frame.segment not in label:
                 raise BadSegmentation("a frame shows a segment that is not described")
             yield mask.view(np.uint8) * np.uint8(label[frame.segment])
@@ -115,6 +115,18 @@ def _labelled(seg: Segmentation, label: Mapping[int, int]) -> Iterator[Labels]:
         if (found == _UNDESCRIBED).any():
             raise BadSegmentation("a frame shows a segment that is not described")
         yield found
+
+
+def _masks(seg: Segmentation) -> Iterator[NDArray[np.bool_]]:
+    """The frames of what is BINARY, or FRACTIONAL and all or nothing; where a fraction becomes a mask, nobody said."""
+    if seg.form == "BINARY":
+        yield from frames(seg.pixels)
+        return
+    for values in iter_pixels(seg.pixels, raw=True):
+        mask = values > 0
+        if (values[mask] != seg.most).any():
+            raise BadSegmentation("it holds fractions, which are no mask")
+        yield mask
 
 
 def _paint(laid: Labels, frame: Frame, seen: Labels, grid: Grid, card: TaskCard) -> None:

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     "standard": {},
-    # hydrates bidirectional measurements only from TID 1501 groups with coordinates
-    "ohif": {"diameters": True},
+    # OHIF 3.13 shows a BINARY SEG in stripes where rows × columns is no multiple of 8, and fails on an SR whose groups
+    # have no coordinates: masks as OCCUPANCY, the diameters only. What is lost: the SEG is eight times as large, and
+    # no SR holds volumes, totals or the number of lesions, 0 among them; a page says them instead.
+    "ohif": {"seg": "occupancy", "measurements": False, "diameters": True, "document": True},
     # Slicer and MITK read through dcmqi: everything standard, and nothing beside it that its SR plug-in would count
     "slicer": {},
     # lists presentation states, key images and documents beside the SEG
@@ -33,13 +35,16 @@ class Profile(BaseModel):
     preset: Literal["standard", "ohif", "slicer", "weasis", "images"] = Field(
         default="standard", description="what the other fields are where they are left out"
     )
-    seg: Literal["binary", "labelmap", "none"] = Field(default="binary", description="form of the segmentation")
+    seg: Literal["binary", "occupancy", "labelmap", "none"] = Field(
+        default="binary", description="form of the segmentation; occupancy: a byte a voxel, all or nothing"
+    )
     seg_per: Literal["task", "segment"] = Field(default="task", description="one SEG a task, or one a segment")
     empty_frames: bool = Field(default=False, description="keep frames without voxels, for viewers that count slices")
     fractional: bool = Field(default=False, description="a SEG of probabilities as well, where the model gives them")
     sr: Literal["comprehensive3d", "comprehensive", "enhanced", "none"] = Field(
-        default="comprehensive3d", description="SR class of measurements and summary"
+        default="comprehensive3d", description="SR class; none: no SR at all"
     )
+    measurements: bool = Field(default=True, description="an SR of the measurements, and one of the summary")
     library: Literal["findings", "all"] = Field(
         default="findings", description="slices in the image library: with findings, first and last; or all"
     )
@@ -74,12 +79,18 @@ class Profile(BaseModel):
         if not self.takes(("seg", "sr")):
             raise ValueError("this profile makes no object at all; give seg, sr, captures or document")
         if self.seg == "labelmap" and self.seg_per == "segment":
-            raise ValueError("a labelmap holds all segments: seg_per: segment goes with seg: binary")
+            raise ValueError("a labelmap holds all segments: seg_per: segment goes with seg: binary or occupancy")
         return self
 
     def takes(self, outputs: Collection[str]) -> bool:
         """Whether anything of a route's outputs ("seg", "sr") is made in this form."""
-        return self._beside or any(getattr(self, name) != "none" for name in outputs)
+        made = {"seg": self.seg != "none", "sr": self.reports}
+        return self._beside or any(made[name] for name in outputs)
+
+    @property
+    def reports(self) -> bool:
+        """Whether there is any SR."""
+        return self.sr != "none" and (self.measurements or self.diameters)
 
     @property
     def _beside(self) -> bool:

@@ -1,4 +1,8 @@
-"""The SEG: BINARY segments or a LABELMAP on the primary series' own grid (PS3.3 A.51)."""
+"""The SEG on the primary series' own grid (PS3.3 A.51): BINARY segments, the same as OCCUPANCY, or a LABELMAP.
+
+OCCUPANCY is FRACTIONAL with 0 and the maximum only (PS3.3 C.8.20.2.3): the same masks, whole bytes instead of bits, for
+viewers that go wrong where a frame begins within a byte.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,11 @@ from dicom_node.objects.source import Sources
 from inference.findings import Finding, ModelIdentity, Result
 
 KIND = "seg"
-_FORMS = {"binary": hd.seg.SegmentationTypeValues.BINARY, "labelmap": hd.seg.SegmentationTypeValues.LABELMAP}
+_FORMS = {
+    "binary": hd.seg.SegmentationTypeValues.BINARY,
+    "occupancy": hd.seg.SegmentationTypeValues.FRACTIONAL,
+    "labelmap": hd.seg.SegmentationTypeValues.LABELMAP,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +63,7 @@ def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: 
         source_images=list(sources.planes),
         pixel_array=np.asarray(labels),  # a label map: a stack of segments takes four times the memory
         segmentation_type=_FORMS[profile.seg],
+        fractional_type=hd.seg.SegmentationFractionalTypeValues.OCCUPANCY,  # read where it is FRACTIONAL only
         segment_descriptions=[_segment(n, finding, result.model, context) for n, finding in enumerate(findings, 1)],
         **context.general(KIND, number, series=number),
         content_label=wording.content_label(result.task),
@@ -75,7 +84,7 @@ def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: 
 
 def _compressed(profile: Profile) -> bool:
     """Nothing compresses the bits of a BINARY segmentation that every reader can undo."""
-    return profile.transfer_syntax == "rle" and profile.seg == "labelmap"
+    return profile.transfer_syntax == "rle" and profile.seg != "binary"
 
 
 def _segment(number: int, finding: Finding, model: ModelIdentity,

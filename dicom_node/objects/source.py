@@ -28,6 +28,7 @@ for _library in ("highdicom", "pydicom"):
 
 TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
            "AccessionNumber", "ReferringPhysicianName")
+_KINDS = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Modality")
 _GEOMETRY = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient",
              "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -56,7 +57,8 @@ class Sources:
 
     `header` is the first primary image as it is, Type 2 attributes filled in; `planes` holds one data set
     a slice of the primary series, `references` what each plane stands for; `evidence` names every instance
-    of every role once, primary first. `notes` says what had to be made up.
+    of every role once, primary first. `notes` says what had to be made up, `emptied` names the Type 2 attributes that
+    had to be filled in.
     """
 
     header: Dataset
@@ -64,6 +66,14 @@ class Sources:
     references: tuple[Reference, ...]
     evidence: tuple[Dataset, ...]
     notes: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """What the objects hold and the images do not, in sentences with attributes' keywords and no values."""
+        keywords = ", ".join(self.emptied)
+        empty = [f"Empty, because the source images hold nothing or no valid value: {keywords}."] if keywords else []
+        return (*self.notes, *empty)
 
     @property
     def series_instance_uid(self) -> str:
@@ -108,7 +118,9 @@ def load_sources(result: Result, files: Mapping[str, Sequence[Path]]) -> Sources
     """Read the headers behind `result` from each role's files; ResultInvalid where a slice's image is missing."""
     wanted = result.sources[result.primary_role]
     images = _headers(files[result.primary_role], (*_REFERENCE, *_GEOMETRY, *_DISPLAY), wanted)
-    header = patched(dcmread(images[wanted[0].sop_instance_uid].filename, stop_before_pixels=True, force=True))
+    header = dcmread(images[wanted[0].sop_instance_uid].filename, stop_before_pixels=True, force=True)
+    emptied = _unfit(header)
+    header = patched(header)
     notes = []
     if not header.get("FrameOfReferenceUID"):
         header.FrameOfReferenceUID = frame_of_reference_for(header.SeriesInstanceUID)
@@ -122,7 +134,7 @@ def load_sources(result: Result, files: Mapping[str, Sequence[Path]]) -> Sources
             evidence += _headers(files[role], _REFERENCE, slices).values()
     _require_one_study(evidence, header)
     references = [Reference(str(images[s.sop_instance_uid].SOPClassUID), s.sop_instance_uid, s.frame) for s in wanted]
-    return Sources(header, tuple(planes), tuple(references), tuple(evidence), tuple(notes))
+    return Sources(header, tuple(planes), tuple(references), tuple(evidence), tuple(notes), emptied)
 
 
 def _headers(paths: Iterable[Path], keywords: Sequence[str], wanted: Sequence[SliceSource]) -> dict[str, Dataset]:
@@ -150,18 +162,27 @@ def _first_plane(header: Dataset, plane: Dataset) -> Dataset:
 
 
 def patched(header: Dataset) -> Dataset:
-    """The header with every Type 2 attribute present, and emptied where its value cannot be one."""
-    for keyword in TYPE_2:
-        if keyword not in header or header.get(keyword) is None:
-            setattr(header, keyword, "")
-    if str(header.PatientSex) not in ("M", "F", "O", ""):
-        header.PatientSex = ""
-    for keyword, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
-        try:
-            kind(str(header.get(keyword)))
-        except (ValueError, OverflowError):
-            setattr(header, keyword, "")
+    """The header with every Type 2 attribute present, and emptied where its value cannot be one (PS3.5 7.4.3)."""
+    for keyword in _unfit(header):
+        setattr(header, keyword, "")
     return header
+
+
+def _unfit(header: Dataset) -> tuple[str, ...]:
+    """The Type 2 attributes that are missing, or hold what they may not."""
+    return tuple(keyword for keyword in TYPE_2 if keyword not in header or not _may_be(keyword, header.get(keyword)))
+
+
+def _may_be(keyword: str, value: object) -> bool:
+    if value is None:
+        return False
+    if keyword == "PatientSex":
+        return str(value) in ("M", "F", "O", "")
+    try:
+        _KINDS.get(keyword, str)(str(value))
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def _require_one_study(images: Sequence[Dataset], header: Dataset) -> None:

@@ -24,7 +24,7 @@ from pydicom.uid import (
 )
 
 from dicom_node.errors import ResultInvalid
-from dicom_node.objects.decode import SEGMENTATIONS, reference_in, segments_seen, source_of
+from dicom_node.objects.decode import SEGMENTATIONS, all_or_nothing, reference_in, segments_seen, source_of
 from dicom_node.objects.fractional import expected_frames
 from dicom_node.objects.identity import JobNames
 from dicom_node.objects.planes import corners
@@ -54,14 +54,15 @@ def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, na
     alone = [ds.SeriesInstanceUID for ds in datasets if ds.SOPClassUID in SEGMENTATIONS | REPORTS]
     _require(len(set(alone)) == len(alone), "two objects share a SeriesInstanceUID")
     for ds in datasets:
-        if ds.get("SegmentationType") == "FRACTIONAL":
+        if ds.get("SegmentationFractionalType") == "PROBABILITY":
             check_segments(ds, result, names)
             check_fractions(ds, result, sources)
         elif ds.SOPClassUID == SecondaryCaptureImageStorage:
             check_capture(ds, sources)
         elif ds.SOPClassUID == ParametricMapStorage:
             check_map(ds, result, sources)
-    segs = [ds for ds in datasets if ds.SOPClassUID in SEGMENTATIONS and ds.SegmentationType != "FRACTIONAL"]
+    segs = [ds for ds in datasets
+            if ds.SOPClassUID in SEGMENTATIONS and ds.get("SegmentationFractionalType") != "PROBABILITY"]
     found = [check_segments(seg, result, names) for seg in segs]
     if segs:
         numbers = [finding.number for segments in found for finding in segments.values()]
@@ -99,6 +100,7 @@ def check_voxels(seg: Dataset, segments: Mapping[int, Finding], result: Result, 
     labels: NDArray[np.unsignedinteger] = np.load(result.labelmap, mmap_mode="r")
     _check_places(sources, result)
     slice_of = {reference: z for z, reference in enumerate(sources.references)}
+    _require(seg.SegmentationType != "FRACTIONAL" or all_or_nothing(seg), "a voxel is neither in its segment nor out")
     decoded = dict.fromkeys(segments, 0)
     seen: set[tuple[int, int]] = set()
     orientation = seg.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
@@ -121,7 +123,7 @@ def check_voxels(seg: Dataset, segments: Mapping[int, Finding], result: Result, 
 
 
 def check_fractions(seg: Dataset, result: Result, sources: Sources) -> None:
-    """Every frame of a FRACTIONAL segmentation decodes to the model's probabilities where the finding is."""
+    """Every frame of a SEG of probabilities decodes to the model's probabilities where the finding is."""
     for number, (frame, expected) in enumerate(zip(iter_pixels(seg), expected_frames(seg, result, sources),
                                                    strict=True), start=1):
         _require(np.array_equal(frame, expected), f"frame {number} of the probabilities is not the model's")

@@ -166,6 +166,8 @@ class Infer:
                 )
                 self.archive.confirm(file)
             self._journal(tx, job, now, "done", f"{len(result.findings)} findings, {len(stored)} objects")
+            for text in dict.fromkeys(text for item, _ in stored for text in item.filled):
+                self._journal(tx, job, now, "filled", text)
             for destination in job.parameters["destinations"]:
                 self._deliver_to(tx, job, destination, result.model.intended_use, now)
         log.info("job done", extra={"study": job.study_instance_uid, "job": job.job_id})

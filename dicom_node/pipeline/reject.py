@@ -83,7 +83,7 @@ class Reject:
             if uids & {uid for source in job.inputs.values() for uid in source["instances"]}:
                 self._end(tx, job, title, now)
             elif uids & results:
-                self._withdraw_results(tx, job, now)
+                self._withdraw_results(tx, job, title, now)
         return ours
 
     def _end(self, tx: Transaction, job: Job, title: Title, now: float) -> None:
@@ -100,11 +100,11 @@ class Reject:
         event = "withdrawn" if outside else "superseded"
         self._journal(tx, job, now, event, f"{reason}; {stopped} deliveries had not left and never will")
 
-    def _withdraw_results(self, tx: Transaction, job: Job, now: float) -> None:
+    def _withdraw_results(self, tx: Transaction, job: Job, title: Title, now: float) -> None:
         """Our own result was rejected: it is not made again of the same images, and goes nowhere else."""
         tx.deliveries.supersede_unsent(job.job_id, now)
         tx.jobs.mark(job.job_id, JobMark.WITHDRAWN, "its results were rejected by a note")
-        self._journal(tx, job, now, "withdrawn", "its results were rejected by a note")
+        self._journal(tx, job, now, "withdrawn", f"its results were rejected by a note: {title.words}")
 
     def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)

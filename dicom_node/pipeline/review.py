@@ -116,6 +116,10 @@ class Review:
         found = self._found(of, grid)
         found[np.isin(found, sorted(truth.judged(of.card)), invert=True)] = 0
         summary = _summary(compare(found, truth.labels, of.card, grid), truth, of, by)
+        if not np.array_equal(found, truth.labels):
+            summary["assessment"] = "modified"
+        elif not seg.automatic:  # a machine's copy of ours says nothing of it
+            summary["assessment"] = "accepted"
         return Reviewed(instance.sop_instance_uid, of.job.job_id, instance.study_instance_uid, now, summary)
 
     def _grid(self, of: Made) -> Grid:
@@ -163,7 +167,8 @@ def sentence(summary: dict[str, Any]) -> str:
     """A review's comparison in words."""
     agreement = ", ".join(f"{one['structure']} Dice {one['dice']:.3f}" for one in summary["structures"])
     lesions = ", ".join(f"{number} {change}" for change, number in summary["lesions"].items() if number)
-    return f"{agreement or 'nothing in either'}; lesions: {lesions or 'none'}"
+    assessed = f"; the result is {summary['assessment']}" if summary.get("assessment") else ""
+    return f"{agreement or 'nothing in either'}; lesions: {lesions or 'none'}{assessed}"
 
 
 def _finished(job: Job) -> bool:

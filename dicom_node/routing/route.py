@@ -58,6 +58,9 @@ class Route(BaseModel):
     incomplete: Literal["process", "refuse"] | None = Field(
         default=None, description="what becomes of a study that lacks images; left out, what its source says"
     )
+    missing_frame_of_reference: Literal["synthesise", "refuse"] = Field(
+        default="synthesise", description="what becomes of a series whose images name no frame of reference"
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="handed to the model as they are")
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from dicom_node.routing.choice import Candidate, Choice
 from dicom_node.routing.facts import SeriesFacts, StudyFacts
+from dicom_node.routing.header import text
 from dicom_node.routing.predicates import Answer
 from dicom_node.routing.route import Route
 
@@ -67,7 +68,7 @@ def decide(routes: Sequence[Route], study: StudyFacts) -> Decision:
         if study.incomplete and _refuses_incomplete(route, study):
             verdicts.append(Verdict(route.name, "", False, f"{study.incomplete}; such a study is refused here"))
             continue
-        answers = {series.uid: route.when.answer(study, series) for series in study.series}
+        answers = {series.uid: _answer(route, study, series) for series in study.series}
         candidates = [Candidate(s, answers[s.uid]) for s in study.series if answers[s.uid].ok]
         choice = route.select.choose(candidates)
         verdicts.extend(_of_series(route, series, answers[series.uid], choice) for series in study.series)
@@ -81,6 +82,15 @@ def decide(routes: Sequence[Route], study: StudyFacts) -> Decision:
 
 def _refuses_incomplete(route: Route, study: StudyFacts) -> bool:
     return study.refuse_incomplete if route.incomplete is None else route.incomplete == "refuse"
+
+
+def _answer(route: Route, study: StudyFacts, series: SeriesFacts) -> Answer:
+    """The route's `when`, and whether it wants a series of which nobody said in what space it lies."""
+    answer = route.when.answer(study, series)
+    refuses = route.missing_frame_of_reference == "refuse"
+    if answer.ok and refuses and not text(series.header, "FrameOfReferenceUID"):
+        return Answer(False, "its images name no frame of reference; such a series is refused here")
+    return answer
 
 
 def _of_series(route: Route, series: SeriesFacts, answer: Answer, choice: Choice) -> Verdict:

@@ -9,6 +9,7 @@ import pytest
 from dicom_node import present
 from dicom_node.assembly import Parts
 from dicom_node.views import explain_view, status_view, study_line
+from storage.rejections import Rejection
 from storage.reviews import Reviewed
 
 
@@ -36,16 +37,19 @@ def test_a_review_is_shown(story: Parts, capsys: pytest.CaptureFixture[str]) -> 
     summary = {
         "structures": [{"structure": "Liver tumour", "dice": 0.6154, "ml": 5.4, "reviewed_ml": 6.3}],
         "lesions": {"added": 1, "removed": 2, "changed": 0, "same": 0}, "not_judged": ["Liver"], "unknown": ["[9] SCT"],
+        "assessment": "modified",
     }  # fmt: skip
     with story.database.transaction() as tx:
         tx.reviews.add(Reviewed("1.2.9.1", "job-0", "1.2.3", 400.0, summary))
         tx.reviews.add(Reviewed("1.2.9.2", "job-0", "1.2.3", 500.0, summary))
+        tx.rejections.add([Rejection("2.25.7", "2.25.9", "1.2.3", "113001", 600.0)])
         present.show_explain(explain_view(tx, "1.2.3", 1000.0))
         present.show_status(status_view(tx, 1000.0, 0))
     shown = capsys.readouterr().out
     for words in (
         "by 1.2.9.1 (a newer one counts)", "by 1.2.9.2\n", "Liver tumour: Dice 0.615; 5.40 ml, corrected 6.30 ml",
         "lesions: 1 added, 2 removed", "not judged: Liver", "unknown type: [9] SCT", "reviewed by persons: 1",
+        "by 1.2.9.2 (a newer one counts)", " for quality by 2.25.9\n",
     ):  # fmt: skip
         assert words in shown
 

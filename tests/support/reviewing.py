@@ -17,6 +17,7 @@ from pydicom.uid import generate_uid
 from dicom_node.network.header import read_header
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.encode import encode
+from dicom_node.objects.profile import STANDARD, Profile
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.measure import measure_findings
 from inference.readers.dicom import read_series
@@ -62,6 +63,7 @@ class Scene:
     study: str
     paths: dict[str, list[Path]]
     task: str
+    profile: Profile = STANDARD
 
     def seg(self, labels: np.ndarray, job: str = "b" * 64) -> Dataset:
         """A SEG of these labels; with the job's own ID it is ours, voxel for voxel and UID for UID."""
@@ -72,7 +74,8 @@ class Scene:
         sources = {role: read_series(paths).sources for role, paths in self.paths.items()}
         result = Result(self.task, MODEL, volume.grid, card.primary, self.folder / "labels.npy", measured.findings,
                         sources=sources)
-        made = encode(result, job, self.paths, EncodeContext(created_at=1_763_900_000.0, dciodvfy=False))
+        context = EncodeContext(created_at=1_763_900_000.0, dciodvfy=False, profile=self.profile)
+        made = encode(result, job, self.paths, context)
         return next(dcmread(BytesIO(item.part10)) for item in made if item.kind == "seg")
 
     def corrected(self, labels: np.ndarray) -> Dataset:
@@ -150,8 +153,9 @@ def settled(scene: Scene) -> Scene:
 def scene(database: Database, archive: Archive, tmp_path: Path) -> Callable[..., Scene]:
     """`scene()` stores the study with its finished job; `scene(labels)` with a job that found other labels."""
 
-    def make(labels: np.ndarray = FOUND, **changes: Any) -> Scene:
+    def make(labels: np.ndarray = FOUND, profile: Profile = STANDARD, **changes: Any) -> Scene:
         made = liver_scene(database, archive, tmp_path)
+        made.profile = profile
         made.finish(labels, **changes)
         return made
 

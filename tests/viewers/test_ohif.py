@@ -1,4 +1,4 @@
-"""A radiologist opens our results in OHIF: segments have their names and lie where the mask is, diameters are listed.
+"""A radiologist opens what `profile: ohif` makes in OHIF: segments lie where the mask is, diameters are listed.
 
 Each study is a phantom's slices about its lesions; the truth is the result, no network runs. `make viewers` runs this.
 """
@@ -37,6 +37,7 @@ SEEDS = {"liver_tumour": 9000, "lung_nodule": 9000, "brain_tumour": 9001}
 TRUTH = ModelIdentity("phantom-truth", "1", "ab" * 32, "Segnode", IntendedUse.DEMONSTRATION)
 SLICES = 20
 GOOD_IOU = 0.9
+OHIF = Profile(preset="ohif")
 
 phantom = functools.cache(lambda task: make_case(task, SEEDS[task]))
 
@@ -95,7 +96,7 @@ def some_slices(case: PhantomCase, matrix: Matrix) -> tuple[Volume, NDArray[np.u
     return replace(volume, array=array, grid=grid), np.ascontiguousarray(case.truth[kept])
 
 
-def make_study(task: str, matrix: Matrix, folder: Path) -> Study:
+def make_study(task: str, matrix: Matrix, folder: Path, profile: Profile = OHIF) -> Study:
     case = phantom(task)
     volume, truth = some_slices(case, matrix)
     acquisition = case.acquisitions[case.primary]
@@ -105,7 +106,7 @@ def make_study(task: str, matrix: Matrix, folder: Path) -> Study:
     np.save(folder / "labels.npy", measured.labelmap)
     result = Result(task=task, model=TRUTH, grid=read.grid, primary_role=case.primary, labelmap=folder / "labels.npy",
                     findings=measured.findings, sources={case.primary: read.sources})
-    context = EncodeContext(created_at=1_763_900_000.0, dciodvfy=False, profile=Profile(preset="ohif"))
+    context = EncodeContext(created_at=1_763_900_000.0, dciodvfy=False, profile=profile)
     objects = []
     for made in encode(result, task, {case.primary: images}, context):
         objects.append(folder / f"{made.kind}.dcm")
@@ -134,13 +135,13 @@ def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 
 
 @pytest.mark.parametrize(("task", "matrix"), [
-    ("liver_tumour", (384, 384)), ("lung_nodule", (384, 384)), ("brain_tumour", (200, 168)),
+    ("liver_tumour", (383, 381)), ("lung_nodule", (384, 384)), ("brain_tumour", (198, 170)),
 ])
 def test_the_result_is_seen_where_it_lies(task: str, matrix: Matrix, tmp_path: Path, reader: Any) -> None:
     study = make_study(task, matrix, tmp_path)
     screen = reader(study)
     kinds = sorted(re.match(r"\w+", entry)[0] for entry in screen.series())
-    assert kinds == sorted([TASKS[task].roles[0].modality, "SEG", "SR", "SR", "SR"])
+    assert kinds == sorted([TASKS[task].roles[0].modality, "SEG", "SR", "DOC"])
 
     screen.load(", SEG")
     assert screen.segments() == [f.label for f in study.result.findings]
@@ -170,8 +171,11 @@ def test_the_result_is_seen_where_it_lies(task: str, matrix: Matrix, tmp_path: P
 
 @pytest.mark.xfail(raises=AssertionError, strict=True, reason="OHIF 3.13.2 unpacks such frames in stripes")
 def test_a_frame_may_begin_within_a_byte(tmp_path: Path, reader: Any) -> None:
-    """dcmjs takes the first pixel from the wrong end of the byte where rows times columns is no multiple of 8."""
-    study = make_study("brain_tumour", (198, 170), tmp_path)
+    """dcmjs takes the first pixel from the wrong end of the byte where rows times columns is no multiple of 8.
+
+    That is why `profile: ohif` has whole bytes; once this passes, it may have bits again.
+    """
+    study = make_study("brain_tumour", (198, 170), tmp_path, Profile(seg="binary", diameters=True))
     screen = reader(study)
     screen.load(", SEG")
     screen.segments()

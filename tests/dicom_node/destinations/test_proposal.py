@@ -31,7 +31,10 @@ def test_a_peer_that_takes_everything_gets_what_is_wanted(wanted: str) -> None:
      ["segmentations", "Comprehensive 3D SR"]),
     ({"preset": "weasis"}, ["seg", "comprehensive3d", "document"], {"document": True},
      ["presentation states", "key object selections"]),
-    ({"preset": "ohif"}, ["seg"], {"sr": "none"}, ["Comprehensive 3D SR"]),
+    ({"preset": "ohif"}, ["seg"], {"seg": "occupancy", "sr": "none", "measurements": False},
+     ["Comprehensive 3D SR", "encapsulated PDF"]),
+    ({"seg": "occupancy"}, ["capture", "comprehensive3d"], {"seg": "none", "captures": "all"}, ["segmentations"]),
+    ({"measurements": False}, ["seg"], {"measurements": False}, []),
 ])  # fmt: skip
 def test_the_nearest_is_proposed(wanted: dict, takes: list[str], fields: dict[str, Any], lacking: list[str]) -> None:
     profile, told = propose(Profile.model_validate(wanted), peer(*takes))

@@ -47,7 +47,7 @@ def made(case: Any, profile: Profile, **changes: Any) -> tuple[Encoded, ...]:
 @pytest.mark.parametrize(("preset", "kinds"), [
     ("standard", ["seg", "sr", "summary"]),
     ("slicer", ["seg", "sr", "summary"]),
-    ("ohif", ["seg", "sr", "summary", "diameters"]),
+    ("ohif", ["seg", "diameters", "document"]),
     ("weasis", ["seg", "sr", "summary", "document", "contours", "selection"]),
     ("images", [*["overlay"] * SHAPE[0], "document"]),
 ])
@@ -80,6 +80,7 @@ def test_everything_repeats_to_the_byte(measured_case, tmp_path: Path) -> None:
 def test_where_nothing_was_found_the_summary_and_the_page_say_so(make_case, tmp_path: Path) -> None:
     case = with_probability(make_case(empty=True), tmp_path)
     assert [one.kind for one in made(case, EVERYTHING)] == ["summary", "document"]
+    assert [one.kind for one in made(case, Profile(preset="ohif"))] == ["document"]
 
 
 def test_what_the_model_does_not_give_is_left_out(measured_case) -> None:

@@ -89,7 +89,8 @@ def placeless(seg: Dataset) -> None:
 @pytest.mark.parametrize(
     ("edit", "why"),
     [
-        (said(SegmentationType="FRACTIONAL"), "neither BINARY nor LABELMAP"),
+        (said(SegmentationType="FRACTIONAL"), "of a form"),
+        (said(SegmentationType="SURFACE"), "neither BINARY nor LABELMAP nor FRACTIONAL"),
         (without("SegmentSequence"), "no numbers of their own"),
         (twice, "no numbers of their own"),
         (placeless, "a frame has no ImagePositionPatient"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydicom.dataset import Dataset
 from dicom_node.errors import BadDataset
 from dicom_node.objects.encode import encode
 from dicom_node.objects.examine import examine
+from dicom_node.objects.profile import Profile
 from dicom_node.objects.validate import groups, name_of
 
 
@@ -119,6 +121,16 @@ def test_what_a_viewer_breaks_on_is_told(name: str, made, tmp_path: Path) -> Non
     spoil(ds)
     ds.save_as(tmp_path / "spoilt.dcm")
     assert sentence in "\n".join(examine(tmp_path / "spoilt.dcm"))
+
+
+def test_fractions_are_told_and_a_mask_of_whole_bytes_is_not(make_case, tmp_path: Path) -> None:
+    case = make_case()
+    context = replace(case.context, profile=Profile(seg="occupancy", sr="none"))
+    (made,) = encode(case.result, "job", case.files, context)
+    (path := tmp_path / "seg.dcm").write_bytes(made.part10)
+    assert examine(path, case.files["CT"]) == []
+    path.write_bytes(made.part10.replace(b"\xff" * 4, b"\x80" * 4, 1))
+    assert examine(path) == ["it is FRACTIONAL with values between 0 and the maximum: OHIF shows none"]
 
 
 def test_a_segmentation_that_lies_elsewhere_is_told(made, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from pydicom import dcmread
+from pydicom.pixels import pixel_array
 from pydicom.uid import (
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
@@ -29,6 +30,9 @@ NO_SEGMENTATION = "Shall not be present for Referenced SOP Class that is not seg
 SUMMARY = "Dicom dataset contains"
 FORMS: dict[str, dict[str, Any]] = {
     "standard": {},
+    "occupancy": {"seg": "occupancy"},
+    "occupancy, compressed": {"seg": "occupancy", "transfer_syntax": "rle"},
+    "occupancy, one SEG a segment, with empty frames": {"seg": "occupancy", "seg_per": "segment", "empty_frames": True},
     "labelmap": {"seg": "labelmap"},
     "labelmap, compressed": {"seg": "labelmap", "transfer_syntax": "rle"},
     "one SEG a segment": {"seg_per": "segment"},
@@ -117,6 +121,19 @@ def test_a_labelmap_is_of_its_own_class_and_may_be_compressed(make_case) -> None
     assert seg.file_meta.TransferSyntaxUID == RLELossless
 
 
+def test_an_occupancy_is_the_binary_one_in_whole_bytes(make_case) -> None:
+    case = make_case()
+    (bits,), (whole,) = (of_kind("seg", made(case, seg=form)) for form in ("binary", "occupancy"))
+    assert (whole.SegmentationType, whole.SegmentationFractionalType) == ("FRACTIONAL", "OCCUPANCY")
+    assert (whole.MaximumFractionalValue, whole.BitsAllocated) == (255, 8)
+    assert np.array_equal(pixel_array(whole), 255 * pixel_array(bits))
+    assert whole.SegmentSequence == bits.SegmentSequence
+    assert whole.ReferencedSeriesSequence == bits.ReferencedSeriesSequence
+    for keyword in ("DerivationImageSequence", "SegmentIdentificationSequence", "PlanePositionSequence"):
+        there, here = ([group[keyword] for group in seg.PerFrameFunctionalGroupsSequence] for seg in (bits, whole))
+        assert there == here
+
+
 @pytest.mark.parametrize(("name", "uid"), [
     ("comprehensive3d", Comprehensive3DSRStorage), ("comprehensive", ComprehensiveSRStorage),
     ("enhanced", EnhancedSRStorage),
@@ -136,6 +153,7 @@ def test_objects_of_another_form_are_other_instances(make_case) -> None:
 def test_without_segments_the_measurements_are_left_to_the_summary(make_case) -> None:
     assert [one.kind for one in made(make_case(), seg="none")] == ["summary"]
     assert [one.kind for one in made(make_case(), sr="none")] == ["seg"]
+    assert [one.kind for one in made(make_case(), measurements=False)] == ["seg"]
 
 
 def test_a_labelmap_passes_the_check_before_it_leaves(make_case) -> None:

@@ -23,8 +23,10 @@ from inference.writers.dicom_series import Encoding
 
 TURNED = np.linalg.qr(np.array([[0.2, 0.3, 0.9], [0.1, 0.9, -0.3], [-0.95, 0.2, 0.1]]))[0]
 OBLIQUE = Grid((9, 20, 26), regular_affine((-31.5, 12.25, -140.0), TURNED, Spacing(3.0, 0.9, 0.7)))
-FORMS = {"binary": {}, "labelmap": {"seg": "labelmap"}, "rle": {"seg": "labelmap", "transfer_syntax": "rle"},
-         "implicit": {"transfer_syntax": "implicit"}, "with empty frames": {"empty_frames": True}}
+FORMS = {"binary": {}, "occupancy": {"seg": "occupancy"},
+         "occupancy, rle": {"seg": "occupancy", "transfer_syntax": "rle"}, "labelmap": {"seg": "labelmap"},
+         "rle": {"seg": "labelmap", "transfer_syntax": "rle"}, "implicit": {"transfer_syntax": "implicit"},
+         "with empty frames": {"empty_frames": True}}
 
 
 def seg_of(case: Any, **profile: Any) -> Dataset:
@@ -211,6 +213,14 @@ def test_a_labelmap_of_undescribed_numbers_is_refused(make_case: Callable[..., A
     seg = seg_of(case, seg="labelmap")
     del seg.SegmentSequence[-1]
     assert "not described" in refusal(seg, case.result.grid, tmp_path)
+
+
+@pytest.mark.parametrize("most", [254, 0])
+def test_fractions_are_refused(make_case: Callable[..., Any], tmp_path: Path, most: int) -> None:
+    case = make_case()
+    seg = seg_of(case, seg="occupancy")
+    seg.MaximumFractionalValue = most
+    assert "fractions" in refusal(seg, case.result.grid, tmp_path)
 
 
 def test_a_lesion_lies_over_the_organ_that_it_is_drawn_in(make_case: Callable[..., Any], tmp_path: Path) -> None:

@@ -24,12 +24,13 @@ def test_every_preset_is_valid(preset: str) -> None:
 def test_objects_of_equal_profiles_are_the_same_objects() -> None:
     assert Profile().variant == ""
     assert Profile.model_validate("slicer").variant == "", "Slicer needs nothing but the standard"
-    said = Profile.model_validate({"diameters": True})
+    said = Profile.model_validate({"seg": "occupancy", "measurements": False, "diameters": True, "document": True})
     assert said.variant == Profile.model_validate("ohif").variant != ""
 
 
 @pytest.mark.parametrize(("wrong", "told"), [
     ({"seg": "none", "sr": "none"}, "no object at all"),
+    ({"seg": "none", "measurements": False}, "no object at all"),
     ({"seg": "labelmap", "seg_per": "segment"}, "a labelmap holds all segments"),
     ({"preset": "horos"}, "preset"),
     ({"segs": "binary"}, "segs"),
@@ -42,4 +43,6 @@ def test_a_profile_that_cannot_be_is_refused(wrong: dict, told: str) -> None:
 def test_a_profile_knows_what_it_takes_of_a_route() -> None:
     assert Profile().takes(["sr"])
     assert not Profile(sr="none").takes(["sr"])
+    assert not Profile(measurements=False).takes(["sr"])
+    assert Profile(measurements=False, diameters=True).takes(["sr"])
     assert Profile.model_validate("images").takes(["seg"])

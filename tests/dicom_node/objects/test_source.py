@@ -13,7 +13,7 @@ from pydicom import dcmread
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import encode
 from dicom_node.objects.identity import frame_of_reference_for
-from dicom_node.objects.source import load_sources
+from dicom_node.objects.source import TYPE_2, load_sources
 from inference.writers.dicom_series import Encoding
 
 
@@ -45,7 +45,10 @@ def test_planes_follow_the_results_slices(make_case) -> None:
                                      "SliceThickness", "PositionReferenceIndicator"])
 def test_a_missing_attribute_that_may_be_empty_is_empty(keyword: str, make_case) -> None:
     case = make_case(edit=without(keyword))
-    assert len(encode(case.result, "job", case.files, case.context)) == 3
+    made = encode(case.result, "job", case.files, case.context)
+    assert len(made) == 3
+    told = f"Empty, because the source images hold nothing or no valid value: {keyword}."
+    assert {one.filled for one in made} == {(told,) if keyword in TYPE_2 else ()}
 
 
 @pytest.mark.parametrize(("keyword", "value"), [("PatientSex", "MALE"), ("PatientBirthDate", "1970-1"),
@@ -55,7 +58,10 @@ def test_a_value_that_cannot_be_one_is_emptied(keyword: str, value: str, make_ca
         ds.add(type(ds[keyword])(ds[keyword].tag, "LO", value))
 
     case = make_case(edit=lambda files: rewrite(files, change))
-    assert load_sources(case.result, case.files).header.get(keyword) in ("", None)
+    sources = load_sources(case.result, case.files)
+    assert sources.header.get(keyword) in ("", None)
+    assert sources.emptied == (keyword,)
+    assert value not in "".join(sources.filled), "values may be a patient's"
     assert len(encode(case.result, "job", case.files, case.context)) == 3
 
 
@@ -64,6 +70,7 @@ def test_a_missing_frame_of_reference_is_made_up_and_said(make_case) -> None:
     sources = load_sources(case.result, case.files)
     assert sources.header.FrameOfReferenceUID == frame_of_reference_for(sources.series_instance_uid)
     assert "frame of reference" in sources.notes[0]
+    assert sources.filled == sources.notes
 
 
 def test_orientations_that_differ_by_a_rounding_are_one(make_case) -> None:

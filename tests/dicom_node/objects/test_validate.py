@@ -16,6 +16,7 @@ from dicom_node.objects.capture import encode_key_images
 from dicom_node.objects.encode import encode
 from dicom_node.objects.finish import part10
 from dicom_node.objects.identity import JobNames
+from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import load_sources
 from dicom_node.objects.validate import check_capture, check_objects, groups
 
@@ -119,6 +120,16 @@ def test_whole_objects_of_every_kind_pass(made) -> None:
     case, datasets, sources = made
     check_objects([part10(ds) for ds in datasets], case.result, sources, NAMES)
     assert [ds.Modality for ds in datasets] == ["SEG", "SR", "SR"], "the SEG, its measurements and the summary"
+
+
+def test_a_voxel_of_an_occupancy_that_is_half_within_does_not_leave(make_case) -> None:
+    case = make_case()
+    context = replace(case.context, profile=Profile(seg="occupancy", sr="none"))
+    (made,) = encode(case.result, "job", case.files, context)
+    seg, sources = dcmread(BytesIO(made.part10)), load_sources(case.result, case.files)
+    seg.PixelData = seg.PixelData.replace(b"\xff", b"\x80", 1)
+    with pytest.raises(ResultInvalid, match="neither in its segment nor out"):
+        check_objects([part10(seg)], case.result, sources, JobNames("job", context.profile.variant))
 
 
 def test_two_objects_of_one_uid_do_not_leave(made) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,18 @@ def test_done_is_one_commit(stage: Infer, database: Database, queue: Callable[..
     assert (delivery.destination, delivery.state) == ("pacs", DeliveryState.PENDING)
     assert len(device.asked[0].inputs["CT"].paths) == 3
     assert not stage.step(60.0), "the queue is empty"
+
+
+def test_what_was_filled_in_is_told_once(stage: Infer, database: Database, queue: Callable[..., Job]) -> None:
+    def twice(*arguments: object) -> tuple[Encoded, ...]:
+        (report,) = encode(*arguments)  # type: ignore[arg-type]
+        one = replace(report, filled=("Empty: StudyID.",))
+        return one, replace(one, sop_instance_uid="2.25.3")
+
+    queue()
+    replace(stage, encode=twice).step(50.0)
+    with database.reading() as tx:
+        assert [e.text for e in tx.journal.of_study(STUDY) if e.event == "filled"] == ["Empty: StudyID."]
 
 
 def test_each_delivery_is_of_the_objects_that_its_destination_wants(

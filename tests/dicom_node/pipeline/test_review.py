@@ -13,6 +13,7 @@ from pydicom.uid import generate_uid
 from reviewing import CORRECTED, FOUND, JOB, KEPT, NEW, OBLIQUE, Scene, tumours
 
 from dicom_node.objects.identity import JobNames
+from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.review import Review
 from storage.archive import Archive
 from storage.database import Database
@@ -63,8 +64,27 @@ def test_a_correction_is_compared_with_ours(scene: Callable[..., Scene], send_ba
     assert summary["recognised_by"] == "images"
     ((event, text),) = told(node)
     assert event == "reviewed"
-    assert "Liver tumour Dice 0.615; lesions: 1 added, 1 removed, 1 changed, 1 same" in text
+    assert "Liver tumour Dice 0.615; lesions: 1 added, 1 removed, 1 changed, 1 same; the result is modified" in text
     assert "Roentgen" not in text + json.dumps(summary)
+
+
+def test_ours_and_the_persons_may_be_of_whole_bytes(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
+    node = scene(profile=Profile(preset="ohif"))
+    seg = node.corrected(CORRECTED)
+    assert seg.SegmentationType == "FRACTIONAL"
+    assert send_back(node, seg).summary["lesions"] == {"added": 1, "removed": 1, "changed": 1, "same": 1}
+
+
+def test_what_a_person_sends_back_as_it_was_is_accepted(
+    scene: Callable[..., Scene], send_back: Callable[..., Any]
+) -> None:
+    node = scene()
+    assert send_back(node, node.corrected(FOUND)).summary["assessment"] == "accepted"
+    copy = node.corrected(FOUND)
+    copy.ReferencedSeriesSequence[0].SeriesInstanceUID = JobNames(JOB).series("seg")
+    for segment in copy.SegmentSequence:
+        segment.SegmentAlgorithmType = "AUTOMATIC"
+    assert "assessment" not in send_back(node, copy).summary, "no person had a hand in it"
 
 
 @pytest.mark.parametrize("how", ["tracking", "citation"])

@@ -199,6 +199,21 @@ def test_a_study_without_series_is_said_to_have_none(decision):
     assert {v.reason for v in made.verdicts} == {"the study has no series"}
 
 
+def test_a_series_without_a_frame_of_reference_is_taken_or_refused_as_the_route_says(scanner, facts, routes):
+    liver = next(route for route in routes if route.name == "liver-tumour")
+    study = facts(scanner.ct(SeriesDescription="Abdomen", FrameOfReferenceUID=None))
+    assert decide([Route.model_validate(liver.model_dump())], study).plans, "it is made up unless a site says otherwise"
+    strict = Route.model_validate(liver.model_dump() | {"missing_frame_of_reference": "refuse"})
+    refused = decide([strict], study)
+    assert not refused.plans
+    reason = "series 1 “Abdomen”: its images name no frame of reference; such a series is refused here"
+    assert verdict(refused, "liver-tumour", "1.2.3.1").reason == reason
+    assert verdict(refused, "liver-tumour").reason == f"its only series does not fit; {reason}"
+    beside = facts(scanner.ct(SeriesDescription="Abdomen", FrameOfReferenceUID=None), scanner.ct(slices=200))
+    (plan,) = decide([strict], beside).plans
+    assert plan.inputs["CT"].series_uid == "1.2.3.3", "another series that names one takes its place"
+
+
 @pytest.mark.parametrize(
     ("of_route", "refused_by_default", "fires"),
     [(None, False, True), (None, True, False), ("process", True, True), ("refuse", False, False)],
