@@ -102,7 +102,7 @@ class Profile(BaseModel):
         """What tells this profile's objects from others'; "" for the standard, however it was said."""
         if self.model_copy(update={"preset": "standard"}) == Profile():
             return ""
-        return hashlib.sha256(self.model_dump_json(exclude={"preset"}).encode()).hexdigest()[:8]
+        return hashlib.sha256(self.model_dump_json(exclude={"preset"}, exclude_defaults=True).encode()).hexdigest()[:8]
 
 
 STANDARD = Profile()
