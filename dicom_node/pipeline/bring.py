@@ -8,15 +8,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from dicom_node.errors import Unreachable
 from dicom_node.network.earlier import EarlierStudy
 from dicom_node.network.query import Brought, Told
 from dicom_node.network.remote import Gap, Survey
 from dicom_node.objects.corrected import BadSegmentation, Segmentation, read_segmentation
-from dicom_node.patient import Patient
+from dicom_node.pipeline.priors import contradictions
 from dicom_node.pipeline.provenance import provenance_of
 from dicom_node.routing.geometry import geometry_of
 from storage.archive import Archive as Files
@@ -60,14 +60,18 @@ class _Seg:
 
 @dataclass(frozen=True)
 class Bring:
-    """Brings what `sender`, whom node.yaml calls `peer`, holds of `patient`, until the clock strikes `until`."""
+    """Brings what `sender`, whom node.yaml calls `peer`, holds of the patient, until the clock strikes `until`.
+
+    `header` is that of the study that is to be compared. What comes must name the same patient as surely as it has to
+    when results are compared, whatever the sender said of it before.
+    """
 
     database: Database
     files: Files
     sender: Sender
     peer: str
     how: str
-    patient: Patient
+    header: Mapping[str, Any] = field(repr=False)
     until: float
     revision: int = 0
     clock: Callable[[], float] = time.time
@@ -145,7 +149,8 @@ class Bring:
             said = provenance_of(path, instance.transfer_syntax_uid, known=known)
             if not said.task:
                 continue
-            if not said.patient.is_one_with(self.patient):
+            same_id = said.patient.get("PatientID", "") == str(self.header.get("PatientID") or "").strip()
+            if not same_id or contradictions(self.header, said.patient):
                 strangers += 1
                 continue
             try:

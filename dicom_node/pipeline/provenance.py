@@ -23,7 +23,6 @@ from dicom_node.network.header import MAX_HEADER_BYTES
 from dicom_node.objects.identity import device_uid
 from dicom_node.objects.stored import data_set_in
 from dicom_node.objects.wording import content_label
-from dicom_node.patient import Patient
 from inference.findings import IntendedUse, ModelIdentity
 from inference.tasks import TASKS
 from storage.errors import Unavailable
@@ -41,9 +40,12 @@ _WANTED = sorted(
 
 @dataclass(frozen=True)
 class Provenance:
-    """Who a segmentation is about, when it was made (YYYYMMDDHHMMSS) and for which task; "" where it is not ours."""
+    """When a segmentation was made (YYYYMMDDHHMMSS) and for which task, "" where it is not ours.
 
-    patient: Patient = field(default_factory=Patient, repr=False)
+    `patient` holds the attributes that tell whose it is, by keyword.
+    """
+
+    patient: dict[str, str] = field(default_factory=dict, repr=False)
     made: str = ""
     task: str = ""
 
@@ -94,7 +96,7 @@ def _provenance(ds: Dataset, *, known: bool) -> Provenance:
         for digest in digests
     )
     return Provenance(
-        patient=Patient.of({keyword: _said(ds, keyword) for keyword in PATIENT}),
+        patient={keyword: said for keyword in PATIENT if (said := _said(ds, keyword))},
         made=_said(ds, "SeriesDate") + _said(ds, "SeriesTime")[:6],
         task=LABELS.get(_said(ds, "ContentLabel"), "") if proven or known else "",
     )

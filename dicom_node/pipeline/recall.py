@@ -129,7 +129,7 @@ class Ask:
                 sender=archive,
                 peer=recall.peer,
                 how=str(recall.policy["retrieve"]),
-                patient=search.patient,
+                header=study.header,
                 until=recall.deadline,
                 revision=self.revision,
                 clock=self.clock,
@@ -177,8 +177,8 @@ class Ask:
 def search_of(study: Study, years: int) -> Search:
     """What to look for; NotAsked where the study does not say whose or when it is."""
     patient = Patient.of(study.header)
-    if not patient.patient_id:
-        raise NotAsked("the study has no patient ID")
+    if not patient.patient_id or not patient.birth_date:  # without both, nothing would be compared
+        raise NotAsked(f"the study has no {'birth date' if patient.patient_id else 'patient ID'}")
     wild = re.search(r"[*?\\]", patient.patient_id)  # a wildcard asks for others too (PS3.4 C.2.2.2.4)
     if wild or len(patient.patient_id) > LONGEST_ID or not patient.patient_id.isprintable():
         raise NotAsked("the study's patient ID cannot be asked for")

@@ -25,9 +25,9 @@ def test_a_model_that_nobody_has_installed_is_known_as_ours(earlier: EarlierStud
     said = read(earlier.seg, tmp_path)
     assert said.task == "liver_tumour"
     assert said.made == f"{earlier.seg.SeriesDate}{earlier.seg.SeriesTime}"
-    assert (said.patient.patient_id, said.patient.birth_date, said.patient.sex) == (
-        WHO.patient_id, WHO.birth_date, WHO.sex,
-    )  # fmt: skip
+    assert said.patient == {
+        "PatientID": WHO.patient_id, "PatientBirthDate": WHO.birth_date, "PatientSex": WHO.sex,
+    }  # fmt: skip
     assert WHO.patient_id not in repr(said)
 
 

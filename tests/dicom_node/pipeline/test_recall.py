@@ -442,6 +442,7 @@ class TestInVain:
         ("header", "why"),
         [
             ({"PatientID": ""}, "the study has no patient ID"),
+            ({"PatientBirthDate": ""}, "the study has no birth date"),
             ({"PatientID": "P*"}, "the study's patient ID cannot be asked for"),
             ({"PatientID": "P\\Q"}, "the study's patient ID cannot be asked for"),
             ({"PatientID": "P" * 65}, "the study's patient ID cannot be asked for"),
