@@ -246,6 +246,7 @@ def executor(settings: Settings) -> Executor:
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     """The stages of the walk: one each, one `infer` a device, and one `deliver` for each that a destination takes."""
     from dicom_node.encoding import encode_for, encode_rejection_for
+    from dicom_node.network.remote import Remote
     from dicom_node.pipeline.complete import Complete
     from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.dispatch import Dispatch
@@ -298,7 +299,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     ask = Ask(
         database=parts.database,
         files=parts.archive,
-        archives=remotes(parts, "recall"),
+        archives={name: one for name, one in remotes(parts, "recall").items() if isinstance(one, Remote)},
         owner=owner("recall"),
         lease_term_s=node.lease_term_s,
         revision=parts.revision,

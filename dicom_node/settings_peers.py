@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Tag
@@ -43,9 +43,11 @@ def unknown_archives(node: NodeSettings, document: Document | None) -> list[str]
     Priors are asked for by C-FIND alone: a patient ID in a URL stays in the logs of every server on its way.
     """
     known = archives_of(node)
-    named = [(("sources", name, "peer"), source.peer, known.keys()) for name, source in node.sources.items()]
+    by_find = {name for name, one in known.items() if isinstance(one, Peer)}
+    named: list[tuple[tuple[str, ...], str, Collection[str]]] = [
+        (("sources", name, "peer"), source.peer, known) for name, source in node.sources.items()
+    ]
     if node.priors.archive is not None:
-        by_find = {name for name, one in known.items() if isinstance(one, Peer)}
         named.append((("priors", "archive"), node.priors.archive, by_find))
     return [
         f"{document.at(place) if document else 'node.yaml'}: {'.'.join(place)} = {peer!r}: no such peer, or "

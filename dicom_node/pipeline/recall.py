@@ -18,7 +18,7 @@ from dicom_node.errors import PeerError, Refused
 from dicom_node.network.discretion import hushed
 from dicom_node.network.earlier import Earlier, Search
 from dicom_node.network.query import Brought, Told
-from dicom_node.network.remote import Survey
+from dicom_node.network.survey import Survey
 from dicom_node.patient import Patient
 from dicom_node.pipeline.bring import Bring, Gathered
 from dicom_node.pipeline.keeper import Keeper

@@ -25,7 +25,11 @@ def test_what_is_not_allowed_is_refused(wrong):
         PriorSettings(**wrong)
 
 
-def test_the_archive_must_be_somebody_whom_we_can_call(tmp_path):
-    (tmp_path / "node.yaml").write_text("priors: {archive: gone}\npeers: {ct1: {ae_title: CT, host: h, port: 104}}\n")
-    with pytest.raises(ConfigurationError, match=r"node.yaml:1: priors.archive = 'gone': no such peer .* ct1"):
-        load(tmp_path)
+def test_the_archive_must_be_somebody_who_answers_c_find(tmp_path):
+    web = "vna: {kind: dicomweb, url: 'https://vna.example'}"
+    for name in ("gone", "vna"):
+        text = f"priors: {{archive: {name}}}\npeers: {{ct1: {{ae_title: CT, host: h, port: 104}}, {web}}}\n"
+        (tmp_path / "node.yaml").write_text(text)
+        told = rf"node.yaml:1: priors.archive = '{name}': no such peer, or destination that can be asked; known: ct1\n"
+        with pytest.raises(ConfigurationError, match=told):
+            load(tmp_path)

@@ -18,7 +18,7 @@ from dicom_node.errors import PeerError
 from dicom_node.network.earlier import Earlier, Search, look_for
 from dicom_node.network.header import read_header
 from dicom_node.network.query import Brought, InstanceAnswer, PatientStudy, SeriesAnswer
-from dicom_node.network.remote import Survey
+from dicom_node.network.survey import Survey
 from dicom_node.patient import Patient
 from inference.volume import Volume
 from inference.writers.acquisition import Patient as Written
