@@ -17,6 +17,7 @@ from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.destinations import Destination, DimseDestination, FolderDestination, StowDestination
 from dicom_node.settings import Settings
+from dicom_node.witness import called, witness
 from storage.archive import INCOMING, Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
@@ -136,8 +137,7 @@ def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
 def _participant(name: str, destination: Destination) -> Participant:
     """A destination in the words of the audit trail."""
     if isinstance(destination, DimseDestination):
-        peer = destination.peer
-        return Participant(str(peer), ae_title=peer.ae_title, address=peer.host)
+        return called(destination.peer)
     if isinstance(destination, StowDestination):
         return Participant(destination.url, address=destination.peer.host)
     return Participant(destination.path.as_uri() if isinstance(destination, FolderDestination) else name)
@@ -220,7 +220,7 @@ def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
             register = Register(parts.database, owner(role), node.lease_term_s)
             return WebRemote(peer, node.ae_title, receiver(register), spool)
         register = Answering(parts.database, peer, node.ae_title, owner(role), node.lease_term_s)
-        return Remote(peer, node.ae_title, receiver(register))
+        return Remote(peer, node.ae_title, receiver(register), witness(parts.audit))
 
     def receiver(register: Register) -> Receiver:
         return Receiver(parts.database, archive, register, device_uids=ours, fetched=True, revision=parts.revision)
@@ -246,15 +246,18 @@ def executor(settings: Settings) -> Executor:
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     """The stages of the walk: one each, one `infer` a device, and one `deliver` for each that a destination takes."""
     from dicom_node.encoding import encode_for, encode_rejection_for
+    from dicom_node.network.remote import Remote
     from dicom_node.pipeline.complete import Complete
     from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.dispatch import Dispatch
     from dicom_node.pipeline.fetch import Reconcile
     from dicom_node.pipeline.give_up import DAY_S, GiveUp
     from dicom_node.pipeline.infer import Infer, InferLimits
+    from dicom_node.pipeline.recall import Ask
     from dicom_node.pipeline.reject import Reject
     from dicom_node.pipeline.review import Review
     from dicom_node.pipeline.withdraw import Withdraw
+    from dicom_node.settings_priors import PriorSettings
     from storage.records import FetchPurpose
 
     node, settings = parts.settings.node, parts.settings
@@ -284,17 +287,30 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             owner=owner(name),
             lease_term_s=node.lease_term_s,
             max_in_flight=node.backfill.max_in_flight,
+            priors=priors,
             revision=parts.revision,
             name=name,
         )
-        for name, purpose in (("fetch", FetchPurpose.MISSING), ("backfill", FetchPurpose.PROCESS))
+        for name, purpose, priors in (
+            ("fetch", FetchPurpose.MISSING, node.priors),
+            ("backfill", FetchPurpose.PROCESS, PriorSettings()),  # gently: its archive is asked for the study alone
+        )
     ]
+    ask = Ask(
+        database=parts.database,
+        files=parts.archive,
+        archives={name: one for name, one in remotes(parts, "recall").items() if isinstance(one, Remote)},
+        owner=owner("recall"),
+        lease_term_s=node.lease_term_s,
+        revision=parts.revision,
+    )
     return [
         Correct(parts.database, parts.archive, parts.revision),
         Reject(parts.database, parts.archive, parts.revision),
         Review(parts.database, parts.archive, parts.revision),
-        Complete(parts.database, node.quiet_s, parts.revision, settings.sources()),
+        Complete(parts.database, node.quiet_s, parts.revision, settings.sources(), node.priors),
         *fetches,
+        ask,
         Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
         *infers,
         *_senders(parts),

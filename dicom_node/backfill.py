@@ -14,12 +14,12 @@ from dicom_node.network.web_peer import WebPeer
 from dicom_node.sources import Backfill, Source
 from storage.database import Transaction
 from storage.identifiers import check_uid
-from storage.lifecycle import FetchState
+from storage.lifecycle import FetchState, StudyState
 from storage.records import FetchPurpose, Wanted
 
 if TYPE_CHECKING:
     from dicom_node.network.qido import Searching
-    from dicom_node.network.query import Asking, StudyAnswer
+    from dicom_node.network.query import Asking, StudyAnswer, Witness
     from dicom_node.settings import Settings
 
 ENDED = (FetchState.DONE, FetchState.GIVEN_UP)
@@ -50,11 +50,13 @@ def source_called(settings: Settings, name: str | None) -> Source:
     return found.model_copy(update={"retrieve": "move"}) if found.retrieve == "none" else found
 
 
-def search(peer: Peer | WebPeer, our_aet: str, days: Days) -> Iterator[StudyAnswer]:
+def search(
+    peer: Peer | WebPeer, our_aet: str, days: Days, witness: Witness | None = None
+) -> Iterator[StudyAnswer]:
     """Studies that `peer` holds, day by day, so that no answer grows beyond bounds; PeerError."""
     day = days.first
     while day <= days.last:
-        with _asking(peer, our_aet) as ask:
+        with _asking(peer, our_aet, witness) as ask:
             found = ask.studies(dates=f"{day:%Y%m%d}", modality=days.modality)
         for study in found:  # some archives do not match by modality, but tell it
             if not days.modality or not study.modalities or days.modality in study.modalities:
@@ -62,26 +64,32 @@ def search(peer: Peer | WebPeer, our_aet: str, days: Days) -> Iterator[StudyAnsw
         day += timedelta(days=1)
 
 
-def look_up(peer: Peer | WebPeer, our_aet: str, uids: Iterable[str]) -> Iterator[StudyAnswer]:
+def look_up(
+    peer: Peer | WebPeer, our_aet: str, uids: Iterable[str], witness: Witness | None = None
+) -> Iterator[StudyAnswer]:
     """What `peer` holds of these studies; PeerError."""
-    with _asking(peer, our_aet) as ask:
+    with _asking(peer, our_aet, witness) as ask:
         for uid in uids:
             yield from ask.studies(uid=check_uid(uid))
 
 
-def _asking(peer: Peer | WebPeer, our_aet: str) -> AbstractContextManager[Asking | Searching]:
+def _asking(
+    peer: Peer | WebPeer, our_aet: str, witness: Witness | None
+) -> AbstractContextManager[Asking | Searching]:
     from dicom_node.network.qido import Searching
     from dicom_node.network.query import asking
 
-    return nullcontext(Searching(peer)) if isinstance(peer, WebPeer) else asking(peer, our_aet)
+    return nullcontext(Searching(peer)) if isinstance(peer, WebPeer) else asking(peer, our_aet, witness)
 
 
 def is_here(tx: Transaction, study_uid: str) -> bool:
-    """Whether a search need not fetch the study: it has arrived, or is on its way."""
-    fetch = tx.fetches.find(study_uid)
+    """Whether a search need not fetch the study: it has arrived, or is on its way, and not as another's prior only."""
+    fetch, study = tx.fetches.find(study_uid), tx.studies.find(study_uid)
+    if fetch is not None and fetch.purpose is FetchPurpose.PRIOR:
+        return study is not None and study.state is not StudyState.NOT_ROUTED
     if fetch is not None:
         return fetch.state is not FetchState.GIVEN_UP
-    return tx.studies.find(study_uid) is not None
+    return study is not None
 
 
 def queue(

@@ -77,19 +77,21 @@ def fetch(  # noqa: PLR0913, PLR0917 (its options)
 
 def _named(parts: Parts, source: Source, uids: tuple[str, ...], *, ask: bool) -> list[dict[str, Any]]:
     from dicom_node.backfill import look_up
+    from dicom_node.witness import witness
     from storage.identifiers import check_uid
 
     if not ask:
         return [{"study": check_uid(uid)} for uid in uids]
     peer = parts.settings.archives()[source.peer]
-    return [_line(study) for study in look_up(peer, parts.settings.node.ae_title, uids)]
+    return [_line(study) for study in look_up(peer, parts.settings.node.ae_title, uids, witness(parts.audit))]
 
 
 def _of_days(parts: Parts, source: Source, days: Days) -> Iterator[dict[str, Any]]:
     from dicom_node.backfill import is_here, search
+    from dicom_node.witness import witness
 
     peer = parts.settings.archives()[source.peer]
-    for study in search(peer, parts.settings.node.ae_title, days):
+    for study in search(peer, parts.settings.node.ae_title, days, witness(parts.audit)):
         with parts.database.reading() as tx:
             here = is_here(tx, study.study_instance_uid)
         if not here:

@@ -133,6 +133,8 @@ def _show_plight(view: dict[str, Any], out: Console) -> None:
         out.print(f"[bold yellow]{said(view['incomplete'])}[/]")
     if fetch := view["fetch"]:
         out.print(f"{said(fetch['peer'])} was asked: {styled(fetch['state'])} {said(fetch['reason'])}")
+    if recall := view["recall"]:
+        out.print(f"{said(recall['peer'])} for earlier results: {styled(recall['state'])} {said(recall['reason'])}")
 
 
 def show_study(view: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
 from dicom_node.settings_peers import AnyPeer, archives_of, unknown_archives
+from dicom_node.settings_priors import PriorSettings
 from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
 from dicom_node.settings_secrets import secret_mistakes, with_secrets
 from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
@@ -118,6 +119,7 @@ class NodeSettings(Frozen):
     destinations: dict[Name, AnyDestination] = Field(default_factory=dict)
     sources: dict[Annotated[str, Field(min_length=1, max_length=64)], Source] = Field(default_factory=dict)
     backfill: Backfill = Backfill()
+    priors: PriorSettings = PriorSettings()
 
     @model_validator(mode="after")
     def _listens_somewhere(self) -> NodeSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Tag
@@ -38,13 +38,22 @@ def archives_of(node: NodeSettings) -> Mapping[str, Peer | WebPeer]:
 
 
 def unknown_archives(node: NodeSettings, document: Document | None) -> list[str]:
-    """A sentence for each source whose peer cannot be asked."""
+    """A sentence for each source, and for the archive of priors, that cannot be asked.
+
+    Priors are asked for by C-FIND alone: a patient ID in a URL stays in the logs of every server on its way.
+    """
     known = archives_of(node)
+    by_find = {name for name, one in known.items() if isinstance(one, Peer)}
+    named: list[tuple[tuple[str, ...], str, Collection[str]]] = [
+        (("sources", name, "peer"), source.peer, known) for name, source in node.sources.items()
+    ]
+    if node.priors.archive is not None:
+        named.append((("priors", "archive"), node.priors.archive, by_find))
     return [
-        f"{document.at(('sources', name, 'peer')) if document else 'node.yaml'}: sources.{name}.peer = "
-        f"{source.peer!r}: no such peer, or destination that can be asked; known: {', '.join(sorted(known)) or 'none'}"
-        for name, source in node.sources.items()
-        if source.peer not in known
+        f"{document.at(place) if document else 'node.yaml'}: {'.'.join(place)} = {peer!r}: no such peer, or "
+        f"destination that can be asked; known: {', '.join(sorted(these)) or 'none'}"
+        for place, peer, these in named
+        if peer not in these
     ]
 
 

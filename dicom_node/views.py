@@ -13,6 +13,7 @@ from dicom_node.assessments import assessments
 from dicom_node.delivery_views import delivery_view, destinations_view
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
+from storage.recalls import Recall
 from storage.records import Commitment, Delivery, Fetch, Job, JournalEntry, Study
 
 ROLE_SILENT_S = 10.0
@@ -73,6 +74,21 @@ def fetch_view(fetch: Fetch) -> dict[str, Any]:
     }
 
 
+def recall_view(recall: Recall) -> dict[str, Any]:
+    """What an archive was asked for before a study's dispatch: earlier results of its patient, and what came."""
+    return {
+        "peer": recall.peer,
+        "state": str(recall.state),
+        "attempts": recall.attempts,
+        "deadline": recall.deadline,
+        "reason": recall.reason,
+        "found": [
+            {"study": prior.study, "seg": prior.seg, "task": prior.task, "images": len(prior.instances)}
+            for prior in recall.found
+        ],
+    }
+
+
 def reviews_view(tx: Transaction, uid: str) -> list[dict[str, Any]]:
     """What persons corrected in a study's results, oldest first; the newest of a job counts."""
     found = tx.reviews.of_study(uid)
@@ -115,6 +131,8 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     view["removed"] = _removal(tx, study)
     fetch = tx.fetches.find(uid)
     view["fetch"] = fetch_view(fetch) if fetch else None
+    recall = tx.recalls.find(uid)
+    view["recall"] = recall_view(recall) if recall else None
     view["series"] = [
         {
             "series": series.series_instance_uid,

@@ -30,6 +30,7 @@ from storage.migrations import HEAD
 from storage.outbox import Outbox
 from storage.processes import Processes
 from storage.promises import Promises
+from storage.recalls import Recalls
 from storage.rejections import Rejections
 from storage.removals import Removals
 from storage.results import Results
@@ -97,6 +98,10 @@ class Transaction:
     @cached_property
     def fetches(self) -> Fetches:
         return Fetches(self._connection)
+
+    @cached_property
+    def recalls(self) -> Recalls:
+        return Recalls(self._connection)
 
     @cached_property
     def journal(self) -> Journal:

@@ -56,6 +56,31 @@ class Fetches(Store):
         anew = update(fetches).where(fetches.c.study_uid.in_(free)).values(**fresh)
         return self._connection.execute(anew).rowcount == 1
 
+    def mark_prior(self, study_uid: str, peer: str, now: float) -> None:
+        """What `peer` sends of this study when we ask is a prior of another study; a fetch that runs goes on as it is.
+
+        The row is DONE from the start: nobody waits for its end, and who wants the study itself begins it anew.
+        """
+        values: dict[str, Any] = {
+            "peer": plain(peer),
+            "purpose": FetchPurpose.PRIOR.value,
+            "state": FetchState.DONE.value,
+            "policy": {},
+            "patience_s": 0.0,
+            "created_at": now,
+            "next_attempt_at": now,
+            "attempts": 0,
+            "deadline": None,
+            "ended_at": now,
+            **_tally_values(Tally()),
+            "reason": "as a prior of another study",
+            **leases.NO_LEASE,
+        }
+        new = self._insert(fetches).values(study_uid=check_uid(study_uid), **values)
+        self._connection.execute(
+            new.on_conflict_do_update(index_elements=[fetches.c.study_uid], set_=values, where=~_PENDING)
+        )
+
     def find(self, study_uid: str) -> Fetch | None:
         row = self._connection.execute(select(fetches).where(fetches.c.study_uid == study_uid)).one_or_none()
         return None if row is None else _fetch(row)

@@ -1,4 +1,4 @@
-"""What a study, a job, a delivery, a commitment, a promise and a fetch can be, and the steps allowed between.
+"""What a study, a job, a delivery, a commitment, a promise, a fetch and a recall can be, and the steps between.
 
 A lease is a column, not a state: a running job is PENDING with a live lease. "Incomplete" and
 "warning" are flags. Each table is restated by hand in its test.
@@ -74,6 +74,14 @@ class FetchState(StrEnum):
     GIVEN_UP = "GIVEN_UP"  # the deadline is over, or the peer has said no
 
 
+class RecallState(StrEnum):
+    """What we asked an archive for: earlier results of a study's patient."""
+
+    PENDING = "PENDING"  # the archive is to be asked or is being asked; dispatch waits for it until its deadline
+    DONE = "DONE"  # asked, and all that it holds of ours is here
+    GIVEN_UP = "GIVEN_UP"  # the deadline is over, the archive has said no, or there is nobody to ask about
+
+
 STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
     StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
@@ -86,7 +94,9 @@ STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.NOT_ROUTED: frozenset(
         {StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE, StudyState.REMOVED}
     ),
-    StudyState.REMOVED: frozenset({StudyState.RECEIVING, StudyState.FETCHING}),
+    StudyState.REMOVED: frozenset(
+        {StudyState.RECEIVING, StudyState.FETCHING, StudyState.NOT_ROUTED}  # the latter: it comes back as a prior
+    ),
 }
 
 JOB_STEPS: dict[JobState, frozenset[JobState]] = {
@@ -125,6 +135,12 @@ FETCH_STEPS: dict[FetchState, frozenset[FetchState]] = {
     FetchState.PENDING: frozenset({FetchState.DONE, FetchState.GIVEN_UP}),
     FetchState.DONE: frozenset({FetchState.PENDING}),
     FetchState.GIVEN_UP: frozenset({FetchState.PENDING}),
+}
+
+RECALL_STEPS: dict[RecallState, frozenset[RecallState]] = {
+    RecallState.PENDING: frozenset({RecallState.DONE, RecallState.GIVEN_UP}),
+    RecallState.DONE: frozenset(),
+    RecallState.GIVEN_UP: frozenset({RecallState.PENDING}),  # its study settles anew
 }
 
 

@@ -24,6 +24,7 @@ class FetchPurpose(StrEnum):
 
     MISSING = "missing"  # a study arrived, and its source is asked whether that is all
     PROCESS = "process"  # a person wants a study of an archive to be processed
+    PRIOR = "prior"  # another study is compared with it; it is kept and not processed
 
 
 class Arrival(StrEnum):

@@ -70,7 +70,7 @@ class Removals(Store):
         """
         files = [StoredFile(*row) for row in self._connection.execute(self._sizes(uid))]
         execute = self._connection.execute
-        for table in (instances, senders, series):
+        for table in (instances, senders, series, tables.recalls):
             execute(delete(table).where(table.c.study_uid == uid))
         made = select(jobs.c.job_id).where(jobs.c.study_uid == uid)
         gone = results.c.job_id.in_(made) & results.c.removed_at.is_(None)

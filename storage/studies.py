@@ -7,17 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, exists, select, update
+from sqlalchemy import Row, Select, and_, case, exists, or_, select, update
 
 from storage import tables
 from storage.errors import NotFound
 from storage.identifiers import check_uid
-from storage.lifecycle import STUDY_STEPS, FetchState, StudyState, check_step
+from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
 from storage.records import Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
 from storage.store import Store, among, plain
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
-associations, fetches = tables.associations, tables.fetches
+associations, fetches, recalls = tables.associations, tables.fetches, tables.recalls
 
 READ_ONCE = (InstanceKind.NOTE, InstanceKind.SEGMENTATION)  # what is looked into when it arrives…
 READ_AGAIN = (InstanceKind.IMAGE,)  # …and when it comes with another content
@@ -33,7 +33,8 @@ class Studies(Store):
     def add_instance(self, instance: Instance, study_header: Mapping[str, Any] | None = None) -> Arrival:
         """Index an instance whose file is durable; a new image opens its study again.
 
-        One that a fetch of the study waits for joins it: the study is FETCHING until that fetch has ended.
+        One that a fetch of the study waits for joins it: the study is FETCHING until that fetch has ended. A study
+        that comes as another's prior is NOT_ROUTED from its first instance on; one that is here stays as it is.
 
         `study_header` is kept where the study is new. Whether the instance's row could be inserted decides
         what it is, so that the same object arriving twice at once is counted once.
@@ -157,6 +158,25 @@ class Studies(Store):
         )
         return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
+    def ready(self, now: float, limit: int = 1) -> Studies_:
+        """COMPLETE studies that can be dispatched, the newest first: no recall of theirs is waited for any more.
+
+        A deadline is compared here, so that it holds even where whoever asks the archive hangs. In a writing
+        transaction the rows are held, as by `settled`.
+        """
+        waits = and_(
+            recalls.c.study_uid == studies.c.study_uid,
+            recalls.c.state == RecallState.PENDING.value,
+            recalls.c.deadline > now,
+        )
+        query = (
+            select(studies)
+            .where(studies.c.state == StudyState.COMPLETE.value, ~exists(select(1).where(waits)))
+            .order_by(studies.c.received_at.desc())
+            .limit(limit)
+        )
+        return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
+
     def move(self, uid: str, to: StudyState, now: float, *, incomplete: str | None = None) -> None:
         """Take the step to `to`, or IllegalStep; back to RECEIVING the quiet time begins anew.
 
@@ -213,22 +233,29 @@ class Studies(Store):
             self._insert(tables.series).on_conflict_do_update(index_elements=key, set_=counted), values
         )
         if image:
-            self._open_again(instance, study_header, awaited is not None)
+            self._open_again(instance, study_header, awaited)
         else:
-            self._see(instance, study_header, awaited is not None)
-        if instance.kind is not InstanceKind.RESULT and awaited is not FetchPurpose.MISSING:
+            self._see(instance, study_header, awaited)
+        if instance.kind is not InstanceKind.RESULT and awaited not in (FetchPurpose.MISSING, FetchPurpose.PRIOR):
             self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
 
     def _awaited(self, instance: Instance) -> FetchPurpose | None:
-        """Why the instance is waited for by a fetch that has begun, and that cannot end before this commit."""
-        if not instance.fetched or instance.kind is InstanceKind.RESULT:
+        """Why the instance is waited for by a fetch that has begun, and that cannot end before this commit.
+
+        What comes of a prior is one also after its fetch has ended: archives go on sending when nobody waits any more.
+        """
+        if not instance.fetched:
             return None
+        prior = fetches.c.purpose == FetchPurpose.PRIOR.value
         begun = and_(fetches.c.state == FetchState.PENDING.value, fetches.c.attempts > 0)
-        query = select(fetches.c.purpose).where(fetches.c.study_uid == instance.study_instance_uid, begun)
+        awaits = prior if instance.kind is InstanceKind.RESULT else or_(prior, begun)
+        query = select(fetches.c.purpose).where(fetches.c.study_uid == instance.study_instance_uid, awaits)
         purpose = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
         return None if purpose is None else FetchPurpose(purpose)
 
-    def _see(self, instance: Instance, study_header: Mapping[str, Any], awaited: bool = False) -> None:
+    def _see(
+        self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None = None
+    ) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
         new = self._insert(studies)
         anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", "header", "patient_id")}
@@ -236,7 +263,9 @@ class Studies(Store):
         seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
         self._connection.execute(seen, _study_values(instance, study_header, awaited))
 
-    def _open_again(self, instance: Instance, study_header: Mapping[str, Any], awaited: bool) -> None:
+    def _open_again(
+        self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None
+    ) -> None:
         new = self._insert(studies)
         removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
         forgotten = {
@@ -250,7 +279,8 @@ class Studies(Store):
         }
         if awaited:  # the fetch goes on, and so does the quiet time of a study that a sender is still at
             still_sent = studies.c.state == StudyState.RECEIVING.value
-            reopened["state"] = case((still_sent, studies.c.state), else_=new.excluded.state)
+            stays = ~removed if awaited is FetchPurpose.PRIOR else still_sent
+            reopened["state"] = case((stays, studies.c.state), else_=new.excluded.state)
             reopened["changed_at"] = case((removed, new.excluded.changed_at), else_=studies.c.changed_at)
         values = _study_values(instance, study_header, awaited) | {"images": 1}
         self._connection.execute(
@@ -276,10 +306,11 @@ class Studies(Store):
         return defaultdict(tuple, {uid: tuple(aets) for uid, aets in found.items()})
 
 
-def _study_values(instance: Instance, header: Mapping[str, Any], awaited: bool = False) -> dict[str, Any]:
+def _study_values(instance: Instance, header: Mapping[str, Any], awaited: FetchPurpose | None = None) -> dict[str, Any]:
+    begins = {None: StudyState.RECEIVING, FetchPurpose.PRIOR: StudyState.NOT_ROUTED}
     return {
         "study_uid": instance.study_instance_uid,
-        "state": (StudyState.FETCHING if awaited else StudyState.RECEIVING).value,
+        "state": begins.get(awaited, StudyState.FETCHING).value,
         "generation": 1,
         "received_at": instance.received_at,
         "changed_at": instance.received_at,

@@ -335,6 +335,26 @@ fetches = Table(
     Index("ix_fetches_queue", "state", "purpose", "next_attempt_at", "study_uid"),
 )
 
+# Which archive is asked for earlier results of a study's patient before the study is dispatched, and what came of it.
+recalls = Table(
+    "recalls",
+    metadata,
+    Column("study_uid", Text, ForeignKey(studies.c.study_uid), primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("deadline", Double, nullable=False),
+    Column("next_attempt_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("ended_at", Double),
+    Column("reason", Text, nullable=False),
+    Column("found", JSON, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Index("ix_recalls_queue", "state", "next_attempt_at", "study_uid"),
+)
+
 journal = Table(
     "journal",
     metadata,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
 from storage import tables
 from storage.errors import NotFound
@@ -70,6 +70,9 @@ class Versions(Store):
         study = update(tables.studies).where(tables.studies.c.study_uid == new.study_instance_uid)
         patient = patient_id_of(study_header)
         self._connection.execute(study.values(header=dict(study_header), patient_id=patient))
+        if copied:  # who the patient is may have changed: an archive is asked anew for earlier results
+            stale = tables.recalls.c.study_uid == new.study_instance_uid
+            self._connection.execute(delete(tables.recalls).where(stale))
 
     def counts(self, study_uid: str) -> tuple[int, int]:
         """How many contents of a study were replaced by a correction, and how many conflict."""

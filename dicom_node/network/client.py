@@ -137,15 +137,19 @@ def open_association(
     *,
     handlers: Sequence[EventHandlerType] = (),
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    limit_s: float = ANSWER_S,
 ) -> Iterator[Association | None]:
-    """An established association, or None where the peer accepts none of `contexts`."""
+    """An established association, or None where the peer accepts none of `contexts`.
+
+    The peer may be silent for `limit_s` seconds at most, and for less where that is usual.
+    """
     entity = AE(ae_title=calling_aet)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
-    entity.connection_timeout = CONNECT_S
-    entity.acse_timeout = ACSE_S
-    entity.dimse_timeout = ANSWER_S
-    entity.network_timeout = ANSWER_S
+    entity.connection_timeout = min(CONNECT_S, limit_s)
+    entity.acse_timeout = min(ACSE_S, limit_s)
+    entity.dimse_timeout = min(ANSWER_S, limit_s)
+    entity.network_timeout = min(ANSWER_S, limit_s)
     dial = Dial(peer) if peer.tls else None
     try:
         association = entity.associate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydicom import dcmread
@@ -14,15 +15,16 @@ HIDDEN = "…"
 
 
 def discreet(comment: str, path: Path) -> str:
-    """`comment` without the patient of the file at `path`.
-
-    Hidden are the words that name him, pieces of them, and every date of eight digits.
-    """
+    """`comment` without the patient of the file at `path`."""
     comment = comment[:LONGEST_COMMENT]
     if not comment:
         return ""
     header = dcmread(path, stop_before_pixels=True, specific_tags=list(PATIENT))
-    texts = [str(header.get(keyword) or "") for keyword in PATIENT]
+    return hushed(comment, [str(header.get(keyword) or "") for keyword in PATIENT])
+
+
+def hushed(comment: str, texts: Sequence[str]) -> str:
+    """`comment` without the words of `texts`, pieces of them, and every date of eight digits."""
     words = {word for text in texts for word in (text, *re.split(r"[\\^=\s]+", text)) if len(word) >= SHORTEST_WORD}
     for word in sorted(words, key=len, reverse=True):
         comment = re.sub(re.escape(word), HIDDEN, comment, flags=re.IGNORECASE)

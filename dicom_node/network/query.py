@@ -5,15 +5,17 @@ Answers are bounded in number and read like everything that comes from strangers
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import build_role, evt
 from pynetdicom.association import Association
+from pynetdicom.dsutils import encode
 from pynetdicom.events import Event
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import (
@@ -25,8 +27,9 @@ from pynetdicom.sop_class import (
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network.client import ANSWER_S, MAX_CONTEXTS, open_association
 from dicom_node.network.contexts import TRANSFER_SYNTAXES
-from dicom_node.network.elements import value_of
+from dicom_node.network.elements import PARSE_FAULTS, value_of
 from dicom_node.network.peer import Peer
+from dicom_node.patient import Patient
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
 
@@ -64,12 +67,24 @@ class StudyAnswer:
 
 
 @dataclass(frozen=True)
+class PatientStudy:
+    """A study that a peer holds of whoever bears an ID, and who that is in the peer's words."""
+
+    study_instance_uid: str
+    date: str
+    time: str
+    modalities: tuple[str, ...]
+    patient: Patient
+
+
+@dataclass(frozen=True)
 class SeriesAnswer:
-    """A series that a peer holds."""
+    """A series that a peer holds; `manufacturer` only where it was asked for and is told."""
 
     series_instance_uid: str
     modality: str
     instances: int | None
+    manufacturer: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,12 +128,31 @@ class Brought:
 Told = Callable[[Brought], None]
 
 
-class Asking:
-    """An association that answers C-FIND."""
+@dataclass(frozen=True)
+class Question:
+    """One C-FIND as the audit trail tells it: the identifier as it was sent, and how it failed, "" where it did not."""
 
-    def __init__(self, association: Association, peer: Peer) -> None:
+    peer: Peer
+    sop_class_uid: str
+    identifier: bytes = field(repr=False)
+    transfer_syntax_uid: str
+    trouble: str = ""
+
+
+Witness = Callable[[Question], None]
+
+
+class Asking:
+    """An association that answers C-FIND, for `limit_s` seconds; `witness` hears of each question."""
+
+    def __init__(
+        self, association: Association, peer: Peer, witness: Witness | None = None, limit_s: float = math.inf
+    ) -> None:
         self._association = association
         self._peer = peer
+        self._witness = witness
+        self._limit_s = limit_s
+        self._end = time.monotonic() + limit_s
 
     def studies(self, uid: str = "", dates: str = "", modality: str = "") -> list[StudyAnswer]:
         """Studies by UID, or by date (YYYYMMDD or YYYYMMDD-YYYYMMDD) and modality."""
@@ -136,12 +170,35 @@ class Asking:
             for found, data in self._find("STUDY", "StudyInstanceUID", keys | dict.fromkeys(more, ""))
         ]
 
-    def series(self, study_uid: str) -> list[SeriesAnswer]:
-        """The series of a study; none where the peer does not hold it."""
-        keys = dict.fromkeys(("SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances"), "")
-        found = self._find("SERIES", "SeriesInstanceUID", keys | {"StudyInstanceUID": study_uid})
+    def of_patient(self, patient_id: str, dates: str) -> list[PatientStudy]:
+        """Studies of this ID within these dates, as the peer matches them; the caller compares (PS3.4 C.6.2.1)."""
+        keys = {"PatientID": patient_id, "StudyDate": dates} | dict.fromkeys(
+            ("StudyInstanceUID", "StudyTime", "ModalitiesInStudy", "IssuerOfPatientID", "PatientBirthDate",
+             "PatientSex"), ""
+        )  # fmt: skip
+        if not patient_id.isascii():
+            keys["SpecificCharacterSet"] = "ISO_IR 192"
+        who = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+        return [
+            PatientStudy(
+                study_instance_uid=found,
+                date=_text(data, "StudyDate"),
+                time=_text(data, "StudyTime"),
+                modalities=_texts(data, "ModalitiesInStudy"),
+                patient=Patient.of({keyword: _text(data, keyword) for keyword in who}),
+            )
+            for found, data in self._find("STUDY", "StudyInstanceUID", keys)
+        ]
+
+    def series(self, study_uid: str, *, maker: bool = False) -> list[SeriesAnswer]:
+        """The series of a study, with the maker of each where that is wanted; none where the peer does not hold it."""
         counts = "NumberOfSeriesRelatedInstances"
-        return [SeriesAnswer(uid, _text(data, "Modality").upper(), _count(data, counts)) for uid, data in found]
+        wanted = ("SeriesInstanceUID", "Modality", counts, *(("Manufacturer",) if maker else ()))
+        keys = dict.fromkeys(wanted, "") | {"StudyInstanceUID": study_uid}
+        return [
+            SeriesAnswer(uid, _text(data, "Modality").upper(), _count(data, counts), _text(data, "Manufacturer"))
+            for uid, data in self._find("SERIES", "SeriesInstanceUID", keys)
+        ]
 
     def instances(self, study_uid: str, series_uid: str) -> list[InstanceAnswer]:
         """The instances of a series."""
@@ -156,25 +213,51 @@ class Asking:
             setattr(query, keyword, value)
         if not self._association.is_established:
             raise Unreachable(f"{self._peer} ended the association before it was asked")
+        trouble = "its answer was not awaited"
+        try:
+            yield from self._answers(query, unique)
+            trouble = ""
+        except PeerError as error:
+            trouble = str(error)
+            raise
+        finally:
+            self._tell(query, trouble)
+
+    def _answers(self, query: Dataset, unique: str) -> Iterator[tuple[str, Dataset]]:
+        self._association.dimse_timeout = max(0.1, min(ANSWER_S, self._end - time.monotonic()))
         given = self._association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
         for number, (status, identifier) in enumerate(given, start=1):
             if not _goes_on(status, self._peer, "C-FIND"):
                 return
+            if time.monotonic() > self._end:
+                self._association.abort()
+                raise Unreachable(f"{self._peer} has not answered within {self._limit_s:.0f} s")
             if number > MAX_ANSWERS:
                 self._association.abort()
                 raise Refused(f"{self._peer} gives more than {MAX_ANSWERS} answers to one question")
             if identifier is not None and (uid := _uid(identifier, unique)):
                 yield uid, identifier
 
+    def _tell(self, query: Dataset, trouble: str) -> None:
+        if self._witness is None:
+            return
+        model = StudyRootQueryRetrieveInformationModelFind
+        syntaxes = [cx.transfer_syntax[0] for cx in self._association.accepted_contexts if cx.abstract_syntax == model]
+        syntax = UID(syntaxes[0])
+        sent = encode(query, syntax.is_implicit_VR, syntax.is_little_endian) or b""
+        self._witness(Question(self._peer, model, sent, syntax, trouble))
+
 
 @contextmanager
-def asking(peer: Peer, calling_aet: str) -> Iterator[Asking]:
-    """Ask a peer by C-FIND; `Unreachable`, or `Refused` where it does not offer that."""
+def asking(
+    peer: Peer, calling_aet: str, witness: Witness | None = None, limit_s: float = math.inf
+) -> Iterator[Asking]:
+    """Ask a peer by C-FIND, for `limit_s` seconds; `Unreachable`, or `Refused` where it does not offer that."""
     contexts = [build_context(StudyRootQueryRetrieveInformationModelFind)]
-    with open_association(peer, calling_aet, contexts) as association:
+    with open_association(peer, calling_aet, contexts, limit_s=limit_s) as association:
         if association is None:
             raise Refused(f"{peer} does not offer C-FIND")
-        yield Asking(association, peer)
+        yield Asking(association, peer, witness, limit_s)
 
 
 def move(peer: Peer, our_aet: str, parcels: Sequence[Parcel], limit_s: float, told: Told = lambda _: None) -> Brought:
@@ -183,7 +266,8 @@ def move(peer: Peer, our_aet: str, parcels: Sequence[Parcel], limit_s: float, to
     `Unreachable` where it does not answer, cannot now, or is not done within `limit_s` seconds; `Refused` where
     it will not.
     """
-    with open_association(peer, our_aet, [build_context(StudyRootQueryRetrieveInformationModelMove)]) as association:
+    contexts = [build_context(StudyRootQueryRetrieveInformationModelMove)]
+    with open_association(peer, our_aet, contexts, limit_s=limit_s) as association:
         if association is None:
             raise Refused(f"{peer} does not offer C-MOVE")
 
@@ -210,7 +294,7 @@ def get(
     storage = [UID(uid) for uid in dict.fromkeys(classes)][: MAX_CONTEXTS - 1]
     contexts = [build_context(model), *(build_context(uid, list(TRANSFER_SYNTAXES)) for uid in storage)]
     roles = [build_role(uid, scp_role=True) for uid in storage]
-    with open_association(peer, calling_aet, contexts, roles=roles) as association:
+    with open_association(peer, calling_aet, contexts, roles=roles, limit_s=limit_s) as association:
         if association is None or not any(cx.abstract_syntax == model for cx in association.accepted_contexts):
             raise Refused(f"{peer} does not offer C-GET")
         association.bind(evt.EVT_C_STORE, store)
@@ -295,7 +379,7 @@ def _text(data: Dataset, keyword: str) -> str:
 def _texts(data: Dataset, keyword: str) -> tuple[str, ...]:
     try:
         value = value_of(data, keyword)
-    except ValueError:
+    except PARSE_FAULTS:
         return ()
     values = value if isinstance(value, list) else [value]
     return tuple(str(one).strip() for one in values if one is not None)

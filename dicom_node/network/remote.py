@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, EnhancedMRImageStorage, MRImageStorage
 from pynetdicom.association import Association
 
+from dicom_node.network.earlier import Earlier, Search, look_for
 from dicom_node.network.peer import Peer
-from dicom_node.network.query import Brought, Parcel, Told, asking, get, move
+from dicom_node.network.query import Brought, Parcel, Told, Witness, asking, get, move
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.survey import Gap, Held, Survey, compare
@@ -36,19 +37,28 @@ class Answering(Register):
 
 @dataclass(frozen=True)
 class Remote:
-    """One peer, asked under our own AE title; what it sends by C-GET goes to `receiver`."""
+    """One peer, asked under our own AE title; what it sends by C-GET goes to `receiver`.
+
+    `witness` hears of each C-FIND.
+    """
 
     peer: Peer
     our_aet: str
     receiver: Receiver | None = None
+    witness: Witness | None = None
 
     def __str__(self) -> str:
         return str(self.peer)
 
     def survey(self, study_uid: str, held: Held) -> Survey:
         """Compare a study with what is here; `Unreachable`, or `Refused` where the peer does not answer C-FIND."""
-        with asking(self.peer, self.our_aet) as ask:
+        with asking(self.peer, self.our_aet, self.witness) as ask:
             return compare(ask, study_uid, held)
+
+    def earlier(self, search: Search, limit_s: float) -> Earlier:
+        """Earlier studies of a patient that bear segmentations; raises like `survey`, and after `limit_s` seconds."""
+        with asking(self.peer, self.our_aet, self.witness, limit_s) as ask:
+            return look_for(ask, search)
 
     def retrieve(self, study_uid: str, survey: Survey, how: str, limit_s: float, told: Told) -> Brought:
         """Bring what `survey` found missing, `how` is move or get; `Unreachable` or `Refused`."""

@@ -1,6 +1,7 @@
 """RECEIVING → COMPLETE, or FETCHING: a study has settled when it is quiet and no association that sent it is open.
 
-Where its sender has a source, that is asked first whether the study is here in full (`fetch`).
+Where its sender has a source, that is asked first whether the study is here in full (`fetch`). Where node.yaml names
+an archive for priors, a COMPLETE study waits for that one, up to a deadline (`recall`).
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from dicom_node.pipeline.settle import settle
+from dicom_node.settings_priors import PriorSettings
 from dicom_node.sources import Source, Sources
 from storage.database import Database, Transaction
 from storage.lifecycle import FetchState, StudyState
@@ -24,6 +27,7 @@ class Complete:
     quiet_s: float
     revision: int = 0
     sources: Sources = field(default_factory=Sources)
+    priors: PriorSettings = field(default_factory=PriorSettings)
     name: str = "complete"
 
     def step(self, now: float) -> bool:
@@ -43,7 +47,7 @@ class Complete:
         return bool(settled)
 
     def _complete(self, tx: Transaction, study: Study, now: float) -> None:
-        tx.studies.move(study.study_instance_uid, StudyState.COMPLETE, now, incomplete="")
+        settle(tx, study.study_instance_uid, self.priors, now, incomplete="")
         self._journal(tx, study, now, "complete", _settled(study, now))
 
     def _ask(self, tx: Transaction, study: Study, source: Source, now: float) -> None:

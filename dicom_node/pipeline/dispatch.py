@@ -52,14 +52,13 @@ class Dispatch:
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
-            waiting = tx.studies.list(states=[StudyState.COMPLETE], limit=1)
-        if not waiting:
-            return False
+            if not tx.studies.ready(now):
+                return False
         with self.database.transaction() as tx:
-            study = tx.studies.get(waiting[0].study_instance_uid)
-            if study.state is StudyState.COMPLETE:
+            ready = tx.studies.ready(now)
+            for study in ready:
                 self._dispatch(tx, study, now)
-        return True
+        return bool(ready)
 
     def _dispatch(self, tx: Transaction, study: Study, now: float) -> None:
         uid = study.study_instance_uid

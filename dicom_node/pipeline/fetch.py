@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network.query import Brought, Told
 from dicom_node.network.survey import Held, Survey
 from dicom_node.pipeline.keeper import Keeper
+from dicom_node.pipeline.settle import settle
+from dicom_node.settings_priors import PriorSettings
 from storage.database import Database, Transaction
 from storage.lifecycle import FetchState, StudyState
 from storage.records import Fetch, FetchPurpose, InstanceKind, Tally
@@ -60,6 +62,7 @@ class Reconcile:
     owner: str
     lease_term_s: float
     max_in_flight: int = 4
+    priors: PriorSettings = field(default_factory=PriorSettings)  # what is asked of an archive after this
     revision: int = 0
     clock: Callable[[], float] = time.time
     name: str = "fetch"
@@ -194,7 +197,7 @@ class Reconcile:
         if study is None or study.state in (StudyState.RECEIVING, StudyState.COMPLETE):
             return
         if study.state is StudyState.FETCHING or again:
-            tx.studies.move(study.study_instance_uid, StudyState.COMPLETE, now, incomplete=incomplete)
+            settle(tx, study.study_instance_uid, self.priors, now, incomplete=incomplete)
 
     def _journal(self, tx: Transaction, fetch: Fetch, event: str, text: str, now: float) -> None:
         tx.journal.add(now, event, text, study=fetch.study_instance_uid, revision=self.revision)

@@ -93,10 +93,11 @@ class TestParts:
         two = SimpleNamespace(slots=2)
         made = stages(parts, two)  # type: ignore[arg-type]
         assert [stage.name for stage in made] == [
-            *("correct", "reject", "review", "complete", "fetch", "backfill", "dispatch", "infer-0", "infer-1"),
+            *("correct", "reject", "review", "complete", "fetch", "backfill", "recall", "dispatch"),
+            *("infer-0", "infer-1"),
             *("deliver-share-0", "deliver-share-1", "give-up", "withdraw", "commit"),
         ]
-        assert made[7].owner != made[8].owner  # type: ignore[attr-defined]
+        assert made[8].owner != made[9].owner  # type: ignore[attr-defined]
 
     def test_whoever_asks_us_to_keep_is_answered_where_that_is_turned_on(self, conf: Path) -> None:
         with (conf / "node.yaml").open("a") as file:

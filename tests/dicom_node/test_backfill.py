@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
         return [answer(f"1.2.{number}.1", "CT", "SR"), answer(f"1.2.{number}.2", "MR"), answer(f"1.2.{number}.3")]
 
     @contextmanager
-    def asking(peer: Peer, aet: str) -> Any:
+    def asking(peer: Peer, aet: str, witness: object) -> Any:
         yield SimpleNamespace(studies=studies)
 
     monkeypatch.setattr("dicom_node.network.query.asking", asking)
@@ -144,5 +144,8 @@ def test_a_search_leaves_out_what_is_here_or_on_its_way_but_not_what_was_given_u
             tx.fetches.want(Wanted(uid, "pacs", FetchPurpose.PROCESS, 60.0, 0.0), 0.0, over=())
         tx.fetches.claim("a", 1.0, 60.0, FetchPurpose.PROCESS)
         tx.fetches.end("1.2.8", "a", FetchState.GIVEN_UP, 2.0)
+        for uid in ("1.2.4", "1.2.5"):
+            tx.fetches.mark_prior(uid, "pacs", 2.0)
     with story.database.reading() as tx:
+        assert [is_here(tx, uid) for uid in ("1.2.4", "1.2.5")] == [False, False], "only as another's prior"
         assert [is_here(tx, uid) for uid in ("1.2.3", "1.2.7", "1.2.8", "1.2.9")] == [True, False, False, True]

@@ -11,7 +11,8 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.views import explain_view, status_view, study_line, study_view
 from storage.errors import NotFound
-from storage.lifecycle import JobMark
+from storage.lifecycle import JobMark, RecallState
+from storage.recalls import Prior
 from storage.records import FetchPurpose, Reference, Tally, Wanted
 from storage.rejections import Rejection
 from storage.reviews import Reviewed
@@ -186,6 +187,18 @@ def test_audit_messages_that_wait_or_are_gone_need_a_person(parts: Parts) -> Non
         "2 audit messages of clock lost since its start",
         "1 audit message dropped from the full spool: remove /data/audit/dropped when you know why",
     ]
+
+
+def test_what_was_found_of_earlier_is_shown(story: Parts) -> None:
+    prior = Prior("1.2.9", "2.25.9", "1.2.9.1", ("1.2.9.1.1", "1.2.9.1.2"), "liver_tumour", "20250101")
+    with story.database.transaction() as tx:
+        tx.recalls.want("1.2.3", "pacs", {}, 0.0, 60.0)
+        tx.recalls.claim("me", 1.0, 60.0)
+        tx.recalls.end("1.2.3", "me", RecallState.DONE, 2.0, "1 earlier result found at pacs", [prior])
+        shown = study_view(tx, "1.2.3", NOW)["recall"]
+        assert study_view(tx, "1.2.4", NOW)["recall"] is None
+    assert (shown["peer"], shown["state"], shown["reason"]) == ("pacs", "DONE", "1 earlier result found at pacs")
+    assert shown["found"] == [{"study": "1.2.9", "seg": "2.25.9", "task": "liver_tumour", "images": 2}]
 
 
 def test_what_is_asked_of_an_archive_is_shown_with_what_it_told(story: Parts) -> None:

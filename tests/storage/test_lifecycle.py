@@ -11,12 +11,14 @@ from storage.lifecycle import (
     FETCH_STEPS,
     JOB_STEPS,
     PROMISE_STEPS,
+    RECALL_STEPS,
     STUDY_STEPS,
     CommitmentState,
     DeliveryState,
     FetchState,
     JobState,
     PromiseState,
+    RecallState,
     StudyState,
     check_step,
 )
@@ -27,7 +29,7 @@ FETCHING   -> RECEIVING COMPLETE
 COMPLETE   -> RECEIVING FETCHING DISPATCHED NOT_ROUTED
 DISPATCHED -> RECEIVING FETCHING COMPLETE REMOVED
 NOT_ROUTED -> RECEIVING FETCHING COMPLETE REMOVED
-REMOVED    -> RECEIVING FETCHING
+REMOVED    -> RECEIVING FETCHING NOT_ROUTED
 """
 JOB = """
 PENDING    -> DONE REFUSED FAILED SUPERSEDED
@@ -60,6 +62,11 @@ PENDING    -> DONE GIVEN_UP
 DONE       -> PENDING
 GIVEN_UP   -> PENDING
 """
+RECALL = """
+PENDING    -> DONE GIVEN_UP
+DONE       ->
+GIVEN_UP   -> PENDING
+"""
 
 
 def pairs(table):
@@ -75,6 +82,7 @@ def every_pair():
         ("commitment", CommitmentState, COMMITMENT_STEPS, COMMITMENT),
         ("promise", PromiseState, PROMISE_STEPS, PROMISE),
         ("fetch", FetchState, FETCH_STEPS, FETCH),
+        ("recall", RecallState, RECALL_STEPS, RECALL),
     ):
         allowed = pairs(table)
         for now, to in product(states, states):
@@ -98,8 +106,10 @@ def test_step(steps, now, to, allowed):
         (DeliveryState, DELIVERY),
         (CommitmentState, COMMITMENT),
         (PromiseState, PROMISE),
+        (FetchState, FETCH),
+        (RecallState, RECALL),
     ],
-    ids=["study", "job", "delivery", "commitment", "promise"],
+    ids=["study", "job", "delivery", "commitment", "promise", "fetch", "recall"],
 )
 def test_the_tables_here_know_every_state(states, table):
     assert {line.split("->")[0].strip() for line in table.strip().splitlines()} == {str(state) for state in states}

@@ -2,12 +2,14 @@
 
 import time
 from contextlib import contextmanager
+from io import BytesIO
 
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.uid import UID, CTImageStorage
 from pynetdicom import AE, evt
+from pynetdicom.dsutils import decode
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -54,6 +56,19 @@ class TestOrthanc:
         assert (only.series_instance_uid, only.modality, only.instances) == (series, "CT", 3)
         assert sorted(one.sop_instance_uid for one in listed) == sorted(instances)
         assert {one.sop_class_uid for one in listed} == {CTImageStorage}
+
+    def test_tells_the_studies_of_a_patient_and_who_that_is(self, orthanc, peer, ct_series):
+        orthanc.upload(ct_series)
+        first = dcmread(ct_series[0])
+        with asking(peer, "SEGNODE") as ask:
+            (found,) = ask.of_patient(first.PatientID, "20200101-20260102")
+            assert ask.of_patient(first.PatientID, "20200101-20260101") == []
+            assert ask.of_patient(f"{first.PatientID}0", "20200101-20260102") == []
+            (series,) = ask.series(str(first.StudyInstanceUID), maker=True)
+        assert (found.study_instance_uid, found.date) == (str(first.StudyInstanceUID), "20260102")
+        assert found.patient.patient_id == first.PatientID
+        assert first.PatientID not in repr(found)
+        assert series.modality == "CT"
 
     def test_holds_nothing_of_a_study_that_it_does_not_know(self, peer):
         with asking(peer, "SEGNODE") as ask:
@@ -181,6 +196,57 @@ def test_answers_without_end_are_not_listened_to(monkeypatch):
     many = answers(*(f"1.2.{n}" for n in range(1, 200)))
     with archive(find=many) as peer, pytest.raises(Refused, match="more than 20 answers"):
         series_of(peer)
+
+
+def test_each_question_is_witnessed_as_it_was_asked():
+    heard = []
+
+    def busy(event):
+        yield 0xA700, None
+
+    with archive(find=answers(SERIES)) as peer, asking(peer, "SEGNODE", heard.append) as ask:
+        ask.series(STUDY)
+    with archive(find=busy) as peer, asking(peer, "SEGNODE", heard.append) as ask, pytest.raises(Unreachable):
+        ask.series(STUDY)
+    well, ill = heard
+    sent = decode(BytesIO(well.identifier), *syntax_of(well.transfer_syntax_uid))
+    assert (sent.QueryRetrieveLevel, sent.StudyInstanceUID) == ("SERIES", STUDY)
+    assert (well.sop_class_uid, well.trouble) == (StudyRootQueryRetrieveInformationModelFind, "")
+    assert "0xA700" in ill.trouble
+    assert STUDY not in repr(well), "who is asked about may be told by it"
+
+
+def syntax_of(uid):
+    return UID(uid).is_implicit_VR, UID(uid).is_little_endian
+
+
+@pytest.mark.parametrize("pause_s", [3.0, 0.2], ids=["silent", "one word at a time"])
+def test_who_does_not_come_to_an_end_is_left_at_the_limit(pause_s):
+    def slow(event):
+        for number in range(100):
+            time.sleep(pause_s)
+            data = Dataset()
+            data.SeriesInstanceUID = f"{SERIES}.{number}"
+            yield 0xFF00, data
+            if event.is_cancelled or not event.assoc.is_established:
+                return
+
+    started = time.monotonic()
+    with archive(find=slow) as peer, pytest.raises(Unreachable), asking(peer, "SEGNODE", limit_s=1.0) as ask:
+        ask.series(STUDY)
+    assert time.monotonic() - started < 20
+
+
+def test_an_id_of_other_letters_is_asked_for_in_its_own():
+    asked = []
+
+    def find(event):
+        asked.append(event.identifier)
+        yield 0x0000, None
+
+    with archive(find=find) as peer, asking(peer, "SEGNODE") as ask:
+        assert ask.of_patient("Ä-17", "20250101-20260101") == []
+    assert (asked[0].PatientID, asked[0].SpecificCharacterSet) == ("Ä-17", "ISO_IR 192")
 
 
 def test_an_archive_that_never_ends_sending_is_left_at_the_limit():
