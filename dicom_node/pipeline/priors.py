@@ -1,5 +1,7 @@
 """Which earlier result of the same patient a new one is compared with; chosen at dispatch: a rerun has the same one.
 
+Of what is here and what an archive brought for this study (`recall`) the newest is chosen.
+
 A patient ID alone proves no identity: the birth date must be known on both sides and agree, and sex and issuer must
 not contradict. A study of another patient under this ID is never used, and that is said.
 """
@@ -7,13 +9,14 @@ not contradict. A study of another patient under this ID is never used, and that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from inference.tasks import TASKS
 from storage.database import Transaction
 from storage.lifecycle import JobMark, JobState
+from storage.recalls import Prior as Recalled
 from storage.records import Job, ResultObject, Study
 
 SEG = "seg"
@@ -36,9 +39,17 @@ class Priors:
     taken: date | None = None
     earlier: tuple[Earlier, ...] = ()
     remarks: tuple[str, ...] = ()
+    recalled: tuple[Recalled, ...] = ()
 
     def of_task(self, tx: Transaction, task: str) -> dict[str, Any] | None:
-        """The newest result of this task as a job's parameters name it; None where there is none."""
+        """The newest result of this task as a job's parameters name it; None where there is none.
+
+        What was made here goes before what an archive brought of the same day: it is as good, and knows its job.
+        """
+        own, brought = self._own(tx, task), self._brought(tx, task)
+        return max((one for one in (own, brought) if one), key=lambda one: str(one["taken"]), default=None)
+
+    def _own(self, tx: Transaction, task: str) -> dict[str, Any] | None:
         for taken, study in self.earlier:
             for job in reversed(tx.jobs.of_study(study.study_instance_uid)):
                 if _usable(job, task) and (segs := segmentations(tx, job)) is not None:
@@ -50,9 +61,31 @@ class Priors:
                         "series": source["series"],
                         "instances": list(source["instances"]),
                         "taken": taken.date().isoformat(),
-                        "current_taken": self.taken.isoformat() if self.taken else "",
+                        "current_taken": self._current,
                     }
         return None
+
+    def _brought(self, tx: Transaction, task: str) -> dict[str, Any] | None:
+        """The newest segmentation that an archive brought, or those of one job where it made one a segment."""
+        of_task = [one for one in self.recalled if one.task == task and _day(one.taken)]
+        if self.taken is None or not of_task:
+            return None
+        newest = max(of_task, key=lambda one: (one.taken, one.made))
+        alike = [one for one in of_task if replace(one, seg=newest.seg) == newest]
+        made = tx.results.find(newest.seg)  # its job is known here even where retention removed its files
+        return {
+            "study": newest.study,
+            "job": made.job_id if made else None,
+            "segs": [one.seg for one in alike],
+            "series": newest.series,
+            "instances": list(newest.instances),
+            "taken": _day(newest.taken),
+            "current_taken": self._current,
+        }
+
+    @property
+    def _current(self) -> str:
+        return self.taken.isoformat() if self.taken else ""
 
 
 def priors_of(tx: Transaction, study: Study) -> Priors:
@@ -71,7 +104,8 @@ def priors_of(tx: Transaction, study: Study) -> Priors:
         elif (before := taken_at(other.header)) is not None and before < moment:
             earlier.append(Earlier(before, other))
     earlier.sort(key=lambda one: (one.taken, one.study.study_instance_uid), reverse=True)
-    return Priors(moment.date(), tuple(earlier), tuple(remarks))
+    recall = tx.recalls.find(study.study_instance_uid)
+    return Priors(moment.date(), tuple(earlier), tuple(remarks), recall.found if recall else ())
 
 
 def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -112,6 +146,12 @@ def _usable(job: Job, task: str) -> bool:
         and job.mark is not JobMark.WITHDRAWN
         and TASKS[task].primary in job.inputs
     )
+
+
+def _day(digits: str) -> str:
+    """YYYYMMDD as YYYY-MM-DD; "" where it is no date."""
+    moment = taken_at({"StudyDate": digits})
+    return moment.date().isoformat() if moment else ""
 
 
 def _digits(value: Any, most: int) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dicom_node.pipeline.priors import Priors, contradictions, priors_of, taken_at
 from storage.database import Database
-from storage.lifecycle import JobMark, JobState, StudyState
+from storage.lifecycle import JobMark, JobState, RecallState, StudyState
+from storage.recalls import Prior as Recalled
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
 ADA = {"PatientID": "A 1", "PatientBirthDate": "18151210", "PatientSex": "F", "IssuerOfPatientID": "Ward"}
@@ -103,6 +105,56 @@ def test_a_result_whose_segmentation_was_removed_is_none(database: Database, stu
         tx.removals.remove("1.2", 3.0)
     assert chosen(database) is None
     assert priors(database).earlier == (), "a removed study is nobody's any more"
+
+
+BROUGHT = Recalled("1.4", "1.4.9", "1.4.1", ("1.4.1.1",), "liver_tumour", "20260501", "20260501120000")
+
+
+@pytest.fixture
+def bring(database: Database) -> Callable[..., None]:
+    """`bring(prior, …)` ends the recall of the study with what an archive brought."""
+
+    def end(*found: Recalled) -> None:
+        with database.transaction() as tx:
+            tx.recalls.want("1.1", "pacs", {}, 1.0, 60.0)
+            assert tx.recalls.claim("me", 2.0, 60.0)
+            tx.recalls.end("1.1", "me", RecallState.DONE, 3.0, "", found)
+
+    return end
+
+
+def test_what_an_archive_brought_is_a_prior_where_it_is_newer(
+    database: Database, study: Any, finished: Any, bring: Any
+) -> None:
+    study("1.1", NOW)
+    study("1.3", BEFORE)
+    finished("1.3", "b")
+    older = replace(BROUGHT, seg="1.4.8", made="20260430120000")
+    bring(BROUGHT, replace(BROUGHT, seg="1.4.10"), older, replace(BROUGHT, task="lung_nodule", taken="20260601"))
+    assert chosen(database) == {
+        "study": "1.4", "job": None, "segs": ["1.4.9", "1.4.10"], "series": "1.4.1", "instances": ["1.4.1.1"],
+        "taken": "2026-05-01", "current_taken": "2026-07-09",
+    }  # fmt: skip
+
+
+def test_what_was_made_here_goes_before_the_same_days_from_an_archive(
+    database: Database, study: Any, finished: Any, bring: Any
+) -> None:
+    study("1.1", NOW)
+    study("1.3", BEFORE)
+    finished("1.3", "b")
+    bring(replace(BROUGHT, taken="20260410"))
+    assert (chosen(database) or {})["job"] == "b"
+
+
+def test_a_brought_result_that_was_made_here_knows_its_job(
+    database: Database, study: Any, finished: Any, bring: Any
+) -> None:
+    study("1.1", NOW)
+    study("1.3", BEFORE)
+    finished("1.3", "b", state=JobState.SUPERSEDED)
+    bring(replace(BROUGHT, seg="1.3.9.0"))
+    assert (chosen(database) or {})["job"] == "b"
 
 
 @pytest.mark.parametrize("later", [NOW, NOW | {"StudyTime": "101501"}, ADA, ADA | {"StudyDate": "2026-01-10"}])
