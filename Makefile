@@ -47,8 +47,8 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 
-test: $(VENV)/.test tools lint ## Everything that must hold.
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test tools lint ## Everything that must hold; file by file on up to four cores.
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 viewers: $(VENV)/.test ## OHIF in Chromium shows the results of three studies (SCREENSHOTS=folder keeps what it showed).
 	@deploy/install-test-tools.sh $(VENV)/ohif

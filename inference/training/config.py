@@ -96,6 +96,7 @@ class TrainingSettings(BaseModel):
     mined_cases: int = Field(default=0, ge=0)
     validate_every: int = Field(default=200, ge=1)
     patience: int = Field(default=5, ge=1)
+    average: bool = False  # try means of the weights that were first, best and last
     seed: int = 0
     threads: int = Field(default=1, ge=1)
     window: Window = (96, 96, 96)

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 50
 
+Weights = dict[str, torch.Tensor]
+
 
 @dataclass
 class Best:
@@ -68,7 +70,9 @@ class Trainer:
         self.healthy = [case for case in training if not lesions & set(case.places)]
         self.diseased = [case for case in training if lesions & set(case.places)]
         self.best = Best()
-        self.best_weights: dict[str, torch.Tensor] = {}
+        self.best_weights: Weights = {}
+        self.first_weights = _copied(self.network) if settings.start else {}
+        self.last_weights: Weights = {}
         self.step = 0
 
     def run(self) -> Best:
@@ -83,20 +87,42 @@ class Trainer:
                     if self.step - self.best.step >= self.settings.patience * self.settings.validate_every:
                         log.info("validation stands still since step %d", self.best.step)
                         break
+        self.last_weights = _copied(self.network)
         self.network.load_state_dict(self.best_weights)
         self.network.eval()
         return self.best
 
     def calibrate(self) -> Best:
-        """Choose thresholds and peaks by the validation cases; they go into `settings`, the scores into `best`."""
-        seen = [look(self.network, case, self.settings, self.device) for case in self.validation]
-        output = calibrate(seen, self.validation, self.settings.output)
-        self.settings = self.settings.model_copy(update={"output": output})
-        found = mean_dice(seen, self.validation, self.settings)
-        self.best = replace(self.best, score=float(np.mean(list(found.values()))), dice=found)
-        log.info("calibrated: validation Dice %.3f %s", self.best.score,
-                 " ".join(f"{r.name} above {r.threshold:g} with a peak of {r.peak:g}" for r in output.regions))
+        """Choose thresholds and peaks by the validation cases; they go into `settings`, the scores into `best`.
+
+        With `average` the weights as well, of those that were best and averages of them: the ones that do best then.
+        """
+        began, tried = self.settings, []
+        for name, weights in self._averages():
+            self.network.load_state_dict(weights)
+            self.network.eval()
+            seen = [look(self.network, case, began, self.device) for case in self.validation]
+            output = calibrate(seen, self.validation, began.output)
+            settings = began.model_copy(update={"output": output})
+            found = mean_dice(seen, self.validation, settings)
+            tried.append((float(np.mean(list(found.values()))), found, settings, weights))
+            log.info("%s, calibrated: validation Dice %.3f %s", name, tried[-1][0],
+                     " ".join(f"{r.name} above {r.threshold:g} with a peak of {r.peak:g}" for r in output.regions))
+        score, found, self.settings, weights = max(tried, key=lambda one: one[0])
+        self.network.load_state_dict(weights)
+        self.best = replace(self.best, score=score, dice=found)
         return self.best
+
+    def _averages(self) -> Iterator[tuple[str, Weights]]:
+        """The best weights, and means of them with the last and the first: between good weights often lie better ones.
+
+        Wortsman et al. 2022, "Model soups".
+        """
+        yield "best", self.best_weights
+        if self.settings.average:
+            yield "mean of best and last", _mean([self.best_weights, self.last_weights])
+            if self.first_weights:
+                yield "mean of first, best and last", _mean([self.first_weights, self.best_weights, self.last_weights])
 
     def _steps(self) -> Iterator[float]:
         while self.step < self.settings.steps:
@@ -141,8 +167,9 @@ class Trainer:
                  " ".join(f"{name} {value:.3f}" for name, value in found.items()))
         if score > self.best.score:
             self.best = Best(score, found, self.step)
-            self.best_weights = {name: value.cpu().clone() for name, value in self.network.state_dict().items()}
-        self.hard.mine(self.network, self.device)
+            self.best_weights = _copied(self.network)
+        if self.step < self.settings.steps:  # what is found at the end would be of no use
+            self.hard.mine(self.network, self.device)
         torch.save({"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
                     "schedule": self.schedule.state_dict(), "best": vars(self.best), "weights": self.best_weights,
                     "hard": self.hard.state()},
@@ -170,6 +197,17 @@ class Trainer:
         if step < warm_up:
             return (step + 1) / warm_up
         return 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
+
+
+def _copied(network: torch.nn.Module) -> Weights:
+    return {name: value.cpu().clone() for name, value in network.state_dict().items()}
+
+
+def _mean(several: Sequence[Weights]) -> Weights:
+    """Name by name; counters stay whole numbers."""
+    first = several[0]
+    return {name: torch.stack([one[name].float() for one in several]).mean(0).to(value.dtype)
+            for name, value in first.items()}
 
 
 def _start(bundle: Path, settings: TrainingSettings) -> torch.nn.Module:

@@ -46,6 +46,22 @@ def test_an_interrupted_run_goes_on_to_the_same_end(trainer, cache):
         assert torch.allclose(value, second.network.state_dict()[name], atol=1e-5), name
 
 
+def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
+    run = trainer(steps=6, validate_every=2, average=True)
+    run.run()
+    run.best_weights, run.first_weights = {k: v * 0 for k, v in run.last_weights.items()}, dict(run.last_weights)
+    tried = dict(run._averages())
+    assert list(tried) == ["best", "mean of best and last", "mean of first, best and last"]
+    for name, value in run.last_weights.items():
+        assert tried["mean of best and last"][name].dtype == value.dtype
+        if value.is_floating_point():
+            assert torch.allclose(tried["mean of first, best and last"][name], value * 2 / 3, atol=1e-6), name
+    best = run.calibrate()
+    zero = trainer(steps=6, validate_every=2)
+    zero.best_weights = run.best_weights
+    assert best.score >= zero.calibrate().score
+
+
 def test_it_stops_when_validation_stands_still(trainer):
     run = trainer(steps=40, validate_every=2, patience=2, learning_rate=1e-12)
     best = run.run()
