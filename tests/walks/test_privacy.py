@@ -2,7 +2,7 @@
 
 One node goes through all that writes sentences: arrivals good and malformed, refusals, jobs done, refused and
 failed, deliveries sent, held and dead, an archive whose answers quote the patient, retries. They may stand in
-the DICOM files, in the database's header columns and in the audit trail, and there they do.
+the DICOM files, in the database's header columns and its patient IDs, and in the audit trail, and there they do.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def offer_nonsense(node: RunningNode, path: Path) -> None:
 
 
 def database_texts(path: Path) -> Iterator[str]:
-    """Every value of every table but the header columns."""
+    """Every value of every table but the header columns and the ID by which a patient's studies are found."""
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         assert {"studies", "journal", "jobs", "deliveries"} <= set(tables)
@@ -150,7 +150,7 @@ def database_texts(path: Path) -> Iterator[str]:
             names = [column[0] for column in rows.description]
             for row in rows:
                 for name, value in zip(names, row, strict=True):
-                    if name != "header":
+                    if name not in ("header", "patient_id"):
                         yield f"{table}.{name}: {value}"
 
 

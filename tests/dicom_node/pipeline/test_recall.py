@@ -300,7 +300,7 @@ class TestFound:
         ("spoil", "why"),
         [
             (lambda seg: setattr(seg.SegmentSequence[0], "SegmentAlgorithmType", "MANUAL"), "a person has had a hand"),
-            (lambda seg: setattr(seg, "SegmentationType", "FRACTIONAL"), "it is neither BINARY nor LABELMAP"),
+            (lambda seg: setattr(seg, "SegmentationType", "OTHER"), "it is neither"),
             (lambda seg: setattr(seg.ReferencedSeriesSequence[0], "SeriesInstanceUID", "1.9"), "it was made of 0"),
         ],
         ids=["corrected by a reader", "no mask", "of no series that is known"],
