@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from ball_scan import IMAGES, scan
 from bright_conf import MODELS, routes
 from pydicom import Dataset, dcmread
 
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
-from inference.volume import Grid, Spacing, Volume, regular_affine
-from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
 
-IMAGES = 40
 ROUTES = routes("seg", "sr")
 
 
@@ -27,17 +24,6 @@ ROUTES = routes("seg", "sr")
 def orthanc_settings() -> dict[str, Any]:
     """It answers whoever asks; where it may send to it must be told."""
     return {"DicomAlwaysAllowFind": True, "DicomAlwaysAllowMove": True, "DicomAlwaysAllowGet": True}
-
-
-def scan(name: str, folder: Path) -> tuple[str, list[Path]]:
-    """A small CT of a bright ball: its study UID and 40 files."""
-    shape = (IMAGES, 32, 32)
-    grid = Grid(shape, regular_affine(np.zeros(3), np.eye(3)[:, ::-1], Spacing(3.0, 1.5, 1.5)), "1.2.826.0.1.77")
-    z, y, x = np.indices(shape)
-    ball = (x - 16) ** 2 + (y - 16) ** 2 + 4 * (z - 20) ** 2 < 100
-    study = StudyDetails.of(name)
-    volume = Volume(np.where(ball, 300, -50).astype(np.float32), grid, "HU")
-    return study.study_instance_uid, write_series(volume, Acquisition.ct(study), folder / name)
 
 
 def source(port: int, **keys: object) -> str:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from ball_scan import IMAGES, scan
 from bright_conf import MODELS, routes
 from pydicom import dcmread
 
-from inference.volume import Grid, Spacing, Volume, regular_affine
-from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
-
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
-
-IMAGES = 40
 
 
 @pytest.fixture
@@ -35,17 +30,6 @@ def start(make_node: Any, orthanc: Any, tmp_path: Path) -> Any:
         f"    authentication: {{kind: basic, user: segnode, password: {{file: {password}}}}}\n"
         'sources:\n  "*": {peer: vna, deadline_s: 60, ask_again_s: 1}\n',
     )
-
-
-def scan(name: str, folder: Path) -> tuple[str, list[Path]]:
-    """A small CT of a bright ball: its study UID and 40 files."""
-    shape = (IMAGES, 32, 32)
-    grid = Grid(shape, regular_affine(np.zeros(3), np.eye(3)[:, ::-1], Spacing(3.0, 1.5, 1.5)), "1.2.826.0.1.77")
-    z, y, x = np.indices(shape)
-    ball = (x - 16) ** 2 + (y - 16) ** 2 + 4 * (z - 20) ** 2 < 100
-    study = StudyDetails.of(name)
-    volume = Volume(np.where(ball, 300, -50).astype(np.float32), grid, "HU")
-    return study.study_instance_uid, write_series(volume, Acquisition.ct(study), folder / name)
 
 
 @pytest.mark.parametrize("here", [IMAGES // 2, IMAGES - 3], ids=["half", "all but three"])
