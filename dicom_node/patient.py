@@ -28,12 +28,16 @@ class Patient:
         """The same ID, letter for letter, and nothing that contradicts: two hospitals may give one ID to two people."""
         if not self.patient_id or self.patient_id != other.patient_id:
             return False
+        return not self.differs_in(other)
+
+    def differs_in(self, other: Patient) -> list[str]:
+        """What both say and say differently, in words without values."""
         pairs = (
-            (self.issuer, other.issuer),
-            (_digits(self.birth_date), _digits(other.birth_date)),
-            (_sex(self.sex), _sex(other.sex)),
+            ("birth date", _digits(self.birth_date), _digits(other.birth_date)),
+            ("sex", _sex(self.sex), _sex(other.sex)),
+            ("issuer of the ID", self.issuer, other.issuer),
         )
-        return all(not one or not another or one == another for one, another in pairs)
+        return [word for word, one, another in pairs if one and another and one != another]
 
 
 def _digits(date: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from dicom_node.patient import Patient
 from inference.tasks import TASKS
 from storage.database import Transaction
 from storage.lifecycle import JobMark, JobState
@@ -109,15 +110,13 @@ def priors_of(tx: Transaction, study: Study) -> Priors:
 
 
 def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """What keeps two study headers of one patient ID from being the same patient's, in words without values."""
-    differing = []
-    if not one.get("PatientBirthDate") or one.get("PatientBirthDate") != other.get("PatientBirthDate"):
-        differing.append("birth date" if other.get("PatientBirthDate") else "birth date (none)")
-    for keyword, word in (("PatientSex", "sex"), ("IssuerOfPatientID", "issuer of the ID")):
-        first, second = one.get(keyword), other.get(keyword)
-        if first and second and first != second:
-            differing.append(word)
-    return differing
+    """What keeps two study headers of one patient ID from being the same patient's, in words without values.
+
+    More is asked here than that nothing contradicts: both must name a birth date.
+    """
+    first, second = Patient.of(one), Patient.of(other)
+    unnamed = [] if first.birth_date and second.birth_date else ["birth date (none)"]
+    return unnamed + first.differs_in(second)
 
 
 def taken_at(header: Mapping[str, Any]) -> datetime | None:
