@@ -78,6 +78,8 @@ class Trainer:
     def run(self) -> Best:
         """Train to the end or until validation stands still; leaves the best weights in `network`."""
         self._resume()
+        if self.step == 0 and self.settings.start:
+            self._judge(math.nan)  # what comes must be better than this; its errors are the first hard places
         with _progress() as progress:
             bar = progress.add_task(self.settings.task, total=self.settings.steps, completed=self.step, note="")
             for loss in self._steps():
@@ -120,7 +122,8 @@ class Trainer:
         """
         yield "best", self.best_weights
         if self.settings.average:
-            yield "mean of best and last", _mean([self.best_weights, self.last_weights])
+            if self.best.step != self.step:
+                yield "mean of best and last", _mean([self.best_weights, self.last_weights])
             if self.first_weights:
                 yield "mean of first, best and last", _mean([self.first_weights, self.best_weights, self.last_weights])
 

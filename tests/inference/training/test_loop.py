@@ -49,6 +49,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(trainer, cache):
 def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
     run = trainer(steps=6, validate_every=2, average=True)
     run.run()
+    run.best.step = 2
     run.best_weights, run.first_weights = {k: v * 0 for k, v in run.last_weights.items()}, dict(run.last_weights)
     tried = dict(run._averages())
     assert list(tried) == ["best", "mean of best and last", "mean of first, best and last"]
@@ -108,6 +109,17 @@ def test_training_goes_on_from_a_bundle(trainer, settings, tmp_path):
     second = trainer(start=tmp_path / "bundle")
     for name, value in first.network.state_dict().items():
         assert torch.allclose(value, second.network.state_dict()[name], atol=1e-3), name
+
+
+def test_what_it_began_with_stays_where_nothing_better_is_found(trainer, settings, tmp_path):
+    first = trainer()
+    first.run()
+    export(settings(), first.network, Best(), tmp_path / "bundle")
+    first.checkpoint.unlink()
+    second = trainer(start=tmp_path / "bundle", steps=2, validate_every=2, learning_rate=10.0)
+    best = second.run()
+    assert (best.step, second.step) == (0, 2)
+    assert best.score == pytest.approx(first.best.score, abs=0.02)
 
 
 def test_a_bundle_of_another_network_cannot_be_gone_on_from(trainer, settings, tmp_path):
