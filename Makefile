@@ -47,8 +47,9 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 
-test: $(VENV)/.test tools lint ## Everything that must hold; file by file on up to four cores.
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+# One process more than there are cores: walks wait for nodes and peers much of their time.
+test: $(VENV)/.test tools lint ## Everything that must hold, file by file in up to four processes.
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile $(ARGS)
 
 viewers: $(VENV)/.test ## OHIF in Chromium shows the results of three studies (SCREENSHOTS=folder keeps what it showed).
 	@deploy/install-test-tools.sh $(VENV)/ohif
