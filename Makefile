@@ -49,7 +49,7 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 
 # One process more than there are cores: walks wait for nodes and peers much of their time.
 test: $(VENV)/.test tools lint ## Everything that must hold, file by file in up to four processes.
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile $(ARGS)
 
 viewers: $(VENV)/.test ## OHIF in Chromium shows the results of three studies (SCREENSHOTS=folder keeps what it showed).
 	@deploy/install-test-tools.sh $(VENV)/ohif
