@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from inference.errors import Exhausted
+from inference.networks.planes import over_volumes
 from inference.recipe import Output
 
 Window = tuple[int, int, int]
@@ -44,8 +45,10 @@ def slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np
           progress: Progress = lambda _: None) -> NDArray[np.float32]:
     """Logits float32 (channel, z, y, x) for an array (channel, z, y, x); UNSEEN where no window looked.
 
+    A network of two dimensions sees the planes (y, x) of each window one by one.
     `progress` is told the share of windows that are done. Exhausted where the CPU's memory does not suffice.
     """
+    network = over_volumes(network)
     for attempt in _ladder(sliding):
         try:
             return _slide(network.to(attempt.device), array, foreground, attempt, progress)
@@ -123,7 +126,7 @@ def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[n
     weights = gaussian_weights(window).to(sums_on)
     total: torch.Tensor | None = None
     seen = torch.zeros(volume.shape[1:], device=sums_on)
-    network.eval().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network.eval()
     with torch.inference_mode(), autocast(sliding.device):
         for first in range(0, len(places), sliding.batch):
             batch = places[first:first + sliding.batch]
@@ -142,9 +145,11 @@ def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[n
         return total[:, :shape[0], :shape[1], :shape[2]].cpu().numpy()
 
 
-def _fitting(shape: Sequence[int], window: Window, divisor: int) -> Window:
+def _fitting(shape: Sequence[int], window: Window, divisor: int | Window) -> Window:
     """The window, smaller along axes where the volume is, still a multiple of `divisor`."""
-    fitted = [min(wanted, math.ceil(size / divisor) * divisor) for size, wanted in zip(shape, window, strict=True)]
+    steps = (divisor,) * 3 if isinstance(divisor, int) else divisor
+    fitted = [min(wanted, math.ceil(size / step) * step)
+              for size, wanted, step in zip(shape, window, steps, strict=True)]
     return (fitted[0], fitted[1], fitted[2])
 
 
