@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from inference.networks.attention_gate import AttentionGate
-from inference.networks.hybrid_unet_transformer import ConvStack, HybridUNetTransformer, TransformerBottleneck
+from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
+from inference.networks.transformer import TransformerBottleneck
+from inference.networks.unet_parts import ConvStack
 
 
 def kinds(network, kind):
