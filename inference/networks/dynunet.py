@@ -46,7 +46,8 @@ class DynUNet(MonaiDynUNet):
                              f"{len(kernel)}, {len(stride)} and {len(widths)}")
         if max(stride[0]) > 1:
             raise ValueError(f"the first level keeps the input's grid: its stride is 1, not {stride[0]}")
-        super().__init__(dimensions, in_channels, out_channels, kernel, stride, stride[1:], widths,
+        super().__init__(spatial_dims=dimensions, in_channels=in_channels, out_channels=out_channels,
+                         kernel_size=kernel, strides=stride, upsample_kernel_size=stride[1:], filters=widths,
                          deep_supervision=deep_supervision, deep_supr_num=min(SUPERVISED, len(stride) - 2))
         self.divisors = divisors(stride)
         self.divisor = max(self.divisors)
@@ -63,6 +64,7 @@ class DynUNet(MonaiDynUNet):
             raise ValueError(f"an axis must be longer than its multiple {self.divisors}: instance normalisation "
                              "cannot be taken over the one voxel that is left at the bottom")
         answer = super().forward(x)
+        self.heads[:] = [torch.empty(0)] * len(self.heads)  # results left here would keep the network from being copied
         return answer.unbind(1) if self.training and self.deep_supervision else answer
 
 

@@ -84,12 +84,12 @@ class Hybrid(_Pretrained):
     target = "inference.networks.hybrid_unet_transformer.HybridUNetTransformer"
 
     kind: Literal["hybrid"] = "hybrid"
-    widths: Levels = (8, 16, 32, 64, 128)
-    transformer_layers: int = Field(default=2, ge=0)
+    widths: Levels = (8, 16, 32, 64, 128)  # channels of each level, finest first
+    transformer_layers: int = Field(default=2, ge=0)  # 0: no transformer
     heads: int = Field(default=4, ge=1)
     dropout: Dropout = 0.1
-    attention_gates: bool = True
-    skips: bool = True
+    attention_gates: bool = True  # on the skip connections, where there are such
+    skips: bool = True  # False: a single scale, the coarsest
     encoder: Literal["plain", "resnet34"] = "plain"
     deep_supervision: bool = False
 
@@ -143,7 +143,7 @@ class DeepLabV3Plus(_Pretrained):
 
     kind: Literal["deeplabv3plus"] = "deeplabv3plus"
     widths: ResNetWidths = (64, 64, 128, 256, 512)
-    rates: Annotated[tuple[Width, ...], Field(min_length=1)] = (6, 12, 18)
+    rates: Annotated[tuple[Width, ...], Field(min_length=1)] = (6, 12, 18)  # dilations on 1/16 of the grid
     dropout: Dropout = 0.1
 
     @property
@@ -173,6 +173,9 @@ class DynUNet(NetworkSettings):
         if self.patch and given:
             raise ValueError("either patch and spacing_mm, from which the plan follows, or kernels and strides")
         kernels, strides = self._plan()
+        axes = {len(level) for level in (*kernels, *strides) if isinstance(level, tuple)}
+        if len(axes) > 1:
+            raise ValueError("kernels and strides have a number a level, or one for each axis, the same everywhere")
         if not len(kernels) == len(strides) >= 3:
             raise ValueError(f"kernels and strides have 3 or more levels, the same number of each, not {len(kernels)} "
                              f"and {len(strides)}")
@@ -205,8 +208,8 @@ class SegResNet(NetworkSettings):
     target = "inference.networks.segresnet.SegResNet"
 
     kind: Literal["segresnet"] = "segresnet"
-    width: Width = 16
-    blocks: Levels = (1, 2, 2, 4)
+    width: Width = 16  # channels of the finest level, doubled with each halving
+    blocks: Levels = (1, 2, 2, 4)  # residual blocks of each level on the way down
     dropout: Dropout = 0.0
 
     @property

@@ -16,12 +16,12 @@ BLOCKS = (3, 4, 6, 3)  # residual blocks of each stage
 
 
 class BasicBlock(nn.Module):
-    """Two convolutions beside a shortcut, which is projected where the grid or the number of channels changes.
+    """Two convolutions beside a shortcut, which is projected where a stage begins on another grid or other channels.
 
     `dilation` is that of the first and of the second convolution.
     """
 
-    def __init__(self, in_channels: int, width: int, dimensions: int, stride: int = 1,
+    def __init__(self, in_channels: int, width: int, dimensions: int, *, stride: int = 1, project: bool = False,
                  dilation: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
         of = layers(dimensions)
@@ -32,7 +32,7 @@ class BasicBlock(nn.Module):
         self.conv2 = of.convolution(width, width, 3, padding=dilation[1], dilation=dilation[1], bias=False)
         self.bn2 = of.norm(width)
         self.downsample = None
-        if stride != 1 or in_channels != width:
+        if project:
             self.downsample = nn.Sequential(of.convolution(in_channels, width, 1, stride, bias=False), of.norm(width))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -64,9 +64,10 @@ class ResNetEncoder(nn.Module):
         for number in range(1, stages + 1):
             strided = number > 1 and number <= stages - dilated
             wider = dilation if number == 1 or strided else 2 * dilation
-            blocks = [BasicBlock(widths[number - 1], widths[number], dimensions, 2 if strided else 1,
-                                 (dilation, wider))]
-            blocks += [BasicBlock(widths[number], widths[number], dimensions, dilation=(wider, wider))
+            before, width = widths[number - 1], widths[number]
+            blocks = [BasicBlock(before, width, dimensions, stride=2 if strided else 1, dilation=(dilation, wider),
+                                 project=number > 1 or before != width)]
+            blocks += [BasicBlock(width, width, dimensions, dilation=(wider, wider))
                        for _ in range(BLOCKS[number - 1] - 1)]
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
             dilation = wider

@@ -24,9 +24,10 @@ class SegResNet(MonaiSegResNet):
     def __init__(self, in_channels: int, out_channels: int, *, dimensions: int = 3, width: int = 16,
                  blocks: Sequence[int] = (1, 2, 2, 4), dropout: float = 0.0) -> None:
         layers(dimensions)  # first of all, is it 2 or 3 dimensions?
-        super().__init__(dimensions, width, in_channels, out_channels, dropout or None,
-                         norm=("group", {"num_groups": math.gcd(GROUPS, width)}), blocks_down=tuple(blocks),
-                         blocks_up=(1,) * (len(blocks) - 1))
+        super().__init__(spatial_dims=dimensions, init_filters=width, in_channels=in_channels,
+                         out_channels=out_channels, dropout_prob=dropout or None, blocks_down=tuple(blocks),
+                         blocks_up=(1,) * (len(blocks) - 1),
+                         norm=("group", {"num_groups": math.gcd(GROUPS, width)}))
         self.divisor = 2 ** (len(blocks) - 1)
         start_rare(self.conv_final[-1].conv)
 
