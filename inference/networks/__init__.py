@@ -1,1 +1,1 @@
-"""Networks as plain torch modules; only workers and training import what lies here."""
+"""Networks as plain torch modules, one a file; `registry` has their settings and needs no torch to be imported."""
