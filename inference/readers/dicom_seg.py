@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import iter_pixels
 from pydicom.uid import SegmentationStorage
 
 from inference.errors import BadGeometry, Unfit
@@ -28,10 +27,10 @@ _FAULTS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, 
 
 
 class _Frame(NamedTuple):
-    """A mask (rows, columns), its label, and where it lies: LPS mm of its first pixel, and of the ends of first row
-    and first column."""
+    """A mask (rows, columns) of 0 and 1, its label, and where it lies: LPS mm of its first pixel, and of the ends of
+    first row and first column."""
 
-    mask: NDArray[np.bool_]
+    mask: NDArray[np.uint8]
     label: int
     corners: NDArray[np.float64]
 
@@ -52,7 +51,7 @@ def read_labels(path: Path, image: Volume, card: TaskCard) -> NDArray[np.uint8]:
         raise Unfit(f"It cannot be read as a DICOM segmentation ({type(fault).__name__}).") from fault
     truth = np.zeros(image.grid.shape, dtype=np.uint8)
     for frame in sorted(frames, key=lambda frame: frame.label):
-        truth[_slice(frame, image.grid)][frame.mask] = frame.label
+        truth[_slice(frame, image.grid)][frame.mask > 0] = frame.label
     return truth
 
 
@@ -81,14 +80,15 @@ def _labels_of(seg: Dataset, card: TaskCard) -> dict[int, int]:
 
 def _frames(seg: Dataset, labels: dict[int, int]) -> Iterator[_Frame]:
     shared = (seg.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-    for group, mask in zip(seg.PerFrameFunctionalGroupsSequence, iter_pixels(seg), strict=True):
+    masks = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns)  # bits run on across frames: all at once
+    for group, mask in zip(seg.PerFrameFunctionalGroupsSequence, masks, strict=True):
         segment = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
         orientation = np.array(_macro(group, shared, "PlaneOrientationSequence").ImageOrientationPatient, dtype=float)
         first = np.array(_macro(group, shared, "PlanePositionSequence").ImagePositionPatient, dtype=float)
         between_rows, between_columns = _macro(group, shared, "PixelMeasuresSequence").PixelSpacing
         row = orientation[:3] * float(between_columns) * (mask.shape[1] - 1)
         column = orientation[3:] * float(between_rows) * (mask.shape[0] - 1)
-        yield _Frame(mask > 0, labels[segment], first + np.stack([np.zeros(3), row, column]))
+        yield _Frame(mask, labels[segment], first + np.stack([np.zeros(3), row, column]))
 
 
 def _macro(group: Dataset, shared: Dataset, keyword: str) -> Dataset:
