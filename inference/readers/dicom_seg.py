@@ -5,6 +5,8 @@ BINARY segmentations whose frames lie on the series' slices (PS3.3 C.8.20); whoe
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
 from inference.errors import BadGeometry, Unfit
@@ -22,8 +24,9 @@ from inference.volume import Grid, Volume
 
 TOLERANCE = 0.1  # voxels that a frame may lie off its slice
 
-_FAULTS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError,
-           OSError, InvalidDicomError)
+# What pydicom raises on data that it cannot make sense of.
+_FAULTS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, OSError, OverflowError, RuntimeError,
+           TypeError, ValueError, BytesLengthException, InvalidDicomError, struct.error, zlib.error)
 
 
 class _Frame(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,20 @@ def test_what_is_no_segmentation_is_unfit(segmented, spoil: str) -> None:
         seg.save_as(path)
     with pytest.raises(Unfit):
         read_labels(path, image, LIVER_TUMOUR)
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # pydicom's, about what was damaged
+def test_damaged_bytes_are_unfit_or_read_and_nothing_else(segmented) -> None:
+    folder = segmented()
+    path, image = folder / "segmentation-4.dcm", read_series(sorted((folder / "volume-4").iterdir()))
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(25):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(damaged), 40):
+            damaged[place] = int(rng.integers(256))
+        path.write_bytes(bytes(damaged))
+        with contextlib.suppress(Unfit):
+            assert read_labels(path, image, LIVER_TUMOUR).shape == image.grid.shape
 
 
 def test_a_card_without_its_codes_knows_nothing_of_it(segmented) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from inference.errors import Unfit
+from inference.errors import BadGeometry, Unfit
 from inference.readers.metaimage import read
 
 
@@ -40,4 +40,12 @@ def test_a_header_without_its_voxels_is_unfit(tmp_path):
         read(tmp_path / "scan.mhd")
     (tmp_path / "scan.mhd").unlink()
     with pytest.raises(Unfit, match="cannot be read"):
+        read(tmp_path / "scan.mhd")
+
+
+def test_voxels_of_no_size_are_unfit(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 4, 5), np.int16)), str(tmp_path / "scan.mhd"))
+    header = (tmp_path / "scan.mhd").read_text().replace("ElementSpacing = 1 1 1", "ElementSpacing = 1e-12 1 1")
+    (tmp_path / "scan.mhd").write_text(header)
+    with pytest.raises(BadGeometry, match=r"scan\.mhd does not say where its voxels lie"):
         read(tmp_path / "scan.mhd")

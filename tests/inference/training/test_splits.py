@@ -92,7 +92,7 @@ def test_a_seed_gives_one_split_whatever_the_order_of_the_cases(make: Callable[.
 def test_the_order_is_that_of_a_hash_and_stays() -> None:
     """No library's random numbers: `printf '7 a' | sha256sum` and so on give this order on any machine."""
     split = split_folds(Listed("a-0", "b-0", "c-0", "d-0", "e-0"), 7)
-    assert [case_ids for case_ids in split.groups.values()] == [("b-0",), ("a-0",), ("c-0",), ("e-0",), ("d-0",)]
+    assert list(split.groups.values()) == [("b-0",), ("a-0",), ("c-0",), ("e-0",), ("d-0",)]
 
 
 def test_too_few_patients_or_wrong_shares_are_said() -> None:
