@@ -3,6 +3,11 @@
 InferenceError
 ├─ Unfit            the input is not what the task needs; ends the job REFUSED, never retried by itself
 │  └─ BadGeometry   the slices do not make one volume; names the slices
+├─ DataError        a data set for training or evaluation, or its split, is not what it should be
+│  ├─ WrongFolder   a folder does not hold the layout that it should; says what was looked for and what is there
+│  ├─ BadCase       one case cannot be used; names the case and its file
+│  ├─ Leak          a patient is in two groups of a split
+│  └─ StaleSplit    a split does not fit its data set any more
 ├─ ModelError       the model, its files or its code failed; ends the job FAILED with this reason
 │  ├─ BundleBroken  missing or changed file, wrong hash, unreadable configuration
 │  └─ Exhausted     device memory did not suffice, whatever was tried
@@ -22,6 +27,34 @@ class Unfit(InferenceError):
 
 class BadGeometry(Unfit):
     """The slices of a series do not form one regular volume."""
+
+
+class DataError(InferenceError):
+    """A data set for training or evaluation is not what it should be."""
+
+
+class WrongFolder(DataError):
+    """A folder does not hold the layout that it should."""
+
+
+class BadCase(DataError):
+    """One case of a data set cannot be used, and why."""
+
+    def __init__(self, case_id: str, reason: str) -> None:
+        super().__init__(case_id, reason)  # both are args, so that it survives being pickled
+        self.case_id = case_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.case_id}: {self.reason}"
+
+
+class Leak(DataError):
+    """Cases of one patient lie in two groups of a split, so that what is scored was learnt from."""
+
+
+class StaleSplit(DataError):
+    """A split file is damaged, or its data set has other cases than it had."""
 
 
 class ModelError(InferenceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import iter_pixels
 
 from inference.errors import BadGeometry, Unfit
@@ -25,7 +26,7 @@ AIR_HU = -1024.0
 
 # What pydicom and its decoders raise on data that they cannot make sense of.
 _FAULTS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError,
-           InvalidDicomError)
+           BytesLengthException, InvalidDicomError, struct.error)
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,4 +35,7 @@ def read_image(path: Path, image_io: str, units: Units) -> Volume:
         affine[:3, 3] += affine[:3, 0] * (array.shape[0] - 1)
         affine[:3, 0] *= -1
         array = np.ascontiguousarray(array[::-1])
-    return Volume(array, Grid(array.shape, affine), units)
+    try:
+        return Volume(array, Grid(array.shape, affine), units)
+    except ValueError as fault:  # spacings of nothing, or of no number
+        raise BadGeometry(f"{path.name} does not say where its voxels lie: {fault}.") from fault

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import inference
 from inference.phantom import make_case
-from inference.prepare import prepare
+from inference.prepare import Prepared, prepare
 from inference.recipe import Recipe
 from inference.training.config import Window
 
@@ -48,6 +48,14 @@ def draw_cases(task: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, 
     for done, _ in enumerate(drawn, start=len(seeds) - len(missing) + 1):
         progress(done)
     return [load_case(path, seed) for seed, path in zip(seeds, paths, strict=True)]
+
+
+def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8]) -> None:
+    """Keep a prepared case and its labels (z, y, x) on the working grid for `load_case`: all of it, or nothing."""
+    beside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
+    np.savez_compressed(beside, image=prepared.array.astype(np.float16), labels=labels,
+                        foreground=np.packbits(prepared.foreground))
+    beside.rename(path)
 
 
 def load_case(path: Path, seed: int) -> Case:
@@ -94,10 +102,7 @@ def _draw(task: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:
     phantom = make_case(task, seed)
     # A phantom knows how its patient moved: as good as registering, and seconds faster.
     prepared = prepare(phantom.aligned(REGISTRATION_SLACK_MM), recipe.model_copy(update={"register_roles": False}))
-    beside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    np.savez_compressed(beside, image=prepared.array.astype(np.float16), labels=prepared.labels(phantom.truth),
-                        foreground=np.packbits(prepared.foreground))
-    beside.rename(path)
+    save_case(path, prepared, prepared.labels(phantom.truth))
 
 
 def _places(labels: NDArray[np.uint8], foreground: NDArray[np.bool_], seed: int) -> dict[int, NDArray[np.int16]]:

@@ -1,5 +1,7 @@
 """NIfTI's RAS becomes LPS, voxel by voxel."""
 
+import struct
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -48,3 +50,43 @@ def test_what_is_no_nifti_is_unfit(tmp_path):
     (tmp_path / "v.nii").write_bytes(b"nothing")
     with pytest.raises(Unfit, match="cannot be read"):
         read(tmp_path / "v.nii")
+
+
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
+def test_missing_voxels_are_no_zeros(tmp_path, volume_of, name):
+    volume = volume_of("oblique")
+    noise = np.random.default_rng(0).normal(size=volume.array.shape)  # does not compress to nothing
+    save(tmp_path / name, noise, volume.grid.affine)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(Unfit, match=f"{name} is cut short|{name} cannot be read"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(np.float32, np.nan), (np.float64, np.inf)])
+def test_what_is_no_number_is_no_zero(tmp_path, volume_of, dtype, value):
+    volume = volume_of("axial")
+    array = volume.array.astype(dtype)
+    array[2, 3, 4] = value
+    save(tmp_path / "v.nii.gz", array, volume.grid.affine)
+    with pytest.raises(Unfit, match="no numbers"):
+        read(tmp_path / "v.nii.gz")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_either_byte_order_is_read(tmp_path, order):
+    """A header written by hand, as NIfTI-1 has it."""
+    header = bytearray(352)
+    struct.pack_into(f"{order}i", header, 0, 348)
+    struct.pack_into(f"{order}8h", header, 40, 3, 4, 3, 2, 1, 1, 1, 1)
+    struct.pack_into(f"{order}2h", header, 70, 16, 32)
+    struct.pack_into(f"{order}8f", header, 76, 1, 1, 1, 1, 1, 1, 1, 1)
+    struct.pack_into(f"{order}f", header, 108, 352)
+    header[344:348] = b"n+1\0"
+    voxels = np.arange(24).astype(f"{order}f4").tobytes()
+    (tmp_path / "v.nii").write_bytes(bytes(header) + voxels)
+    assert sorted(read(tmp_path / "v.nii").array.ravel()) == list(range(24))
+    for broken in (voxels[:-4], voxels[:-4] + np.array([np.nan]).astype(f"{order}f4").tobytes()):
+        (tmp_path / "v.nii").write_bytes(bytes(header) + broken)
+        with pytest.raises(Unfit):
+            read(tmp_path / "v.nii")

@@ -1,0 +1,197 @@
+"""LUNA16: chest CTs in ten folders with a list of nodules; outlines from LIDC-IDRI where they are given.
+
+    subset0/SERIES.mhd with SERIES.raw … subset9/   the CTs; the folder's number is the fold that is published
+    annotations.csv                                 nodules of 3 mm or more that three of four readers accepted
+    annotations_excluded.csv                        irrelevant findings: neither right nor wrong
+    masks/SERIES.mhd                                only in our own export: a label map (1 nodule)
+
+Which nodules count is the list's word; their voxels are, in this order: those of masks/; those that half of the readers
+outlined in LIDC's XML (`lidc.py`), outlines that meet no listed nodule left out; else a sphere of the listed diameter.
+A note on the case says which. LUNA16 does not say which scans are of one patient, and some of LIDC's patients were
+scanned twice: `patients` names a table that does (NBIA's metadata.csv); without it each scan counts as a patient.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import BadCase, DataError, Unfit, WrongFolder
+from inference.tasks import LUNG_NODULE
+from inference.tasks.lung_nodule import NODULE
+from inference.training.datasets.base import CaseRef, DataSet, LabelledCase, Mark, digest_files
+from inference.training.datasets.checks import labels_from, labels_on, read_images, read_volume
+from inference.training.datasets.files import check_once, files_under, wrong_folder
+from inference.training.datasets.lidc import Nodule, agreed, read_outlines, series_of
+from inference.training.datasets.luna16_tables import read_marks, read_patients
+from inference.volume import Grid
+
+_SUBSET = re.compile(r"subset(\d+)")
+
+SPHERES = "The truth is spheres of the annotated diameter, no outlines."
+ALL_RELEVANT = "annotations_excluded.csv is not there: no finding counts as irrelevant."
+
+
+class Luna16(DataSet):
+    """LUNA16 in `folder`; `lidc_xml` is a folder of LIDC-IDRI's XML files, `patients` a table of whose a series is."""
+
+    layout = "LUNA16"
+    card = LUNG_NODULE
+
+    def __init__(self, folder: Path, lidc_xml: Path | None = None, patients: Path | None = None) -> None:
+        self.folder = folder
+        self.lidc_xml = lidc_xml
+        self.patients = patients
+
+    def cases(self) -> list[CaseRef]:
+        scans = self._scans()
+        if not scans:
+            raise wrong_folder(self.folder, self.layout, "subsetN/SERIES.mhd with SERIES.raw", self._files)
+        if self._annotations is None and not self._masks:
+            raise WrongFolder(f"{self.folder} holds {len(scans)} scans of {self.layout} and no annotations.csv that "
+                              "says where their nodules are.")
+        patients = read_patients(self.patients) if self.patients else {series: series for series in scans}
+        unknown = [series for series in scans if series not in patients]
+        if unknown and self.patients:
+            raise DataError(f"{self.patients.name} does not say whose {len(unknown)} of {len(scans)} scans are, such "
+                            f"as {unknown[0]}.")
+        return [CaseRef(series, patients[series], {"CT": path}, self._masks.get(series) or self._xml.get(series),
+                        int(path.parent.name.removeprefix("subset")))
+                for series, path in sorted(scans.items())]
+
+    def read(self, ref: CaseRef) -> LabelledCase:
+        volumes = read_images(self.card, ref, {"CT": f"{ref.case_id}.mhd"})
+        grid = volumes["CT"].grid
+        lesions = (self._annotations or {}).get(ref.case_id, ())
+        irrelevant = (self._excluded or {}).get(ref.case_id, ())
+        truth, notes = self._truth(ref, lesions, grid)
+        if self._excluded is None:
+            notes.append(ALL_RELEVANT)
+        return LabelledCase(ref.case_id, ref.patient_id, self.card, volumes, truth, lesions, irrelevant,
+                            registered=True, notes=tuple(notes))
+
+    def fingerprint(self, ref: CaseRef) -> str:
+        return digest_files(ref.images, () if ref.truth is None else (ref.truth,),
+                            (self._annotations or {}).get(ref.case_id, ()), (self._excluded or {}).get(ref.case_id, ()))
+
+    def _truth(self, ref: CaseRef, lesions: tuple[Mark, ...], grid: Grid) -> tuple[NDArray[np.uint8], list[str]]:
+        if ref.truth is not None and ref.truth.suffix != ".xml":
+            stored = read_volume(ref.truth, ref.case_id, "signal")
+            array = labels_on(stored, grid, ref.truth, ref.case_id)
+            return labels_from(array, {NODULE: NODULE}, ref.truth, ref.case_id), []
+        if self._annotations is None:
+            raise BadCase(ref.case_id, f"it has no masks/{ref.case_id}.mhd, and there is no annotations.csv.")
+        nodules = [] if ref.truth is None else _outlined(ref.truth, ref.case_id, grid)
+        truth = np.zeros(grid.shape, dtype=np.uint8)
+        spheres, used = 0, set()
+        for mark in lesions:
+            sphere = sphere_voxels(mark, grid, ref.case_id)
+            best = _best(nodules, sphere)
+            used.add(best)
+            spheres += best is None
+            truth.reshape(-1)[sphere if best is None else nodules[best].voxels] = NODULE
+        return truth, _notes(nodules, len(used - {None}), spheres, len(lesions))
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return files_under(self.folder)
+
+    def _scans(self) -> dict[str, Path]:
+        return self._by_series(lambda folder: _SUBSET.fullmatch(folder) is not None)
+
+    @cached_property
+    def _masks(self) -> dict[str, Path]:
+        return self._by_series(lambda folder: folder == "masks")
+
+    def _by_series(self, wanted: Callable[[str], bool]) -> dict[str, Path]:
+        """MetaImage files by the series that they are named after, from the folders that are wanted."""
+        found: dict[str, Path] = {}
+        for path in self._files:
+            if path.suffix == ".mhd" and wanted(path.parent.name):
+                check_once(self.layout, self.folder, found.get(path.stem), path)
+                found[path.stem] = path
+        return found
+
+    @cached_property
+    def _xml(self) -> dict[str, Path]:
+        """LIDC's files by series; files of other things are passed over, a second one of a series is not."""
+        found: dict[str, Path] = {}
+        if self.lidc_xml is None:
+            return found
+        files = [path for path in files_under(self.lidc_xml) if path.suffix == ".xml"]
+        for path in files:
+            series = series_of(path)
+            if series in found and series and found[series].read_bytes() != path.read_bytes():
+                raise DataError(f"{self.lidc_xml} holds two different files of series {series}: {found[series].name} "
+                                f"and {path.name}.")
+            if series:
+                found.setdefault(series, path)
+        if not found:
+            raise wrong_folder(self.lidc_xml, "LIDC-IDRI", "*.xml with outlines (LidcReadMessage)", files)
+        return found
+
+    @cached_property
+    def _annotations(self) -> dict[str, tuple[Mark, ...]] | None:
+        return self._table("annotations.csv", sized=True)
+
+    @cached_property
+    def _excluded(self) -> dict[str, tuple[Mark, ...]] | None:
+        return self._table("annotations_excluded.csv", sized=False)
+
+    def _table(self, name: str, *, sized: bool) -> dict[str, tuple[Mark, ...]] | None:
+        """The table nearest to the folder's top; the evaluation script brings a second copy further down."""
+        files = [path for path in self._files if path.name == name]
+        return read_marks(min(files, key=lambda path: len(path.parts)), sized=sized) if files else None
+
+
+def sphere_voxels(mark: Mark, grid: Grid, case_id: str) -> NDArray[np.int64]:
+    """Flat indices of the voxels whose centres lie in a sphere; its nearest voxel where it holds none.
+
+    BadCase where the centre lies outside the scan.
+    """
+    centre = grid.to_index(mark.centre)
+    if (centre < -0.5).any() or (centre > np.array(grid.shape) - 0.5).any():
+        raise BadCase(case_id, f"annotations.csv places a nodule at {_words(mark)}, outside the scan.")
+    # The box around a sphere in index space: as far as any axis of the inverse reaches.
+    reach = np.linalg.norm(np.linalg.inv(grid.affine[:3, :3]), axis=1) * mark.diameter_mm / 2
+    low = np.maximum(np.floor(centre - reach).astype(int), 0)
+    high = np.minimum(np.ceil(centre + reach).astype(int) + 1, grid.shape)
+    indices = np.stack(np.meshgrid(*map(np.arange, low, high), indexing="ij"), axis=-1).reshape(-1, 3)
+    inside = indices[np.linalg.norm(grid.to_lps(indices) - mark.centre, axis=1) <= mark.diameter_mm / 2]
+    if not len(inside):
+        inside = np.clip(np.rint(centre).astype(int), 0, np.array(grid.shape) - 1)[None]
+    return np.asarray(np.ravel_multi_index(tuple(inside.T), grid.shape), dtype=np.int64)
+
+
+def _outlined(path: Path, case_id: str, grid: Grid) -> list[Nodule]:
+    try:
+        return agreed(read_outlines(path), grid)
+    except (Unfit, OSError) as fault:
+        raise BadCase(case_id, f"{path.name}: {fault}") from fault
+
+
+def _best(nodules: list[Nodule], sphere: NDArray[np.int64]) -> int | None:
+    """The outlined nodule with most voxels inside a listed one's sphere; None where none has any."""
+    shared = [np.isin(nodule.voxels, sphere).sum() for nodule in nodules]
+    return int(np.argmax(shared)) if any(shared) else None
+
+
+def _notes(nodules: list[Nodule], used: int, spheres: int, listed: int) -> list[str]:
+    if not nodules:
+        return [SPHERES] if listed else []
+    notes = ["The truth is what at least half of a nodule's readers outlined."]
+    if spheres:
+        notes.append(f"{spheres} of {listed} nodules meet no outline: spheres of the annotated diameter stand for "
+                     "them.")  # fmt: skip
+    if len(nodules) > used:
+        notes.append(f"{len(nodules) - used} outlined nodules are not listed in annotations.csv, and no truth.")
+    return notes
+
+
+def _words(mark: Mark) -> str:
+    return "x {:.1f}, y {:.1f}, z {:.1f} mm".format(*mark.centre)

@@ -1,0 +1,77 @@
+"""LUNA16's tables: nodules and irrelevant findings by series, and whose series it is."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from inference.errors import DataError
+from inference.training.datasets.base import Mark
+
+MAX_BYTES = 64 * 2**20
+
+_COORDINATES = ("coordX", "coordY", "coordZ")
+# As NBIA's downloads and LUNA16 call a series, and whose it is.
+_SERIES = ("Series UID", "SeriesInstanceUID", "seriesuid")
+_PATIENT = ("Subject ID", "PatientID", "Patient ID", "patient_id")
+
+
+def read_marks(path: Path, *, sized: bool) -> dict[str, tuple[Mark, ...]]:
+    """Places by series: LPS mm, as the table has them (seriesuid, coordX, coordY, coordZ, diameter_mm).
+
+    Where the marks are not `sized`, a diameter of 0 or less says that none was measured. DataError names the line.
+    """
+    marks: dict[str, list[Mark]] = defaultdict(list)
+    for line, row in _rows(path, ("seriesuid", *_COORDINATES, "diameter_mm")):
+        try:
+            x, y, z, diameter = (float(row[name]) for name in (*_COORDINATES, "diameter_mm"))
+        except ValueError as fault:
+            raise DataError(f"{path.name}, line {line}: {fault}.") from fault
+        if not all(map(math.isfinite, (x, y, z, diameter))):
+            raise DataError(f"{path.name}, line {line}: a coordinate or the diameter is no number.")
+        if sized and diameter <= 0:
+            raise DataError(f"{path.name}, line {line}: a nodule has a diameter above 0 mm, not {diameter:g}.")
+        marks[row["seriesuid"]].append(Mark((x, y, z), max(diameter, 0.0)))
+    return {series: tuple(found) for series, found in marks.items()}
+
+
+def read_patients(path: Path) -> dict[str, str]:
+    """Patient by series, from a table as NBIA gives it with a download (Series UID, Subject ID)."""
+    patients = {}
+    series = patient = ""
+    for line, row in _rows(path, ()):
+        if not series:
+            series, patient = _column(path, row, _SERIES), _column(path, row, _PATIENT)
+        if not row[series] or not row[patient]:
+            raise DataError(f"{path.name}, line {line}: {series} or {patient} is empty.")
+        patients[row[series]] = row[patient]
+    return patients
+
+
+def _column(path: Path, row: dict[str, str], names: tuple[str, ...]) -> str:
+    for name in names:
+        if name in row:
+            return name
+    raise DataError(f"{path.name} has no column {names[0]}; it has {', '.join(row)}.")
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Every row by column with its line; rows that are shorter or longer than the header are refused."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB.")
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file, strict=True)
+            missing = [name for name in columns if name not in (table.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path.name} has no column {', '.join(missing)}.")
+            for row in table:
+                if None in row or None in row.values():
+                    raise DataError(f"{path.name}, line {table.line_num}: {len(table.fieldnames or ())} fields are "
+                                    "expected.")  # fmt: skip
+                yield table.line_num, {name.strip(): value.strip() for name, value in row.items()}
+    except (OSError, UnicodeError, csv.Error) as fault:
+        raise DataError(f"{path.name} cannot be read as a table ({type(fault).__name__}).") from fault

@@ -1,0 +1,47 @@
+"""Bad cases are counted with their reasons, or the first one ends the walk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from miniatures import write_data_set
+
+from inference.errors import BadCase, Unfit
+from inference.training.datasets.base import LabelledCase
+from inference.training.datasets.lits import Lits
+from inference.training.datasets.walk import Failure, walk
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Lits:
+    write_data_set("lits", tmp_path)
+    (tmp_path / "Training Batch 2" / "segmentation-1.nii").unlink()
+    return Lits(tmp_path)
+
+
+def test_it_goes_on_and_says_what_failed(data: Lits) -> None:
+    seen: list[str] = []
+    failures = walk(data, lambda case: seen.append(case.case_id), strict=False)
+    assert seen == ["volume-0", "volume-2"]
+    assert failures == (Failure("volume-1", "its truth segmentation-1.nii is missing."),)
+
+
+def test_it_stops_at_the_first_where_it_is_strict(data: Lits) -> None:
+    seen: list[str] = []
+    with pytest.raises(BadCase, match="volume-1: its truth"):
+        walk(data, lambda case: seen.append(case.case_id), strict=True)
+    assert seen == ["volume-0"]
+
+
+def test_it_goes_through_the_cases_that_it_is_given(data: Lits) -> None:
+    assert walk(data, lambda case: None, data.cases()[::2], strict=True) == ()
+
+
+def test_what_the_visitor_finds_unfit_is_a_failure_too(data: Lits) -> None:
+    def refuse(case: LabelledCase) -> None:
+        raise Unfit("no liver")
+
+    assert walk(data, refuse, data.cases()[:1], strict=False) == (Failure("volume-0", "no liver"),)
+    with pytest.raises(BadCase, match="volume-0: no liver"):
+        walk(data, refuse, data.cases()[:1], strict=True)
