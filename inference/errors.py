@@ -3,6 +3,7 @@
 InferenceError
 ├─ Unfit            the input is not what the task needs; ends the job REFUSED, never retried by itself
 │  └─ BadGeometry   the slices do not make one volume; names the slices
+├─ Unscorable       what is to be judged does not fit together (cases, masks, scores); names it and the way out
 ├─ ModelError       the model, its files or its code failed; ends the job FAILED with this reason
 │  ├─ BundleBroken  missing or changed file, wrong hash, unreadable configuration
 │  └─ Exhausted     device memory did not suffice, whatever was tried
@@ -22,6 +23,10 @@ class Unfit(InferenceError):
 
 class BadGeometry(Unfit):
     """The slices of a series do not form one regular volume."""
+
+
+class Unscorable(InferenceError):
+    """An evaluation was given what cannot be compared, counted or read."""
 
 
 class ModelError(InferenceError):
