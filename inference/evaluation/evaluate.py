@@ -18,7 +18,7 @@ from inference.evaluation.metrics import Mask
 from inference.evaluation.overlays import Picture, picture
 from inference.evaluation.record import Record
 from inference.evaluation.results import DatasetResult, Failure, Overlay, RegionScore
-from inference.evaluation.rules import RegionRules
+from inference.evaluation.rules import HEADLINES, RULES, RegionRules
 from inference.evaluation.score import ScoredRegion
 from inference.evaluation.surface import surface_agreement
 from inference.tasks.postprocess import bounding_box
@@ -57,8 +57,14 @@ class EvaluationSettings(Record):
     dataset: str = Field(min_length=1)
     phantoms: bool
     rules: dict[str, RegionRules] = Field(default_factory=dict)  # by region; plain rules for those not named
-    headline: str = ""  # the region that stands for the data set; the last, the smallest, where empty
+    headline: str = ""  # the region that stands for the data set; the last one where empty
     pictures: bool = True
+
+
+def settings_for(task: str, dataset: str, *, phantoms: bool, pictures: bool = True) -> EvaluationSettings:
+    """The rules and the headline of a task (a key of `REGIONS`)."""
+    return EvaluationSettings(dataset=dataset, phantoms=phantoms, rules=RULES[task], headline=HEADLINES[task],
+                              pictures=pictures)
 
 
 @dataclass

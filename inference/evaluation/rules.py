@@ -44,6 +44,10 @@ RULES: dict[str, dict[str, RegionRules]] = {
 }
 
 
+HEADLINES = {"brain_tumour": "whole tumour", "liver_tumour": "liver tumour", "lung_nodule": "nodule"}
+"""By task, the region that stands for a data set in the paper's Table 6."""
+
+
 class DiameterBand(NamedTuple):
     """Lesions from `low` mm to less than `high` mm long."""
 
