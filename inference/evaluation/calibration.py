@@ -10,6 +10,7 @@ from inference.evaluation.metrics import Mask
 from inference.evaluation.record import Record
 
 BINS = 15
+_AT_ONCE = 1 << 22  # voxels; a scan in float64 would be gigabytes
 
 
 class ReliabilityBin(Record):
@@ -53,11 +54,16 @@ class ReliabilityCounter:
         """
         if probabilities.shape != truth.shape or (where is not None and where.shape != truth.shape):
             raise Unscorable(f"probabilities of shape {probabilities.shape} do not lie on a truth of {truth.shape}")
-        chances = np.asarray(probabilities if where is None else probabilities[where], dtype=np.float64).ravel()
-        real = (truth if where is None else truth[where]).ravel().astype(np.float64)
+        chances = (probabilities if where is None else probabilities[where]).ravel()
+        real = (truth if where is None else truth[where]).ravel()
         if chances.size and not (chances.min() >= 0 and chances.max() <= 1):
             raise Unscorable(f"probabilities lie in 0..1, not {chances.min():.3g}..{chances.max():.3g}: "
                              "apply the sigmoid or softmax first")
+        for start in range(0, chances.size, _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            self._count(chances[part].astype(np.float64), real[part].astype(np.float64))
+
+    def _count(self, chances: NDArray[np.float64], real: NDArray[np.float64]) -> None:
         bins = self._voxels.size
         at = np.minimum((chances * bins).astype(np.intp), bins - 1)
         self._voxels += np.bincount(at, minlength=bins)

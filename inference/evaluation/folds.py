@@ -29,5 +29,5 @@ def pool_folds(folds: Sequence[DatasetResult]) -> DatasetResult:
     return first.model_copy(update={
         "scores": tuple(score for fold in folds for score in fold.scores),
         "failures": tuple(failure for fold in folds for failure in fold.failures),
-        "calibration": (), "overlays": (),
+        "folds": len(folds), "calibration": (), "overlays": (),
     })

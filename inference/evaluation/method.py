@@ -45,6 +45,9 @@ def method(report: EvaluationReport) -> str:
             "Surface Dice": "The share of both surfaces within a tolerance: "
                             + ", ".join(f"{region} {mm:g} mm" for region, mm in tolerances) + ".",
         }
+    pooled = [f"{dataset.name} ({dataset.folds} folds)" for dataset in report.datasets if dataset.folds > 1]
+    if pooled:
+        terms["Cross-validation"] = f"Each case was judged by the model that had not seen it: {', '.join(pooled)}."
     if any(summary.lesions for summary in report.summaries):
         terms["Lesion-wise figures"] = _LESIONS
     if report.detections:

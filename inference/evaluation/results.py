@@ -99,6 +99,7 @@ class DatasetResult(Record):
     phantoms: bool  # synthetic images, not patients
     scores: tuple[RegionScore, ...]
     failures: tuple[Failure, ...] = ()
+    folds: int = 1  # of a cross-validation, whose held-out cases these are
     calibration: tuple[Reliability, ...] = ()
     overlays: tuple[Overlay, ...] = ()
 

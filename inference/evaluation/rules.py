@@ -44,8 +44,8 @@ RULES: dict[str, dict[str, RegionRules]] = {
 }
 
 
+# by task, the region that stands for a data set in short tables (paper Table 6)
 HEADLINES = {"brain_tumour": "whole tumour", "liver_tumour": "liver tumour", "lung_nodule": "nodule"}
-"""By task, the region that stands for a data set in the paper's Table 6."""
 
 
 class DiameterBand(NamedTuple):

@@ -54,6 +54,16 @@ def test_cases_add_up_and_background_can_be_left_out():
     assert reliability("r", np.zeros(5), np.zeros(5, bool)).bins[3].mean_probability is None
 
 
+def test_a_large_case_is_counted_in_parts(monkeypatch):
+    rng = np.random.default_rng(3)
+    chances, truth = rng.random(100), rng.random(100) < 0.5
+    whole = reliability("r", chances, truth)
+    monkeypatch.setattr("inference.evaluation.calibration._AT_ONCE", 7)
+    parts = reliability("r", chances, truth)
+    assert [b.voxels for b in parts.bins] == [b.voxels for b in whole.bins]
+    assert (parts.ece, parts.brier) == (pytest.approx(whole.ece), pytest.approx(whole.brier))
+
+
 @pytest.mark.parametrize(("chances", "truth", "word"), [
     (np.array([0.5, 1.5]), np.zeros(2, bool), "sigmoid"),
     (np.array([0.5, np.nan]), np.zeros(2, bool), "0..1"),

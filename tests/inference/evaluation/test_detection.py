@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from inference.errors import Unscorable
@@ -42,6 +43,31 @@ def test_sensitivity_at_every_rate_worked_by_hand():
     assert (got.hit, got.nodules, got.false_positives) == (3, 4, 12)
     assert got.curve[0] == (0.0, 0.0)
     assert got.curve[-1] == (3.0, 0.75)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_point_of_the_curve_is_what_counting_at_its_score_says(seed):
+    rng = np.random.default_rng(seed)
+    scans = [str(n) for n in range(6)]
+
+    def anywhere() -> tuple[str, float]:
+        return str(rng.integers(6)), float(rng.uniform(0, 60))
+
+    nodules = [nodule(*anywhere(), float(rng.uniform(3, 15))) for _ in range(8)]
+    others = [nodule(*anywhere(), float(rng.uniform(3, 15))) for _ in range(4)]
+    marks = [mark(*anywhere(), float(rng.integers(1, 12))) for _ in range(60)]
+
+    def on(found: Candidate, true: Nodule) -> bool:
+        return found.scan == true.scan and abs(found.centre[0] - true.centre[0]) < true.diameter_mm / 2
+
+    expected = [(0.0, 0.0)]
+    for score in sorted({m.score for m in marks}, reverse=True):
+        kept = [m for m in marks if m.score >= score]
+        hits = sum(any(on(m, n) for m in kept) for n in nodules)
+        false = sum(not any(on(m, n) for n in (*nodules, *others)) for m in kept)
+        expected.append((false / 6, hits / 8))
+    got = judge(scans, nodules, marks, others).curve
+    assert {tuple(round(v, 9) for v in point) for point in got} == {tuple(round(v, 9) for v in p) for p in expected}
 
 
 def test_between_two_scores_the_curve_is_straight():

@@ -136,7 +136,7 @@ def test_the_held_out_cases_of_all_folds_are_judged_together():
     pooled = pool_folds([fold("a", "b"), fold("c", failing=("d",))])
     assert pooled.cases == ("a", "b", "c")
     assert [failure.case for failure in pooled.failures] == ["d"]
-    assert pooled.overlays == ()
+    assert (pooled.folds, pooled.overlays) == (2, ())
 
 
 @pytest.mark.parametrize(("names", "failing"), [(("b", "c"), ()), (("c",), ("b",))])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inference.evaluation.lesions import LesionScores, lesion_scores
 from inference.evaluation.rules import (
@@ -16,6 +20,8 @@ from inference.evaluation.rules import (
 from inference.evaluation.score import REGIONS
 from inference.volume import Grid, Spacing, regular_affine
 
+SMALL = (4, 8, 8)
+STEPS = [step for step in product((-1, 0, 1), repeat=3) if any(step)]
 GRID = Grid((12, 40, 40), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(1.0, 1.0, 1.0)))
 
 
@@ -77,6 +83,52 @@ def test_small_lesions_are_not_judged_and_what_touches_them_is_not_false():
     truth = mask((0, 0, 0, 4), (0, 20, 20, 3))
     got = judge(truth, truth, LesionRules(minimum_mm3=27.0))
     assert (len(got.lesions), got.left_out, got.false, got.dice) == (1, 1, 0, 1.0)
+
+
+def parts_of(voxels: set[tuple[int, ...]]) -> list[set[tuple[int, ...]]]:
+    """Connected parts by walking from voxel to voxel, over all 26 neighbours."""
+    left, parts = set(voxels), []
+    while left:
+        part, edge = set(), [left.pop()]
+        while edge:
+            here = edge.pop()
+            part.add(here)
+            near = {tuple(np.add(here, step)) for step in STEPS} & left
+            left -= near
+            edge += near
+        parts.append(part)
+    return parts
+
+
+def grown(voxels: set[tuple[int, ...]], times: int) -> set[tuple[int, ...]]:
+    """Over faces and edges, as often as told; nothing grows out of the image."""
+    for _ in range(times):
+        voxels = voxels | {tuple(int(n) for n in np.add(v, step)) for v in voxels for step in STEPS
+                           if sum(map(abs, step)) <= 2}
+        voxels = {v for v in voxels if all(0 <= n < size for n, size in zip(v, SMALL, strict=True))}
+    return voxels
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 2), st.sampled_from((0.0, 2.0, 5.0)))
+def test_scores_are_those_of_a_walk_over_single_voxels(seed, dilation, minimum):
+    rng = np.random.default_rng(seed)
+    found, truth = (rng.random(SMALL) < rng.choice([0.02, 0.08]) for _ in range(2))
+    true, answered = ({tuple(v) for v in np.argwhere(mask).tolist()} for mask in (truth, found))
+    pieces = parts_of(answered)
+    dices, met = [], []
+    for place in parts_of(grown(true, dilation)):
+        on_it = [piece for piece in pieces if piece & place]
+        met += [piece for piece in on_it if piece not in met]
+        real, answer = true & place, set().union(*on_it)
+        if len(real) > minimum:
+            dices.append(2 * len(real & answer) / (len(real) + len(answer)))
+    false = len(pieces) - len(met)
+    grid = Grid(SMALL, GRID.affine)
+    got = lesion_scores(found, truth, grid, LesionRules(dilation=dilation, minimum_mm3=minimum))
+    assert sorted(lesion.dice for lesion in got.lesions) == pytest.approx(sorted(dices))
+    assert (got.found, got.false) == (len(pieces), false)
+    assert got.dice == pytest.approx(sum(dices) / (len(dices) + false) if dices or false else 1.0)
 
 
 def test_nothing_and_nothing_agree_and_false_lesions_alone_score_nothing():

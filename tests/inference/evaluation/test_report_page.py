@@ -166,6 +166,9 @@ def test_how_it_was_measured_is_said(root):
     said = words(root)
     for word in ("organ 2 mm, tumour 2 mm", "BraTS 2023", "LUNA16", "100 resamples", "left out of the mean"):
         assert word in said
+    folded = report()
+    folded = folded.model_copy(update={"datasets": (folded.datasets[0].model_copy(update={"folds": 5}),)})
+    assert "the model that had not seen it: phantom livers (5 folds)" in words(tree(page(folded)))
     penal = report(settings=ReportSettings(resampling=QUICK.resampling, penalty_mm=374.0))
     assert "counts as 374 mm" in words(tree(page(penal)))
 
