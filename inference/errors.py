@@ -8,6 +8,7 @@ InferenceError
 │  ├─ BadCase       one case cannot be used; names the case and its file
 │  ├─ Leak          a patient is in two groups of a split
 │  └─ StaleSplit    a split does not fit its data set any more
+├─ Unscorable       what is to be judged does not fit together (cases, masks, scores); names it and the way out
 ├─ ModelError       the model, its files or its code failed; ends the job FAILED with this reason
 │  ├─ BundleBroken  missing or changed file, wrong hash, unreadable configuration
 │  └─ Exhausted     device memory did not suffice, whatever was tried
@@ -55,6 +56,10 @@ class Leak(DataError):
 
 class StaleSplit(DataError):
     """A split file is damaged, or its data set has other cases than it had."""
+
+
+class Unscorable(InferenceError):
+    """An evaluation was given what cannot be compared, counted or read."""
 
 
 class ModelError(InferenceError):
