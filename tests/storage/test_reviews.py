@@ -41,23 +41,28 @@ def test_what_is_no_uid_is_refused(db, job):
         tx.reviews.add(Reviewed("../../etc", "job-1", STUDY, 1.0))
 
 
-def test_a_segmentation_waits_to_be_read_and_its_study_does_not_wait_for_it(db, study, make_instance):
-    seg = make_instance(7, kind=InstanceKind.SEGMENTATION)
+KINDS = pytest.mark.parametrize("kind", [InstanceKind.SEGMENTATION, InstanceKind.REPORT])
+
+
+@KINDS
+def test_what_may_be_a_review_waits_to_be_read_and_its_study_does_not_wait_for_it(db, study, make_instance, kind):
+    sent = make_instance(7, kind=kind)
     with db.transaction() as tx:
-        tx.studies.add_instance(seg)
-        assert tx.versions.unread(InstanceKind.SEGMENTATION) == [seg]
+        tx.studies.add_instance(sent)
+        assert tx.versions.unread(kind) == [sent]
         assert [one.study_instance_uid for one in tx.studies.settled(1000.0, 10.0)] == [study]
         assert tx.removals.of(study).unread, "but retention does"
-        assert tx.versions.mark_read(seg)
-        assert not tx.versions.any_unread(InstanceKind.SEGMENTATION)
+        assert tx.versions.mark_read(sent)
+        assert not tx.versions.any_unread(kind)
         assert not tx.removals.of(study).unread
 
 
-def test_our_own_segmentation_that_comes_back_waits_for_nothing(db, job, make_instance, make_result):
+@KINDS
+def test_our_own_object_that_comes_back_waits_for_nothing(db, job, make_instance, make_result, kind):
     with db.transaction() as tx:
         tx.results.add(make_result("1.2.9.5"))
-        tx.studies.add_instance(make_instance(sop_instance_uid="1.2.9.5", kind=InstanceKind.SEGMENTATION))
-        assert not tx.versions.any_unread(InstanceKind.SEGMENTATION)
+        tx.studies.add_instance(make_instance(sop_instance_uid="1.2.9.5", kind=kind))
+        assert not tx.versions.any_unread(kind)
 
 
 def test_a_review_outlives_its_study(db, job):
