@@ -1,11 +1,14 @@
-"""Reviews: one a segmentation, the newest of a job counts, and what waits to be read holds no study up."""
+"""Reviews: one an object, the newest of a job counts, and what waits to be read holds no study up."""
+
+from dataclasses import replace
 
 import pytest
 
 from storage.errors import BadIdentifier
 from storage.lifecycle import JobState
 from storage.records import InstanceKind
-from storage.reviews import Reviewed
+from storage.reviews import Reviewed, ReviewKind
+from storage.tables import reviews
 
 STUDY = "1.2.826.0.1.1"
 
@@ -34,6 +37,25 @@ def test_the_newest_of_a_job_counts_and_the_older_stays_listed(db, job, make_job
         assert tx.reviews.counting(since=460.0) == [review(1, at=500.0)]
         assert tx.reviews.counting(tasks=["liver_tumour"]) == [review(3, "job-2", 450.0)]
         assert tx.reviews.count() == 2
+
+
+def test_a_report_is_a_review_and_no_truth(db, job):
+    report = replace(review(2, at=500.0, findings={"kept": 1}), kind=ReviewKind.SR)
+    with db.transaction() as tx:
+        for one in (review(1), report):
+            assert tx.reviews.add(one)
+    with db.reading() as tx:
+        assert tx.reviews.of_study(STUDY) == [review(1), report]
+        assert tx.reviews.counting() == [review(1)], "also where a report is the newer one"
+        assert tx.reviews.counting(since=400.0) == []
+        assert tx.reviews.count() == 1
+
+
+def test_what_a_program_of_before_wrote_is_a_segmentation(db, job):
+    with db.transaction() as tx:
+        row = {"sop_uid": "1.2.9.1", "job_id": "job-1", "study_uid": STUDY, "at": 300.0, "summary": {}}
+        tx._connection.execute(reviews.insert().values(row))
+        assert tx.reviews.of_study(STUDY) == [review()]
 
 
 def test_what_is_no_uid_is_refused(db, job):
