@@ -32,7 +32,6 @@ from storage.records import (
     Job,
     JournalEntry,
     ResultObject,
-    StoredFile,
     Study,
     Wanted,
 )
@@ -110,6 +109,19 @@ def journal(database: Database, uid: str = STUDY) -> list[JournalEntry]:
 
 def told(database: Database, event: str, uid: str = STUDY) -> list[str]:
     return [entry.text for entry in journal(database, uid) if entry.event == event]
+
+
+def made(database: Database, archive: Archive, seg: Dataset) -> None:
+    """Let a job of this node have made the segmentation."""
+    study = str(seg.StudyInstanceUID)
+    job = Job("a" * 64, study, 1, "liver", "liver_tumour", "liver", JobState.DONE, 0, {}, {}, 20.0)
+    file = archive.write(study, str(seg.SOPInstanceUID), [b"a file"], ours=True)
+    with database.transaction() as tx:
+        tx.jobs.add(job)
+        tx.results.add(
+            ResultObject(str(seg.SOPInstanceUID), str(seg.SOPClassUID), str(seg.SeriesInstanceUID), job.job_id, "seg",
+                         file)
+        )  # fmt: skip
 
 
 class TestWaiting:
@@ -222,15 +234,30 @@ class TestFound:
         assert found is not None
         assert (found.state, found.images) == (StudyState.NOT_ROUTED, number)
 
-    def test_of_an_installed_model_it_is_known_by_its_kind(
+    def test_of_an_installed_model_it_is_known_by_its_device(
         self, database: Database, stage: Ask, pacs: FakePacs, earlier: EarlierStudy
+    ) -> None:
+        renamed = changed(earlier.seg)
+        for item in renamed.ContributingEquipmentSequence:
+            item.ManufacturerModelName = "a name that proves nothing"
+        pacs.held = [*earlier.images, renamed]
+        devices = frozenset(str(item.get("DeviceUID")) for item in renamed.ContributingEquipmentSequence)
+        replace(stage, device_uids=devices).step(1000.0)
+        assert [prior.seg for prior in recall(database).found] == [renamed.SOPInstanceUID]
+        assert study(database, earlier.study).state is StudyState.NOT_ROUTED  # type: ignore[union-attr]
+
+    def test_what_this_node_made_once_is_known_by_its_uid(
+        self, database: Database, archive: Archive, stage: Ask, pacs: FakePacs, earlier: EarlierStudy
     ) -> None:
         bare = changed(earlier.seg)
         del bare.ContributingEquipmentSequence
-        pacs.held, pacs.results = [*earlier.images, bare], True
+        pacs.held = [*earlier.images, bare]
+        store(database, archive, earlier.images[0])
+        made(database, archive, bare)
+        with database.transaction() as tx:
+            tx.removals.remove(earlier.study, 400.0)
         stage.step(1000.0)
         assert [prior.seg for prior in recall(database).found] == [bare.SOPInstanceUID]
-        assert study(database, earlier.study).state is StudyState.NOT_ROUTED  # type: ignore[union-attr]
 
     def test_what_is_here_is_not_sent_and_a_study_that_was_here_stays_as_it_is(
         self, database: Database, archive: Archive, stage: Ask, pacs: FakePacs, earlier: EarlierStudy
@@ -250,11 +277,7 @@ class TestFound:
         self, database: Database, archive: Archive, stage: Ask, pacs: FakePacs, earlier: EarlierStudy
     ) -> None:
         store(database, archive, earlier.images[0])
-        job = Job("a" * 64, earlier.study, 1, "liver", "liver_tumour", "liver", JobState.DONE, 0, {}, {}, 20.0)
-        uids = (str(earlier.seg.SOPInstanceUID), str(earlier.seg.SOPClassUID), str(earlier.seg.SeriesInstanceUID))
-        with database.transaction() as tx:
-            tx.jobs.add(job)
-            tx.results.add(ResultObject(*uids, job.job_id, "seg", StoredFile("seg.dcm", 1, "x")))
+        made(database, archive, earlier.seg)
         stage.step(1000.0)
         assert (pacs.sent, recall(database).found, recall(database).state) == ([], (), RecallState.DONE)
 
