@@ -50,6 +50,15 @@ class Made(NamedTuple):
         findings = enumerate(self.job.summary.get("findings", ()), start=1)
         return {one.get("tracking_uid") or names.tracking(str(n)): one.get("label", "") for n, one in findings}
 
+    def tracking_uids(self, *, person: bool) -> set[str]:
+        """By which others' objects are told to be about it. A prior's lesions are known to other nodes too.
+
+        So what no `person` stands behind is told by the names alone that this job gave.
+        """
+        names = JobNames(self.job.job_id)
+        given = {names.tracking(str(n)) for n, _ in enumerate(self.job.summary.get("findings", ()), start=1)}
+        return {uid for uid in self.labels if person or uid in given}
+
     @property
     def uids(self) -> set[str]:
         """The SOP Instance UIDs of its segmentations and reports, and the UIDs of their series."""

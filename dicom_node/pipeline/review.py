@@ -90,10 +90,15 @@ class Review:
         job, summary = judge_report(report, made, earlier, self.archive)
         return Reviewed(instance.sop_instance_uid, job, study, now, summary, ReviewKind.SR)
 
-    def _segmentation(self, instance: Instance, now: float) -> Reviewed:
-        """The review that a segmentation is; BadSegmentation with the reason where it is none."""
+    def _segmentation(self, instance: Instance, now: float) -> Reviewed | None:
+        """The review that a segmentation is; BadSegmentation with the reason where it is none.
+
+        None of an earlier study's, fetched to compare with: nobody sent it back.
+        """
         with self.database.reading() as tx:
             made = made_of(tx, instance.study_instance_uid)
+        if not made and instance.fetched:
+            return None
         if not made:
             raise BadSegmentation("no job of this study has finished")
         seg = read_segmentation(self.archive.path(instance.file))
@@ -136,7 +141,7 @@ def subject_of(seg: Segmentation, made: Sequence[Made]) -> tuple[Made, str]:
     Images alone tell little: what says of itself that no person had a hand in it is another machine's opinion.
     """
     for of in reversed(made):
-        if of.labels.keys() & seg.tracking_uids:
+        if of.tracking_uids(person=not seg.automatic) & seg.tracking_uids:
             return of, "tracking"
     for of in reversed(made):
         if of.uids & seg.cites:

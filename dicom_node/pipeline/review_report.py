@@ -82,7 +82,7 @@ def subject_of(report: Report, replaces: Collection[str], made: Sequence[Made]) 
         if of.uids & set(replaces):
             return of, "predecessor"
     for of in reversed(made):
-        if of.labels.keys() & tracked:
+        if of.tracking_uids(person=report.person) & tracked:
             return of, "tracking"
     for of in reversed(made):
         if of.uids & report.cites:

@@ -107,7 +107,7 @@ class Scene:
         with self.database.reading() as tx:
             return [(entry.event, entry.text) for entry in tx.journal.of_study(self.study)]
 
-    def arrive(self, ds: Dataset, now: float) -> str:
+    def arrive(self, ds: Dataset, now: float, *, fetched: bool = False) -> str:
         """Store an object as the receiver does; its SOP Instance UID."""
         buffer = BytesIO()
         ds.save_as(buffer, enforce_file_format=True)
@@ -118,7 +118,7 @@ class Scene:
         instance = Instance(
             header.sop_instance_uid, header.sop_class_uid, header.series_instance_uid, header.study_instance_uid,
             str(ds.file_meta.TransferSyntaxUID), STORAGE_CLASSES[UID(header.sop_class_uid)], file, now, "",
-            header.facts,
+            header.facts, fetched=fetched,
         )  # fmt: skip
         with self.database.transaction() as tx:
             tx.studies.add_instance(instance)

@@ -39,7 +39,10 @@ def test_findings_are_called_by_their_tracking_uids(scene: Callable[..., Scene])
     node = scene(summary=known)
     with node.database.reading() as tx:
         (made,) = made_of(tx, node.study)
-    assert made.labels == {JobNames(JOB).tracking("1"): "Liver", "1.2.7": "Liver tumour 1"}
+    given = JobNames(JOB).tracking("1")
+    assert made.labels == {given: "Liver", "1.2.7": "Liver tumour 1"}
+    assert made.tracking_uids(person=True) == {given, "1.2.7"}
+    assert made.tracking_uids(person=False) == {given}, "a prior's lesions are known to others too"
 
 
 @pytest.mark.parametrize(

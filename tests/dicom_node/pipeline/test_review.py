@@ -135,6 +135,16 @@ def test_another_machines_opinion_is_no_review(scene: Callable[..., Scene], send
     refused(node, send_back, seg, "all its segments are AUTOMATIC")
 
 
+def test_so_is_that_of_another_node_which_knows_the_same_prior(
+    scene: Callable[..., Scene], send_back: Callable[..., Any]
+) -> None:
+    node = scene(summary={"findings": [{"label": "Liver tumour 1", "tracking_uid": "1.2.7"}]})
+    seg = node.corrected(CORRECTED)
+    for segment in seg.SegmentSequence:
+        segment.SegmentAlgorithmType, segment.TrackingUID, segment.TrackingID = "AUTOMATIC", "1.2.7", "x"
+    refused(node, send_back, seg, "all its segments are AUTOMATIC")
+
+
 def test_what_refers_to_nothing_of_ours_is_none(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
     node = scene()
     seg = node.corrected(CORRECTED)
@@ -165,6 +175,13 @@ def test_a_job_that_has_not_finished_is_reviewed_by_nobody(
 ) -> None:
     node = scene(state=state, rejects=rejects)
     refused(node, send_back, node.corrected(CORRECTED), "no job of this study has finished")
+
+
+def test_what_was_fetched_of_an_earlier_study_is_read_in_silence(scene: Callable[..., Scene], stage: Review) -> None:
+    node = scene(state=JobState.PENDING)
+    node.arrive(node.corrected(CORRECTED), 100.0, fetched=True)
+    assert stage.step(101.0)
+    assert node.told() == []
 
 
 def test_without_our_segmentation_there_is_nothing_to_compare(

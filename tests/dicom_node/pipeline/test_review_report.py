@@ -268,6 +268,16 @@ def test_a_report_about_images_alone_is_none(node: Scene, send_back: SendBack) -
     refused(node, send_back, report, "it refers to no result of ours")
 
 
+def test_that_of_another_node_which_knows_the_same_prior_is_none(
+    scene: Callable[..., Scene], send_back: SendBack
+) -> None:
+    node = scene(kinds=KINDS, summary={"findings": [{"label": "Liver tumour 1", "tracking_uid": "1.2.7"}]})
+    image = dcmread(node.paths["CT"][0], stop_before_pixels=True)
+    report = viewers_report(image, [drawn_group("1.2.7", image, "5.5")], [image])
+    del report.ContentSequence[:2]
+    refused(node, send_back, report, "it refers to no result of ours")
+
+
 def test_one_that_measures_nothing_of_anything_is_none(node: Scene, send_back: SendBack) -> None:
     image = dcmread(node.paths["CT"][0], stop_before_pixels=True)
     report = viewers_report(image, [drawn_group("", image, "5.5")], [image, node.ours("seg")])
