@@ -23,7 +23,7 @@ from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, ite
 from dicom_node.objects.corrected import NATIVE, Coded
 from dicom_node.objects.stored import content_of
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 MAX_GROUPS = 1000
 MAX_NUMBERS = 2000  # of one group; radiomics take a thousand
 
