@@ -302,6 +302,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         archives={name: one for name, one in remotes(parts, "recall").items() if isinstance(one, Remote)},
         owner=owner("recall"),
         lease_term_s=node.lease_term_s,
+        device_uids=_device_uids(settings),
         revision=parts.revision,
     )
     return [

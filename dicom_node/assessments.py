@@ -1,7 +1,7 @@
 """What persons made of a job's results: accepted, modified or rejected, the three words of IHE AIRA.
 
-Only what the standard makes certain is read: a rejection note on a result (IHE RAD TF-3 4.66), a segmentation that a
-person sent back changed, or as it was. AIRA's own object is not among them: its codes are not known here.
+Only what the standard makes certain is read: a rejection note on a result (IHE RAD TF-3 4.66), a segmentation or a
+report that a person sent back changed, or as it was. AIRA's own object is not among them: its codes are not known here.
 """
 
 from __future__ import annotations

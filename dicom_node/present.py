@@ -14,6 +14,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dicom_node.review_words import review_in_words
+from storage.reviews import ReviewKind
+
 STATE_STYLE = {
     "DONE": "green",
     "SENT": "green",
@@ -189,8 +192,12 @@ def _show_judgements(view: dict[str, Any], out: Console) -> None:
 
 
 def _show_review(review: dict[str, Any], out: Console) -> None:
-    """What a person corrected, in a line for each structure."""
+    """What a person corrected: of a report in a sentence, of a segmentation in a line for each structure."""
     newer = "" if review["counts"] else " [dim](a newer one counts)[/]"
+    if review["kind"] == ReviewKind.SR:
+        words = review_in_words(review["kind"], review)
+        out.print(f"{clock_text(review['at'])} report {review['sop_instance_uid']} {said(words)}{newer}")
+        return
     out.print(f"[bold]reviewed[/] {clock_text(review['at'])} by {review['sop_instance_uid']}{newer}")
     for one in review["structures"]:
         volumes = f"{one['ml']:.2f} ml, corrected {one['reviewed_ml']:.2f} ml"

@@ -90,15 +90,16 @@ def recall_view(recall: Recall) -> dict[str, Any]:
 
 
 def reviews_view(tx: Transaction, uid: str) -> list[dict[str, Any]]:
-    """What persons corrected in a study's results, oldest first; the newest of a job counts."""
+    """What persons corrected in a study's results, oldest first; of each kind the newest of a job counts."""
     found = tx.reviews.of_study(uid)
-    newest = {review.job_id: review.sop_instance_uid for review in found}
+    newest = {(review.job_id, review.kind): review.sop_instance_uid for review in found}
     return [
         {
             "sop_instance_uid": review.sop_instance_uid,
+            "kind": str(review.kind),
             "job": review.job_id,
             "at": review.at,
-            "counts": newest[review.job_id] == review.sop_instance_uid,
+            "counts": newest[review.job_id, review.kind] == review.sop_instance_uid,
             **review.summary,
         }
         for review in found

@@ -14,9 +14,13 @@ class InstanceKind(StrEnum):
 
     IMAGE = "image"  # may be a job's input; a new one re-opens its study
     RESULT = "result"  # our own, come back; re-opens nothing
-    OTHER = "other"  # SR, PR, PDF, RT…; indexed, re-opens nothing
+    OTHER = "other"  # PR, PDF, RT, dose reports…; indexed, re-opens nothing
     SEGMENTATION = "segmentation"  # a SEG of somebody else: may be a correction of ours, and is read for that
+    REPORT = "report"  # an SR of somebody else that may hold measurements: may correct ours, and is read for that
     NOTE = "note"  # a Key Object Selection: may reject other instances (IHE IOCM), and is read for that
+
+
+REVIEWS = (InstanceKind.SEGMENTATION, InstanceKind.REPORT)  # what may review a result; no job's input hangs on it
 
 
 class FetchPurpose(StrEnum):

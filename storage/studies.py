@@ -13,13 +13,13 @@ from storage import tables
 from storage.errors import NotFound
 from storage.identifiers import check_uid
 from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
-from storage.records import Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
+from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
 from storage.store import Store, among, plain
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
 associations, fetches, recalls = tables.associations, tables.fetches, tables.recalls
 
-READ_ONCE = (InstanceKind.NOTE, InstanceKind.SEGMENTATION)  # what is looked into when it arrives…
+READ_ONCE = (InstanceKind.NOTE, *REVIEWS)  # what is looked into when it arrives…
 READ_AGAIN = (InstanceKind.IMAGE,)  # …and when it comes with another content
 
 IN_ONE_QUERY = 500  # databases bound how many values one statement may carry
@@ -148,7 +148,7 @@ class Studies(Store):
             associations.c.closed_at.is_(None),
             associations.c.lease_until > now,
         )
-        bears = instances.c.kind != InstanceKind.SEGMENTATION.value  # a review changes no input
+        bears = ~among(instances.c.kind, REVIEWS)  # a review changes no input
         query = (
             select(studies)
             .where(studies.c.state == StudyState.RECEIVING.value, studies.c.changed_at <= now - quiet_s)

@@ -192,7 +192,7 @@ results = Table(
     Index("ix_results_job", "job_id"),
 )
 
-# Segmentations that a person corrected and sent back; their files are `instances` as long as retention keeps them.
+# What a person corrected and sent back, SEG or SR; the files are `instances` as long as retention keeps them.
 reviews = Table(
     "reviews",
     metadata,
@@ -201,6 +201,7 @@ reviews = Table(
     Column("study_uid", Text, ForeignKey(studies.c.study_uid), nullable=False),
     Column("at", Double, nullable=False),
     Column("summary", JSON, nullable=False),
+    Column("kind", Text, nullable=False, server_default="seg"),
     Index("ix_reviews_study", "study_uid", "at", "sop_uid"),
     Index("ix_reviews_at", "at", "sop_uid"),
 )

@@ -28,7 +28,7 @@ class Versions(Store):
         return self._exists(_unread(kind))
 
     def unread(self, kind: InstanceKind, limit: int = 100) -> list[Instance]:
-        """Second contents of images, notes or segmentations, that nobody has read; the first to come first."""
+        """Second contents of images, notes, segmentations or reports, that nobody has read; the first to come first."""
         query = select(instances).where(_unread(kind)).order_by(instances.c.received_at, instances.c.sop_uid)
         return [instance_of(row) for row in self._connection.execute(query.limit(limit))]
 

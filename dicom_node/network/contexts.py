@@ -86,12 +86,15 @@ OTHER_CLASSES = frozenset(
     {"EncapsulatedPDFStorage", "ParametricMapStorage", "RTStructureSetStorage"}
 )
 VOXELS = "SegmentationStorage"
+REPORTS = ("Comprehensive3DSRStorage", "ComprehensiveSRStorage", "EnhancedSRStorage")  # of TID 1500 (PS3.16)
 NOTES = "KeyObjectSelectionDocumentStorage"
 
 
 def _kind_of_keyword(keyword: str) -> InstanceKind | None:
     if keyword == VOXELS:
         return InstanceKind.SEGMENTATION
+    if keyword in REPORTS:
+        return InstanceKind.REPORT
     if keyword.endswith(OTHER_FAMILIES) or keyword in OTHER_CLASSES:
         return InstanceKind.OTHER
     if keyword == NOTES:

@@ -34,7 +34,7 @@ from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to,
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
-from storage.records import Arrival, Instance, InstanceKind, StoredFile
+from storage.records import REVIEWS, Arrival, Instance, InstanceKind, StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,8 @@ class Offer:
 class Receiver:
     """Keeps what is sent. `device_uids` are our own (0018,1002): objects that bear one are results come back.
 
+    Segmentations and reports are results by their SOP Instance UID alone, which the index knows: what a reader made of
+    ours keeps the equipment that contributed to it (PS3.3 C.12.1), and is read as a review.
     `fetched`: all that comes answers a C-GET of ours; what answers our C-MOVE says so itself.
     """
 
@@ -152,7 +154,7 @@ class Receiver:
         self, header: Header, offer: Offer, file: StoredFile, association: OpenAssociation, now: float
     ) -> Instance:
         kind = STORAGE_CLASSES[UID(header.sop_class_uid)]
-        if self._device_uids & header.equipment_uids:
+        if kind not in REVIEWS and self._device_uids & header.equipment_uids:
             kind = InstanceKind.RESULT
         return Instance(
             sop_instance_uid=header.sop_instance_uid,

@@ -78,9 +78,9 @@ class Listening(HouseRules, Protocol):
 class Server:
     """Storage, commitment and verification SCP; `with Server(…)` listens until the block ends.
 
-    `device_uids` are our own: objects that bear one of them in their contributing equipment are results that
-    came back. Who may come in, at either port, is decided by admission.py. BadTlsFiles where the files of `tls`
-    make no context.
+    `device_uids` are our own: what bears one of them in its contributing equipment is a result that came back,
+    unless it may be a review of one. Who may come in, at either port, is decided by admission.py. BadTlsFiles where
+    the files of `tls` make no context.
     """
 
     def __init__(  # noqa: PLR0913 (its parts, by name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.filereader import read_dataset
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -29,8 +27,7 @@ from pydicom.uid import (
 
 from dicom_node.errors import NodeError
 from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, value_of
-from dicom_node.objects.stored import data_set_in
-from storage.errors import Unavailable
+from dicom_node.objects.stored import content_of
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_SEGMENTS = 1000
@@ -101,7 +98,7 @@ class Segmentation:
 
 def read_segmentation(path: Path) -> Segmentation:
     """The segmentation in a stored file; BadSegmentation, Unavailable."""
-    data, syntax = _content(path)
+    data, syntax = content_of(path, MAX_BYTES, (*NATIVE, RLELossless), BadSegmentation)
     content = CountedBytes(data)
     try:
         with counted(), warnings.catch_warnings():
@@ -109,26 +106,6 @@ def read_segmentation(path: Path) -> Segmentation:
             return _parsed(read_dataset(content, syntax.is_implicit_VR, is_little_endian=True), syntax)
     except FAULTS as fault:
         raise BadSegmentation(f"it cannot be parsed ({type(fault).__name__})") from None
-
-
-def _content(path: Path) -> tuple[bytes, UID]:
-    """The bytes of the data set, inflated where they are deflated, and how they are encoded, by the head we wrote."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadSegmentation(f"it is larger than {MAX_BYTES} bytes")
-        syntax = UID(read_file_meta_info(path).TransferSyntaxUID)
-        if syntax not in (*NATIVE, RLELossless):
-            raise BadSegmentation("its pixels are compressed in a way that is not read here")
-        with path.open("rb") as file:
-            stream, start = data_set_in(file, syntax, MAX_BYTES)
-            stream.seek(start)
-            return stream.read(MAX_BYTES), syntax
-    except FileNotFoundError:
-        raise BadSegmentation("it is no longer held") from None
-    except OSError as trouble:
-        raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
-    except (AttributeError, EOFError, InvalidDicomError, ValueError, zlib.error) as fault:
-        raise BadSegmentation(f"its file cannot be read ({type(fault).__name__})") from None
 
 
 def _parsed(ds: Dataset, syntax: UID) -> Segmentation:

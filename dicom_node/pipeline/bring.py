@@ -63,7 +63,7 @@ class Bring:
     """Brings what `sender`, whom node.yaml calls `peer`, holds of the patient, until the clock strikes `until`.
 
     `header` is that of the study that is to be compared. What comes must name the same patient as surely as it has to
-    when results are compared, whatever the sender said of it before.
+    when results are compared, whatever the sender said of it before. `device_uids` are those of our models.
     """
 
     database: Database
@@ -73,6 +73,7 @@ class Bring:
     how: str
     header: Mapping[str, Any] = field(repr=False)
     until: float
+    device_uids: frozenset[str] = frozenset()
     revision: int = 0
     clock: Callable[[], float] = time.time
 
@@ -146,7 +147,7 @@ class Bring:
         listed = [uid for uids in study.segmentations.values() for uid in uids if uid in here]
         for instance in (here[uid] for uid in listed):
             path, known = self.files.path(instance.file), instance.kind is InstanceKind.RESULT
-            said = provenance_of(path, instance.transfer_syntax_uid, known=known)
+            said = provenance_of(path, instance.transfer_syntax_uid, known=known, device_uids=self.device_uids)
             if not said.task:
                 continue
             same_id = said.patient.get("PatientID", "") == str(self.header.get("PatientID") or "").strip()

@@ -50,10 +50,10 @@ class Provenance:
     task: str = ""
 
 
-def provenance_of(path: Path, syntax: str, *, known: bool) -> Provenance:
+def provenance_of(path: Path, syntax: str, *, known: bool, device_uids: frozenset[str] = frozenset()) -> Provenance:
     """Read a stored segmentation's header; Unavailable where the disk fails.
 
-    `known`: it bears the Device UID of a model that is installed, or was made here. What cannot be read is not ours.
+    `known`: it was made here. `device_uids`: of the models that are installed. What cannot be read is not ours.
     """
     try:
         with path.open("rb") as file:
@@ -68,7 +68,7 @@ def provenance_of(path: Path, syntax: str, *, known: bool) -> Provenance:
         return Provenance()
     try:
         with counted():
-            return _provenance(_parsed(head, UID(syntax)), known=known)
+            return _provenance(_parsed(head, UID(syntax)), known, device_uids)
     except PARSE_FAULTS:
         return Provenance()
 
@@ -83,7 +83,7 @@ def _parsed(head: bytes, syntax: UID) -> Dataset:
     )
 
 
-def _provenance(ds: Dataset, *, known: bool) -> Provenance:
+def _provenance(ds: Dataset, known: bool, device_uids: frozenset[str]) -> Provenance:
     digests = {
         digest
         for segment in items_of(ds, SEGMENTS)
@@ -91,9 +91,8 @@ def _provenance(ds: Dataset, *, known: bool) -> Provenance:
         for digest in DIGEST.findall(_said(algorithm, "AlgorithmParameters"))
     }
     proven = any(
-        _said(item, "DeviceUID") == device_uid(_model(item, digest))
+        _said(item, "DeviceUID") in device_uids.union(device_uid(_model(item, digest)) for digest in digests)
         for item in items_of(ds, EQUIPMENT)
-        for digest in digests
     )
     return Provenance(
         patient={keyword: said for keyword in PATIENT if (said := _said(ds, keyword))},

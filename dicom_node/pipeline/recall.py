@@ -79,6 +79,7 @@ class Ask:
     archives: Mapping[str, Archive]  # by name
     owner: str
     lease_term_s: float
+    device_uids: frozenset[str] = frozenset()  # of the models that are installed
     revision: int = 0
     clock: Callable[[], float] = time.time
     name: str = "recall"
@@ -131,6 +132,7 @@ class Ask:
                 how=str(recall.policy["retrieve"]),
                 header=study.header,
                 until=recall.deadline,
+                device_uids=self.device_uids,
                 revision=self.revision,
                 clock=self.clock,
             )

@@ -1,8 +1,9 @@
-"""Segmentations that arrived and are not ours: whether they correct a result of ours, and in what.
+"""Segmentations and reports that arrived and are not ours: whether they correct a result of ours, and in what.
 
-One that shares a tracking UID with our SEG, cites it, or was drawn on the images that a finished job read, is reviewed
-truth of that job. It is compared with what the job made; row and journal entry are one commit. It re-opens nothing.
-What cannot be used is journalled once, with its reason. Nobody's name is kept.
+A segmentation that shares a tracking UID with our SEG, cites it, or was drawn on the images that a finished job read,
+is reviewed truth of that job; of reports see review_report.py. It is compared with what the job made; row and journal
+entry are one commit. It re-opens nothing. What cannot be used is journalled once, with its reason. Nobody's name is
+kept.
 """
 
 from __future__ import annotations
@@ -10,63 +11,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from dicom_node.assessments import Assessment
 from dicom_node.objects.corrected import BadSegmentation, Segmentation, read_segmentation
-from dicom_node.objects.identity import JobNames
+from dicom_node.objects.corrected_report import BadReport, read_report
 from dicom_node.objects.on_grid import Labels, Laid, lay_on, structure_of
+from dicom_node.pipeline.made import Made, made_of
+from dicom_node.pipeline.review_report import judge as judge_report
+from dicom_node.review_words import review_in_words
 from inference.errors import BadGeometry
 from inference.evaluation.compare import Comparison, compare
 from inference.readers.arrange import arrange
 from inference.readers.headers import slice_headers
-from inference.tasks import TASKS
-from inference.tasks.card import TaskCard
 from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.lifecycle import JobState
-from storage.records import Instance, InstanceKind, Job, ResultObject
-from storage.reviews import Reviewed
+from storage.records import REVIEWS, Instance, InstanceKind
+from storage.reviews import Reviewed, ReviewKind
 
 log = logging.getLogger(__name__)
 
 BATCH = 20
 MOST_UNKNOWN = 20
-KIND = "seg"  # of our results, the one that is corrected
-
-
-class Made(NamedTuple):
-    """A finished job with the segmentations that it made, in one form of them."""
-
-    job: Job
-    segs: tuple[ResultObject, ...]
-
-    @property
-    def card(self) -> TaskCard:
-        return TASKS[self.job.task]
-
-    @property
-    def source(self) -> dict[str, Any]:
-        """The series that the answer lies on, and its instances."""
-        found: dict[str, Any] = self.job.inputs[self.card.primary]
-        return found
-
-    @property
-    def tracking_uids(self) -> set[str]:
-        names = JobNames(self.job.job_id)
-        findings = enumerate(self.job.summary.get("findings", ()), start=1)
-        return {finding.get("tracking_uid") or names.tracking(str(number)) for number, finding in findings}
-
-    @property
-    def uids(self) -> set[str]:
-        return {uid for seg in self.segs for uid in (seg.sop_instance_uid, seg.series_instance_uid)}
 
 
 @dataclass(frozen=True)
 class Review:
-    """Reads others' segmentations and keeps those that review a result of ours."""
+    """Reads others' segmentations and reports and keeps those that review a result of ours."""
 
     database: Database
     archive: Archive
@@ -75,38 +49,56 @@ class Review:
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
-            if not tx.versions.any_unread(InstanceKind.SEGMENTATION):
-                return False
-            waiting = tx.versions.unread(InstanceKind.SEGMENTATION, BATCH)
+            kinds = [kind for kind in REVIEWS if tx.versions.any_unread(kind)]
+            waiting = [instance for kind in kinds for instance in tx.versions.unread(kind, BATCH)]
         for instance in waiting:
             self._read(instance, now)
-        return True
+        return bool(waiting)
 
     def _read(self, instance: Instance, now: float) -> None:
         refusal, review = "", None
+        judge = self._report if instance.kind is InstanceKind.REPORT else self._segmentation
         try:
-            review = self._judge(instance, now)
-        except (BadSegmentation, BadGeometry) as bad:
+            review = judge(instance, now)
+        except (BadReport, BadSegmentation, BadGeometry) as bad:
             refusal = str(bad)
         with self.database.transaction() as tx:
             if not tx.versions.mark_read(instance):
                 return
-            if review is None:
-                text = f"segmentation {instance.sop_instance_uid} is no review of a result of ours: {refusal}"
+            what = f"{instance.kind} {instance.sop_instance_uid}"
+            if refusal:
+                text = f"{what} is no review of a result of ours: {refusal}"
                 self._journal(tx, instance, "no review", text, now)
-            elif tx.reviews.add(review):
-                text = f"segmentation {instance.sop_instance_uid} is reviewed truth: {sentence(review.summary)}"
-                self._journal(tx, instance, "reviewed", text, now, review.job_id)
+            elif review is not None and tx.reviews.add(review):
+                words = review_in_words(review.kind, review.summary)
+                self._journal(tx, instance, "reviewed", f"{what} {words}", now, review.job_id)
 
     def _journal(self, tx: Transaction, instance: Instance, event: str, text: str, now: float, job: str = "") -> None:
         study, series = instance.study_instance_uid, instance.series_instance_uid
         tx.journal.add(now, event, text, study=study, series=series, job=job, revision=self.revision)
-        log.info("segmentation read: %s", event, extra={"study": study})
+        log.info("%s read: %s", instance.kind, event, extra={"study": study})
 
-    def _judge(self, instance: Instance, now: float) -> Reviewed:
-        """The review that a segmentation is; BadSegmentation with the reason where it is none."""
+    def _report(self, instance: Instance, now: float) -> Reviewed | None:
+        """The review that a report is; None where nobody would take it for one, BadReport where somebody might."""
+        study = instance.study_instance_uid
         with self.database.reading() as tx:
-            made = [_made(tx, job) for job in tx.jobs.of_study(instance.study_instance_uid) if _finished(job)]
+            made = made_of(tx, study)
+            earlier = {one.sop_instance_uid: one.summary.get("replaces", ()) for one in tx.reviews.of_study(study)}
+        report = read_report(self.archive.path(instance.file)) if made else None
+        if report is None:  # dose reports are many, and where nothing was made there is nothing to review
+            return None
+        job, summary = judge_report(report, made, earlier, self.archive)
+        return Reviewed(instance.sop_instance_uid, job, study, now, summary, ReviewKind.SR)
+
+    def _segmentation(self, instance: Instance, now: float) -> Reviewed | None:
+        """The review that a segmentation is; BadSegmentation with the reason where it is none.
+
+        None of an earlier study's, fetched to compare with: nobody sent it back.
+        """
+        with self.database.reading() as tx:
+            made = made_of(tx, instance.study_instance_uid)
+        if not made and instance.fetched:
+            return None
         if not made:
             raise BadSegmentation("no job of this study has finished")
         seg = read_segmentation(self.archive.path(instance.file))
@@ -117,9 +109,9 @@ class Review:
         found[np.isin(found, sorted(truth.judged(of.card)), invert=True)] = 0
         summary = _summary(compare(found, truth.labels, of.card, grid), truth, of, by)
         if not np.array_equal(found, truth.labels):
-            summary["assessment"] = "modified"
+            summary["assessment"] = str(Assessment.MODIFIED)
         elif not seg.automatic:  # a machine's copy of ours says nothing of it
-            summary["assessment"] = "accepted"
+            summary["assessment"] = str(Assessment.ACCEPTED)
         return Reviewed(instance.sop_instance_uid, of.job.job_id, instance.study_instance_uid, now, summary)
 
     def _grid(self, of: Made) -> Grid:
@@ -149,7 +141,7 @@ def subject_of(seg: Segmentation, made: Sequence[Made]) -> tuple[Made, str]:
     Images alone tell little: what says of itself that no person had a hand in it is another machine's opinion.
     """
     for of in reversed(made):
-        if of.tracking_uids & seg.tracking_uids:
+        if of.tracking_uids(person=not seg.automatic) & seg.tracking_uids:
             return of, "tracking"
     for of in reversed(made):
         if of.uids & seg.cites:
@@ -161,24 +153,6 @@ def subject_of(seg: Segmentation, made: Sequence[Made]) -> tuple[Made, str]:
         raise BadSegmentation("all its segments are AUTOMATIC, and it refers to no result of ours")
     known = [sum(structure_of(segment, of.card) is not None for segment in seg.segments) for of in on_images]
     return max(zip(known, range(len(made)), on_images, strict=False))[2], "images"
-
-
-def sentence(summary: dict[str, Any]) -> str:
-    """A review's comparison in words."""
-    agreement = ", ".join(f"{one['structure']} Dice {one['dice']:.3f}" for one in summary["structures"])
-    lesions = ", ".join(f"{number} {change}" for change, number in summary["lesions"].items() if number)
-    assessed = f"; the result is {summary['assessment']}" if summary.get("assessment") else ""
-    return f"{agreement or 'nothing in either'}; lesions: {lesions or 'none'}{assessed}"
-
-
-def _finished(job: Job) -> bool:
-    return job.state is JobState.DONE and not job.rejects and job.task in TASKS
-
-
-def _made(tx: Transaction, job: Job) -> Made:
-    segs = [result for result in tx.results.of_job(job.job_id) if result.kind == KIND]
-    form = min((seg.variant for seg in segs), default="")  # every form holds the same voxels
-    return Made(job, tuple(seg for seg in segs if seg.variant == form))
 
 
 def _summary(comparison: Comparison, truth: Laid, of: Made, by: str) -> dict[str, Any]:

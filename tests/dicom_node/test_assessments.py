@@ -9,7 +9,7 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.assessments import assessments
 from storage.rejections import Rejection
-from storage.reviews import Reviewed
+from storage.reviews import Reviewed, ReviewKind
 
 OURS, OTHER = "2.25.7", "1.2.3.1.1"
 
@@ -29,6 +29,15 @@ def test_the_newest_word_counts(story: Parts) -> None:
         ("accepted", "1.2.9.1", "", False),
         ("rejected", "2.25.9", "patient safety", True),
     ]
+
+
+def test_a_report_is_a_word_as_a_segmentation_is(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        for place, kind in enumerate(ReviewKind):
+            said = {"assessment": "modified" if kind is ReviewKind.SEG else "accepted"}
+            tx.reviews.add(Reviewed(f"1.2.9.{place}", "job-0", "1.2.3", 400.0 + place, said, kind))
+        found = assessments(tx, "1.2.3")
+    assert [(a["assessment"], a["counts"]) for a in found] == [("modified", False), ("accepted", True)]
 
 
 @pytest.mark.parametrize("note", [

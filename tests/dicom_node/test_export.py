@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from inference.readers import nifti
 from storage.archive import Archive
 from storage.database import Database
 from storage.rejections import Rejection
+from storage.reviews import ReviewKind
 
 Export = Callable[..., list[Line]]
 
@@ -80,6 +82,14 @@ def test_tasks_and_days_are_chosen(export: Export) -> None:
     assert export(["brain_tumour"]) == []
     assert export(None, 101.0) == []
     assert len(export(["liver_tumour"], 100.0)) == 1
+
+
+def test_a_report_is_no_truth_to_train_with(export: Export, node: Scene) -> None:
+    with node.database.transaction() as tx:
+        (seg,) = tx.reviews.of_study(node.study)
+        report = replace(seg, sop_instance_uid="1.2.9.9", at=200.0, summary={}, kind=ReviewKind.SR)
+        assert tx.reviews.add(report)
+    assert [line.case for line in export()] == [1], "though it is the newer word"
 
 
 @pytest.mark.parametrize("what", ["review", "image"])

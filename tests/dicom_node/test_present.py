@@ -8,9 +8,9 @@ import pytest
 
 from dicom_node import present
 from dicom_node.assembly import Parts
-from dicom_node.views import explain_view, status_view, study_line
+from dicom_node.views import explain_view, status_view, study_line, study_view
 from storage.rejections import Rejection
-from storage.reviews import Reviewed
+from storage.reviews import Reviewed, ReviewKind
 
 
 def test_json_is_json(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +52,20 @@ def test_a_review_is_shown(story: Parts, capsys: pytest.CaptureFixture[str]) -> 
         "by 1.2.9.2 (a newer one counts)", " for quality by 2.25.9\n",
     ):  # fmt: skip
         assert words in shown
+
+
+def test_a_reviewed_report_is_shown_in_a_sentence(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [{"finding": "Nodule 1", "quantity": "[Long] Axis", "unit": "mm", "value": 12.1, "reviewed_value": 14.0}]
+    summary = {"findings": {"kept": 2, "remeasured": 1}, "remeasured": lines, "assessment": "modified"}
+    with story.database.transaction() as tx:
+        for number in (1, 2):
+            tx.reviews.add(Reviewed(f"1.2.9.{number}", "job-0", "1.2.3", 400.0 + number, summary, ReviewKind.SR))
+        present.show_study(study_view(tx, "1.2.3", 1000.0))
+    shown = " ".join(capsys.readouterr().out.split())
+    words = "is reviewed: 2 findings kept, 1 remeasured ([Long] Axis 12.1 -> 14.0 mm); the result is modified"
+    assert f"report 1.2.9.1 {words} (a newer one counts)" in shown
+    assert f"report 1.2.9.2 {words} " in shown
+    assert "modified 1970" in shown
 
 
 def test_a_strangers_text_does_not_reach_the_terminal_as_control(

@@ -1,4 +1,4 @@
-"""Whom a node can ask; what is said of mistakes with their lines is in test_settings.py."""
+"""Whom a node can ask; what is said of mistakes with their lines is in test_settings_connections.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The places where passwords are named; what is said of them with their lines is in test_settings.py."""
+"""The places where passwords are named; what is said of them with their lines is in test_settings_connections.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The places where TLS is set; what is wrong with them is told in test_settings.py."""
+"""The places where TLS is set; what is wrong with them is told in test_settings_connections.py."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from storage.lifecycle import JobMark, RecallState
 from storage.recalls import Prior
 from storage.records import FetchPurpose, Reference, Tally, Wanted
 from storage.rejections import Rejection
-from storage.reviews import Reviewed
+from storage.reviews import Reviewed, ReviewKind
 
 NOW = 1000.0
 
@@ -171,6 +171,18 @@ def test_reviews_are_shown_and_the_newest_of_a_job_counts(story: Parts) -> None:
     assert [(one["counts"], one["dice"], one["job"]) for one in view["reviews"]] == [
         (False, 0.5, "job-0"), (True, 0.75, "job-0")]  # fmt: skip
     assert status["reviewed_jobs"] == 1
+    json.dumps(view)
+
+
+def test_a_report_and_a_segmentation_both_count(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.reviews.add(Reviewed("1.2.9.1", "job-0", "1.2.3", 400.0, {"dice": 0.5}))
+        for number in (2, 3):
+            found = {"findings": {"kept": number}}
+            tx.reviews.add(Reviewed(f"1.2.9.{number}", "job-0", "1.2.3", 400.0 + number, found, ReviewKind.SR))
+        view = study_view(tx, "1.2.3", NOW)
+    assert [(one["kind"], one["counts"], one["sop_instance_uid"]) for one in view["reviews"]] == [
+        ("seg", True, "1.2.9.1"), ("sr", False, "1.2.9.2"), ("sr", True, "1.2.9.3")]  # fmt: skip
     json.dumps(view)
 
 

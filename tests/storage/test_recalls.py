@@ -5,7 +5,7 @@ import pytest
 from storage.errors import LeaseLost
 from storage.lifecycle import FetchState, RecallState, StudyState
 from storage.recalls import Prior
-from storage.records import FetchPurpose, InstanceKind, Wanted
+from storage.records import REVIEWS, FetchPurpose, InstanceKind, Wanted
 
 UID, OLD = "1.2.826.0.1.1", "1.2.826.0.1.9"
 POLICY = {"retrieve": "get", "studies": 3, "years": 5}
@@ -144,7 +144,7 @@ class TestWhatComesAsAPrior:
             tx.studies.add_instance(make_instance(number, study_instance_uid=OLD, fetched=fetched, **other))
             return tx.studies.get(OLD)
 
-    @pytest.mark.parametrize("kind", [InstanceKind.IMAGE, InstanceKind.RESULT, InstanceKind.SEGMENTATION])
+    @pytest.mark.parametrize("kind", [InstanceKind.IMAGE, InstanceKind.RESULT, *REVIEWS])
     def test_a_new_study_is_not_routed_from_its_first_instance_on(self, db, make_instance, kind):
         with db.transaction() as tx:
             tx.associations.open("pacs-1", "receive", "PACS", "SEGNODE", "127.0.0.1", 305.0, 60.0)

@@ -1,11 +1,14 @@
-"""Reviews: one a segmentation, the newest of a job counts, and what waits to be read holds no study up."""
+"""Reviews: one an object, the newest of a job counts, and what waits to be read holds no study up."""
+
+from dataclasses import replace
 
 import pytest
 
 from storage.errors import BadIdentifier
 from storage.lifecycle import JobState
 from storage.records import InstanceKind
-from storage.reviews import Reviewed
+from storage.reviews import Reviewed, ReviewKind
+from storage.tables import reviews
 
 STUDY = "1.2.826.0.1.1"
 
@@ -36,28 +39,52 @@ def test_the_newest_of_a_job_counts_and_the_older_stays_listed(db, job, make_job
         assert tx.reviews.count() == 2
 
 
+def test_a_report_is_a_review_and_no_truth(db, job):
+    report = replace(review(2, at=500.0, findings={"kept": 1}), kind=ReviewKind.SR)
+    with db.transaction() as tx:
+        for one in (review(1), report):
+            assert tx.reviews.add(one)
+    with db.reading() as tx:
+        assert tx.reviews.of_study(STUDY) == [review(1), report]
+        assert tx.reviews.counting() == [review(1)], "also where a report is the newer one"
+        assert tx.reviews.counting(since=400.0) == []
+        assert tx.reviews.count() == 1
+
+
+def test_what_a_program_of_before_wrote_is_a_segmentation(db, job):
+    with db.transaction() as tx:
+        row = {"sop_uid": "1.2.9.1", "job_id": "job-1", "study_uid": STUDY, "at": 300.0, "summary": {}}
+        tx._connection.execute(reviews.insert().values(row))
+        assert tx.reviews.of_study(STUDY) == [review()]
+
+
 def test_what_is_no_uid_is_refused(db, job):
     with pytest.raises(BadIdentifier), db.transaction() as tx:
         tx.reviews.add(Reviewed("../../etc", "job-1", STUDY, 1.0))
 
 
-def test_a_segmentation_waits_to_be_read_and_its_study_does_not_wait_for_it(db, study, make_instance):
-    seg = make_instance(7, kind=InstanceKind.SEGMENTATION)
+KINDS = pytest.mark.parametrize("kind", [InstanceKind.SEGMENTATION, InstanceKind.REPORT])
+
+
+@KINDS
+def test_what_may_be_a_review_waits_to_be_read_and_its_study_does_not_wait_for_it(db, study, make_instance, kind):
+    sent = make_instance(7, kind=kind)
     with db.transaction() as tx:
-        tx.studies.add_instance(seg)
-        assert tx.versions.unread(InstanceKind.SEGMENTATION) == [seg]
+        tx.studies.add_instance(sent)
+        assert tx.versions.unread(kind) == [sent]
         assert [one.study_instance_uid for one in tx.studies.settled(1000.0, 10.0)] == [study]
         assert tx.removals.of(study).unread, "but retention does"
-        assert tx.versions.mark_read(seg)
-        assert not tx.versions.any_unread(InstanceKind.SEGMENTATION)
+        assert tx.versions.mark_read(sent)
+        assert not tx.versions.any_unread(kind)
         assert not tx.removals.of(study).unread
 
 
-def test_our_own_segmentation_that_comes_back_waits_for_nothing(db, job, make_instance, make_result):
+@KINDS
+def test_our_own_object_that_comes_back_waits_for_nothing(db, job, make_instance, make_result, kind):
     with db.transaction() as tx:
         tx.results.add(make_result("1.2.9.5"))
-        tx.studies.add_instance(make_instance(sop_instance_uid="1.2.9.5", kind=InstanceKind.SEGMENTATION))
-        assert not tx.versions.any_unread(InstanceKind.SEGMENTATION)
+        tx.studies.add_instance(make_instance(sop_instance_uid="1.2.9.5", kind=kind))
+        assert not tx.versions.any_unread(kind)
 
 
 def test_a_review_outlives_its_study(db, job):

@@ -64,10 +64,8 @@ def changed(seg: Dataset, **elements: Any) -> Dataset:
     return other
 
 
-def store(
-    database: Database, archive: Archive, ds: Dataset, *, fetched: bool = False, result: bool = False, now: float = 10.0
-) -> None:
-    """Keep an object as the receiver does; `result`: it bears a Device UID of a model that is installed."""
+def store(database: Database, archive: Archive, ds: Dataset, *, fetched: bool = False, now: float = 10.0) -> None:
+    """Keep an object as the receiver does."""
     buffer = BytesIO()
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     ds.save_as(buffer, enforce_file_format=True)
@@ -79,7 +77,7 @@ def store(
     kind = InstanceKind.SEGMENTATION if ds.Modality == "SEG" else InstanceKind.IMAGE
     instance = Instance(
         header.sop_instance_uid, header.sop_class_uid, header.series_instance_uid, header.study_instance_uid, syntax,
-        InstanceKind.RESULT if result else kind, file, now, "", header.facts, fetched=fetched,
+        kind, file, now, "", header.facts, fetched=fetched,
     )  # fmt: skip
     with database.transaction() as tx:
         tx.studies.add_instance(instance, header.study)
@@ -99,7 +97,6 @@ class FakePacs:
     said: Patient | None = None
     error: PeerError | None = None
     silent_retrieval: PeerError | None = None
-    results: bool = False
     searches: list[Search] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     while_sending: Callable[[], None] = lambda: None
@@ -119,8 +116,7 @@ class FakePacs:
                 named = not gap.here or ds.SOPInstanceUID in gap.sop_class_uids
                 if ds.SeriesInstanceUID == gap.series_instance_uid and named and ds.SOPInstanceUID not in self.keeps:
                     self.sent.append(str(ds.SOPInstanceUID))
-                    result = self.results and ds.Modality == "SEG"
-                    store(self.database, self.archive, ds, fetched=True, result=result)
+                    store(self.database, self.archive, ds, fetched=True)
         if self.silent_retrieval is not None:
             raise self.silent_retrieval
         return Brought(len(self.sent))

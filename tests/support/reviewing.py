@@ -1,8 +1,8 @@
-"""A study with a finished job and its SEG, as rows and files, and what a person would send back."""
+"""A study with a finished job and its objects, as rows and files, and what a person would send back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import UID, generate_uid
 
+from dicom_node.network.contexts import STORAGE_CLASSES
 from dicom_node.network.header import read_header
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.encode import encode
 from dicom_node.objects.profile import STANDARD, Profile
+from dicom_node.pipeline.review import Review
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.measure import measure_findings
 from inference.readers.dicom import read_series
@@ -28,7 +30,8 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import JobState, StudyState
 from storage.part10 import META_AT
-from storage.records import Instance, InstanceKind, Job, ResultObject
+from storage.records import Instance, Job, ResultObject
+from storage.reviews import Reviewed
 
 JOB = "a" * 64
 MODEL = ModelIdentity("net", "1", "ab" * 32, "Segnode", IntendedUse.DEMONSTRATION)
@@ -67,6 +70,10 @@ class Scene:
 
     def seg(self, labels: np.ndarray, job: str = "b" * 64) -> Dataset:
         """A SEG of these labels; with the job's own ID it is ours, voxel for voxel and UID for UID."""
+        return next(ds for kind, ds in self.objects(labels, job) if kind == "seg")
+
+    def objects(self, labels: np.ndarray, job: str) -> list[tuple[str, Dataset]]:
+        """Everything that a job which finds these labels makes, each with its kind."""
         card = TASKS[self.task]
         volume = read_series(self.paths[card.primary])
         measured = measure_findings(labels, card.structures, volume, card.regions)
@@ -75,8 +82,7 @@ class Scene:
         result = Result(self.task, MODEL, volume.grid, card.primary, self.folder / "labels.npy", measured.findings,
                         sources=sources)
         context = EncodeContext(created_at=1_763_900_000.0, dciodvfy=False, profile=self.profile)
-        made = encode(result, job, self.paths, context)
-        return next(dcmread(BytesIO(item.part10)) for item in made if item.kind == "seg")
+        return [(item.kind, dcmread(BytesIO(item.part10))) for item in encode(result, job, self.paths, context)]
 
     def corrected(self, labels: np.ndarray) -> Dataset:
         """The same as a person's work: another object, drawn by hand, that tracks nothing of ours."""
@@ -90,7 +96,18 @@ class Scene:
             del segment.TrackingUID, segment.TrackingID
         return seg
 
-    def arrive(self, ds: Dataset, now: float, kind: InstanceKind = InstanceKind.SEGMENTATION) -> str:
+    def ours(self, kind: str, job: str = JOB) -> Dataset:
+        """The object of this kind that the job made."""
+        with self.database.reading() as tx:
+            (made,) = [result for result in tx.results.of_job(job) if result.kind == kind]
+        return dcmread(self.archive.path(made.file))
+
+    def told(self) -> list[tuple[str, str]]:
+        """The study's journal: events with their texts."""
+        with self.database.reading() as tx:
+            return [(entry.event, entry.text) for entry in tx.journal.of_study(self.study)]
+
+    def arrive(self, ds: Dataset, now: float, *, fetched: bool = False) -> str:
         """Store an object as the receiver does; its SOP Instance UID."""
         buffer = BytesIO()
         ds.save_as(buffer, enforce_file_format=True)
@@ -100,20 +117,21 @@ class Scene:
         file = self.archive.write(header.study_instance_uid, header.sop_instance_uid, [whole])
         instance = Instance(
             header.sop_instance_uid, header.sop_class_uid, header.series_instance_uid, header.study_instance_uid,
-            str(ds.file_meta.TransferSyntaxUID), kind, file, now, "", header.facts,
+            str(ds.file_meta.TransferSyntaxUID), STORAGE_CLASSES[UID(header.sop_class_uid)], file, now, "",
+            header.facts, fetched=fetched,
         )  # fmt: skip
         with self.database.transaction() as tx:
             tx.studies.add_instance(instance)
         return instance.sop_instance_uid
 
-    def finish(self, labels: np.ndarray, job: str = JOB, **changes: Any) -> None:
-        """A job that found these labels, with its SEG where there is something."""
+    def finish(self, labels: np.ndarray, job: str = JOB, kinds: Sequence[str] = ("seg",), **changes: Any) -> None:
+        """A job that found these labels, with its objects of these kinds; a SEG where there is something."""
         inputs = {}
         for role, paths in self.paths.items():
             images = [dcmread(path, stop_before_pixels=True) for path in paths]
             inputs[role] = {"series": images[0].SeriesInstanceUID, "instances": [i.SOPInstanceUID for i in images]}
-        seg = self.seg(labels, job) if labels.any() else None
-        findings = [{"label": s.SegmentLabel} for s in seg.SegmentSequence] if seg else []
+        made = self.objects(labels, job)
+        findings = [{"label": s.SegmentLabel} for kind, ds in made if kind == "seg" for s in ds.SegmentSequence]
         values: dict[str, Any] = {
             "job_id": job, "study_instance_uid": self.study, "generation": 1, "route": "all", "task": self.task,
             "model": "net", "state": JobState.DONE, "priority": 0, "inputs": inputs, "parameters": {},
@@ -121,12 +139,11 @@ class Scene:
         } | changes  # fmt: skip
         with self.database.transaction() as tx:
             tx.jobs.add(Job(**values))
-            if seg is not None:
+            for kind, ds in ((kind, ds) for kind, ds in made if kind in kinds):
                 buffer = BytesIO()
-                seg.save_as(buffer, enforce_file_format=True)
-                file = self.archive.write(self.study, seg.SOPInstanceUID, [buffer.getvalue()], ours=True)
-                uids = (seg.SOPInstanceUID, seg.SOPClassUID, seg.SeriesInstanceUID)
-                tx.results.add(ResultObject(*uids, job, "seg", file))
+                ds.save_as(buffer, enforce_file_format=True)
+                file = self.archive.write(self.study, ds.SOPInstanceUID, [buffer.getvalue()], ours=True)
+                tx.results.add(ResultObject(ds.SOPInstanceUID, ds.SOPClassUID, ds.SeriesInstanceUID, job, kind, file))
 
 
 def liver_scene(database: Database, archive: Archive, folder: Path) -> Scene:
@@ -142,7 +159,7 @@ def settled(scene: Scene) -> Scene:
     """Its images as rows, and the study dispatched."""
     for paths in scene.paths.values():
         for path in paths:
-            scene.arrive(dcmread(path), 10.0, InstanceKind.IMAGE)
+            scene.arrive(dcmread(path), 10.0)
     with scene.database.transaction() as tx:
         tx.studies.move(scene.study, StudyState.COMPLETE, 11.0)
         tx.studies.move(scene.study, StudyState.DISPATCHED, 12.0)
@@ -160,3 +177,19 @@ def scene(database: Database, archive: Archive, tmp_path: Path) -> Callable[...,
         return made
 
     return make
+
+
+@pytest.fixture
+def send_back(database: Database, archive: Archive) -> Callable[..., Reviewed | None]:
+    """`send_back(scene, object)` lets an object arrive and be read; the review that it became."""
+    stage = Review(database, archive, revision=3)
+
+    def run(scene: Scene, ds: Dataset, now: float = 100.0) -> Reviewed | None:
+        uid = scene.arrive(ds, now)
+        assert stage.step(now + 1)
+        assert not stage.step(now + 2), "it is read once"
+        with scene.database.reading() as tx:
+            assert tx.studies.get(scene.study).state is StudyState.DISPATCHED, "it re-opens nothing"
+            return next((one for one in tx.reviews.of_study(scene.study) if one.sop_instance_uid == uid), None)
+
+    return run

@@ -26,7 +26,6 @@ OTHERS = {
     "surface segmentation": uid.SurfaceSegmentationStorage,
     "height map": "1.2.840.10008.5.1.4.1.1.66.8",
     "basic text SR": uid.BasicTextSRStorage,
-    "comprehensive 3D SR": uid.Comprehensive3DSRStorage,
     "dose report": uid.XRayRadiationDoseSRStorage,
     "presentation state": uid.GrayscaleSoftcopyPresentationStateStorage,
     "colour presentation state": uid.ColorSoftcopyPresentationStateStorage,
@@ -59,6 +58,13 @@ def test_key_objects_are_taken_and_read_for_what_they_reject():
 @pytest.mark.parametrize("sop_class", [uid.SegmentationStorage, "1.2.840.10008.5.1.4.1.1.66.7"])
 def test_segmentations_are_taken_and_read_for_what_they_correct(sop_class):
     assert STORAGE_CLASSES[sop_class] is InstanceKind.SEGMENTATION
+
+
+@pytest.mark.parametrize(
+    "sop_class", [uid.Comprehensive3DSRStorage, uid.ComprehensiveSRStorage, uid.EnhancedSRStorage]
+)
+def test_measurement_reports_are_taken_and_read_for_what_they_correct(sop_class):
+    assert STORAGE_CLASSES[sop_class] is InstanceKind.REPORT
 
 
 @pytest.mark.parametrize("name", NOT_TAKEN)

@@ -12,6 +12,7 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
+    EncapsulatedPDFStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -19,7 +20,9 @@ from pydicom.uid import (
     JPEGExtended12Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
+    KeyObjectSelectionDocumentStorage,
     RLELossless,
+    SegmentationStorage,
 )
 from pynetdicom import AE, build_context
 from pynetdicom.dimse_primitives import C_STORE
@@ -179,20 +182,29 @@ def test_what_a_correction_has_replaced_is_success_and_told(listen, ct_series):
 
 def test_what_is_no_image_is_indexed_as_other(listen, make_slices):
     ear = listen()
-    files = make_slices(1, SOPClassUID=Comprehensive3DSRStorage, Modality="SR")
+    files = make_slices(1, SOPClassUID=EncapsulatedPDFStorage, Modality="DOC")
     send(files, ear.peer)
     (instance,) = ear.instances(dcmread(files[0]).StudyInstanceUID)
     assert instance.kind is InstanceKind.OTHER
 
 
-def test_an_object_of_our_own_device_is_a_result(listen, make_slices):
+@pytest.mark.parametrize(
+    ("sop_class", "kind"),
+    [
+        (CTImageStorage, InstanceKind.RESULT),
+        (KeyObjectSelectionDocumentStorage, InstanceKind.RESULT),
+        (SegmentationStorage, InstanceKind.SEGMENTATION),
+        (Comprehensive3DSRStorage, InstanceKind.REPORT),
+    ],
+)
+def test_an_object_of_our_own_device_is_a_result_unless_it_may_be_a_review_of_one(listen, make_slices, sop_class, kind):
     ear = listen(device_uids=frozenset({"2.25.42"}))
     equipment = Dataset()
     equipment.DeviceUID = "2.25.42"
-    files = make_slices(1, ContributingEquipmentSequence=[equipment])
+    files = make_slices(1, SOPClassUID=sop_class, ContributingEquipmentSequence=[equipment])
     send(files, ear.peer)
     (instance,) = ear.instances(dcmread(files[0]).StudyInstanceUID)
-    assert instance.kind is InstanceKind.RESULT
+    assert instance.kind is kind
 
 
 def assert_refused(ear, status: int, expected: int, reason: str) -> None:

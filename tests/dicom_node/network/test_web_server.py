@@ -1,4 +1,4 @@
-"""A DICOMweb server in the settings; mistakes in them are in test_settings.py."""
+"""A DICOMweb server in the settings; mistakes in them are in test_settings_connections.py."""
 
 from __future__ import annotations
 

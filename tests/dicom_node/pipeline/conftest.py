@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import ask, earlier, hand, pacs, settle  # noqa: F401 (fixtures of test_recall and test_bring)
 from delivering import clock, deliver, look, peer, result, step  # noqa: F401 (fixtures of test_deliver*)
 from dispatching import dispatch, scan  # noqa: F401 (fixtures of test_dispatch*)
-from reviewing import scene  # noqa: F401 (fixture of test_review)
+from reviewing import scene, send_back  # noqa: F401 (fixtures of test_review*)
 
 from storage.archive import Archive
 from storage.database import Database

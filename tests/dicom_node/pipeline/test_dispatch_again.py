@@ -14,7 +14,7 @@ from storage.database import Database
 from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.outbox import Sender
-from storage.records import InstanceKind, ResultObject, StoredFile
+from storage.records import REVIEWS, InstanceKind, ResultObject, StoredFile
 
 
 def test_a_late_slice_opens_the_next_generation(
@@ -49,7 +49,7 @@ def test_a_late_image_that_changes_no_input_changes_nothing(
     assert state(database) is StudyState.DISPATCHED
 
 
-@pytest.mark.parametrize("kind", [InstanceKind.OTHER, InstanceKind.RESULT])
+@pytest.mark.parametrize("kind", [InstanceKind.OTHER, InstanceKind.RESULT, *REVIEWS])
 def test_what_a_pacs_sends_back_re_opens_nothing(
     dispatch: Dispatch, database: Database, scan: Callable[..., None], arrive: Callable[..., None], kind: InstanceKind
 ) -> None:

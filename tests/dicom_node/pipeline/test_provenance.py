@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
@@ -16,9 +17,9 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> EarlierStudy:
     return earlier_study(tmp_path_factory.mktemp("earlier"))
 
 
-def read(ds: Dataset, folder: Path, *, known: bool = False) -> Provenance:
+def read(ds: Dataset, folder: Path, **more: Any) -> Provenance:
     ds.save_as(folder / "seg.dcm", enforce_file_format=True)
-    return provenance_of(folder / "seg.dcm", str(ds.file_meta.TransferSyntaxUID), known=known)
+    return provenance_of(folder / "seg.dcm", str(ds.file_meta.TransferSyntaxUID), **{"known": False} | more)
 
 
 def test_a_model_that_nobody_has_installed_is_known_as_ours(earlier: EarlierStudy, tmp_path: Path) -> None:
@@ -37,6 +38,14 @@ def test_one_whose_maker_and_device_disagree_is_not(earlier: EarlierStudy, tmp_p
     for item in other.ContributingEquipmentSequence:
         setattr(item, keyword, "1.2.3")
     assert read(other, tmp_path).task == ""
+
+
+def test_the_device_of_an_installed_model_is_proof_enough(earlier: EarlierStudy, tmp_path: Path) -> None:
+    other = changed(earlier.seg)
+    for item in other.ContributingEquipmentSequence:
+        item.Manufacturer, item.DeviceUID = "1.2.3", "2.25.42"
+    assert read(other, tmp_path, device_uids=frozenset({"2.25.42"})).task == "liver_tumour"
+    assert read(other, tmp_path, device_uids=frozenset({"2.25.43"})).task == ""
 
 
 def test_one_of_other_weights_than_its_device_is_not(earlier: EarlierStudy, tmp_path: Path) -> None:

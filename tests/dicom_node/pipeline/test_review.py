@@ -17,34 +17,13 @@ from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.review import Review
 from storage.archive import Archive
 from storage.database import Database
-from storage.lifecycle import JobState, StudyState
+from storage.lifecycle import JobState
 from storage.records import InstanceKind
-from storage.reviews import Reviewed
 
 
 @pytest.fixture
 def stage(database: Database, archive: Archive) -> Review:
     return Review(database, archive, revision=3)
-
-
-@pytest.fixture
-def send_back(stage: Review) -> Callable[..., Reviewed | None]:
-    """`send_back(scene, seg)` lets a SEG arrive and be read; the review that it became."""
-
-    def run(scene: Scene, seg: Dataset, now: float = 100.0) -> Reviewed | None:
-        uid = scene.arrive(seg, now)
-        assert stage.step(now + 1)
-        assert not stage.step(now + 2), "a segmentation is read once"
-        with scene.database.reading() as tx:
-            assert tx.studies.get(scene.study).state is StudyState.DISPATCHED, "it re-opens nothing"
-            return next((one for one in tx.reviews.of_study(scene.study) if one.sop_instance_uid == uid), None)
-
-    return run
-
-
-def told(scene: Scene) -> list[tuple[str, str]]:
-    with scene.database.reading() as tx:
-        return [(entry.event, entry.text) for entry in tx.journal.of_study(scene.study)]
 
 
 def test_a_correction_is_compared_with_ours(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
@@ -62,7 +41,7 @@ def test_a_correction_is_compared_with_ours(scene: Callable[..., Scene], send_ba
     assert liver["dice"] > 0.98
     assert (summary["labels"], summary["not_judged"], summary["unknown"]) == ([1, 2], [], [])
     assert summary["recognised_by"] == "images"
-    ((event, text),) = told(node)
+    ((event, text),) = node.told()
     assert event == "reviewed"
     assert "Liver tumour Dice 0.615; lesions: 1 added, 1 removed, 1 changed, 1 same; the result is modified" in text
     assert "Roentgen" not in text + json.dumps(summary)
@@ -142,7 +121,7 @@ def test_what_is_not_drawn_is_not_judged(scene: Callable[..., Scene], send_back:
 
 def refused(node: Scene, send_back: Callable[..., Any], seg: Dataset, why: str) -> None:
     assert send_back(node, seg) is None
-    ((event, text),) = told(node)
+    ((event, text),) = node.told()
     assert event == "no review"
     assert why in text
     assert "Roentgen" not in text
@@ -153,6 +132,16 @@ def test_another_machines_opinion_is_no_review(scene: Callable[..., Scene], send
     seg = node.corrected(CORRECTED)
     for segment in seg.SegmentSequence:
         segment.SegmentAlgorithmType = "AUTOMATIC"
+    refused(node, send_back, seg, "all its segments are AUTOMATIC")
+
+
+def test_so_is_that_of_another_node_which_knows_the_same_prior(
+    scene: Callable[..., Scene], send_back: Callable[..., Any]
+) -> None:
+    node = scene(summary={"findings": [{"label": "Liver tumour 1", "tracking_uid": "1.2.7"}]})
+    seg = node.corrected(CORRECTED)
+    for segment in seg.SegmentSequence:
+        segment.SegmentAlgorithmType, segment.TrackingUID, segment.TrackingID = "AUTOMATIC", "1.2.7", "x"
     refused(node, send_back, seg, "all its segments are AUTOMATIC")
 
 
@@ -186,6 +175,13 @@ def test_a_job_that_has_not_finished_is_reviewed_by_nobody(
 ) -> None:
     node = scene(state=state, rejects=rejects)
     refused(node, send_back, node.corrected(CORRECTED), "no job of this study has finished")
+
+
+def test_what_was_fetched_of_an_earlier_study_is_read_in_silence(scene: Callable[..., Scene], stage: Review) -> None:
+    node = scene(state=JobState.PENDING)
+    node.arrive(node.corrected(CORRECTED), 100.0, fetched=True)
+    assert stage.step(101.0)
+    assert node.told() == []
 
 
 def test_without_our_segmentation_there_is_nothing_to_compare(
