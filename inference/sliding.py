@@ -59,14 +59,21 @@ def slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np
 
 
 def probabilities(logits: NDArray[np.float32], foreground: NDArray[np.bool_], output: Output) -> NDArray[np.float32]:
-    """Sigmoid or softmax of logits (channel, z, y, x); outside the region nothing but background."""
+    """Sigmoid (at each region's temperature) or softmax of logits (channel, z, y, x); outside the region background."""
     tensor = torch.from_numpy(logits)
-    chance = (tensor.sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)).numpy()
+    chance = (_tempered(tensor, output).sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)).numpy()
     outside = ~foreground
     chance[:, outside] = 0.0
     if output.activation == "softmax":
         chance[0, outside] = 1.0
     return chance
+
+
+def _tempered(logits: torch.Tensor, output: Output) -> torch.Tensor:
+    temperatures = [region.temperature for region in output.regions]
+    if all(temperature == 1.0 for temperature in temperatures):
+        return logits
+    return logits / torch.tensor(temperatures)[:, None, None, None]
 
 
 def autocast(device: str) -> AbstractContextManager[None]:
