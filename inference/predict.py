@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from inference.backends.base import LoadedBackend, Report
 from inference.errors import ModelError, Unfit
+from inference.explain.entropy import with_entropy
+from inference.explain.members import in_words
 from inference.findings import Result
 from inference.followup.follow import follow
 from inference.measure import measure_findings, measure_totals, with_confidence
@@ -58,7 +60,10 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         measured = measure_findings(labels, card.structures, volumes[card.primary], card.regions)
         if segmented.probability is not None:
             measured = with_confidence(measured, segmented.probability)
+        if segmented.uncertainty is not None:
+            measured = with_entropy(measured, segmented.uncertainty)
         totals = measure_totals(labels, card.totals, volumes[card.primary].grid)
+    agreed = (in_words(segmented.agreement),) if segmented.agreement else ()
     trend = None
     if request.prior is not None:
         report(0.9, "follow")
@@ -75,7 +80,8 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         sources={role: volume.sources for role, volume in volumes.items()},
         probability=_save_if(request.scratch, "probability", segmented.probability),
         uncertainty=_save_if(request.scratch, "uncertainty", segmented.uncertainty),
-        notes=(*notes, *segmented.notes, *measured.notes),
+        agreement=segmented.agreement,
+        notes=(*notes, *segmented.notes, *agreed, *measured.notes),
         seconds=watch.seconds | segmented.seconds,
         device=backend.device,
         trend=trend,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from inference.findings import ModelIdentity
+from inference.findings import Agreement, ModelIdentity
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
@@ -22,7 +22,8 @@ Report = Callable[[float, str], None]
 class Segmented:
     """A model's answer: labels (z, y, x) of the task on the primary role's source grid, at full resolution.
 
-    `probability` and `uncertainty`, where a backend gives them, are float16 on the same grid.
+    `probability` and `uncertainty` (entropy, 0..1), where a backend gives them, are float16 on the same grid.
+    `agreement` is that of several passes or folds.
     """
 
     labels: NDArray[np.uint8]
@@ -30,6 +31,7 @@ class Segmented:
     notes: tuple[str, ...] = ()
     probability: NDArray[np.float16] | None = None
     uncertainty: NDArray[np.float16] | None = None
+    agreement: Agreement | None = None
 
 
 class LoadedBackend(Protocol):
