@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import LoadedBackend, Report
+from inference.backends.base import LoadedBackend, Report, Segmented
 from inference.errors import ModelError, Unfit
 from inference.explain.entropy import with_entropy
 from inference.explain.members import in_words
+from inference.explain.plausible import with_checks
 from inference.findings import Result
 from inference.followup.follow import follow
-from inference.measure import measure_findings, measure_totals, with_confidence
+from inference.measure import Measured, measure_findings, measure_totals, with_confidence
 from inference.readers.dicom import read_report
 from inference.request import Request
 from inference.tasks import TASKS
@@ -57,11 +58,9 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     with watch.time("measure"):
         if backend.judged:
             labels = card.postprocess(labels, volumes[card.primary].grid)
-        measured = measure_findings(labels, card.structures, volumes[card.primary], card.regions)
-        if segmented.probability is not None:
-            measured = with_confidence(measured, segmented.probability)
-        if segmented.uncertainty is not None:
-            measured = with_entropy(measured, segmented.uncertainty)
+        measured = _measured(labels, segmented, volumes[card.primary], card)
+        if backend.judged:
+            measured = with_checks(measured, labels, volumes[card.primary], card)
         totals = measure_totals(labels, card.totals, volumes[card.primary].grid)
     agreed = (in_words(segmented.agreement),) if segmented.agreement else ()
     trend = None
@@ -86,6 +85,16 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         device=backend.device,
         trend=trend,
     )
+
+
+def _measured(labels: NDArray[np.uint8], segmented: Segmented, primary: Volume, card: TaskCard) -> Measured:
+    """The findings of a label map, each with how sure the model was of it where the model told."""
+    measured = measure_findings(labels, card.structures, primary, card.regions)
+    if segmented.probability is not None:
+        measured = with_confidence(measured, segmented.probability)
+    if segmented.uncertainty is not None:
+        measured = with_entropy(measured, segmented.uncertainty)
+    return measured
 
 
 def _read(request: Request, card: TaskCard) -> tuple[dict[str, Volume], tuple[str, ...]]:
