@@ -47,7 +47,7 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     watch = _Stopwatch()
     report(0.02, "read")
     with watch.time("read"):
-        volumes, notes = _read(request, card)
+        volumes, notes = read_inputs(request, card)
     if backend.judged:
         report(0.08, "look")
         with watch.time("look"):
@@ -73,7 +73,7 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         model=backend.identity,
         grid=volumes[card.primary].grid,
         primary_role=card.primary,
-        labelmap=_save(request.scratch, "labelmap", measured.labelmap),
+        labelmap=save(request.scratch, "labelmap", measured.labelmap),
         findings=measured.findings,
         totals=totals,
         sources={role: volume.sources for role, volume in volumes.items()},
@@ -97,7 +97,7 @@ def _measured(labels: NDArray[np.uint8], segmented: Segmented, primary: Volume, 
     return measured
 
 
-def _read(request: Request, card: TaskCard) -> tuple[dict[str, Volume], tuple[str, ...]]:
+def read_inputs(request: Request, card: TaskCard) -> tuple[dict[str, Volume], tuple[str, ...]]:
     """Volumes by role in the card's order, and the readers' remarks."""
     missing = [role.name for role in card.roles if role.name not in request.inputs]
     if missing:
@@ -122,11 +122,12 @@ def _checked(labels: NDArray[np.uint8], primary: Volume, card: TaskCard) -> NDAr
     return labels
 
 
-def _save(folder: Path, name: str, array: NDArray[np.generic]) -> Path:
+def save(folder: Path, name: str, array: NDArray[np.generic]) -> Path:
+    """Leave an array in a folder as NAME.npy."""
     path = folder / f"{name}.npy"
     np.save(path, array)
     return path
 
 
 def _save_if(folder: Path, name: str, array: NDArray[np.generic] | None) -> Path | None:
-    return None if array is None else _save(folder, name, array)
+    return None if array is None else save(folder, name, array)

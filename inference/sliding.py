@@ -123,8 +123,8 @@ def _ladder(sliding: Sliding) -> Iterator[Sliding]:
 def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np.bool_], sliding: Sliding,
            progress: Progress) -> NDArray[np.float32]:
     shape = foreground.shape
-    window = _fitting(shape, sliding.window, getattr(network, "divisor", 1))
-    volume = _padded(torch.from_numpy(np.ascontiguousarray(array)), window)
+    window = fitting(shape, sliding.window, getattr(network, "divisor", 1))
+    volume = padded(torch.from_numpy(np.ascontiguousarray(array)), window)
     places = [place for place in _places(tuple(volume.shape[1:]), window, sliding.overlap) if foreground[place].any()]
     sums_on = sliding.sums_on or sliding.device
     weights = gaussian_weights(window).to(sums_on)
@@ -149,13 +149,13 @@ def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[n
         return total[:, :shape[0], :shape[1], :shape[2]].cpu().numpy()
 
 
-def _fitting(shape: Sequence[int], window: Window, divisor: int) -> Window:
+def fitting(shape: Sequence[int], window: Window, divisor: int) -> Window:
     """The window, smaller along axes where the volume is, still a multiple of `divisor`."""
     fitted = [min(wanted, math.ceil(size / divisor) * divisor) for size, wanted in zip(shape, window, strict=True)]
     return (fitted[0], fitted[1], fitted[2])
 
 
-def _padded(volume: torch.Tensor, window: Window) -> torch.Tensor:
+def padded(volume: torch.Tensor, window: Window) -> torch.Tensor:
     """The volume with zeros at its ends where it is smaller than the window."""
     missing = [max(0, wanted - size) for size, wanted in zip(volume.shape[1:], window, strict=True)]
     return functional.pad(volume, (0, missing[2], 0, missing[1], 0, missing[0])) if any(missing) else volume

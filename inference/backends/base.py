@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,23 @@ class LoadedBackend(Protocol):
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
         """Segment volumes by role; raises `Unfit` or `ModelError`."""
+        ...
+
+
+class Target(NamedTuple):
+    """A finding that is asked about: its voxels, bool (z, y, x) on the primary role's source grid, and its label."""
+
+    mask: NDArray[np.bool_]
+    label: int
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A model whose network can be looked into."""
+
+    def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
+             ) -> dict[str, NDArray[np.float16]]:
+        """Maps by name, (z, y, x) and 0..1 on the primary role's source grid; raises `Unfit` or `ModelError`."""
         ...
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import field_serializer
 
 from inference.answer import convinced, map_on_source, on_source
-from inference.backends.base import BackendSettings, Report, Segmented
+from inference.backends.base import BackendSettings, Report, Segmented, Target
 from inference.backends.bundle_files import WEIGHTS, BundleFiles, read_bundle
 from inference.errors import BundleBroken, ModelError
 from inference.explain.entropy import entropy
@@ -78,11 +78,9 @@ class LoadedBundle:
     judged: bool = True
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
-        if card.name != self.files.card.task:
-            raise ModelError(f"{self.identity.name} was made for {self.files.card.task}, not for {card.name}.")
         clock = [time.perf_counter()]
         report(0.0, "prepare")
-        prepared = prepare(dict(inputs), self.files.card.recipe)
+        prepared = self._prepared(inputs, card)
         clock.append(time.perf_counter())
         output = self.files.card.output
         mean, agreement = consensus(self._members(prepared, report), output)
@@ -93,6 +91,24 @@ class LoadedBundle:
         clock.append(time.perf_counter())
         seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
         return Segmented(answer.labels, seconds, prepared.notes, answer.probability, uncertainty, agreement)
+
+    def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
+             ) -> dict[str, NDArray[np.float16]]:
+        from inference.explain.network_maps import gate_maps, grad_cam_map
+
+        report(0.0, "prepare")
+        prepared = self._prepared(inputs, card)
+        found = {}
+        if target is not None:
+            report(0.2, "Grad-CAM")
+            found = grad_cam_map(self.network, prepared, self.files.card.output, target, self.sliding)
+        return found | gate_maps(self.network, prepared, self.sliding,
+                                 lambda done, step: report(0.4 + 0.55 * done, step))
+
+    def _prepared(self, inputs: Mapping[str, Volume], card: TaskCard) -> Prepared:
+        if card.name != self.files.card.task:
+            raise ModelError(f"{self.identity.name} was made for {self.files.card.task}, not for {card.name}.")
+        return prepare(dict(inputs), self.files.card.recipe)
 
     def _members(self, prepared: Prepared, report: Report) -> Iterator[NDArray[np.float32]]:
         """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass."""

@@ -6,6 +6,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from inference.backends import build
+from inference.backends.base import Explainable, Target
 from inference.backends.bundle import Bundle, build_network
 from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, read_bundle, write_hashes
 from inference.errors import BundleBroken, ModelError
@@ -148,3 +149,20 @@ def test_weights_are_data_and_never_code(bundle, write, capsys):
     with pytest.raises(BundleBroken, match="cannot be built"):
         build_network(read_bundle(bundle))
     assert "harm" not in capsys.readouterr().out
+
+
+def test_its_network_can_be_looked_into(bundle, ct):
+    loaded = build({"kind": "bundle", "path": str(bundle)}).load("cpu")
+    assert isinstance(loaded, Explainable)
+    mask = np.zeros(ct.grid.shape, bool)
+    mask[8:12, 10:18, 12:20] = True
+    told = []
+    found = loaded.maps({"CT": ct}, TASKS["lung_nodule"], Target(mask, 1), lambda done, _: told.append(done))
+    assert list(found) == ["grad-cam", "attention-gate-1"]
+    assert {one.shape for one in found.values()} == {ct.grid.shape}
+    assert all(0 <= one.min() <= one.max() <= 1 for one in found.values())
+    assert found["attention-gate-1"].any()
+    assert told == sorted(told)
+    assert list(loaded.maps({"CT": ct}, TASKS["lung_nodule"], None, lambda *_: None)) == ["attention-gate-1"]
+    with pytest.raises(ModelError, match="made for lung_nodule"):
+        loaded.maps({"CT": ct}, TASKS["liver_tumour"], None, lambda *_: None)
