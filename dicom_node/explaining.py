@@ -39,7 +39,8 @@ ABOUT = "about.txt"
 LIMITS = """What these maps do not prove
 - They show where the network looked, not whether what it says is true: a wrong answer can have a convincing map.
 - Grad-CAM shows what spoke for the finding in the deepest layer, whose voxels are large, and nothing of what spoke
-  against it. It is scaled to its own maximum, so two maps cannot be compared by their brightness.
+  against it. It is scaled to its own maximum, so two maps cannot be compared by their brightness, and it ends where
+  the window about the finding ends that the network was given.
 - An attention gate's coefficient says how much of a skip connection went on, not what became of it.
 - A place that does not light up may still have counted, and what was missed has no map at all.
 Neither kind of map was validated for any clinical use. They are for those who look after the model.

@@ -71,7 +71,7 @@ def in_words(agreement: Agreement) -> str:
     parts = ", ".join(f"{name} {value:.2f}" for name, value in agreement.dice.items())
     weak = [name for name, value in agreement.dice.items() if value < LITTLE]
     care = f" That is little for {', '.join(weak)}: look with care." if weak else ""
-    return f"Agreement of {agreement.members} passes of the model (mean pairwise Dice, 1 at best): {parts}.{care}"
+    return f"Agreement of {agreement.members} runs of the model (mean pairwise Dice, 1 at best): {parts}.{care}"
 
 
 def _found(probabilities: NDArray[np.float32], output: Output) -> Masks:

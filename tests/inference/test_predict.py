@@ -126,7 +126,7 @@ def test_how_well_passes_agree_is_kept_and_said(request_: Request, labels: NDArr
     agreement = Agreement(4, {"liver": 0.5})
     result = predict(request_, Box(labels, agreement=agreement), quiet)
     assert result.agreement == agreement
-    assert any(note.startswith("Agreement of 4 passes") and "liver 0.50" in note for note in result.notes)
+    assert any(note.startswith("Agreement of 4 runs") and "liver 0.50" in note for note in result.notes)
 
 
 def test_a_task_judges_and_cleans_unless_the_model_is_exact(

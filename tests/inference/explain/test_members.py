@@ -89,6 +89,6 @@ def test_a_flip_turns_the_axes_that_it_names_and_twice_is_as_it_was(axes, shape)
 
 def test_the_sentence_says_what_is_little():
     said = in_words(Agreement(4, {"liver": 0.981, "liver tumour": 0.61}))
-    assert said.startswith("Agreement of 4 passes of the model (mean pairwise Dice, 1 at best): liver 0.98, liver")
+    assert said.startswith("Agreement of 4 runs of the model (mean pairwise Dice, 1 at best): liver 0.98, liver")
     assert said.endswith("That is little for liver tumour: look with care.")
     assert "little" not in in_words(Agreement(2, {"liver": 0.95}))
