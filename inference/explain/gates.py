@@ -14,8 +14,8 @@ from inference.networks.attention_gate import AttentionGate
 class GateMaps(nn.Module):
     """A network that answers with the coefficients of its attention gates instead of its logits.
 
-    Takes what the network takes; returns (batch, gate, z, y, x), 0..1, in the order of `names`, where the gate nearest
-    to the bottom comes first. A gate's voxel lies amid those of the input that it stands for.
+    Takes what the network takes; returns (batch, gate, [z,] y, x), 0..1, in the order of `names`, where the gate
+    nearest to the bottom comes first. A gate's voxel lies amid those of the input that it stands for.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -38,5 +38,6 @@ class GateMaps(nn.Module):
 
                 hooks.callback(psi.register_forward_hook(keep).remove)
             self.network(x)
-        return torch.cat([functional.interpolate(seen[number].float(), size=x.shape[2:], mode="trilinear",
-                                                 align_corners=False) for number in range(len(self._psi))], dim=1)
+        mode = "trilinear" if x.dim() == 5 else "bilinear"
+        return torch.cat([functional.interpolate(seen[number].float(), size=x.shape[2:], mode=mode, align_corners=False)
+                          for number in range(len(self._psi))], dim=1)

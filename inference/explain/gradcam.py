@@ -7,7 +7,7 @@ The score is the sum of a class's logits over the finding's voxels (Seg-Grad-CAM
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from copy import deepcopy
 from itertools import product
@@ -17,6 +17,7 @@ import torch
 from monai.visualize import GradCAM
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from inference.sliding import Sliding, fitting, gaussian_weights, padded, window_starts
 from inference.tasks.postprocess import Box, bounding_box
@@ -48,7 +49,7 @@ def grad_cam(network: nn.Module, array: NDArray[np.float32], mask: NDArray[np.bo
     score = Score(deepcopy(network).to(sliding.device).eval(), channel)  # hooks stay with the copy
     first, *others = _windows(mask, window, sliding.overlap, tuple(volume.shape[1:]))
     layer = deepest(score.network, volume[(slice(None), *first)][None])
-    camera = GradCAM(score, target_layers=f"network.{layer}", postprocessing=lambda cam: cam)
+    camera = GradCAM(score, target_layers=f"network.{layer}", upsampler=_enlarging, postprocessing=lambda cam: cam)
     total, seen = torch.zeros(volume.shape[1:]), torch.zeros(volume.shape[1:])
     weights = gaussian_weights(window)
     for place in (first, *others):
@@ -65,22 +66,37 @@ def grad_cam(network: nn.Module, array: NDArray[np.float32], mask: NDArray[np.bo
 def deepest(network: nn.Module, x: torch.Tensor) -> str:
     """The name of the stage that answers on the coarsest grid of more than one voxel; the last where several do.
 
-    Stages are the network's parts, and the members of those that are lists.
+    Stages are the network's parts, and the members of those that are lists. A network around another one is looked
+    through.
     """
-    stages = dict(network.named_children())
-    stages |= {f"{name}.{inner}": module for name, part in network.named_children()
-               if isinstance(part, nn.ModuleList | nn.Sequential) for inner, module in part.named_children()}
+    around, inner = "", network
+    while len(parts := list(inner.named_children())) == 1 and any(parts[0][1].children()):
+        around, inner = f"{around}{parts[0][0]}.", parts[0][1]
+    stages = {around + name: part for name, part in inner.named_children()}
+    stages |= {f"{around}{name}.{member}": module for name, part in inner.named_children()
+               if isinstance(part, nn.ModuleList | nn.Sequential) for member, module in part.named_children()}
     sizes: dict[str, int] = {}
     with ExitStack() as hooks, torch.no_grad():
         for name, stage in stages.items():
             def measure(_module: nn.Module, _inputs: object, answer: object, name: str = name) -> None:
-                if isinstance(answer, torch.Tensor) and answer.dim() == x.dim():
+                if isinstance(answer, torch.Tensor) and answer.dim() >= 4:
                     sizes[name] = math.prod(answer.shape[2:])
 
             hooks.callback(stage.register_forward_hook(measure).remove)
         network(x)
     grids = {name: size for name, size in sizes.items() if size > 1} or sizes
     return min(reversed(list(grids)), key=lambda name: grids[name])
+
+
+def _enlarging(size: tuple[int, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Linear interpolation of a map (1, 1, z, y, x) to `size`; of planes (z, 1, y, x) each by itself."""
+    def enlarge(cam: torch.Tensor) -> torch.Tensor:
+        if cam.dim() == 4:
+            planes = functional.interpolate(cam, size=size[1:], mode="bilinear", align_corners=False)
+            return planes.transpose(0, 1)[None]
+        return functional.interpolate(cam, size=size, mode="trilinear", align_corners=False)
+
+    return enlarge
 
 
 def _windows(mask: NDArray[np.bool_], window: tuple[int, int, int], overlap: float,

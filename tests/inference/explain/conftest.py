@@ -29,6 +29,18 @@ class Pooled(nn.Module):
         return self.sign * functional.interpolate(self.deep(x), size=x.shape[2:], mode="nearest")
 
 
+class PooledPlanes(nn.Module):
+    """The same in two dimensions, shown the planes of a volume one by one."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv2d(2, 2, kernel_size=2, stride=2, bias=False), nn.Upsample(scale_factor=2))
+        self.inner[0].weight.data = torch.eye(2)[:, :, None, None].repeat(1, 1, 2, 2) / 4
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
+
+
 class Gated(nn.Module):
     """One attention gate that is open where the input is bright: its coefficient is sigmoid(20 · mean - 10)."""
 
@@ -51,6 +63,11 @@ class Gated(nn.Module):
 @pytest.fixture
 def pooled() -> Callable[..., nn.Module]:
     return Pooled
+
+
+@pytest.fixture
+def pooled_planes() -> nn.Module:
+    return PooledPlanes()
 
 
 @pytest.fixture

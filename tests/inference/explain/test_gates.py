@@ -34,6 +34,12 @@ def test_every_gate_has_a_map_on_the_inputs_grid_the_coarsest_first(hybrid):
         assert torch.allclose(answer[:, number], up[:, 0], atol=1e-6)
 
 
+def test_networks_of_two_dimensions_have_maps_of_two():
+    network = HybridUNetTransformer(1, 2, dimensions=2, widths=(4, 4, 8), transformer_layers=1, heads=2).eval()
+    with torch.no_grad():
+        assert GateMaps(network)(torch.randn(3, 1, 8, 12)).shape == (3, 2, 8, 12)
+
+
 def test_the_network_is_left_as_it_was(hybrid):
     maps = GateMaps(hybrid)
     with torch.no_grad():

@@ -40,6 +40,13 @@ def test_it_lights_where_the_class_has_its_evidence(pooled, channel, place):
         assert np.array_equal(cam > EDGE, voxels(place))
 
 
+def test_a_network_of_planes_is_seen_plane_by_plane(pooled_planes):
+    """What speaks for a finding in one plane says nothing of the others."""
+    assert deepest(pooled_planes, torch.ones(1, 2, 4, 8, 8)) == "inner.0"
+    cam = grad_cam(pooled_planes, two_spots(), voxels(np.s_[3:5, 0:2, 0:2]), 0, WHOLE)
+    assert np.array_equal(cam > EDGE, voxels(np.s_[3:5, 4:8, 2:6]))
+
+
 def test_evidence_against_a_finding_does_not_light(pooled):
     assert not grad_cam(pooled(sign=-1.0), two_spots(), voxels(HERE), 0, WHOLE).any()
 
