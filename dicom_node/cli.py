@@ -16,6 +16,7 @@ import click
 from dicom_node import cli_keep
 from dicom_node.cli_corrections import reissue
 from dicom_node.cli_deliveries import deliveries
+from dicom_node.cli_explain import explain_model
 from dicom_node.cli_fetch import fetch
 from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
 from dicom_node.cli_probe import probe
@@ -281,6 +282,7 @@ main.add_command(fetch)
 main.add_command(probe)
 main.add_command(validate)
 main.add_command(export_reviewed)
+main.add_command(explain_model)
 
 
 @main.group()

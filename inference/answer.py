@@ -8,6 +8,7 @@ the box around the rest is computed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 
 from inference.prepare import Prepared
 from inference.recipe import Output
-from inference.tasks.postprocess import bounding_box, components
+from inference.tasks.postprocess import Box, bounding_box, components
 from inference.transforms.geometry import restore
 from inference.volume import Grid
+
+LEAST = 0.01  # of a map 0..1: what is smaller everywhere around is left 0
 
 
 class _Between(NamedTuple):
@@ -43,16 +46,20 @@ def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: O
     labels = np.zeros(prepared.canonical.shape, dtype=np.uint8)
     chances = np.zeros(prepared.canonical.shape, dtype=np.float16)
     box = bounding_box(decode(probabilities, output) > 0, margin=1)
-    if box is not None:
-        z, y, x = (_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3))
-        near = np.asarray(probabilities[(slice(None), *box)], dtype=np.float32)
-        for n, k in enumerate(range(z.at.start, z.at.stop)):
-            flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]
-            mixed = _mix(_mix(flat, 1, y), 2, x)
-            labels[k, y.at, x.at] = found = decode(mixed, output)
-            chances[k, y.at, x.at] = chance_of(found, mixed, output)
+    for at, mixed in _interpolated(probabilities, prepared, box):
+        labels[at] = found = decode(mixed, output)
+        chances[at] = chance_of(found, mixed, output)
     return OnSource(np.asarray(restore(labels, prepared.source), dtype=np.uint8),
                     np.asarray(restore(chances, prepared.source), dtype=np.float16))
+
+
+def map_on_source(values: NDArray[np.floating], prepared: Prepared) -> NDArray[np.float16]:
+    """A map (z, y, x) of `prepared.grid`, at least 0, on `prepared.source`; 0 where that shows more."""
+    out = np.zeros(prepared.canonical.shape, dtype=np.float16)
+    box = bounding_box(values > LEAST, margin=1)
+    for at, (mixed,) in _interpolated(values[None], prepared, box):
+        out[at] = mixed
+    return np.asarray(restore(out, prepared.source), dtype=np.float16)
 
 
 def chance_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:
@@ -91,6 +98,21 @@ def decode(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.ui
         labels[wins] = region.label
         np.maximum(best, probabilities[channel], out=best)
     return labels
+
+
+def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box | None,
+                  ) -> Iterator[tuple[tuple[int, slice, slice], NDArray[np.float32]]]:
+    """Channels (channel, z, y, x) inside a box of the working grid, interpolated onto the canonical source grid.
+
+    Slice by slice: where in the source, and the values (channel, y, x) there.
+    """
+    if box is None:
+        return
+    z, y, x = (_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3))
+    near = np.asarray(channels[(slice(None), *box)], dtype=np.float32)
+    for n, k in enumerate(range(z.at.start, z.at.stop)):
+        flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]
+        yield (k, y.at, x.at), _mix(_mix(flat, 1, y), 2, x)
 
 
 def _between(source: Grid, working: Grid, axis: int, part: slice) -> _Between:

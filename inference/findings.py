@@ -80,6 +80,20 @@ class Place:
     last_slice: int
 
 
+class Entropy(NamedTuple):
+    """How unsure the model was of a finding, 0 (sure) to 1: mean over its voxels, and on both sides of its surface."""
+
+    inside: float
+    border: float
+
+
+class Agreement(NamedTuple):
+    """How well several passes of a model, or several folds, agree: mean pairwise Dice 0..1 by region's name."""
+
+    members: int
+    dice: dict[str, float]
+
+
 @dataclass(frozen=True)
 class Finding:
     """One structure or lesion of a result: the voxels of `number` in the result's label map."""
@@ -92,6 +106,7 @@ class Finding:
     volume_ml: float
     laterality: Code | None = None
     confidence: float | None = None  # 0..1
+    entropy: Entropy | None = None
     axes: Axes | None = None  # None where several lesions share the finding
     place: Place | None = None
     flags: tuple[str, ...] = ()  # what to mind about its measurements, in plain words
@@ -116,8 +131,8 @@ class Result:
     """Answer to a request, picklable and small: masks lie in a scratch file.
 
     `labelmap`: .npy of uint8 or uint16, shape (z, y, x) on `grid`, which is the primary role's source
-    grid; 0 is background, n the voxels of `findings[n-1]`. `probability` and `uncertainty` are .npy
-    float16 on the same grid where the backend gives them.
+    grid; 0 is background, n the voxels of `findings[n-1]`. `probability` and `uncertainty` (entropy, 0..1)
+    are .npy float16 on the same grid where the backend gives them.
     `totals`: measurements over several findings (whole tumour, tumour core), by name; they are not segments.
     """
 
@@ -131,6 +146,7 @@ class Result:
     sources: dict[str, tuple[SliceSource, ...]] = field(default_factory=dict)  # by role, in slice order
     probability: Path | None = None
     uncertainty: Path | None = None
+    agreement: Agreement | None = None  # None where one pass was made; the notes say it in words
     notes: tuple[str, ...] = ()  # quality flags in plain words, also in the SR
     trend: Trend | None = None  # beside the prior, where there is one
     seconds: dict[str, float] = field(default_factory=dict)  # by step: read, prepare, network, postprocess…

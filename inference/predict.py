@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import LoadedBackend, Report
+from inference.backends.base import LoadedBackend, Report, Segmented
 from inference.errors import ModelError, Unfit
+from inference.explain.entropy import with_entropy
+from inference.explain.members import in_words
+from inference.explain.plausible import with_checks
 from inference.findings import Result
 from inference.followup.follow import follow
-from inference.measure import measure_findings, measure_totals, with_confidence
+from inference.measure import Measured, measure_findings, measure_totals, with_confidence
 from inference.readers.dicom import read_report
 from inference.request import Request
 from inference.tasks import TASKS
@@ -44,7 +47,7 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     watch = _Stopwatch()
     report(0.02, "read")
     with watch.time("read"):
-        volumes, notes = _read(request, card)
+        volumes, notes = read_inputs(request, card)
     if backend.judged:
         report(0.08, "look")
         with watch.time("look"):
@@ -55,10 +58,11 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     with watch.time("measure"):
         if backend.judged:
             labels = card.postprocess(labels, volumes[card.primary].grid)
-        measured = measure_findings(labels, card.structures, volumes[card.primary], card.regions)
-        if segmented.probability is not None:
-            measured = with_confidence(measured, segmented.probability)
+        measured = _measured(labels, segmented, volumes[card.primary], card)
+        if backend.judged:
+            measured = with_checks(measured, labels, volumes[card.primary], card)
         totals = measure_totals(labels, card.totals, volumes[card.primary].grid)
+    agreed = (in_words(segmented.agreement),) if segmented.agreement else ()
     trend = None
     if request.prior is not None:
         report(0.9, "follow")
@@ -69,20 +73,31 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
         model=backend.identity,
         grid=volumes[card.primary].grid,
         primary_role=card.primary,
-        labelmap=_save(request.scratch, "labelmap", measured.labelmap),
+        labelmap=save(request.scratch, "labelmap", measured.labelmap),
         findings=measured.findings,
         totals=totals,
         sources={role: volume.sources for role, volume in volumes.items()},
         probability=_save_if(request.scratch, "probability", segmented.probability),
         uncertainty=_save_if(request.scratch, "uncertainty", segmented.uncertainty),
-        notes=(*notes, *segmented.notes, *measured.notes),
+        agreement=segmented.agreement,
+        notes=(*notes, *segmented.notes, *agreed, *measured.notes),
         seconds=watch.seconds | segmented.seconds,
         device=backend.device,
         trend=trend,
     )
 
 
-def _read(request: Request, card: TaskCard) -> tuple[dict[str, Volume], tuple[str, ...]]:
+def _measured(labels: NDArray[np.uint8], segmented: Segmented, primary: Volume, card: TaskCard) -> Measured:
+    """The findings of a label map, each with how sure the model was of it where the model told."""
+    measured = measure_findings(labels, card.structures, primary, card.regions)
+    if segmented.probability is not None:
+        measured = with_confidence(measured, segmented.probability)
+    if segmented.uncertainty is not None:
+        measured = with_entropy(measured, segmented.uncertainty)
+    return measured
+
+
+def read_inputs(request: Request, card: TaskCard) -> tuple[dict[str, Volume], tuple[str, ...]]:
     """Volumes by role in the card's order, and the readers' remarks."""
     missing = [role.name for role in card.roles if role.name not in request.inputs]
     if missing:
@@ -107,11 +122,12 @@ def _checked(labels: NDArray[np.uint8], primary: Volume, card: TaskCard) -> NDAr
     return labels
 
 
-def _save(folder: Path, name: str, array: NDArray[np.generic]) -> Path:
+def save(folder: Path, name: str, array: NDArray[np.generic]) -> Path:
+    """Leave an array in a folder as NAME.npy."""
     path = folder / f"{name}.npy"
     np.save(path, array)
     return path
 
 
 def _save_if(folder: Path, name: str, array: NDArray[np.generic] | None) -> Path | None:
-    return None if array is None else _save(folder, name, array)
+    return None if array is None else save(folder, name, array)

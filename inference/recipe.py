@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from inference.volume import Spacing
 
@@ -61,7 +61,8 @@ class Region(BaseModel):
     """One output channel: where it exceeds `threshold` the answer is `label`.
 
     `members` are the labels of the truth that the channel was trained to cover (whole tumour: 1, 2, 3). A connected
-    part that nowhere reaches `peak` is not found: the network was not sure of any of its voxels.
+    part that nowhere reaches `peak` is not found: the network was not sure of any of its voxels. Logits are divided by
+    `temperature` before the sigmoid, so that a probability is as often right as it says (Guo et al. 2017, 4.2).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +72,15 @@ class Region(BaseModel):
     members: tuple[int, ...] = Field(min_length=1)
     threshold: float = Field(default=0.5, gt=0, lt=1)  # sigmoid only
     peak: float = Field(default=0.0, ge=0, lt=1)  # sigmoid only
+    temperature: float = Field(default=1.0, gt=0)  # sigmoid only
+
+    @model_serializer(mode="wrap")
+    def _said_where_it_changes_something(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a temperature of 1: what was written before there were any keeps its hash."""
+        fields: dict[str, Any] = dump(self)
+        if self.temperature == 1.0:
+            del fields["temperature"]
+        return fields
 
 
 class Output(BaseModel):

@@ -60,3 +60,15 @@ class Request:
     parameters: dict[str, Any] = field(default_factory=dict)
     time_limit_s: float = 900.0
     prior: Prior | None = None
+
+
+@dataclass(frozen=True)
+class ExplainRequest(Request):
+    """The same inputs and model, asked what the network looked at.
+
+    `mask` is a .npy of shape (z, y, x) on the primary role's source grid: above 0 where the finding is that is asked
+    about, whose label in the task is `label`. None where no finding is.
+    """
+
+    mask: Path | None = None
+    label: int = 0

@@ -62,14 +62,21 @@ def slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np
 
 
 def probabilities(logits: NDArray[np.float32], foreground: NDArray[np.bool_], output: Output) -> NDArray[np.float32]:
-    """Sigmoid or softmax of logits (channel, z, y, x); outside the region nothing but background."""
+    """Sigmoid (at each region's temperature) or softmax of logits (channel, z, y, x); outside the region background."""
     tensor = torch.from_numpy(logits)
-    chance = (tensor.sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)).numpy()
+    chance = (_tempered(tensor, output).sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)).numpy()
     outside = ~foreground
     chance[:, outside] = 0.0
     if output.activation == "softmax":
         chance[0, outside] = 1.0
     return chance
+
+
+def _tempered(logits: torch.Tensor, output: Output) -> torch.Tensor:
+    temperatures = [region.temperature for region in output.regions]
+    if all(temperature == 1.0 for temperature in temperatures):
+        return logits
+    return logits / torch.tensor(temperatures)[:, None, None, None]
 
 
 def autocast(device: str) -> AbstractContextManager[None]:
@@ -119,8 +126,8 @@ def _ladder(sliding: Sliding) -> Iterator[Sliding]:
 def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np.bool_], sliding: Sliding,
            progress: Progress) -> NDArray[np.float32]:
     shape = foreground.shape
-    window = _fitting(shape, sliding.window, getattr(network, "divisor", 1))
-    volume = _padded(torch.from_numpy(np.ascontiguousarray(array)), window)
+    window = fitting(shape, sliding.window, getattr(network, "divisor", 1))
+    volume = padded(torch.from_numpy(np.ascontiguousarray(array)), window)
     places = [place for place in _places(tuple(volume.shape[1:]), window, sliding.overlap) if foreground[place].any()]
     sums_on = sliding.sums_on or sliding.device
     weights = gaussian_weights(window).to(sums_on)
@@ -145,7 +152,7 @@ def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[n
         return total[:, :shape[0], :shape[1], :shape[2]].cpu().numpy()
 
 
-def _fitting(shape: Sequence[int], window: Window, divisor: int | Window) -> Window:
+def fitting(shape: Sequence[int], window: Window, divisor: int | Window) -> Window:
     """The window, smaller along axes where the volume is, still a multiple of `divisor`."""
     steps = (divisor,) * 3 if isinstance(divisor, int) else divisor
     fitted = [min(wanted, math.ceil(size / step) * step)
@@ -153,7 +160,7 @@ def _fitting(shape: Sequence[int], window: Window, divisor: int | Window) -> Win
     return (fitted[0], fitted[1], fitted[2])
 
 
-def _padded(volume: torch.Tensor, window: Window) -> torch.Tensor:
+def padded(volume: torch.Tensor, window: Window) -> torch.Tensor:
     """The volume with zeros at its ends where it is smaller than the window."""
     missing = [max(0, wanted - size) for size, wanted in zip(volume.shape[1:], window, strict=True)]
     return functional.pad(volume, (0, missing[2], 0, missing[1], 0, missing[0])) if any(missing) else volume

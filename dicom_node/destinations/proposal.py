@@ -21,8 +21,9 @@ _WORDS = {
     "presentation_state": "presentation states",
     "structure_set": "RT structure sets",
     "probability_map": "parametric maps",
+    "uncertainty_map": "parametric maps",
 }
-_SWITCHES = ("presentation_state", "key_objects", "document", "structure_set", "probability_map")
+_SWITCHES = ("presentation_state", "key_objects", "document", "structure_set", "probability_map", "uncertainty_map")
 
 
 class Proposal(NamedTuple):
@@ -36,7 +37,7 @@ def propose(wanted: Profile, peer: Capabilities) -> Proposal:
     """`wanted` where the peer takes all of it; else what comes nearest, and a word for everything that differs."""
     plain = wanted.transfer_syntax if wanted.transfer_syntax == "implicit" else "explicit"
     usable = {name for name in _WORDS if peer.takes(name)}
-    lacking = [_WORDS[name] for name in _asked(wanted) if name not in usable]
+    lacking = list(dict.fromkeys(_WORDS[name] for name in _asked(wanted) if name not in usable))
     fields: dict[str, Any] = wanted.model_dump()
     if wanted.seg != "none":
         fields["seg"] = _first([wanted.seg, "binary"], usable, binary="seg", occupancy="seg")

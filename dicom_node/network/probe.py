@@ -36,8 +36,8 @@ from pynetdicom.sop_class import (
 from dicom_node.network.client import open_association
 from dicom_node.network.peer import Peer
 
-# By the names that a destination's profile and its table use.
-STORED: Mapping[str, UID] = {
+# By the names that a destination's profile and its table use; some are objects of one class.
+STORED: dict[str, UID] = {
     "seg": SegmentationStorage,
     "labelmap": LabelMapSegmentationStorage,
     "comprehensive3d": Comprehensive3DSRStorage,
@@ -49,8 +49,9 @@ STORED: Mapping[str, UID] = {
     "presentation_state": GrayscaleSoftcopyPresentationStateStorage,
     "structure_set": RTStructureSetStorage,
     "probability_map": ParametricMapStorage,
+    "uncertainty_map": ParametricMapStorage,
 }
-SERVICES: Mapping[str, UID] = {"echo": Verification, "commitment": StorageCommitmentPushModel}
+SERVICES: dict[str, UID] = {"echo": Verification, "commitment": StorageCommitmentPushModel}
 SYNTAXES: Mapping[str, UID] = {
     "explicit": ExplicitVRLittleEndian,
     "implicit": ImplicitVRLittleEndian,
@@ -73,13 +74,15 @@ class Capabilities:
 
 def probe(peer: Peer, calling_aet: str) -> Capabilities:
     """Ask `peer` for everything at once, a context for each class and syntax; PeerError where none comes about."""
-    names = {(uid, syntax): (name, word) for name, uid in STORED.items() for word, syntax in SYNTAXES.items()}
-    names |= {(uid, ImplicitVRLittleEndian): (name, "implicit") for name, uid in SERVICES.items()}
-    contexts = [build_context(uid, syntax) for uid, syntax in names]
+    words = {syntax: word for word, syntax in SYNTAXES.items()}
+    asked = {uid: tuple(SYNTAXES.values()) for uid in STORED.values()}
+    asked |= dict.fromkeys(SERVICES.values(), (ImplicitVRLittleEndian,))
+    contexts = [build_context(uid, syntax) for uid, syntaxes in asked.items() for syntax in syntaxes]
     accepted: dict[str, tuple[str, ...]] = {}
     with open_association(peer, calling_aet, contexts) as association:
         for context in association.accepted_contexts if association else ():
-            name, word = names[UID(context.abstract_syntax), UID(context.transfer_syntax[0])]
-            accepted[name] = (*accepted.get(name, ()), word)
+            for name, uid in (STORED | SERVICES).items():
+                if uid == context.abstract_syntax:
+                    accepted[name] = (*accepted.get(name, ()), words[UID(context.transfer_syntax[0])])
     order = [*SERVICES, *STORED]
     return Capabilities({name: accepted[name] for name in sorted(accepted, key=order.index)})

@@ -30,7 +30,10 @@ Kinds = Iterator[tuple[str, Dataset]]
 
 
 def assortment(result: Result, sources: Sources, files: Mapping[str, Sequence[Path]], context: EncodeContext) -> Kinds:
-    """Each object with its kind. Without findings there are only those that say so: the summary and the page."""
+    """Each object with its kind. Without findings there are only those that say so, the summary and the page.
+
+    And the map of where the model was unsure, which is of most use then.
+    """
     described = []
     for kind, ds in _described(result, sources, context):
         described.append(ds)
@@ -66,6 +69,8 @@ def _beside(result: Result, sources: Sources, files: Mapping[str, Sequence[Path]
     if profile.document:
         painted = capture.paint_key_images(result, sources, files, context, PICTURES_ON_A_PAGE)
         yield document.KIND, document.encode_document(result, sources, context, painted)
+    if profile.uncertainty_map and result.uncertainty is not None:
+        yield parametric_map.UNCERTAINTY, parametric_map.encode_uncertainty(result, sources, context)
     if not result.findings:
         return
     if profile.presentation_state:

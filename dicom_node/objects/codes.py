@@ -1,8 +1,8 @@
 """Coded concepts and equipment in DICOM's items: SR code sequences, algorithm identification, contributors.
 
 For what becomes of a lesion between studies DICOM has few codes. A number keeps the code of its quantity, and a
-derivation (PS3.16 TID 300) says that it is none of this study's own; what has no code at all is in the scheme
-99SEGNODE (PS3.3 8.2: private schemes begin with 99), and only here.
+derivation (PS3.16 TID 300) says that it is none of this study's own; what has no code at all, the entropy of a
+model's probability among it, is in the scheme 99SEGNODE (PS3.3 8.2: private schemes begin with 99), and only here.
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ BAND = Code("BAND", OWN_SCHEME, "Change by the criterion's thresholds, not a res
 OUTCOME = Code("OUTCOME", OWN_SCHEME, "What became of the lesion since the prior study")
 # SCT 129721008 "New finding" and its like are not taken: SNOMED CT means them of mammograms.
 OUTCOMES = {outcome: Code(outcome.name, OWN_SCHEME, outcome.value.capitalize()) for outcome in Outcome}
+# …and of how sure the model was, in our own as well: quantities, means over voxels
+ENTROPY = Code("ENTROPY", OWN_SCHEME, "Entropy of the model's probability, 0 to 1")
+BORDER_ENTROPY = Code("BORDER_ENTROPY", OWN_SCHEME, "Entropy of the model's probability at the surface, 0 to 1")
 
 
 def concept(code: Code) -> CodedConcept:

@@ -16,7 +16,7 @@ FIRST_SERIES_NUMBER = 5000  # above what scanners number, so that results sort b
 _JOB_BLOCKS = 400
 # Kinds of objects in the order in which viewers list their series; a kind keeps its place for ever.
 _KINDS = ("other", "seg", "sr", "summary", "rejection", "fractional", "diameters", "capture", "overlay", "contours",
-          "selection", "document", "structures", "map")
+          "selection", "document", "structures", "map", "uncertainty")
 
 
 IMPLEMENTATION_CLASS_UID = uid_from("segnode", "implementation", "objects")

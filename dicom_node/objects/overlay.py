@@ -23,8 +23,8 @@ from inference.codes import ABNORMAL_STRUCTURE, LUNG
 from inference.volume import SliceSource
 
 LONG_SIDE = 900  # pixels of a picture
-_LETTERING = Lettering(text=18, letters=26, margin=12, stroke=2)
-_RIM = 2
+LETTERING = Lettering(text=18, letters=26, margin=12, stroke=2)
+RIM = 2
 
 
 def write_overlays(seg_path: Path, source_files: Iterable[Path], folder: Path, count: int = 4) -> list[Path]:
@@ -60,18 +60,18 @@ def _paint(image: Dataset, reference: Reference, found: Mapping[int, NDArray[np.
     plane = plane_of(image, SliceSource(reference.sop_instance_uid, reference.frame), 1.0)
     values = values_of(image, reference.frame)
     window = window_for(str(image.Modality), values, lung=any(segments[n].in_lung for n in found))
-    size = _picture_size(plane)
+    size = picture_size(plane)
     grey = np.asarray(Image.fromarray(window.grey(values)).resize(size, Image.Resampling.BICUBIC))
-    enlarged = {number: _enlarged(mask, size) for number, mask in found.items()}
-    picture = Image.fromarray(paint_segments(grey, enlarged, segments, _RIM))
+    enlarged = {number: enlarged_mask(mask, size) for number, mask in found.items()}
+    picture = Image.fromarray(paint_segments(grey, enlarged, segments, RIM))
     write_words(picture, plane, Words(
         lines=[(str(seg.SeriesDescription), WHITE), (str(seg.get("ContentDescription", "")), AMBER)],
         legend=[(segments[n].label, segments[n].rgb) for n in sorted(found)],
-    ), _LETTERING)
+    ), LETTERING)
     return picture
 
 
-def _picture_size(plane: Dataset) -> tuple[int, int]:
+def picture_size(plane: Dataset) -> tuple[int, int]:
     """Width and height in pixels of a picture that keeps the patient's proportions."""
     height = plane.Rows * plane.PixelSpacing[0]
     width = plane.Columns * plane.PixelSpacing[1]
@@ -79,6 +79,7 @@ def _picture_size(plane: Dataset) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _enlarged(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+def enlarged_mask(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A mask (rows, columns) on a picture of `size` (width, height)."""
     grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(grey) >= 128

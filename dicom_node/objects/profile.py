@@ -57,6 +57,7 @@ class Profile(BaseModel):
     document: bool = Field(default=False, description="a one-page report as Encapsulated PDF")
     structure_set: bool = Field(default=False, description="contours as RT Structure Set")
     probability_map: bool = Field(default=False, description="a parametric map, where the model gives probabilities")
+    uncertainty_map: bool = Field(default=False, description="a parametric map of how unsure the model was, if it says")
     transfer_syntax: Literal["explicit", "implicit", "rle"] = Field(
         default="explicit", description="explicit or implicit little endian; rle: what may be, the rest explicit"
     )

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from dicom_node.objects import wording
-from dicom_node.objects.codes import PROBABILITY, concept
+from dicom_node.objects.codes import BORDER_ENTROPY, ENTROPY, OWN_SCHEME, PROBABILITY, concept
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.report import Content, algorithm, number, write_report
 from dicom_node.objects.seg import Segmented
 from dicom_node.objects.source import Sources
-from inference.codes import NO_UNITS, Code
+from inference.codes import MEAN, NO_UNITS, Code
 from inference.findings import Finding, Measurement, Result
 
 KIND = "sr"
@@ -46,6 +46,7 @@ def encode_measurements(result: Result, segs: Sequence[Segmented], sources: Sour
         groups=[_group(finding, shared, result, segs, sources, context) for finding in result.findings],
         library=library(result, context),
         cites=[one.seg for one in segs],
+        own_codes=any(column.quantity.scheme == OWN_SCHEME for column in shared),
     )
     return write_report(content, result, sources, context)
 
@@ -59,10 +60,13 @@ def columns(findings: Sequence[Finding]) -> tuple[Column, ...]:
 
 
 def table(finding: Finding) -> dict[Column, Measurement]:
-    """A finding's measurements by column, its confidence among them."""
+    """A finding's measurements by column, among them how sure the model was."""
     measurements = list(finding.measurements)
     if finding.confidence is not None:
         measurements.append(Measurement(PROBABILITY, finding.confidence, NO_UNITS))
+    if finding.entropy is not None:
+        measurements.append(Measurement(ENTROPY, finding.entropy.inside, NO_UNITS, MEAN))
+        measurements.append(Measurement(BORDER_ENTROPY, finding.entropy.border, NO_UNITS, MEAN))
     return {Column(m.quantity, m.unit, m.derivation, m.method): m for m in measurements if math.isfinite(m.value)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,8 @@ def check_objects(objects: Sequence[bytes], result: Result, sources: Sources, na
         elif ds.SOPClassUID == SecondaryCaptureImageStorage:
             check_capture(ds, sources)
         elif ds.SOPClassUID == ParametricMapStorage:
-            check_map(ds, result, sources)
+            unsure = ds.SeriesInstanceUID == names.series("uncertainty")
+            check_map(ds, result.uncertainty if unsure else result.probability, sources)
     segs = [ds for ds in datasets
             if ds.SOPClassUID in SEGMENTATIONS and ds.get("SegmentationFractionalType") != "PROBABILITY"]
     found = [check_segments(seg, result, names) for seg in segs]
@@ -129,16 +131,16 @@ def check_fractions(seg: Dataset, result: Result, sources: Sources) -> None:
         _require(np.array_equal(frame, expected), f"frame {number} of the probabilities is not the model's")
 
 
-def check_map(pm: Dataset, result: Result, sources: Sources) -> None:
-    """Every frame of a parametric map decodes to the model's probabilities of the slice that it refers to."""
-    assert result.probability is not None
-    chances: NDArray[np.float16] = np.load(result.probability, mmap_mode="r")
+def check_map(pm: Dataset, expected: Path | None, sources: Sources) -> None:
+    """Every frame of a parametric map decodes to the model's values (.npy) of the slice that it refers to."""
+    assert expected is not None
+    given: NDArray[np.float16] = np.load(expected, mmap_mode="r")
     slice_of = {reference: z for z, reference in enumerate(sources.references)}
     values = np.frombuffer(pm.FloatPixelData, np.float32).reshape(-1, int(pm.Rows), int(pm.Columns))
     for group, frame in zip(pm.PerFrameFunctionalGroupsSequence, values, strict=True):
         z = slice_of.get(source_of(group))
-        _require(z is not None and np.array_equal(frame, chances[z].astype(np.float32)),
-                 "a frame of the map is not the model's probability of its slice")
+        _require(z is not None and np.array_equal(frame, given[z].astype(np.float32)),
+                 "a frame of a map is not what the model gave of its slice")
 
 
 def check_citations(ds: Dataset, known: Mapping[str, str]) -> None:

@@ -19,19 +19,20 @@ from dicom_node.audit.recorder import Recorder
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
+from dicom_node.pipeline.inputs import inputs_of
 from dicom_node.pipeline.keeper import LeaseKeeper
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
 from inference.errors import ModelError, Unfit, WorkerDied
 from inference.executors.base import Executor
 from inference.findings import Finding, IntendedUse, Result
 from inference.followup.history import to_plain
-from inference.request import Prior, Request, SeriesFiles
+from inference.request import Prior, Request
 from inference.trend import Trend
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.lifecycle import DeliveryState, JobState
-from storage.records import Instance, Job, ResultObject, StoredFile
+from storage.records import Job, ResultObject, StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Infer:
         return Request(
             job_id=job.job_id,
             task=job.task,
-            inputs={role: self._files(source) for role, source in job.inputs.items()},
+            inputs=inputs_of(self.database, self.archive, job),
             model=job.parameters["model"],
             scratch=scratch,
             parameters=job.parameters.get("task", {}),
@@ -122,17 +123,6 @@ class Infer:
             with self.database.transaction() as tx:
                 self._journal(tx, job, self.clock(), "prior not used", str(reason))
             return None
-
-    def _files(self, source: Mapping[str, Any]) -> SeriesFiles:
-        series = str(source["series"])
-        with self.database.reading() as tx:
-            held: dict[str, Instance] = {i.sop_instance_uid: i for i in tx.studies.instances(series_uid=series)}
-        uids = [str(uid) for uid in source["instances"]]
-        missing = [uid for uid in uids if uid not in held]
-        if missing:
-            raise NotFound(f"{len(missing)} of {len(uids)} instances of series {series} are no longer held")
-        paths = tuple(self.archive.path(held[uid].file) for uid in uids)
-        return SeriesFiles(series_instance_uid=series, paths=paths, sop_instance_uids=tuple(uids))
 
     def _store(self, job: Job, item: Encoded) -> StoredFile:
         return self.archive.write(job.study_instance_uid, item.sop_instance_uid, [item.part10], ours=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from inference.findings import ModelIdentity
+from inference.findings import Agreement, ModelIdentity
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
@@ -22,7 +22,8 @@ Report = Callable[[float, str], None]
 class Segmented:
     """A model's answer: labels (z, y, x) of the task on the primary role's source grid, at full resolution.
 
-    `probability` and `uncertainty`, where a backend gives them, are float16 on the same grid.
+    `probability` and `uncertainty` (entropy, 0..1), where a backend gives them, are float16 on the same grid.
+    `agreement` is that of several passes or folds.
     """
 
     labels: NDArray[np.uint8]
@@ -30,6 +31,7 @@ class Segmented:
     notes: tuple[str, ...] = ()
     probability: NDArray[np.float16] | None = None
     uncertainty: NDArray[np.float16] | None = None
+    agreement: Agreement | None = None
 
 
 class LoadedBackend(Protocol):
@@ -52,6 +54,23 @@ class LoadedBackend(Protocol):
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
         """Segment volumes by role; raises `Unfit` or `ModelError`."""
+        ...
+
+
+class Target(NamedTuple):
+    """A finding that is asked about: its voxels, bool (z, y, x) on the primary role's source grid, and its label."""
+
+    mask: NDArray[np.bool_]
+    label: int
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A model whose network can be looked into."""
+
+    def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
+             ) -> dict[str, NDArray[np.float16]]:
+        """Maps by name, (z, y, x) and 0..1 on the primary role's source grid; raises `Unfit` or `ModelError`."""
         ...
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import field_serializer
 
-from inference.answer import convinced, on_source
-from inference.backends.base import BackendSettings, Report, Segmented
+from inference.answer import convinced, map_on_source, on_source
+from inference.backends.base import BackendSettings, Report, Segmented, Target
 from inference.backends.bundle_files import WEIGHTS, BundleFiles, read_bundle
 from inference.errors import BundleBroken, ModelError
+from inference.explain.entropy import entropy
+from inference.explain.members import consensus, flipped, flips
 from inference.findings import ModelIdentity
 from inference.prepare import Prepared, prepare
 from inference.tasks.card import TaskCard
@@ -26,21 +30,40 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from inference.sliding import Sliding
+
 NETWORKS = "inference.networks."  # the only code that a bundle may name
 
 
 class Bundle(BackendSettings):
-    """The bundle in the folder `path`; every file must be as its list of hashes says."""
+    """The bundle in the folder `path`; every file must be as its list of hashes says.
+
+    The network also looks at its input run backwards along the axes of `flips`, one by one and together: 2 ** n passes,
+    whose probabilities are averaged. z runs from the feet, y from the front, x from the patient's right.
+    """
 
     kind: Literal["bundle"] = "bundle"
     path: Path
+    flips: frozenset[Literal["x", "y", "z"]] = frozenset()
 
     def identity(self) -> ModelIdentity:
-        return read_bundle(self.path).identity
+        return self._identity(read_bundle(self.path))
 
     def load(self, device: str) -> LoadedBundle:
         files = read_bundle(self.path)
-        return LoadedBundle(files, build_network(files).to(device), device)
+        network = build_network(files).to(device)
+        return LoadedBundle(files, network, device, identity=self._identity(files), flips=tuple(sorted(self.flips)))
+
+    def _identity(self, files: BundleFiles) -> ModelIdentity:
+        """The bundle's, and another one where it is run with flips: the answer is another one."""
+        if not self.flips:
+            return files.identity
+        run = f"{files.identity.sha256} flips {' '.join(sorted(self.flips))}"
+        return replace(files.identity, sha256=hashlib.sha256(run.encode()).hexdigest())
+
+    @field_serializer("flips")
+    def _in_order(self, flips: frozenset[str]) -> list[str]:
+        return sorted(flips)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,37 +73,63 @@ class LoadedBundle:
     files: BundleFiles
     network: nn.Module
     device: str
+    identity: ModelIdentity
+    flips: tuple[str, ...] = ()
     judged: bool = True
 
-    @property
-    def identity(self) -> ModelIdentity:
-        return self.files.identity
-
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
-        if card.name != self.files.card.task:
-            raise ModelError(f"{self.identity.name} was made for {self.files.card.task}, not for {card.name}.")
         clock = [time.perf_counter()]
         report(0.0, "prepare")
-        prepared = prepare(dict(inputs), self.files.card.recipe)
+        prepared = self._prepared(inputs, card)
         clock.append(time.perf_counter())
-        probabilities = self._run(prepared, report)
+        output = self.files.card.output
+        mean, agreement = consensus(self._members(prepared, report), output)
         clock.append(time.perf_counter())
         report(0.95, "back to the source grid")
-        answer = on_source(probabilities, prepared, self.files.card.output)
+        uncertainty = map_on_source(entropy(mean, output), prepared)
+        answer = on_source(convinced(mean, output), prepared, output)
         clock.append(time.perf_counter())
         seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
-        return Segmented(answer.labels, seconds, prepared.notes, answer.probability)
+        return Segmented(answer.labels, seconds, prepared.notes, answer.probability, uncertainty, agreement)
 
-    def _run(self, prepared: Prepared, report: Report) -> NDArray[np.float32]:
-        """Probabilities (channel, z, y, x) on the working grid, 0 outside the region."""
-        from inference.sliding import Sliding, probabilities, slide
+    def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
+             ) -> dict[str, NDArray[np.float16]]:
+        from inference.explain.network_maps import gate_maps, grad_cam_map
 
-        card = self.files.card
+        report(0.0, "prepare")
+        prepared = self._prepared(inputs, card)
+        found = {}
+        if target is not None:
+            report(0.2, "Grad-CAM")
+            found = grad_cam_map(self.network, prepared, self.files.card.output, target, self.sliding)
+        return found | gate_maps(self.network, prepared, self.sliding,
+                                 lambda done, step: report(0.4 + 0.55 * done, step))
+
+    def _prepared(self, inputs: Mapping[str, Volume], card: TaskCard) -> Prepared:
+        if card.name != self.files.card.task:
+            raise ModelError(f"{self.identity.name} was made for {self.files.card.task}, not for {card.name}.")
+        return prepare(dict(inputs), self.files.card.recipe)
+
+    def _members(self, prepared: Prepared, report: Report) -> Iterator[NDArray[np.float32]]:
+        """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass."""
+        from inference.sliding import probabilities, slide
+
+        passes = list(flips(self.flips))
+        for number, axes in enumerate(passes):
+            def told(done: float, before: int = number) -> None:
+                report(0.3 + 0.65 * (before + done) / len(passes), "network")
+
+            seen, foreground = flipped(prepared.array, axes), flipped(prepared.foreground, axes)
+            logits = slide(self.network, seen, foreground, self.sliding, told)
+            yield flipped(probabilities(logits, foreground, self.files.card.output), axes)
+
+    @property
+    def sliding(self) -> Sliding:
+        """How windows are laid on this device."""
+        from inference.sliding import Sliding
+
         batch = 8 if self.device.startswith("cuda") else 2
-        sliding = Sliding(card.window, card.overlap, batch, self.device)
-        logits = slide(self.network, prepared.array, prepared.foreground, sliding,
-                       lambda done: report(0.3 + 0.65 * done, "network"))
-        return convinced(probabilities(logits, prepared.foreground, card.output), card.output)
+        return Sliding(self.files.card.window, self.files.card.overlap, batch, self.device)
 
 
 def build_network(files: BundleFiles) -> nn.Module:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from inference.explain.explanation import Explanation
 from inference.findings import Result
-from inference.request import Request
+from inference.request import ExplainRequest, Request
 
 Report = Callable[[float, str], None]  # fraction done (0..1) and the name of the step
 
@@ -37,4 +38,8 @@ class Executor(Protocol):
         Raises `Unfit`, `ModelError` or, where the worker process ended under the job or exceeded
         `request.time_limit_s`, `WorkerDied`.
         """
+        ...
+
+    def explain(self, request: ExplainRequest, report: Report) -> Explanation:
+        """Have a model's network looked into, and wait for it; raises what `run` raises."""
         ...

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from inference.executors.base import Report
+from inference.explain.explanation import Explanation
 from inference.findings import Result
-from inference.request import Request
+from inference.request import ExplainRequest, Request
 
 
 class Inline:
@@ -30,3 +31,8 @@ class Inline:
         from inference.predict import predict
 
         return predict(request, self._residents.backend(request), report)
+
+    def explain(self, request: ExplainRequest, report: Report) -> Explanation:
+        from inference.explain.explain import explain
+
+        return explain(request, self._residents.backend(request), report)

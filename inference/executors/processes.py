@@ -21,8 +21,9 @@ from inference import errors
 from inference.errors import InferenceError, ModelError, WorkerDied
 from inference.executors.base import Report
 from inference.executors.devices import resolve
+from inference.explain.explanation import Explanation
 from inference.findings import Result
-from inference.request import Request
+from inference.request import ExplainRequest, Request
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class _Worker:
         log.info("worker started", extra={"device": self.device, "pid": self._process.pid})
         return ours
 
-    def run(self, request: Request, report: Report) -> Result:
+    def run(self, request: Request, report: Report) -> Any:
         """One request's answer. Without one the worker ends, lest its late answer be taken for the next job's."""
         with ExitStack() as unanswered:
             unanswered.callback(self.clear)
@@ -61,8 +62,7 @@ class _Worker:
             unanswered.pop_all()
         if kind == "error":
             raise _error(*told)
-        result: Result = told[0]
-        return result
+        return told[0]
 
     def _ask(self, request: Request, report: Report) -> tuple[Any, ...]:
         """The worker's last message, progress passed on; raises `WorkerDied`."""
@@ -143,6 +143,15 @@ class Processes:
 
     def run(self, request: Request, report: Report) -> Result:
         """Run on the first free worker; see `Executor.run` for the errors."""
+        result: Result = self._answer(request, report)
+        return result
+
+    def explain(self, request: ExplainRequest, report: Report) -> Explanation:
+        """The same for what is asked of a network."""
+        explanation: Explanation = self._answer(request, report)
+        return explanation
+
+    def _answer(self, request: Request, report: Report) -> Any:
         worker = self._free.get()
         try:
             if not self._stopped.is_set():

@@ -1,6 +1,6 @@
 """The worker process: loads weights, runs requests one after another, tells how far it is.
 
-Messages to the parent: ("progress", fraction, step), ("result", Result), ("error", type name, sentence).
+Messages to the parent: ("progress", fraction, step), ("result", Result or Explanation), ("error", type name, sentence).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from pathlib import Path
 
 from inference import errors
 from inference.executors.residents import Residents
+from inference.explain.explain import explain
 from inference.predict import predict
+from inference.request import ExplainRequest
 
 PARENT_CHECK_S = 1.0
 
@@ -30,7 +32,8 @@ def main(pipe: Connection, device: str, parent: int) -> None:
         except EOFError:
             return
         try:
-            result = predict(request, residents.backend(request), lambda *told: pipe.send(("progress", *told)))
+            run = explain if isinstance(request, ExplainRequest) else predict
+            result = run(request, residents.backend(request), lambda *told: pipe.send(("progress", *told)))
         except Exception as error:  # noqa: BLE001 (foreign model code: whatever it raises ends the job, not the worker)
             pipe.send(("error", *_told(error)))
         else:

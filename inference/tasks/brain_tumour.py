@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from inference import codes
 from inference.findings import Structure
 from inference.fitness import check_brain
-from inference.tasks.card import Role, TaskCard
+from inference.tasks.card import Organ, Plausible, Role, TaskCard
 from inference.tasks.postprocess import bounding_box, drop_small, fill_holes
 from inference.volume import Grid, Volume
 
 NECROTIC_CORE, OEDEMA, ENHANCING = 1, 2, 3
 MINIMUM_TUMOUR_ML = 0.2
+_TUMOURS = "our own bound, about a third of a brain"
 MINIMUM_ENHANCING_ML = 0.05  # fewer voxels are vessels or noise more often than tumour
 
 
@@ -62,4 +63,6 @@ BRAIN_TUMOUR = TaskCard(
         ("Tumour core", (NECROTIC_CORE, ENHANCING)),
     ),
     regions=(NECROTIC_CORE, OEDEMA, ENHANCING),
+    organ=Organ("head", region="head"),
+    plausible=(Plausible("The whole tumour", (NECROTIC_CORE, OEDEMA, ENHANCING), 0.0, 500.0, _TUMOURS),),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,25 @@ class Role:
     description: str
 
 
+class Organ(NamedTuple):
+    """Where a task's lesions lie: a structure of the task, by its label, or a region that `inference.roi` finds."""
+
+    name: str
+    label: int = 0
+    region: str = ""
+
+
+class Plausible(NamedTuple):
+    """The volumes to be expected of a union of labels, or of each finding of them, and whose bounds these are."""
+
+    name: str
+    labels: tuple[int, ...]
+    low_ml: float
+    high_ml: float
+    source: str
+    each: bool = False
+
+
 @dataclass(frozen=True)
 class TaskCard:
     """A segmentation task.
@@ -32,6 +52,7 @@ class TaskCard:
     `postprocess` takes the model's label map (z, y, x) on the primary grid and returns it cleaned.
     `totals` names unions of labels that are measured but are no segment (whole tumour, tumour core).
     `regions` are labels of which connected voxels are one lesion, whatever the label: each region of it is a finding.
+    What lies outside `organ`, or has no `plausible` volume, is told as such.
     """
 
     name: str
@@ -43,6 +64,8 @@ class TaskCard:
     postprocess: Callable[[NDArray[np.uint8], Grid], NDArray[np.uint8]]
     totals: tuple[tuple[str, tuple[int, ...]], ...] = ()
     regions: tuple[int, ...] = ()
+    organ: Organ | None = None
+    plausible: tuple[Plausible, ...] = ()
 
     @property
     def lesions(self) -> tuple[int, ...]:

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from inference import codes
 from inference.findings import Structure
 from inference.fitness import check_ct_units, check_liver
-from inference.tasks.card import Role, TaskCard
+from inference.tasks.card import Organ, Plausible, Role, TaskCard
 from inference.tasks.postprocess import bounding_box, drop_small, fill_holes, largest
 from inference.volume import Grid, Volume
 
 LIVER, TUMOUR = 1, 2
 MINIMUM_TUMOUR_ML = 0.05  # a sphere of 4.6 mm
+# Feng et al. 2017, doi 10.3748/wjg.v23.i27.4968: CT of 369 Chinese adults
+_LIVERS = "our own bound, wide of the 594 to 2250 ml that adults' livers measured on CT (Feng et al. 2017)"
 
 
 def fitness(volumes: dict[str, Volume]) -> None:
@@ -48,4 +50,6 @@ LIVER_TUMOUR = TaskCard(
     ),
     fitness=fitness,
     postprocess=postprocess,
+    organ=Organ("liver", label=LIVER),
+    plausible=(Plausible("The liver with its tumours", (LIVER, TUMOUR), 400.0, 4500.0, _LIVERS),),
 )

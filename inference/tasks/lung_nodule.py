@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from inference import codes
 from inference.findings import Structure
 from inference.fitness import check_ct_units, check_lungs
-from inference.tasks.card import Role, TaskCard
+from inference.tasks.card import Organ, Plausible, Role, TaskCard
 from inference.tasks.postprocess import bounding_box, drop_small
 from inference.volume import Grid, Volume
 
 NODULE = 1
 MINIMUM_NODULE_ML = 0.014  # a sphere of 3 mm, the least that LUNA16 counts
+LARGEST_NODULE_ML = 14.1  # a sphere of 30 mm
+_NODULES = "a ball of 30 mm, beyond which it is no nodule but a mass (BTS guidelines 2015, table 1)"
 
 
 def fitness(volumes: dict[str, Volume]) -> None:
@@ -43,4 +45,6 @@ LUNG_NODULE = TaskCard(
     ),
     fitness=fitness,
     postprocess=postprocess,
+    organ=Organ("lungs", region="lungs"),
+    plausible=(Plausible("A nodule", (NODULE,), 0.0, LARGEST_NODULE_ML, _NODULES, each=True),),
 )

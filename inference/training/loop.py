@@ -25,11 +25,12 @@ from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
 from inference.sliding import autocast
 from inference.tasks import TASKS
 from inference.training.augment import augment
+from inference.training.calibration import tempered
 from inference.training.cases import Case, choose_place, cut, draw_cases
 from inference.training.config import TrainingSettings
 from inference.training.losses import HybridLoss
 from inference.training.mining import HardPlaces
-from inference.training.validation import calibrate, look, mean_dice
+from inference.training.validation import calibrate, chances_of, logits_of, look, mean_dice
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class Trainer:
         return self.best
 
     def calibrate(self) -> Best:
-        """Choose thresholds and peaks by the validation cases; they go into `settings`, the scores into `best`.
+        """Choose temperatures, thresholds and peaks by the validation cases, into `settings`; the scores into `best`.
 
         With `average` the weights as well, of those that were best and averages of them: the ones that do best then.
         """
@@ -103,8 +104,10 @@ class Trainer:
         for name, weights in self._averages():
             self.network.load_state_dict(weights)
             self.network.eval()
-            seen = [look(self.network, case, began, self.device) for case in self.validation]
-            output = calibrate(seen, self.validation, began.output)
+            logits = [logits_of(self.network, case, began, self.device).astype(np.float16) for case in self.validation]
+            output = tempered(logits, self.validation, began.output)
+            seen = [chances_of(logits.pop(0), case, output) for case in self.validation]  # no case is held twice
+            output = calibrate(seen, self.validation, output)
             settings = began.model_copy(update={"output": output})
             found = mean_dice(seen, self.validation, settings)
             tried.append((float(np.mean(list(found.values()))), found, settings, weights))

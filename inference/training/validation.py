@@ -30,9 +30,18 @@ _WORTHWHILE = 0.002  # a gain in Dice below this is luck; the first of the list 
 
 def look(network: torch.nn.Module, case: Case, settings: TrainingSettings, device: str) -> Chances:
     """Probabilities float16 (channel, z, y, x) of a whole case."""
+    return chances_of(logits_of(network, case, settings, device), case, settings.output)
+
+
+def logits_of(network: torch.nn.Module, case: Case, settings: TrainingSettings, device: str) -> NDArray[np.float32]:
+    """What the network answers to a whole case, (channel, z, y, x)."""
     sliding = Sliding(settings.window, settings.overlap, device=device)
-    logits = slide(network, case.image.astype(np.float32), case.foreground, sliding)
-    return probabilities(logits, case.foreground, settings.output).astype(np.float16)
+    return slide(network, case.image.astype(np.float32), case.foreground, sliding)
+
+
+def chances_of(logits: NDArray[np.floating], case: Case, output: Output) -> Chances:
+    """The probabilities that the output makes of a case's logits."""
+    return probabilities(logits.astype(np.float32), case.foreground, output).astype(np.float16)
 
 
 def mean_dice(seen: Sequence[Chances], cases: Sequence[Case], settings: TrainingSettings) -> dict[str, float]:

@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from inference.errors import Unfit
 from inference.tasks.card import TaskCard
 from inference.transforms.geometry import resample
 from inference.volume import Grid, Volume
+from inference.writers.image_file import write_image
 
 TRUTH = "truth"
 LAYOUTS: Mapping[str, Mapping[str, str]] = {
@@ -58,7 +58,7 @@ def write_case(
         for role, name in LAYOUTS[card.name].items():
             path = part / name.format(n=number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(truth if role == TRUTH else _stored(images[role]), grid, path)
+            write_image(truth if role == TRUTH else _stored(images[role]), grid, path)
         return [_moved(path, folder / path.relative_to(part)) for path in sorted(part.rglob("*.*")) if path.is_file()]
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -78,21 +78,6 @@ def _stored(volume: Volume) -> NDArray[np.generic]:
         return np.asarray(volume.array, dtype=np.float32)
     limits = np.iinfo(np.int16)
     return np.clip(np.rint(np.asarray(volume.array)), limits.min, limits.max).astype(np.int16)
-
-
-def _write(array: NDArray[np.generic], grid: Grid, path: Path) -> None:
-    """SimpleITK speaks LPS as a grid does, and turns it to RAS where the format asks for that."""
-    directions = grid.directions[:, ::-1]
-    if np.abs(directions.T @ directions - np.eye(3)).max() > 1e-4:
-        raise Unfit("Its slices lean (gantry tilt), which these formats cannot hold.")
-    image = sitk.GetImageFromArray(np.ascontiguousarray(array))
-    image.SetSpacing(grid.spacing[::-1])
-    image.SetOrigin(grid.origin.tolist())
-    image.SetDirection(directions.ravel().tolist())
-    try:
-        sitk.WriteImage(image, str(path), useCompression=path.suffix == ".gz")
-    except RuntimeError as fault:
-        raise OSError(f"{path.name} cannot be written") from fault
 
 
 def _moved(path: Path, final: Path) -> Path:

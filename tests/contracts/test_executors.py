@@ -25,7 +25,7 @@ from inference.executors.base import Executor
 from inference.executors.inline import Inline
 from inference.executors.processes import Processes
 from inference.findings import Result
-from inference.request import Request, SeriesFiles
+from inference.request import ExplainRequest, Request, SeriesFiles
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 
@@ -140,6 +140,14 @@ class TestEveryExecutor:
         with pytest.raises(kind, match=sentence):
             executor.run(request_of(**changes), silent)
         assert executor.run(request_of(), silent).findings, "it goes on"
+
+
+    def test_looks_into_networks_and_says_where_there_is_none(
+        self, executor: Executor, series: SeriesFiles, tmp_path: Path
+    ) -> None:
+        asked = ExplainRequest("job", "liver_tumour", {"CT": series}, THRESHOLD, tmp_path, time_limit_s=PATIENCE_S)
+        with pytest.raises(ModelError, match="threshold has no network"):
+            executor.explain(asked, silent)
 
 
 class TestWorkers:

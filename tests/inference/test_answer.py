@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.answer import chance_of, convinced, decode, on_source
+from inference.answer import chance_of, convinced, decode, map_on_source, on_source
 from inference.prepare import prepare
 from inference.recipe import Channel, Output, Recipe, Region
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -104,3 +104,27 @@ def test_outside_the_working_grid_is_background():
     back = on_source(np.ones((1, *prepared.grid.shape), np.float32), prepared, NODULE).labels
     assert np.count_nonzero(back) == np.prod(prepared.grid.shape)
     assert not back[:3].any()
+
+
+@pytest.mark.parametrize("spacing", [(1.5, 1.5, 1.5), (4, 2, 3)])
+def test_a_map_lies_on_the_source_voxels(orientation, volume_of, spacing):
+    """A bright spot in the patient comes back where it was, and what is linear between voxels stays it."""
+    volume = volume_of(orientation, shape=(18, 26, 22))
+    prepared = prepared_at(volume, spacing)
+
+    def ball(grid, radius=9.0):
+        places = grid.to_lps(np.moveaxis(np.indices(grid.shape), 0, -1))
+        middle = volume.grid.to_lps((11, 9, 12))
+        return np.clip(1.2 - np.linalg.norm(places - middle, axis=-1) / radius, 0, 1)
+
+    back = map_on_source(ball(prepared.grid), prepared)
+    truth = ball(volume.grid)
+    assert back.shape == volume.grid.shape
+    assert back.dtype == np.float16
+    assert np.abs(back - truth).max() < 0.2
+    assert np.abs(back - truth).mean() < 0.01
+
+
+def test_an_empty_map_is_empty(volume_of):
+    prepared = prepared_at(volume_of(), (2, 2, 2))
+    assert not map_on_source(np.zeros(prepared.grid.shape, np.float32), prepared).any()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inference import predict as road
 from inference.backends.base import Segmented
 from inference.errors import ModelError, Unfit
-from inference.findings import IntendedUse, ModelIdentity
+from inference.findings import Agreement, IntendedUse, ModelIdentity
 from inference.predict import predict
 from inference.request import Request, SeriesFiles
 from inference.tasks import TASKS
@@ -31,6 +31,8 @@ class Box:
     labels: NDArray[np.uint8]
     judged: bool = False
     probability: NDArray[np.float16] | None = None
+    uncertainty: NDArray[np.float16] | None = None
+    agreement: Agreement | None = None
     asked: list[Mapping[str, Volume]] = field(default_factory=list)
     identity: ModelIdentity = IDENTITY
     device: str = "cpu"
@@ -41,7 +43,8 @@ class Box:
         self.asked.append(inputs)
         report(0.0, "network")
         report(1.0, "network")
-        return Segmented(self.labels, {"network": 1.5}, ("the model was unsure",), self.probability)
+        notes = ("the model was unsure",)
+        return Segmented(self.labels, {"network": 1.5}, notes, self.probability, self.uncertainty, self.agreement)
 
 
 @pytest.fixture
@@ -102,6 +105,28 @@ def test_a_probability_is_kept_where_there_is_one(request_: Request, labels: NDA
     result = predict(request_, Box(labels, probability=given), quiet)
     assert result.probability is not None
     assert np.array_equal(np.load(result.probability), given)
+
+
+def test_what_a_model_is_unsure_of_is_kept_and_every_finding_has_its_share(
+    request_: Request, labels: NDArray[np.uint8]
+) -> None:
+    plain = predict(request_, Box(labels), quiet)
+    assert (plain.uncertainty, plain.agreement) == (None, None)
+    assert {f.entropy for f in plain.findings} == {None}
+    result = predict(request_, Box(labels, uncertainty=np.where(labels == 2, 0.5, 0.125).astype(np.float16)), quiet)
+    assert result.uncertainty is not None
+    assert np.load(result.uncertainty).max() == 0.5
+    organ, *tumours = (f.entropy for f in result.findings)
+    assert organ is not None
+    assert organ.inside == 0.125 < organ.border
+    assert all(one is not None and one.inside == 0.5 > one.border for one in tumours)
+
+
+def test_how_well_passes_agree_is_kept_and_said(request_: Request, labels: NDArray[np.uint8]) -> None:
+    agreement = Agreement(4, {"liver": 0.5})
+    result = predict(request_, Box(labels, agreement=agreement), quiet)
+    assert result.agreement == agreement
+    assert any(note.startswith("Agreement of 4 runs") and "liver 0.50" in note for note in result.notes)
 
 
 def test_a_task_judges_and_cleans_unless_the_model_is_exact(

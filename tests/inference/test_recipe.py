@@ -28,3 +28,13 @@ def test_a_softmax_has_a_channel_for_the_background():
 def test_an_unknown_key_is_no_recipe():
     with pytest.raises(ValidationError, match="spacing"):
         Recipe(primary="CT", channels=[Channel(role="CT", scale="zscore")], spacing_mm=(1, 1, 1), spacing=3)
+
+
+def test_a_temperature_is_written_only_where_it_changes_something():
+    plain = Region(name="nodule", label=1, members=[1])
+    assert "temperature" not in plain.model_dump()
+    assert "temperature" not in Output(activation="sigmoid", regions=[plain]).model_dump_json()
+    warm = Region(name="nodule", label=1, members=[1], temperature=1.5)
+    assert Region.model_validate(warm.model_dump(mode="json")) == warm
+    with pytest.raises(ValidationError, match="temperature"):
+        Region(name="nodule", label=1, members=[1], temperature=0)

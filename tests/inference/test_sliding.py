@@ -155,3 +155,10 @@ def test_half_precision_is_asked_of_the_cpu(monkeypatch, tmp_path):
         sliding_module.cpu_has_bfloat16.cache_clear()
         assert sliding_module.cpu_has_bfloat16() is expected
     sliding_module.cpu_has_bfloat16.cache_clear()
+
+
+def test_a_region_may_have_a_temperature():
+    regions = [Region(name="a", label=1, members=[1]), Region(name="b", label=2, members=[2], temperature=2.0)]
+    logits = np.random.default_rng(0).normal(0, 4, (2, 2, 3, 4)).astype(np.float32)
+    chance = probabilities(logits, everywhere((2, 3, 4)), Output(activation="sigmoid", regions=regions))
+    assert chance == pytest.approx(1 / (1 + np.exp(-logits / np.array([1, 2])[:, None, None, None])), abs=1e-6)

@@ -35,6 +35,9 @@ def test_a_peer_that_takes_everything_gets_what_is_wanted(wanted: str) -> None:
      ["Comprehensive 3D SR", "encapsulated PDF"]),
     ({"seg": "occupancy"}, ["capture", "comprehensive3d"], {"seg": "none", "captures": "all"}, ["segmentations"]),
     ({"measurements": False}, ["seg"], {"measurements": False}, []),
+    ({"probability_map": True, "uncertainty_map": True}, ["seg", "comprehensive3d"], {}, ["parametric maps"]),
+    ({"uncertainty_map": True}, ["seg", "comprehensive3d", "probability_map", "uncertainty_map"],
+     {"uncertainty_map": True}, []),
 ])  # fmt: skip
 def test_the_nearest_is_proposed(wanted: dict, takes: list[str], fields: dict[str, Any], lacking: list[str]) -> None:
     profile, told = propose(Profile.model_validate(wanted), peer(*takes))

@@ -15,12 +15,13 @@ from pydicom.uid import JPEGLSLossless
 from dicom_node.objects.encode import Encoded, encode
 from dicom_node.objects.examine import examine
 from dicom_node.objects.profile import Profile
+from inference.findings import Entropy
 from inference.volume import Grid, Spacing, regular_affine
 from inference.writers.dicom_series import Encoding
 
 EVERYTHING = Profile(
     fractional=True, diameters=True, captures="key", presentation_state=True, key_objects=True, document=True,
-    structure_set=True, probability_map=True,
+    structure_set=True, probability_map=True, uncertainty_map=True,
 )  # fmt: skip
 SHAPE = (9, 20, 26)
 C, S = np.cos(np.radians(25)), np.sin(np.radians(25))
@@ -40,6 +41,13 @@ def with_probability(case: Any, folder: Path) -> Any:
     return replace(case, result=replace(case.result, probability=folder / "chances.npy"))
 
 
+def unsure(case: Any, folder: Path) -> Any:
+    """The same with an entropy, of the map and of each finding."""
+    np.save(folder / "unsure.npy", (case.labels / 8).astype(np.float16))
+    findings = tuple(replace(f, entropy=Entropy(f.number / 8, 0.5)) for f in case.result.findings)
+    return replace(case, result=replace(case.result, uncertainty=folder / "unsure.npy", findings=findings))
+
+
 def made(case: Any, profile: Profile, **changes: Any) -> tuple[Encoded, ...]:
     return encode(case.result, "job", case.files, replace(case.context, profile=profile, **changes))
 
@@ -57,11 +65,11 @@ def test_a_preset_makes_what_its_viewers_show(preset: str, kinds: list[str], mea
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_object_holds_whatever_the_source(name: str, measured_case, tool, tmp_path: Path) -> None:
-    case = with_probability(measured_case(**SOURCES[name]), tmp_path)
+    case = unsure(with_probability(measured_case(**SOURCES[name]), tmp_path), tmp_path)
     objects = made(case, EVERYTHING, dciodvfy=True)
     assert {one.kind for one in objects} == {
         "seg", "fractional", "sr", "summary", "diameters", "capture", "document", "contours", "selection",
-        "structures", "map",
+        "structures", "map", "uncertainty",
     }  # fmt: skip
     for one in objects:
         (file := tmp_path / f"{one.sop_instance_uid}.dcm").write_bytes(one.part10)
@@ -73,7 +81,7 @@ def test_every_object_holds_whatever_the_source(name: str, measured_case, tool, 
 
 
 def test_everything_repeats_to_the_byte(measured_case, tmp_path: Path) -> None:
-    case = with_probability(measured_case(), tmp_path)
+    case = unsure(with_probability(measured_case(), tmp_path), tmp_path)
     assert made(case, EVERYTHING) == made(case, EVERYTHING)
 
 
@@ -81,11 +89,12 @@ def test_where_nothing_was_found_the_summary_and_the_page_say_so(make_case, tmp_
     case = with_probability(make_case(empty=True), tmp_path)
     assert [one.kind for one in made(case, EVERYTHING)] == ["summary", "document"]
     assert [one.kind for one in made(case, Profile(preset="ohif"))] == ["document"]
+    assert [one.kind for one in made(unsure(case, tmp_path), EVERYTHING)] == ["summary", "document", "uncertainty"]
 
 
 def test_what_the_model_does_not_give_is_left_out(measured_case) -> None:
     kinds = {one.kind for one in made(measured_case(), EVERYTHING)}
-    assert kinds & {"fractional", "map"} == set()
+    assert kinds & {"fractional", "map", "uncertainty"} == set()
     assert len(kinds) == 9
 
 

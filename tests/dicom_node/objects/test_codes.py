@@ -55,7 +55,7 @@ def test_our_own_codes_are_short_and_told_apart() -> None:
     """PS3.3 8.8: a Code Value is an SH, a Code Meaning an LO."""
     own = [code for code in [*vars(reported).values(), *reported.OUTCOMES.values()]
            if isinstance(code, Code) and code.scheme == "99SEGNODE"]
-    assert len({code.value for code in own}) == len(own) == 12 + len(Outcome)
+    assert len({code.value for code in own}) == len(own) == 14 + len(Outcome)
     assert all(len(code.value) <= 16 and len(code.meaning) <= 64 for code in own)
 
 

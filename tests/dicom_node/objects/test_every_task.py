@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from dicom_node.objects.checker import dciodvfy
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.encode import Encoded, encode
 from dicom_node.objects.profile import Profile
-from inference.findings import IntendedUse, ModelIdentity, Result
+from inference.explain.entropy import with_entropy
+from inference.explain.members import in_words
+from inference.explain.plausible import with_checks
+from inference.findings import Agreement, IntendedUse, ModelIdentity, Result
 from inference.measure import measure_findings, measure_totals, with_confidence
 from inference.readers.dicom import read_series
 from inference.tasks import TASKS
@@ -25,7 +28,7 @@ GRID = Grid((9, 28, 32), regular_affine((-12.0, -10.0, 400.0), np.eye(3)[:, ::-1
 MODEL = ModelIdentity("net", "2.0", "ab" * 32, "Segnode", IntendedUse.DEMONSTRATION)
 BESIDE = {
     "fractional": True, "diameters": True, "captures": "key", "presentation_state": True, "key_objects": True,
-    "document": True, "structure_set": True, "probability_map": True,
+    "document": True, "structure_set": True, "probability_map": True, "uncertainty_map": True,
 }  # fmt: skip
 FORMS: dict[str, dict[str, Any]] = {
     "everything": BESIDE,
@@ -37,7 +40,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 KINDS = {
     "everything": {"seg", "sr", "summary", "fractional", "diameters", "capture", "contours", "selection", "document",
-                   "structures", "map"},
+                   "structures", "map", "uncertainty"},
     "one SEG a segment, enhanced": {"seg", "sr", "summary"},
     "comprehensive, empty frames": {"seg", "sr", "summary"},
     "ohif": {"seg", "diameters"},
@@ -82,12 +85,17 @@ def _found(task: str, folder: Path) -> Found:
     volumes = {role: read_series(paths) for role, paths in files.items()}
     primary = volumes[card.primary]
     chances = ((labels > 0) * 0.75).astype(np.float16)
+    unsure = (labels > 0).astype(np.float16) / 8
     measured = with_confidence(measure_findings(labels, card.structures, primary, card.regions), chances)
+    measured = with_checks(with_entropy(measured, unsure), labels, primary, replace(card, organ=None))
     np.save(folder / "labels.npy", measured.labelmap)
     np.save(folder / "chances.npy", chances)
+    np.save(folder / "unsure.npy", unsure)
+    agreement = Agreement(4, {card.structures[-1].name.lower(): 0.5})
     result = Result(
         task, MODEL, primary.grid, card.primary, folder / "labels.npy", measured.findings,
         totals=measure_totals(labels, card.totals, primary.grid), probability=folder / "chances.npy",
+        uncertainty=folder / "unsure.npy", agreement=agreement, notes=(*measured.notes, in_words(agreement)),
         sources={role: volume.sources for role, volume in volumes.items()},
     )  # fmt: skip
     return Found(result, files)

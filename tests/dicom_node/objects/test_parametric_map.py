@@ -1,4 +1,4 @@
-"""The probability map: every value in its place, as others read it."""
+"""The maps of probability and of entropy: every value in its place, as others read it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ParametricMapStorage
 
 from dicom_node.errors import ResultInvalid
+from dicom_node.objects.codes import OWN_SCHEME
 from dicom_node.objects.finish import part10
 from dicom_node.objects.identity import JobNames
-from dicom_node.objects.parametric_map import encode_probability
+from dicom_node.objects.parametric_map import encode_probability, encode_uncertainty
 from dicom_node.objects.source import load_sources
 from dicom_node.objects.validate import check_objects
 from inference.findings import IntendedUse
@@ -143,3 +144,70 @@ def test_probabilities_of_another_size_are_refused(make_sure) -> None:
 def test_what_is_no_probability_is_refused(wrong: float, make_sure) -> None:
     with pytest.raises(ResultInvalid, match="outside 0 to 1"):
         made(make_sure(values=np.full((9, 20, 26), wrong)))
+
+
+@pytest.fixture
+def make_unsure(make_sure: Callable, tmp_path: Path) -> Callable:
+    """A case whose model also tells its entropy, which is another number in every voxel."""
+    def make(*arguments, **changes):
+        case = make_sure(*arguments, **changes)
+        values = np.random.default_rng(8).random(case.result.grid.shape)
+        np.save(tmp_path / "uncertainty.npy", values.astype(np.float16))
+        return replace(case, result=replace(case.result, uncertainty=tmp_path / "uncertainty.npy"))
+    return make
+
+
+def map_of_entropy(case) -> bytes:
+    sources = load_sources(case.result, case.files)
+    return part10(encode_uncertainty(case.result, sources, case.context.of_job("job")))
+
+
+@pytest.mark.parametrize("encoding", [Encoding(), Encoding(enhanced=True, reverse=True)], ids=["single", "enhanced"])
+def test_the_map_of_entropy_stands_beside_it_in_a_series_of_its_own(
+    encoding: Encoding, make_unsure, tool: Callable[..., str], tmp_path: Path
+) -> None:
+    case = make_unsure(OBLIQUE, encoding)
+    (tmp_path / "map.dcm").write_bytes(map_of_entropy(case))
+    assert "Error" not in tool("dciodvfy", tmp_path / "map.dcm")
+    ds = dcmread(tmp_path / "map.dcm")
+    assert ds.SeriesInstanceUID == JobNames("job").series("uncertainty") != read(case).SeriesInstanceUID
+    assert ds.SeriesNumber != read(case).SeriesNumber
+    assert ds.SeriesDescription.endswith(", uncertainty")
+    both = [made(case), map_of_entropy(case)]
+    check_objects(both, case.result, load_sources(case.result, case.files), JobNames("job"))
+    assert map_of_entropy(case) == both[1]
+
+
+def test_its_quantity_is_a_code_of_ours_and_it_says_whose_that_is(make_unsure) -> None:
+    ds = dcmread(BytesIO(map_of_entropy(make_unsure())))
+    (mapping,) = ds.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence
+    code = mapping.QuantityDefinitionSequence[0].ConceptCodeSequence[0]
+    assert (code.CodeValue, code.CodingSchemeDesignator) == ("ENTROPY", OWN_SCHEME)
+    assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == "1"
+    (scheme,) = ds.CodingSchemeIdentificationSequence
+    assert (scheme.CodingSchemeDesignator, scheme.CodingSchemeResponsibleOrganization) == (OWN_SCHEME, "Segnode")
+
+
+def test_dcmqi_reads_every_entropy_in_its_place(make_unsure, tool: Callable[..., str], tmp_path: Path) -> None:
+    case = make_unsure(OBLIQUE)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "map.dcm").write_bytes(map_of_entropy(case))
+    tool("paramap2itkimage", "-t", "nrrd", "--inputDICOM", tmp_path / "map.dcm", "--outputDirectory", tmp_path / "out")
+    (path,) = (tmp_path / "out").glob("*.nrrd")
+    image = sitk.ReadImage(str(path))
+    places = [image.TransformIndexToPhysicalPoint([x, y, z]) for z, y, x in np.ndindex(9, 20, 26)]
+    at = np.rint(case.result.grid.to_index(places)).astype(int)
+    truth = np.load(case.result.uncertainty).astype(np.float32)
+    assert np.array_equal(sitk.GetArrayFromImage(image).ravel(), truth[tuple(at.T)])
+
+
+def test_a_map_that_is_not_the_models_does_not_leave(make_unsure) -> None:
+    case = make_unsure()
+    swapped = replace(case.result, uncertainty=case.result.probability)
+    with pytest.raises(ResultInvalid, match="not what the model gave"):
+        check_objects([map_of_entropy(case)], swapped, load_sources(case.result, case.files), JobNames("job"))
+
+
+def test_a_model_that_gave_no_entropy_has_no_map_of_it(make_sure) -> None:
+    with pytest.raises(ResultInvalid, match="no uncertainty"):
+        map_of_entropy(make_sure())

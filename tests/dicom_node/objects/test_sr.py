@@ -13,13 +13,14 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
+from dicom_node.objects.codes import OWN_SCHEME
 from dicom_node.objects.encode import encode
 from dicom_node.objects.identity import JobNames, device_uid
 from dicom_node.objects.report import number
 from dicom_node.objects.sr import columns, omitted
 from dicom_node.objects.validate import groups
-from inference.codes import MILLIMETRE, SHORT_AXIS
-from inference.findings import Measurement
+from inference.codes import MEAN, MILLIMETRE, SHORT_AXIS
+from inference.findings import Entropy, Measurement
 from inference.writers.dicom_series import Encoding
 
 
@@ -146,3 +147,39 @@ def test_a_number_keeps_its_value_unit_derivation_and_method(make_case) -> None:
         assert measured.MeasurementUnitsCodeSequence[0].CodeValue == measurement.unit.value
         modifiers = [c.ConceptCodeSequence[0].CodeValue for c in item.get("ContentSequence") or ()]
         assert modifiers == [c.value for c in (measurement.method, measurement.derivation) if c]
+
+
+@pytest.fixture
+def unsure(make_case):
+    case = make_case()
+    findings = tuple(replace(f, confidence=0.75, entropy=Entropy(f.number / 8, f.number / 4))
+                     for f in case.result.findings)
+    return replace(case, result=replace(case.result, findings=findings))
+
+
+def test_how_unsure_the_model_was_stands_in_every_group_in_codes_of_ours(unsure) -> None:
+    found = report(unsure)
+    for group, finding in zip(groups(found), unsure.result.findings, strict=True):
+        for name, value in (("ENTROPY", finding.entropy.inside), ("BORDER_ENTROPY", finding.entropy.border)):
+            (item,) = children(group, name)
+            assert item.ConceptNameCodeSequence[0].CodingSchemeDesignator == OWN_SCHEME
+            assert float(item.MeasuredValueSequence[0].NumericValue) == value
+            assert [c.ConceptCodeSequence[0].CodeValue for c in item.ContentSequence] == [MEAN.value]
+    (scheme,) = found.CodingSchemeIdentificationSequence
+    assert scheme.CodingSchemeDesignator == OWN_SCHEME
+    assert len(columns(unsure.result.findings)) == len(columns(unsure.result.findings[:1])) == 7
+
+
+def test_who_says_nothing_of_it_speaks_in_no_code_of_ours(make_case) -> None:
+    assert "CodingSchemeIdentificationSequence" not in report(make_case())
+
+
+def test_checkers_and_dcmqi_take_it(unsure, tool: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "sr.dcm"
+    report(unsure).save_as(path)
+    assert "Error" not in tool("dciodvfy", path)
+    assert "Entropy of the model's probability" in tool("dsrdump", path)
+    tool("tid1500reader", "--inputDICOM", path, "--outputMetadata", tmp_path / "sr.json")
+    read = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
+    values = [{m["quantity"]["CodeValue"]: float(m["value"]) for m in group["measurementItems"]} for group in read]
+    assert [(v["ENTROPY"], v["BORDER_ENTROPY"]) for v in values] == [(n / 8, n / 4) for n in (1, 2, 3)]

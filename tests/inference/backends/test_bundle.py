@@ -6,6 +6,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from inference.backends import build
+from inference.backends.base import Explainable, Target
 from inference.backends.bundle import Bundle, build_network
 from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, read_bundle, write_hashes
 from inference.errors import BundleBroken, ModelError
@@ -54,6 +55,61 @@ def test_the_same_input_gives_the_same_answer(bundle, ct):
     assert np.array_equal(first, second)
 
 
+def run(bundle, ct, **more):
+    loaded = build({"kind": "bundle", "path": str(bundle), **more}).load("cpu")
+    return loaded.segment({"CT": ct}, TASKS["lung_nodule"], lambda *_: None)
+
+
+def test_one_pass_tells_its_entropy_and_agrees_with_nobody(bundle, ct):
+    answer = run(bundle, ct)
+    assert answer.agreement is None
+    assert answer.uncertainty.shape == ct.grid.shape
+    assert answer.uncertainty.dtype == np.float16
+    assert 0 < answer.uncertainty.max() <= 1
+
+
+def test_passes_over_flipped_inputs_are_averaged_on_the_right_voxels(bundle, ct, monkeypatch):
+    """What is seen backwards is put back: the network answers with its own input."""
+    seen = []
+
+    def answering(network, array, foreground, sliding, progress):
+        seen.append(array.copy())
+        return (array - 0.4) * 10
+
+    monkeypatch.setattr("inference.sliding.slide", answering)
+    once, often = run(bundle, ct), run(bundle, ct, flips=["x", "z"])
+    assert np.array_equal(once.labels, often.labels)
+    assert np.abs(once.uncertainty - often.uncertainty).max() < 2e-3
+    assert often.agreement == (4, {"nodule": 1.0})
+    plain, *turned = seen[1:]
+    assert np.array_equal(plain, seen[0])
+    assert [np.array_equal(one, np.flip(plain, axes)) for one, axes in zip(turned, [3, 1, (1, 3)], strict=True)] == [
+        True] * 3
+
+
+def test_passes_differ_and_say_so(bundle, ct):
+    answer = run(bundle, ct, flips=["y"])
+    assert answer.agreement.members == 2
+    assert 0 <= answer.agreement.dice["nodule"] <= 1
+
+
+def test_a_bundle_that_is_run_otherwise_is_another_model(bundle):
+    plain, flipped = (build({"kind": "bundle", "path": str(bundle), "flips": axes}) for axes in ([], ["y", "x"]))
+    assert plain.identity() == read_bundle(bundle).identity
+    assert flipped.identity() == build(flipped.model_dump(mode="json")).load("cpu").identity
+    assert len({plain.identity().sha256, flipped.identity().sha256}) == 2
+    assert build({"kind": "bundle", "path": str(bundle), "flips": ["x", "y"]}).identity() == flipped.identity()
+    with pytest.raises(ModelError, match="flips"):
+        build({"kind": "bundle", "path": str(bundle), "flips": ["left"]})
+
+
+def test_progress_runs_through_every_pass(bundle, ct):
+    told = []
+    loaded = build({"kind": "bundle", "path": str(bundle), "flips": ["x"]}).load("cpu")
+    loaded.segment({"CT": ct}, TASKS["lung_nodule"], lambda done, step: told.append(done))
+    assert told == sorted(told)
+
+
 def test_a_bundle_for_another_task_is_refused(bundle, ct):
     loaded = build({"kind": "bundle", "path": str(bundle)}).load("cpu")
     with pytest.raises(ModelError, match="made for lung_nodule, not for liver_tumour"):
@@ -93,3 +149,20 @@ def test_weights_are_data_and_never_code(bundle, write, capsys):
     with pytest.raises(BundleBroken, match="cannot be built"):
         build_network(read_bundle(bundle))
     assert "harm" not in capsys.readouterr().out
+
+
+def test_its_network_can_be_looked_into(bundle, ct):
+    loaded = build({"kind": "bundle", "path": str(bundle)}).load("cpu")
+    assert isinstance(loaded, Explainable)
+    mask = np.zeros(ct.grid.shape, bool)
+    mask[8:12, 10:18, 12:20] = True
+    told = []
+    found = loaded.maps({"CT": ct}, TASKS["lung_nodule"], Target(mask, 1), lambda done, _: told.append(done))
+    assert list(found) == ["grad-cam", "attention-gate-1"]
+    assert {one.shape for one in found.values()} == {ct.grid.shape}
+    assert all(0 <= one.min() <= one.max() <= 1 for one in found.values())
+    assert found["attention-gate-1"].any()
+    assert told == sorted(told)
+    assert list(loaded.maps({"CT": ct}, TASKS["lung_nodule"], None, lambda *_: None)) == ["attention-gate-1"]
+    with pytest.raises(ModelError, match="made for lung_nodule"):
+        loaded.maps({"CT": ct}, TASKS["liver_tumour"], None, lambda *_: None)

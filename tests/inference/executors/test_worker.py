@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from inference.executors import worker
-from inference.request import Request
+from inference.request import ExplainRequest, Request
 
 REQUEST = Request("job", "liver_tumour", {}, {"kind": "threshold", "lower": 0, "upper": 1}, Path())
 
@@ -59,6 +59,14 @@ def test_progress_then_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
         ("progress", 0.75, "network"),
         ("result", "job on cpu"),
     ]
+
+
+def test_a_network_is_looked_into_where_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "predict", lambda *_: "a result")
+    monkeypatch.setattr(worker, "explain", lambda request, *_: f"what {request.label} looked like")
+    asked = ExplainRequest("job", "liver_tumour", {}, REQUEST.model, Path(), label=2)
+    assert converse(asked)[-1] == ("result", "what 2 looked like")
+    assert converse(REQUEST)[-1] == ("result", "a result")
 
 
 def test_our_errors_keep_their_type() -> None:

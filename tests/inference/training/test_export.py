@@ -25,6 +25,15 @@ def test_the_card_repeats_the_recipe_of_the_training(folder, settings):
     assert card.task == "lung_nodule"
 
 
+def test_a_temperature_is_written_and_read(settings, tmp_path):
+    region = {"name": "nodule", "label": 1, "members": [1]}
+    for name, more in (("plain", {}), ("warm", {"temperature": 1.7})):
+        chosen = settings(output={"activation": "sigmoid", "regions": [region | more]})
+        export(chosen, HybridUNetTransformer(**chosen.network_arguments), Best(), tmp_path / name)
+        assert ("temperature" in (tmp_path / name / METADATA).read_text()) is bool(more)
+        assert read_bundle(tmp_path / name).card.output == chosen.output
+
+
 def test_it_says_that_no_patient_was_seen(folder):
     card, metadata = (folder / "docs" / "README.md").read_text(), json.loads((folder / METADATA).read_text())
     for text in (card, metadata["intended_use"]):

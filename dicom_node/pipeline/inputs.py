@@ -1,0 +1,24 @@
+"""A job's images as the files that an executor reads."""
+
+from __future__ import annotations
+
+from inference.request import SeriesFiles
+from storage.archive import Archive
+from storage.database import Database
+from storage.errors import NotFound
+from storage.records import Instance, Job
+
+
+def inputs_of(database: Database, archive: Archive, job: Job) -> dict[str, SeriesFiles]:
+    """Its series by role, the instances in the job's order; NotFound where some are no longer held."""
+    inputs = {}
+    for role, source in job.inputs.items():
+        series, uids = str(source["series"]), [str(uid) for uid in source["instances"]]
+        with database.reading() as tx:
+            held: dict[str, Instance] = {i.sop_instance_uid: i for i in tx.studies.instances(series_uid=series)}
+        missing = [uid for uid in uids if uid not in held]
+        if missing:
+            raise NotFound(f"{len(missing)} of {len(uids)} instances of series {series} are no longer held")
+        paths = tuple(archive.path(held[uid].file) for uid in uids)
+        inputs[role] = SeriesFiles(series_instance_uid=series, paths=paths, sop_instance_uids=tuple(uids))
+    return inputs

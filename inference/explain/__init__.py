@@ -1,0 +1,1 @@
+"""How sure a model was of its answer, what speaks against it, and what its network looked at."""

@@ -1,0 +1,51 @@
+"""How unsure a model was: the entropy of its probabilities, voxel by voxel and finding by finding.
+
+0 where it is sure either way, 1 where it might as well toss a coin (sigmoid: bits) or draw lots among the classes
+(softmax: bits by the most that there can be). A probability that is not calibrated makes an entropy that is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import entr
+
+from inference.findings import Entropy
+from inference.measure import Measured
+from inference.recipe import Output
+
+_LN2 = float(np.log(2))
+
+
+def entropy(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:
+    """Entropy (z, y, x), 0..1, of probabilities (channel, z, y, x).
+
+    Regions of a sigmoid are questions of their own: the one that the model is least sure of counts.
+    """
+    if output.activation == "softmax":
+        return np.asarray(sum(entr(channel) for channel in probabilities) / np.log(len(probabilities)))
+    least_sure = np.min([np.abs(channel - 0.5) for channel in probabilities], axis=0)
+    chance = 0.5 - least_sure
+    return np.asarray((entr(chance) + entr(1 - chance)) / _LN2)
+
+
+def with_entropy(measured: Measured, values: NDArray[np.floating]) -> Measured:
+    """Each finding with the mean entropy (z, y, x) of its voxels, and of those on both sides of its surface."""
+    boxes = ndimage.find_objects(measured.labelmap, max_label=len(measured.findings))
+    findings = []
+    for finding, found in zip(measured.findings, boxes, strict=True):
+        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in found)
+        mask, inside = measured.labelmap[box] == finding.number, np.asarray(values[box], dtype=np.float64)
+        shell = border(mask)
+        mean = float(inside[mask].mean())
+        at_border = float(inside[shell].mean()) if shell.any() else mean
+        findings.append(replace(finding, entropy=Entropy(mean, at_border)))
+    return measured._replace(findings=tuple(findings))
+
+
+def border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The voxels on both sides of a mask's surface: a face apart from what is not its like. The array's end is none."""
+    return ndimage.binary_dilation(mask) & ~ndimage.binary_erosion(mask, border_value=1)
