@@ -30,7 +30,7 @@ class Pooled(nn.Module):
 
 
 class PooledPlanes(nn.Module):
-    """The same in two dimensions, shown the planes of a volume one by one."""
+    """The same in two dimensions; of a volume it is shown the planes one by one."""
 
     def __init__(self):
         super().__init__()
@@ -38,6 +38,8 @@ class PooledPlanes(nn.Module):
         self.inner[0].weight.data = torch.eye(2)[:, :, None, None].repeat(1, 1, 2, 2) / 4
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.dim() == 4:
+            return self.inner(x)
         return self.inner(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
 
 
