@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from inference.networks.planes import over_volumes
 from inference.sliding import Sliding, fitting, gaussian_weights, padded, window_starts
 from inference.tasks.postprocess import Box, bounding_box
 
@@ -43,6 +44,7 @@ def grad_cam(network: nn.Module, array: NDArray[np.float32], mask: NDArray[np.bo
     A finding that one window holds lies amid it; a larger one is seen window by window. 0 where nothing was looked at,
     and everywhere where nothing spoke for the finding.
     """
+    network = over_volumes(network)
     window = fitting(mask.shape, sliding.window, getattr(network, "divisor", 1))
     volume = padded(torch.from_numpy(np.ascontiguousarray(array)), window).to(sliding.device)
     inside = padded(torch.from_numpy(mask.astype(np.float32))[None], window)[0].to(sliding.device)

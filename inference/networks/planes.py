@@ -18,12 +18,17 @@ class Planes(nn.Module):
         inside = int(getattr(network, "divisor", 1))
         self.divisor = (1, inside, inside)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, channel, z, y, x)."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Logits (batch, channel, z, y, x); several of them where the network answers with those of coarser levels."""
         batch, depth = x.shape[0], x.shape[2]
-        planes = x.transpose(1, 2).flatten(0, 1)
-        answer: torch.Tensor = self.network(planes)
-        return answer.unflatten(0, (batch, depth)).transpose(1, 2)
+        answer = self.network(x.transpose(1, 2).flatten(0, 1))
+        if isinstance(answer, tuple):
+            return tuple(_stacked(level, batch, depth) for level in answer)
+        return _stacked(answer, batch, depth)
+
+
+def _stacked(planes: torch.Tensor, batch: int, depth: int) -> torch.Tensor:
+    return planes.unflatten(0, (batch, depth)).transpose(1, 2)
 
 
 def over_volumes(network: nn.Module) -> nn.Module:

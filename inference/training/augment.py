@@ -1,4 +1,4 @@
-"""Patches varied: flips, rotation, scaling, elastic deformation (paper Table 2), brightness, gamma, noise."""
+"""Patches varied: flips, rotation, scaling, elastic deformation (paper Table 2), blur, brightness, gamma, noise."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ def augment(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings
             image, labels = image.flip(axis + 1), labels.flip(axis)
     if rng.random() < settings.deform_share:
         image, labels = _deform(image, labels, settings, rng)
+    if settings.blur_share and rng.random() < settings.blur_share:
+        image = _coarse(image, float(rng.uniform(1, settings.blur_factor)))
     return _recolour(image, settings, rng), labels
 
 
 def _deform(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings,
             rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     shape = image.shape[1:]
-    turn = _rotation(rng.uniform(-1, 1, 3) * math.radians(settings.rotation_deg))
+    angles = rng.uniform(-1, 1, 3) * math.radians(settings.rotation_deg)
+    if shape[0] == 1:  # a single plane stays in itself
+        angles[:2] = 0
+    turn = _rotation(angles)
     turn *= 1 + rng.uniform(-settings.scaling, settings.scaling)
     theta = torch.from_numpy(np.concatenate([turn, np.zeros((3, 1))], axis=1)).float()[None]
     grid = functional.affine_grid(theta, [1, 1, *shape], align_corners=False)
@@ -35,9 +40,19 @@ def _deform(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings
         control = rng.normal(0, settings.elastic_voxels, (1, 3, ELASTIC_GRID, ELASTIC_GRID, ELASTIC_GRID))
         bend = functional.interpolate(torch.from_numpy(control).float(), size=shape, mode="trilinear")
         grid = grid + bend.permute(0, 2, 3, 4, 1) * (2 / max(shape))
+    if shape[0] == 1:
+        grid[..., 2] = 0
     bent = functional.grid_sample(image[None], grid, padding_mode="border", align_corners=False)[0]
     moved = functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0]
     return bent, moved.to(torch.uint8)
+
+
+def _coarse(image: torch.Tensor, factor: float) -> torch.Tensor:
+    """As a scan of voxels that are `factor` times as large shows it; along z only where there are several planes."""
+    shape = image.shape[1:]
+    small = [size if size == 1 else max(2, round(size / factor)) for size in shape]
+    seen = functional.interpolate(image[None], size=small, mode="area")
+    return functional.interpolate(seen, size=shape, mode="trilinear", align_corners=False)[0]
 
 
 def _rotation(angles: np.ndarray) -> np.ndarray:

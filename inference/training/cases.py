@@ -1,10 +1,11 @@
-"""Phantoms as training cases: drawn and prepared once, kept as float16 on disk, cut into patches."""
+"""Training cases: prepared once, kept as float16 on disk and read from there patch by patch; and phantoms as such."""
 
 from __future__ import annotations
 
 import hashlib
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,17 +18,20 @@ import inference
 from inference.phantom import make_case
 from inference.prepare import Prepared, prepare
 from inference.recipe import Recipe
-from inference.training.config import Window
+
+Window = tuple[int, int, int]
 
 PLACES_PER_LABEL = 4000
 REGISTRATION_SLACK_MM = 0.7  # what registration of phantoms leaves, along each axis
+_ARRAYS = ("image", "labels", "foreground")
 _DRAWN_BY = ("phantom", "transforms", "writers/acquisition.py", "prepare.py", "roi.py")
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A prepared phantom: image float16 (channel, z, y, x), labels uint8 (z, y, x), places to look at by label.
+    """A prepared case: image float16 (channel, z, y, x), labels uint8 (z, y, x), places to look at by label.
 
+    Arrays lie on disk until they are looked at: a data set need not fit into memory.
     `places[0]` are indices (n, 3) of the region's voxels of any label, `places[label]` those of a label.
     """
 
@@ -42,7 +46,7 @@ def draw_cases(task: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, 
                progress: Callable[[int], None] = lambda _: None) -> list[Case]:
     """Cases of these seeds in order, drawn by `workers` processes (1: this one) where the cache does not have them."""
     cache.mkdir(parents=True, exist_ok=True)
-    paths = [cache / f"{task}-{seed}-{fingerprint(task, recipe)}.npz" for seed in seeds]
+    paths = [cache / f"{task}-{seed}-{fingerprint(task, recipe)}" for seed in seeds]
     missing = [(seed, path) for seed, path in zip(seeds, paths, strict=True) if not path.exists()]
     drawn = _drawn(partial(_draw, task, recipe), missing, workers)
     for done, _ in enumerate(drawn, start=len(seeds) - len(missing) + 1):
@@ -50,20 +54,32 @@ def draw_cases(task: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, 
     return [load_case(path, seed) for seed, path in zip(seeds, paths, strict=True)]
 
 
-def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8]) -> None:
-    """Keep a prepared case and its labels (z, y, x) on the working grid for `load_case`: all of it, or nothing."""
-    beside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    np.savez_compressed(beside, image=prepared.array.astype(np.float16), labels=labels,
-                        foreground=np.packbits(prepared.foreground))
-    beside.rename(path)
+def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: int) -> None:
+    """Keep a prepared case and its labels (z, y, x) on the working grid in the folder `path`: all of it, or nothing.
+
+    `seed` chooses the places to look at, where there are more than are kept.
+    """
+    beside = path.with_name(f".{path.name}-{os.getpid()}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    np.save(beside / "image.npy", prepared.array.astype(np.float16))
+    np.save(beside / "labels.npy", labels)
+    np.save(beside / "foreground.npy", prepared.foreground)
+    places = _places(labels, prepared.foreground, seed)
+    np.savez(beside / "places.npz", **{str(label): at for label, at in places.items()})  # type: ignore[arg-type]
+    try:
+        beside.rename(path)
+    except OSError:
+        if not path.exists():
+            raise
+        shutil.rmtree(beside)  # another process was first, with the same case
 
 
 def load_case(path: Path, seed: int) -> Case:
-    """A case from its file."""
-    with np.load(path) as kept:
-        labels = kept["labels"]
-        foreground = np.unpackbits(kept["foreground"], count=labels.size).reshape(labels.shape).astype(bool)
-        return Case(seed, kept["image"], labels, foreground, _places(labels, foreground, seed))
+    """A case from its folder; `seed` is its name among the others."""
+    image, labels, foreground = (np.load(path / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
+    with np.load(path / "places.npz") as kept:
+        return Case(seed, image, labels, foreground, {int(label): kept[label] for label in kept})
 
 
 def cut(case: Case, centre: NDArray[np.integer], size: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -102,7 +118,7 @@ def _draw(task: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:
     phantom = make_case(task, seed)
     # A phantom knows how its patient moved: as good as registering, and seconds faster.
     prepared = prepare(phantom.aligned(REGISTRATION_SLACK_MM), recipe.model_copy(update={"register_roles": False}))
-    save_case(path, prepared, prepared.labels(phantom.truth))
+    save_case(path, prepared, prepared.labels(phantom.truth), seed)
 
 
 def _places(labels: NDArray[np.uint8], foreground: NDArray[np.bool_], seed: int) -> dict[int, NDArray[np.int16]]:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from inference.errors import ModelError
+from inference.networks.registry import AnyNetwork, Hybrid
 from inference.recipe import Output, Recipe
 from inference.tasks import TASKS
-
-Window = tuple[int, int, int]
-
-
-class NetworkSettings(BaseModel):
-    """Arguments of `HybridUNetTransformer` beside its channels."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    widths: tuple[int, ...] = (8, 16, 32, 64, 128)
-    transformer_layers: int = Field(default=2, ge=1)
-    heads: int = Field(default=4, ge=1)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
+from inference.training.cases import Window
+from inference.training.datasets import AnyDataSet
 
 
 class CaseSettings(BaseModel):
@@ -54,6 +44,20 @@ class CaseSettings(BaseModel):
         return self
 
 
+class SplitSettings(BaseModel):
+    """Which cases of a data set are learnt from (paper III-A, III-E): 70/15/15, or a turn of five-fold validation.
+
+    The split lies in `file` and is drawn by `seed` where that is not there yet. `fold`: the one that is tested.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path
+    seed: int = 0
+    fold: int | None = Field(default=None, ge=0, le=4)
+    published: bool = False  # the folds that the data set publishes (LUNA16)
+
+
 class AugmentSettings(BaseModel):
     """How a patch is varied (paper Table 2); 0 switches a variation off."""
 
@@ -64,6 +68,8 @@ class AugmentSettings(BaseModel):
     rotation_deg: float = Field(default=15.0, ge=0)
     scaling: float = Field(default=0.1, ge=0, lt=1)
     elastic_voxels: float = Field(default=2.0, ge=0)
+    blur_share: float = Field(default=0.0, ge=0, le=1)  # share of the patches that are shown at a lower resolution
+    blur_factor: float = Field(default=2.0, ge=1)  # by which their voxels are larger, at most
     gain: float = Field(default=0.1, ge=0, lt=1)
     offset: float = Field(default=0.1, ge=0)
     gamma: float = Field(default=0.2, ge=0, lt=1)
@@ -71,7 +77,11 @@ class AugmentSettings(BaseModel):
 
 
 class TrainingSettings(BaseModel):
-    """One training run, from phantoms to a bundle."""
+    """One training run, from phantoms or a data set to a bundle.
+
+    `cases` are phantoms by their seeds, `data` with `split` a data set in its published layout: one of the two. With
+    `epochs`, `steps` and `validate_every` follow from how many cases there are.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -80,22 +90,30 @@ class TrainingSettings(BaseModel):
     title: str
     recipe: Recipe
     output: Output
-    network: NetworkSettings = NetworkSettings()
+    dimensions: Literal[2, 3] = 3
+    network: AnyNetwork = Hybrid()
     start: Path | None = None  # bundle whose weights training goes on from
-    cases: CaseSettings
+    cases: CaseSettings | None = None
+    data: AnyDataSet | None = None
+    split: SplitSettings | None = None
+    strict: bool = False  # stop at the first case that cannot be used
     augment: AugmentSettings = AugmentSettings()
     patch: Window = (64, 64, 64)
     batch: int = Field(default=2, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    patches_per_case: int = Field(default=8, ge=1)  # of an epoch
     steps: int = Field(default=1200, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
-    entropy_weight: float = Field(default=1.0, gt=0)
-    entropy_weight_end: float | None = Field(default=None, gt=0)
+    entropy_weight: float = Field(default=1.0, ge=0)
+    entropy_weight_end: float | None = Field(default=None, ge=0)
+    dice_weight: float = Field(default=1.0, ge=0)
     lesion_share: float = Field(default=0.6, ge=0, le=1)
     healthy_share: float = Field(default=0.0, ge=0, le=1)
     hard_share: float = Field(default=0.0, ge=0, le=1)
     mined_cases: int = Field(default=0, ge=0)
     validate_every: int = Field(default=200, ge=1)
     patience: int = Field(default=5, ge=1)
+    watch: Literal["dice", "loss"] = "dice"  # what of the validation cases decides
     average: bool = False  # try means of the weights that were first, best and last
     seed: int = 0
     threads: int = Field(default=1, ge=1)
@@ -110,20 +128,43 @@ class TrainingSettings(BaseModel):
         unknown = set(self.recipe.roles) - {role.name for role in card.roles}
         if unknown or self.recipe.primary != card.primary:
             raise ValueError(f"the recipe's roles are those of the task, its primary one is {card.primary}")
-        divisor = 2 ** (len(self.network.widths) - 1)
-        if any(size % divisor for size in (*self.patch, *self.window)):
-            raise ValueError(f"patch and window are multiples of {divisor}, as the network has that many halvings")
+        divisor = self.network.divisor
+        if any(size % divisor for window in (self.patch, self.window) for size in window[3 - self.dimensions:]):
+            raise ValueError(f"patch and window are multiples of {divisor}, as the network halves its grid")
+        return self
+
+    @model_validator(mode="after")
+    def _learns_from_something(self) -> Self:
+        if (self.cases is None) == (self.data is None):
+            raise ValueError("a run learns from phantoms (`cases`) or from a data set (`data`)")
+        if (self.data is None) != (self.split is None):
+            raise ValueError("`data` needs a `split`, and phantoms have none")
+        if self.data is not None and self.data.answers != self.task:
+            raise ValueError(f"{self.data.kind} has cases of {self.data.answers}, not of {self.task}")
+        if not self.entropy_weight and not self.dice_weight and not self.entropy_weight_end:
+            raise ValueError("the loss is cross entropy, Dice or both; both weights are 0")
         return self
 
     @property
-    def network_arguments(self) -> dict[str, Any]:
-        """Every argument of the network's constructor, as a bundle's configuration names them."""
-        return {"in_channels": len(self.recipe.channels), "out_channels": self.output.channels,
-                **self.network.model_dump(mode="json")}
+    def network_definition(self) -> dict[str, Any]:
+        """The network as a bundle's configuration names it."""
+        return self.network.definition(len(self.recipe.channels), self.output.channels, self.dimensions)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether it learns from phantoms only."""
+        return self.data is None or self.data.kind == "phantoms"
+
+    def in_steps(self, cases: int) -> TrainingSettings:
+        """The same run counted in steps: an epoch shows `patches_per_case` patches of each of so many cases."""
+        if self.epochs is None:
+            return self
+        epoch = max(1, cases * self.patches_per_case // self.batch)
+        return self.model_copy(update={"epochs": None, "steps": epoch * self.epochs, "validate_every": epoch})
 
 
 def load_settings(path: Path) -> TrainingSettings:
-    """Settings from a YAML file, `start` taken from where it lies; ModelError names every key that is wrong."""
+    """Settings from a YAML file, weights taken from where it lies; ModelError names every key that is wrong."""
     try:
         settings = TrainingSettings.model_validate(YAML(typ="safe").load(path.read_text()))
     except (OSError, YAMLError) as fault:
@@ -131,6 +172,9 @@ def load_settings(path: Path) -> TrainingSettings:
     except ValidationError as fault:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in fault.errors())
         raise ModelError(f"{path.name}: {wrong}") from fault
-    if settings.start is None:
-        return settings
-    return settings.model_copy(update={"start": path.parent / settings.start})
+    changes: dict[str, Any] = {}
+    if settings.start is not None:
+        changes["start"] = path.parent / settings.start
+    if pretrained := getattr(settings.network, "pretrained", None):
+        changes["network"] = settings.network.model_copy(update={"pretrained": path.parent / pretrained})
+    return settings.model_copy(update=changes)

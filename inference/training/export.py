@@ -14,25 +14,27 @@ from inference.findings import IntendedUse
 from inference.tasks import TASKS
 from inference.training.config import TrainingSettings
 from inference.training.loop import Best
+from inference.training.material import Material
 
 MANUFACTURER = "Segnode"
-NETWORK = "inference.networks.hybrid_unet_transformer.HybridUNetTransformer"
 LICENCE = """SPDX-License-Identifier: Apache-2.0
 
 The weights and the configuration in this folder may be used under the Apache License, Version 2.0:
 https://www.apache.org/licenses/LICENSE-2.0
 """
-NOTICE = "Trained on synthetic cases only. For demonstration: it has never seen a patient and must not be used for one."
+SYNTHETIC = ("Trained on synthetic cases only. For demonstration: it has never seen a patient and must not be used for "
+             "one.")
+RESEARCH = "Trained on a published data set. For research: nobody has cleared it for the care of patients."
 
 
-def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path) -> None:
-    """Write the bundle of a trained network into `folder`."""
+def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path, material: Material) -> None:
+    """Write the bundle of a trained network into `folder`; `material` is what it learnt from."""
     for name in ("configs", "models", "docs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_json(folder / METADATA, _metadata(settings, best))
+    _write_json(folder / METADATA, _metadata(settings, best, material))
     _write_json(folder / INFERENCE, _inference(settings))
     torch.save(half_weights(network), folder / WEIGHTS)
-    (folder / "docs" / "README.md").write_text(_model_card(settings, best))
+    (folder / "docs" / "README.md").write_text(_model_card(settings, best, material))
     (folder / "LICENSE").write_text(LICENCE)
     write_hashes(folder)
 
@@ -44,34 +46,36 @@ def half_weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
             for name, value in state.items()}
 
 
-def _metadata(settings: TrainingSettings, best: Best) -> dict[str, Any]:
+def _metadata(settings: TrainingSettings, best: Best, material: Material) -> dict[str, Any]:
+    use = IntendedUse.DEMONSTRATION if settings.synthetic else IntendedUse.RESEARCH
     card = BundleCard(task=settings.task, recipe=settings.recipe, output=settings.output, window=settings.window,
-                      overlap=settings.overlap, manufacturer=MANUFACTURER, intended_use=IntendedUse.DEMONSTRATION)
+                      overlap=settings.overlap, manufacturer=MANUFACTURER, intended_use=use)
     packages = {name: version(name) for name in ("monai", "torch", "numpy")}
     return {
         "version": settings.version,
-        "changelog": {settings.version: f"trained on procedural phantoms{_start(settings)}"},
+        "changelog": {settings.version: f"trained on {material.origin}{_start(settings)}"},
         "monai_version": packages["monai"],
         "pytorch_version": packages["torch"],
         "numpy_version": packages["numpy"],
         "required_packages_version": {"segnode": version("segnode")},
         "name": settings.title,
         "task": TASKS[settings.task].title,
-        "description": NOTICE,
+        "description": notice(settings),
         "authors": MANUFACTURER,
         "copyright": "Apache License 2.0",
-        "data_source": f"procedural phantoms, seeds {settings.cases.first_seed} and following",
-        "data_type": "synthetic",
-        "intended_use": NOTICE,
-        "eval_metrics": {f"Dice of {name}, phantoms": round(value, 4) for name, value in (best.dice or {}).items()},
+        "data_source": material.origin,
+        "data_type": "synthetic" if settings.synthetic else "research data set",
+        "data_split": material.split,
+        "intended_use": notice(settings),
+        "eval_metrics": {f"Dice of {name}, validation": round(value, 4) for name, value in (best.dice or {}).items()},
         "network_data_format": _data_format(settings),
         "segnode": card.model_dump(mode="json"),
     }
 
 
 def _data_format(settings: TrainingSettings) -> dict[str, Any]:
-    divisor = 2 ** (len(settings.network.widths) - 1)
-    common = {"spatial_shape": [f"{divisor}*n"] * 3, "dtype": "float32", "is_patch_data": True}
+    common = {"spatial_shape": [f"{settings.network.divisor}*n"] * settings.dimensions, "dtype": "float32",
+              "is_patch_data": True}
     inputs = {f"{n}": f"{channel.role}, {channel.scale}" for n, channel in enumerate(settings.recipe.channels)}
     outputs = {f"{n}": region.name for n, region in settings.output.foreground()}
     if settings.output.activation == "softmax":
@@ -89,46 +93,51 @@ def _inference(settings: TrainingSettings) -> dict[str, Any]:
         "imports": ["$import torch"],
         "bundle_root": ".",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
-        "network_def": {"_target_": NETWORK, **settings.network_arguments},
+        "network_def": settings.network_definition,
         "network": "$@network_def.to(@device)",
         "inferer": {"_target_": "SlidingWindowInferer", "roi_size": list(settings.window), "sw_batch_size": 2,
                     "overlap": settings.overlap, "mode": "gaussian"},
     }
 
 
-def _model_card(settings: TrainingSettings, best: Best) -> str:
+def _model_card(settings: TrainingSettings, best: Best, material: Material) -> str:
     scores = "\n".join(f"| {name} | {value:.3f} |" for name, value in (best.dice or {}).items())
     channels = "\n".join(
         f"- {channel.role}: " + (f"{channel.low:g} to {channel.high:g} as 0 to 1" if channel.scale == "window"
                                  else "z-score inside the region")
         for channel in settings.recipe.channels)
     spacing = " × ".join(f"{step:g}" for step in settings.recipe.spacing_mm)
+    kind = settings.network_definition["_target_"].rpartition(".")[2]
+    warning = "These numbers say that the chain works. They say nothing about patients.\n\n"
+    use = ("Demonstration and commissioning of a DICOM node" if settings.synthetic else
+           "Research; whoever uses it for more has to show that it is fit for that, on data of his own site")
     return f"""# {settings.title}
 
-Version {settings.version}. **{NOTICE}**
+Version {settings.version}. **{notice(settings)}**
 
 ## What it does
-{TASKS[settings.task].title}: a hybrid of U-Net and transformer with attention gates, run over windows of
+{TASKS[settings.task].title}: {kind} in {settings.dimensions} dimensions, run over windows of
 {' × '.join(map(str, settings.window))} voxels of {spacing} mm (z, y, x), axes nearest to LPS axial.
 
 Channels:
 {channels}
 
 ## What it learned from
-{settings.cases.count} procedural phantoms (seeds {settings.cases.first_seed} to
-{settings.cases.training.stop - 1}), drawn by a program; no data of any patient. The best of its states was chosen
-by {settings.cases.validation_count} other phantoms (seeds {settings.cases.validation_first_seed} to
-{settings.cases.validation.stop - 1}), after {best.step} steps{_start(settings)}:
+{material.origin[0].upper()}{material.origin[1:]}. The best of its states was chosen by cases that it did not learn
+from, after {best.step} steps{_start(settings)}:
 
-| Region | Dice on phantoms |
+| Region | Dice on those cases |
 |---|---|
 {scores}
 
-These numbers say that the chain works. They say nothing about patients.
-
-## Intended use
-Demonstration and commissioning of a DICOM node. Not a medical device; not for diagnosis.
+{warning if settings.synthetic else ""}## Intended use
+{use}. Not a medical device; not for diagnosis.
 """
+
+
+def notice(settings: TrainingSettings) -> str:
+    """What everybody who gets a result must know."""
+    return SYNTHETIC if settings.synthetic else RESEARCH
 
 
 def _start(settings: TrainingSettings) -> str:

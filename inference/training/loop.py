@@ -6,151 +6,154 @@ each as often as the settings say.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inference.backends.bundle import build_network
 from inference.backends.bundle_files import read_bundle
-from inference.errors import ModelError
-from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
+from inference.errors import Exhausted, ModelError
+from inference.networks.planes import over_volumes
+from inference.networks.registry import complete
 from inference.sliding import autocast
 from inference.tasks import TASKS
+from inference.training import checkpoint
 from inference.training.augment import augment
-from inference.training.calibration import tempered
-from inference.training.cases import Case, choose_place, cut, draw_cases
+from inference.training.cases import Case, choose_place, cut
 from inference.training.config import TrainingSettings
+from inference.training.distributed import World
+from inference.training.history import Board, Judged
 from inference.training.losses import HybridLoss
 from inference.training.mining import HardPlaces
-from inference.training.validation import calibrate, chances_of, logits_of, look, mean_dice
+from inference.training.progress import progress
+from inference.training.validation import validate
 
 log = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 50
+JITTER = 8  # voxels by which a patch lies beside its place, at most; no more than a quarter of it
+STEEPEST = 5.0  # norm of a step's gradients, at most
 
 Weights = dict[str, torch.Tensor]
 
 
 @dataclass
 class Best:
-    """The best validation so far: mean Dice, Dice by region, at which step."""
+    """The best validation so far: its score (mean Dice, or the loss negated), Dice by region, after which step."""
 
-    score: float = -1.0
+    score: float = -math.inf
     dice: dict[str, float] | None = None
     step: int = 0
 
 
 class Trainer:
-    """One run over cases in memory; `checkpoint` lets it go on after an interruption."""
+    """One run over cases in memory or on disk; `kept` is the checkpoint from which it goes on after an interruption."""
 
-    def __init__(self, settings: TrainingSettings, training: Sequence[Case], validation: Sequence[Case],
-                 checkpoint: Path) -> None:
+    def __init__(self, settings: TrainingSettings, training: Sequence[Case], validation: Sequence[Case], kept: Path,
+                 world: World | None = None) -> None:
         torch.manual_seed(settings.seed)
         torch.set_num_threads(settings.threads)
         self.settings = settings
         self.training, self.validation = training, validation
-        self.checkpoint = checkpoint
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        network = HybridUNetTransformer(**settings.network_arguments).to(self.device)
+        self.kept = kept
+        self.world = world or World(device="cuda" if torch.cuda.is_available() else "cpu")
+        self.device = self.world.device
+        channels = len(settings.recipe.channels), settings.output.channels
+        self.network = settings.network.build(*channels, settings.dimensions).to(self.device)
         if settings.start:
-            network.load_state_dict(_start(settings.start, settings).state_dict())
-        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+            self.network.load_state_dict(_start(settings.start, settings).state_dict())
+        self.over_volumes = over_volumes(self.network)
+        self.trained = self.world.wrapped(self.over_volumes)
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._pace)
-        self.loss = HybridLoss(settings.output, settings.entropy_weight)
+        self.scaler = torch.amp.GradScaler(enabled=_float16(self.device))
+        self.loss = HybridLoss(settings.output, settings.entropy_weight, settings.dice_weight)
         self.hard = HardPlaces(training, settings)
         lesions = set(TASKS[settings.task].lesions)
         self.healthy = [case for case in training if not lesions & set(case.places)]
         self.diseased = [case for case in training if lesions & set(case.places)]
         self.best = Best()
         self.best_weights: Weights = {}
-        self.first_weights = _copied(self.network) if settings.start else {}
+        self.first_weights = copied(self.network) if settings.start else {}
         self.last_weights: Weights = {}
         self.step = 0
+        self.history: list[Judged] = []
+        self._lost: list[float] = []
+        self._seconds: list[float] = []
 
-    def run(self) -> Best:
-        """Train to the end or until validation stands still; leaves the best weights in `network`."""
+    @property
+    def seconds_per_step(self) -> float:
+        """Median of the steps that this process made; 0 where it made none."""
+        return float(np.median(self._seconds)) if self._seconds else 0.0
+
+    def run(self, board: Board | None = None) -> Best:
+        """Train to the end or until validation stands still; leaves the best weights in `network`.
+
+        Exhausted where device memory does not suffice, ModelError where the loss is no number any more.
+        """
+        board = board or Board(None)
         self._resume()
         if self.step == 0 and self.settings.start:
-            self._judge(math.nan)  # what comes must be better than this; its errors are the first hard places
-        with _progress() as progress:
-            bar = progress.add_task(self.settings.task, total=self.settings.steps, completed=self.step, note="")
-            for loss in self._steps():
-                progress.update(bar, advance=1, note=f"loss {loss:.3f}  Dice {max(self.best.score, 0):.3f}")
+            self._judge(board)  # what comes must be better than this; its errors are the first hard places
+        with progress() as bars:
+            bar = bars.add_task(self.settings.task, total=self.settings.steps, completed=self.step, note="")
+            while self.step < self.settings.steps and not self._stands_still():
+                began = time.perf_counter()
+                self._lost.append(self._learn())
+                self._seconds.append(time.perf_counter() - began)
+                board.step(self.step, self._lost[-1], float(self.schedule.get_last_lr()[0]))
+                note = f"loss {self._lost[-1]:.3f}  Dice {self.history[-1].mean_dice if self.history else 0:.3f}"
+                bars.update(bar, advance=1, note=note)
                 if self.step % self.settings.validate_every == 0 or self.step == self.settings.steps:
-                    self._judge(loss)
-                    if self.step - self.best.step >= self.settings.patience * self.settings.validate_every:
-                        log.info("validation stands still since step %d", self.best.step)
-                        break
-        self.last_weights = _copied(self.network)
+                    self._judge(board)
+        self.last_weights = copied(self.network)
         self.network.load_state_dict(self.best_weights)
         self.network.eval()
         return self.best
 
-    def calibrate(self) -> Best:
-        """Choose temperatures, thresholds and peaks by the validation cases, into `settings`; the scores into `best`.
-
-        With `average` the weights as well, of those that were best and averages of them: the ones that do best then.
-        """
-        began, tried = self.settings, []
-        for name, weights in self._averages():
-            self.network.load_state_dict(weights)
-            self.network.eval()
-            logits = [logits_of(self.network, case, began, self.device).astype(np.float16) for case in self.validation]
-            output = tempered(logits, self.validation, began.output)
-            seen = [chances_of(logits.pop(0), case, output) for case in self.validation]  # no case is held twice
-            output = calibrate(seen, self.validation, output)
-            settings = began.model_copy(update={"output": output})
-            found = mean_dice(seen, self.validation, settings)
-            tried.append((float(np.mean(list(found.values()))), found, settings, weights))
-            log.info("%s, calibrated: validation Dice %.3f %s", name, tried[-1][0],
-                     " ".join(f"{r.name} above {r.threshold:g} with a peak of {r.peak:g}" for r in output.regions))
-        score, found, self.settings, weights = max(tried, key=lambda one: one[0])
-        self.network.load_state_dict(weights)
-        self.best = replace(self.best, score=score, dice=found)
-        return self.best
-
-    def _averages(self) -> Iterator[tuple[str, Weights]]:
-        """The best weights, and means of them with the last and the first: between good weights often lie better ones.
-
-        Wortsman et al. 2022, "Model soups".
-        """
-        yield "best", self.best_weights
-        if self.settings.average:
-            if self.best.step != self.step:
-                yield "mean of best and last", _mean([self.best_weights, self.last_weights])
-            if self.first_weights:
-                yield "mean of first, best and last", _mean([self.first_weights, self.best_weights, self.last_weights])
-
-    def _steps(self) -> Iterator[float]:
-        while self.step < self.settings.steps:
-            self.loss.entropy_weight = self._entropy_weight()
-            image, labels = self._batch(np.random.default_rng((self.settings.seed, self.step)))
-            self.network.train()
+    def _learn(self) -> float:
+        """One step; the loss before it."""
+        self.loss.entropy_weight = self._entropy_weight()
+        image, labels = self._batch(np.random.default_rng((self.settings.seed, self.step, *self._own)))
+        self.trained.train()
+        try:
             with autocast(self.device):
-                logits = self.network(image)
-            loss = self.loss(logits.float(), labels)
+                logits = self.trained(image)
+            loss = self.loss(logits, labels)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-            self.optimizer.step()
-            self.schedule.step()
-            self.step += 1
-            yield float(loss.detach())
+            self.scaler.scale(loss).backward()
+        except torch.OutOfMemoryError as fault:
+            patch = " x ".join(map(str, self.settings.patch))
+            raise Exhausted(f"{self.device} has not enough memory for {self.settings.batch} patches of {patch} voxels: "
+                            "lower `batch`, else `patch`, else the network's `widths`.") from fault
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), STEEPEST)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        self.step += 1
+        if not math.isfinite(value := float(loss.detach())):
+            raise ModelError(f"the loss is {value} at step {self.step}: lower `learning_rate`.")
+        return value
+
+    @property
+    def _own(self) -> tuple[int, ...]:
+        """What makes this process's patches others than those of the first one."""
+        return (self.world.rank,) if self.world.rank else ()
 
     def _batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         images, labels = [], []
+        jitter = np.minimum(JITTER, np.array(self.settings.patch) // 4)
         for _ in range(self.settings.batch):
             case, place = self._where(rng)
-            image, label = cut(case, place + rng.integers(-8, 9, 3), self.settings.patch)
+            image, label = cut(case, place + rng.integers(-jitter, jitter + 1), self.settings.patch)
             varied = augment(torch.from_numpy(image), torch.from_numpy(label), self.settings.augment, rng)
             images.append(varied[0])
             labels.append(varied[1])
@@ -166,30 +169,50 @@ class Trainer:
         case = cases[int(rng.integers(len(cases)))]
         return case, choose_place(case, self.settings.lesion_share, rng)
 
-    def _judge(self, loss: float) -> None:
-        found = validate(self.network, self.validation, self.settings, self.device)
-        score = float(np.mean(list(found.values())))
-        log.info("step %d loss %.3f validation Dice %.3f %s", self.step, loss, score,
-                 " ".join(f"{name} {value:.3f}" for name, value in found.items()))
-        if score > self.best.score:
-            self.best = Best(score, found, self.step)
-            self.best_weights = _copied(self.network)
-        if self.step < self.settings.steps:  # what is found at the end would be of no use
-            self.hard.mine(self.network, self.device)
-        torch.save({"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-                    "schedule": self.schedule.state_dict(), "best": vars(self.best), "weights": self.best_weights,
-                    "hard": self.hard.state()},
-                   self.checkpoint)
+    def _judge(self, board: Board) -> None:
+        """Look at the validation cases, keep the weights if they are the best, look for hard places, keep it all."""
+        if self.world.first:
+            loss = float(np.mean(self._lost)) if self._lost else None
+            found = validate(self.over_volumes, self.validation, self.settings, self.device, self.loss)
+            point = Judged(self.step, loss, found.loss, found.dice)
+            self.history.append(point)
+            board.judged(point)
+            log.info("step %d loss %s validation loss %.3f Dice %.3f %s", self.step,
+                     "-" if loss is None else f"{loss:.3f}", found.loss, point.mean_dice,
+                     " ".join(f"{name} {value:.3f}" for name, value in found.dice.items()))
+            score = point.mean_dice if self.settings.watch == "dice" else -found.loss
+            if score > self.best.score:
+                self.best = Best(score, found.dice, self.step)
+                self.best_weights = copied(self.network)
+            if self.step < self.settings.steps:  # what is found at the end would be of no use
+                self.hard.mine(self.over_volumes, self.device)
+            checkpoint.save(self.kept, self._state())
+        self._lost = []
+        self.best, self.best_weights, hard = self.world.decided((self.best, self.best_weights, self.hard.state()))
+        self.hard.restore(hard)
+
+    def _stands_still(self) -> bool:
+        if self.step - self.best.step < self.settings.patience * self.settings.validate_every:
+            return False
+        log.info("validation stands still since step %d", self.best.step)
+        return True
+
+    def _state(self) -> dict[str, object]:
+        return {"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(), "scaler": self.scaler.state_dict(), "best": asdict(self.best),
+                "weights": self.best_weights, "hard": self.hard.state(),
+                "history": [asdict(point) for point in self.history]}
 
     def _resume(self) -> None:
-        if not self.checkpoint.exists():
+        if (state := checkpoint.load(self.kept)) is None:
             return
-        state = torch.load(self.checkpoint, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
         self.hard.restore(state["hard"])
         self.step, self.best, self.best_weights = state["step"], Best(**state["best"]), state["weights"]
+        self.history = [Judged(**point) for point in state["history"]]
         log.info("going on at step %d", self.step)
 
     def _entropy_weight(self) -> float:
@@ -205,54 +228,21 @@ class Trainer:
         return 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
 
 
-def _copied(network: torch.nn.Module) -> Weights:
+def copied(network: torch.nn.Module) -> Weights:
+    """A network's weights as they are now."""
     return {name: value.cpu().clone() for name, value in network.state_dict().items()}
-
-
-def _mean(several: Sequence[Weights]) -> Weights:
-    """Name by name; counters stay whole numbers."""
-    first = several[0]
-    return {name: torch.stack([one[name].float() for one in several]).mean(0).to(value.dtype)
-            for name, value in first.items()}
 
 
 def _start(bundle: Path, settings: TrainingSettings) -> torch.nn.Module:
     """The network of the bundle that training goes on from; ModelError where it is another one than is trained."""
     files = read_bundle(bundle)
-    arguments = {key: value for key, value in files.network.items() if key != "_target_"}
-    if files.card.task != settings.task or arguments != settings.network_arguments:
+    there, wanted = complete(files.network), complete(settings.network_definition)
+    if files.card.task != settings.task or there != wanted:
         raise ModelError(f"training cannot start from {files.root.name}: its task is {files.card.task} and its network "
-                         f"{arguments}, the configuration says {settings.task} and {settings.network_arguments}")
+                         f"{there}, the configuration says {settings.task} and {wanted}")
     return build_network(files)
 
 
-def validate(network: torch.nn.Module, cases: Sequence[Case], settings: TrainingSettings,
-             device: str) -> dict[str, float]:
-    """Mean Dice over whole cases for each region of the output, on the working grid."""
-    seen = [look(network, case, settings, device) for case in cases]
-    return mean_dice(seen, cases, settings)
-
-
-def train(settings: TrainingSettings, cache: Path, *, workers: int = 2) -> tuple[Trainer, Best]:
-    """Draw the cases, train, and return the trainer with its best weights; `cache` keeps cases and checkpoint."""
-    training = _draw(settings, settings.cases.training, cache, workers)
-    validation = _draw(settings, settings.cases.validation, cache, workers)
-    run = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
-    trainer = Trainer(settings, training, validation, cache / f"{settings.task}-{run}.pt")
-    trainer.run()
-    return trainer, trainer.calibrate()
-
-
-def _draw(settings: TrainingSettings, seeds: range, cache: Path, workers: int) -> list[Case]:
-    with _progress() as progress:
-        bar = progress.add_task(f"{settings.task} phantoms", total=len(seeds), note="")
-
-        def tell(done: int) -> None:
-            progress.update(bar, completed=done)
-
-        return draw_cases(settings.task, settings.recipe, seeds, cache, workers=workers, progress=tell)
-
-
-def _progress() -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                    TextColumn("{task.fields[note]}"))
+def _float16(device: str) -> bool:
+    """Whether `autocast` computes in float16, whose small gradients vanish unless they are scaled up."""
+    return device.startswith("cuda") and not torch.cuda.is_bf16_supported()

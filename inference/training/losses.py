@@ -8,19 +8,23 @@ from torch.nn import functional
 
 from inference.recipe import Output
 
+Logits = torch.Tensor | tuple[torch.Tensor, ...]
+
 
 class HybridLoss(nn.Module):
     """(Binary) cross entropy plus soft Dice, from logits (batch, channel, …) and labels (batch, …).
 
     Dice is taken over the whole batch, so that a patch without tumour does not ask for the impossible. It hardly
-    pulls at what is found where nothing is; for small lesions a larger `entropy_weight` does.
+    pulls at what is found where nothing is; for small lesions a larger `entropy_weight` does. A weight of 0 leaves a
+    part out. Logits of coarser levels (deep supervision) count half as much with each level (Lee et al. 2015).
     """
 
-    def __init__(self, output: Output, entropy_weight: float = 1.0, smooth: float = 1.0) -> None:
+    def __init__(self, output: Output, entropy_weight: float = 1.0, dice_weight: float = 1.0,
+                 smooth: float = 1.0) -> None:
         super().__init__()
         self.softmax = output.activation == "softmax"
         self.members = [region.members for region in output.regions]
-        self.entropy_weight = entropy_weight
+        self.entropy_weight, self.dice_weight = entropy_weight, dice_weight
         self.smooth = smooth
 
     def target(self, labels: torch.Tensor) -> torch.Tensor:
@@ -30,9 +34,17 @@ class HybridLoss(nn.Module):
             maps.insert(0, ~torch.stack(maps).any(dim=0))
         return torch.stack(maps, dim=1).float()
 
-    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def forward(self, logits: Logits, labels: torch.Tensor) -> torch.Tensor:
         """A scalar; 0 is perfect."""
         target = self.target(labels)
+        if isinstance(logits, torch.Tensor):
+            return self._of_level(logits.float(), target)
+        shares = [0.5 ** level for level in range(len(logits))]
+        losses = [share * self._of_level(one.float(), _on_grid(target, one))
+                  for share, one in zip(shares, logits, strict=True)]
+        return torch.stack(losses).sum() / sum(shares)
+
+    def _of_level(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         if self.softmax:
             entropy = functional.cross_entropy(logits, target)
             probability = logits.softmax(dim=1)[:, 1:]
@@ -44,4 +56,9 @@ class HybridLoss(nn.Module):
         overlap = (probability * target).sum(axes)
         total = probability.sum(axes) + target.sum(axes)
         dice = (2 * overlap + self.smooth) / (total + self.smooth)
-        return self.entropy_weight * entropy + (1 - dice).mean()
+        return self.entropy_weight * entropy + self.dice_weight * (1 - dice).mean()
+
+
+def _on_grid(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """The nearest of `target` on the coarser grid of `logits`."""
+    return target if target.shape[2:] == logits.shape[2:] else functional.interpolate(target, logits.shape[2:])

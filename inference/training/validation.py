@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from inference.tasks import TASKS
 from inference.tasks.postprocess import components
 from inference.training.cases import Case
 from inference.training.config import TrainingSettings
+from inference.training.losses import HybridLoss
 from inference.volume import Grid, regular_affine
 
 Chances = NDArray[np.float16]  # (channel, z, y, x) on the working grid
@@ -44,28 +45,55 @@ def chances_of(logits: NDArray[np.floating], case: Case, output: Output) -> Chan
     return probabilities(logits.astype(np.float32), case.foreground, output).astype(np.float16)
 
 
-def mean_dice(seen: Sequence[Chances], cases: Sequence[Case], settings: TrainingSettings) -> dict[str, float]:
-    """Mean Dice by region after the task's postprocessing, on the working grid."""
-    card, output = TASKS[settings.task], settings.output
-    scores: dict[str, list[float]] = {region.name: [] for region in output.regions}
-    for chances, case in zip(seen, cases, strict=True):
-        labels = card.postprocess(decode(convinced(chances, output), output), _grid(case, settings))
-        for region in output.regions:
-            scores[region.name].append(dice(np.isin(labels, region.members), np.isin(case.labels, region.members)))
-    return {name: float(np.mean(values)) for name, values in scores.items()}
+class Found(NamedTuple):
+    """How good a network is on whole cases: mean loss, mean Dice by region."""
+
+    loss: float
+    dice: dict[str, float]
 
 
-def calibrate(seen: Sequence[Chances], cases: Sequence[Case], output: Output) -> Output:
-    """The output with the threshold and the peak of each region under which the mean Dice is highest."""
+def validate(network: torch.nn.Module, cases: Sequence[Case], settings: TrainingSettings, device: str,
+             loss: HybridLoss) -> Found:
+    """Loss and Dice over whole cases on the working grid, one case at a time."""
+    losses, scores = [], []
+    for case in cases:
+        logits = logits_of(network, case, settings, device)
+        labels = torch.from_numpy(np.array(case.labels))
+        losses.append(float(loss(torch.from_numpy(logits)[None], labels[None])))
+        scores.append(case_dice(chances_of(logits, case, settings.output), case, settings))
+    return Found(float(np.mean(losses)), _mean(scores))
+
+
+def mean_dice(seen: Iterable[Chances], cases: Sequence[Case], settings: TrainingSettings) -> dict[str, float]:
+    """Mean Dice by region after the task's postprocessing, on the working grid; `seen` is taken one by one."""
+    return _mean([case_dice(chances, case, settings) for chances, case in zip(seen, cases, strict=True)])
+
+
+def case_dice(chances: Chances, case: Case, settings: TrainingSettings) -> dict[str, float]:
+    """Dice by region after the task's postprocessing."""
+    output = settings.output
+    labels = TASKS[settings.task].postprocess(decode(convinced(chances, output), output), working_grid(case, settings))
+    return {region.name: dice(np.isin(labels, region.members), np.isin(case.labels, region.members))
+            for region in output.regions}
+
+
+def calibrate(seen: Iterable[Chances], cases: Sequence[Case], output: Output) -> Output:
+    """The output with the threshold and the peak of each region under which the mean Dice is highest.
+
+    `seen` is taken one by one.
+    """
     if output.activation == "softmax":
         return output
+    trials: dict[tuple[int, float], list[_Parts]] = {}
+    for chances, case in zip(seen, cases, strict=True):
+        for (channel, region), threshold in itertools.product(output.foreground(), _THRESHOLDS):
+            parts = _parts(chances[channel], case, region, threshold)
+            trials.setdefault((channel, threshold), []).append(parts)
     regions = []
     for channel, region in output.foreground():
-        trials = {threshold: [_parts(chances[channel], case, region, threshold)
-                              for chances, case in zip(seen, cases, strict=True)] for threshold in _THRESHOLDS}
         best, chosen = -1.0, (region.threshold, region.peak)
         for threshold, peak in itertools.product(_THRESHOLDS, _PEAKS):
-            score = float(np.mean([parts.dice(peak) for parts in trials[threshold]]))
+            score = float(np.mean([parts.dice(peak) for parts in trials[channel, threshold]]))
             if score > best + _WORTHWHILE:
                 best, chosen = score, (threshold, peak)
         regions.append(region.model_copy(update={"threshold": chosen[0], "peak": chosen[1]}))
@@ -95,7 +123,11 @@ def _parts(chance: NDArray[np.float16], case: Case, region: Region, threshold: f
     return _Parts(voxels, right, np.asarray(peaks, dtype=np.float64), int(truth.sum()))
 
 
-def _grid(case: Case, settings: TrainingSettings) -> Grid:
+def _mean(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
+
+
+def working_grid(case: Case, settings: TrainingSettings) -> Grid:
     """A grid of the working spacing; where it lies does not matter."""
     z, y, x = case.labels.shape
     return Grid((z, y, x), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], settings.recipe.spacing))

@@ -11,10 +11,10 @@ from reviewing import FOUND, Scene, liver_scene
 
 from dicom_node.assembly import Parts
 from inference.backends.bundle import Bundle
-from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
 from inference.training.config import TrainingSettings
 from inference.training.export import export
 from inference.training.loop import Best
+from inference.training.material import Material
 
 FINDINGS = [{"label": "Liver", "voxels": 1000}, {"label": "Liver tumour 1", "voxels": 18},
             {"label": "Liver tumour 2", "voxels": 18}, {"label": "Liver tumour 3", "voxels": 19}]  # fmt: skip
@@ -33,7 +33,7 @@ def tiny_bundle(folder: Path) -> Bundle:
         "patch": [8, 8, 8], "window": [8, 8, 8],
     })  # fmt: skip
     torch.manual_seed(0)
-    export(settings, HybridUNetTransformer(**settings.network_arguments), Best(), folder)
+    export(settings, settings.network.build(1, 2), Best(), folder, Material([], [], "nothing"))
     return Bundle(path=folder)
 
 

@@ -37,14 +37,15 @@ def cached_case(data: DataSet, ref: CaseRef, recipe: Recipe, folder: Path) -> Ca
     It is made anew where its files, the recipe or the code that reads and prepares are others than they were.
     """
     own = hashlib.sha256(f"{ref.case_id} {data.fingerprint(ref)} {_code()}".encode()).hexdigest()
-    path = folder / f"{data.card.name}-{own[:16]}-{fingerprint(data.card.name, recipe)}.npz"
+    path = folder / f"{data.card.name}-{own[:16]}-{fingerprint(data.card.name, recipe)}"
+    seed = int(own[:8], 16)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            save_case(path, *prepared_case(data.read(ref), recipe))
+            save_case(path, *prepared_case(data.read(ref), recipe), seed)
         except Unfit as fault:
             raise BadCase(ref.case_id, str(fault)) from fault
-    return load_case(path, int(own[:8], 16))
+    return load_case(path, seed)
 
 
 @cache

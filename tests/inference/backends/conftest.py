@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from inference.backends.bundle_files import HASHES, write_hashes
-from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
 from inference.training.config import TrainingSettings
 from inference.training.export import export
 from inference.training.loop import Best
+from inference.training.material import Material
 from inference.volume import Grid, Spacing, Volume, regular_affine
 
 
@@ -32,14 +32,14 @@ def settings() -> TrainingSettings:
 @pytest.fixture
 def network(settings) -> torch.nn.Module:
     torch.manual_seed(0)
-    return HybridUNetTransformer(**settings.network_arguments)
+    return settings.network.build(1, 1)
 
 
 @pytest.fixture
 def bundle(settings, network, tmp_path) -> Path:
     """The folder of a bundle whose network was never trained."""
     folder = tmp_path / "tiny"
-    export(settings, network, Best(), folder)
+    export(settings, network, Best(), folder, Material([], [], "nothing"))
     return folder
 
 

@@ -52,3 +52,23 @@ def test_the_same_seed_gives_the_same_patch(patch):
     settings = AugmentSettings(flip_axes=(2,), deform_share=1)
     first, second = (augment(*patch, settings, np.random.default_rng(3))[0] for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_a_single_plane_is_turned_in_itself(patch):
+    image, labels = (patch[0][:, 12:13], patch[1][12:13])
+    settings = AugmentSettings(**STILL | {"deform_share": 1, "rotation_deg": 90, "elastic_voxels": 2})
+    for seed in range(5):
+        bent, moved = augment(image, labels, settings, np.random.default_rng(seed))
+        assert bent.shape == image.shape
+        both = ((bent[0] > 0.5) & (moved > 0)).sum()
+        assert 2 * both / ((bent[0] > 0.5).sum() + moved.sum()) > 0.9
+
+
+def test_a_lower_resolution_smears_edges_and_leaves_labels(patch):
+    settings = AugmentSettings(**STILL | {"blur_share": 1, "blur_factor": 4})
+    image, labels = augment(*patch, settings, np.random.default_rng(1))
+    assert torch.equal(labels, patch[1])
+    assert image.mean() == pytest.approx(float(patch[0].mean()), rel=0.05)
+    between = ((image > 0.1) & (image < 0.9)).float().mean()
+    assert between > 0.05
+    assert ((patch[0] > 0.1) & (patch[0] < 0.9)).sum() == 0

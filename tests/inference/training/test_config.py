@@ -34,6 +34,26 @@ def test_every_key_is_explained(path):
             assert explained, line
 
 
+@pytest.mark.parametrize(("name", "task"), [
+    ("brats", "brain_tumour"), ("lits", "liver_tumour"), ("luna16", "lung_nodule"),
+])  # fmt: skip
+def test_the_data_sets_are_trained_on_as_the_paper_says(name, task):
+    settings = load_settings(CONF / f"{name}.yaml")
+    assert (settings.task, settings.data.kind, settings.dimensions) == (task, name, 2)
+    assert settings.patch == (1, 128, 128)  # Table 2
+    assert settings.network.kind == "hybrid"  # Table 3
+    table_4 = (settings.learning_rate, settings.batch, settings.epochs, settings.watch)
+    assert table_4 == (1e-4, 16, 100, "loss")
+    assert (settings.entropy_weight, settings.dice_weight) == (1, 1)
+    assert not settings.synthetic
+
+
+def test_epochs_become_steps_by_the_number_of_cases(settings):
+    run = settings(epochs=3, patches_per_case=4, batch=2).in_steps(10)
+    assert (run.steps, run.validate_every, run.epochs) == (60, 20, None)
+    assert run.in_steps(99) == run
+
+
 def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     with pytest.raises(ValidationError, match="not for both"):
         settings(cases={"first_seed": 1, "count": 5, "validation_first_seed": 5, "validation_count": 1})
@@ -45,6 +65,11 @@ def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     ({"window": [24, 24, 25]}, "multiples of 2"),
     ({"recipe": {"primary": "T1", "channels": [{"role": "T1", "scale": "zscore"}], "spacing_mm": [1, 1, 1]}}, "roles"),
     ({"speed": "fast"}, "speed"),
+    ({"cases": None}, "learns from phantoms"),
+    ({"data": {"kind": "lits", "folder": "x"}}, "learns from phantoms"),
+    ({"cases": None, "data": {"kind": "luna16", "folder": "x"}}, "needs a `split`"),
+    ({"cases": None, "data": {"kind": "lits", "folder": "x"}, "split": {"file": "s.json"}}, "not of lung_nodule"),
+    ({"entropy_weight": 0, "dice_weight": 0}, "both weights are 0"),
 ])
 def test_what_does_not_fit_is_refused(settings, changes, reason):
     with pytest.raises(ValidationError, match=reason):

@@ -6,16 +6,17 @@ import pytest
 import torch
 
 from inference.backends.bundle_files import METADATA, WEIGHTS, read_bundle
-from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
+from inference.networks.registry import Hybrid
 from inference.training.export import export, half_weights
 from inference.training.loop import Best
+from inference.training.material import Material
 
 
 @pytest.fixture
 def folder(settings, tmp_path):
     torch.manual_seed(0)
-    network = HybridUNetTransformer(**settings().network_arguments)
-    export(settings(), network, Best(0.91, {"nodule": 0.91}, 30), tmp_path / "balls")
+    network = settings().network.build(1, 1)
+    export(settings(), network, Best(0.91, {"nodule": 0.91}, 30), tmp_path / "balls", Material([], [], "three balls"))
     return tmp_path / "balls"
 
 
@@ -29,7 +30,7 @@ def test_a_temperature_is_written_and_read(settings, tmp_path):
     region = {"name": "nodule", "label": 1, "members": [1]}
     for name, more in (("plain", {}), ("warm", {"temperature": 1.7})):
         chosen = settings(output={"activation": "sigmoid", "regions": [region | more]})
-        export(chosen, HybridUNetTransformer(**chosen.network_arguments), Best(), tmp_path / name)
+        export(chosen, chosen.network.build(1, 1), Best(), tmp_path / name, Material([], [], "three balls"))
         assert ("temperature" in (tmp_path / name / METADATA).read_text()) is bool(more)
         assert read_bundle(tmp_path / name).card.output == chosen.output
 
@@ -50,12 +51,12 @@ def test_weights_are_a_plain_state_dict_of_half_precision(folder):
 
 def test_the_network_and_its_data_format_agree(folder, settings):
     data = json.loads((folder / METADATA).read_text())["network_data_format"]
-    assert data["inputs"]["image"]["num_channels"] == settings().network_arguments["in_channels"]
-    assert data["outputs"]["pred"]["num_channels"] == settings().network_arguments["out_channels"]
+    assert data["inputs"]["image"]["num_channels"] == settings().network_definition["in_channels"]
+    assert data["outputs"]["pred"]["num_channels"] == settings().network_definition["out_channels"]
     assert data["outputs"]["pred"]["channel_def"] == {"0": "nodule"}
 
 
 def test_a_full_size_network_fits_into_12_megabytes(settings, tmp_path):
-    network = HybridUNetTransformer(4, 3)
+    network = Hybrid().build(4, 3)
     torch.save(half_weights(network), tmp_path / "model.pt")
     assert (tmp_path / "model.pt").stat().st_size < 12e6

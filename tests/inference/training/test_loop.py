@@ -1,13 +1,23 @@
 """Training learns, keeps the best weights, goes on after an interruption, and stops when nothing gets better."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
 
-from inference.errors import ModelError
+from inference.errors import Exhausted, ModelError
 from inference.training.cases import draw_cases
+from inference.training.choosing import candidates, choose
 from inference.training.export import export
-from inference.training.loop import Best, Trainer, train, validate
+from inference.training.history import Board
+from inference.training.loop import Best, Trainer
+from inference.training.losses import HybridLoss
+from inference.training.material import Material, gather
+from inference.training.run import trained
+from inference.training.validation import validate
+
+NOTHING = Material([], [], "nothing")
 
 
 @pytest.fixture
@@ -22,28 +32,53 @@ def trainer(balls, settings, cache):
 
 
 def test_a_ball_is_learned(balls, settings, cache):
-    trainer, best = train(settings(), cache, workers=1)
-    assert best.score > 0.8
-    assert best.dice == {"nodule": best.score}
-    assert not trainer.network.training
-    assert validate(trainer.network, trainer.validation, trainer.settings, "cpu")["nodule"] == pytest.approx(best.score)
+    chosen = choose(trained(settings(), material := gather(settings(), cache, workers=1), cache))
+    assert chosen.best.score > 0.8
+    assert chosen.best.dice == {"nodule": chosen.best.score}
+    assert not chosen.network.training
+    found = validate(chosen.network, material.validation, chosen.settings, "cpu", HybridLoss(chosen.settings.output))
+    assert found.dice["nodule"] == pytest.approx(chosen.best.score)
+
+
+class Interruption(Exception):
+    """Somebody ended the process."""
+
+
+class Interrupting(Board):
+    """Ends the run in the middle of its fifth step."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    def step(self, step, loss, rate):
+        if step == 5:
+            raise Interruption
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(trainer, cache):
-    whole = trainer(steps=8, validate_every=2)
+    dropping = {"widths": [4, 8, 8], "transformer_layers": 1, "heads": 2, "dropout": 0.3}
+    changes = {"steps": 8, "validate_every": 2, "network": dropping}
+    whole = trainer(**changes)
     whole.run()
-    (cache / "run.pt").unlink()
-    first = trainer(steps=8, validate_every=2)
-    steps = first._steps()
-    for _ in range(4):
-        loss = next(steps)
-        if first.step % 2 == 0:
-            first._judge(loss)
-    second = trainer(steps=8, validate_every=2)
+    whole.kept.unlink()
+    with pytest.raises(Interruption):
+        trainer(**changes).run(Interrupting())
+    second = trainer(**changes)
     second.run()
     assert second.step == 8
+    assert second.history == whole.history
     for name, value in whole.network.state_dict().items():
-        assert torch.allclose(value, second.network.state_dict()[name], atol=1e-5), name
+        assert torch.equal(value, second.network.state_dict()[name]), name
+
+
+def test_the_same_seed_gives_the_same_weights(trainer):
+    runs = []
+    for _ in range(2):
+        runs.append(trainer(steps=3, validate_every=3))
+        runs[-1].run()
+        runs[-1].kept.unlink()
+    for name, value in runs[0].network.state_dict().items():
+        assert torch.equal(value, runs[1].network.state_dict()[name]), name
 
 
 def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
@@ -51,16 +86,53 @@ def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
     run.run()
     run.best.step = 2
     run.best_weights, run.first_weights = {k: v * 0 for k, v in run.last_weights.items()}, dict(run.last_weights)
-    tried = dict(run._averages())
+    tried = dict(candidates(run))
     assert list(tried) == ["best", "mean of best and last", "mean of first, best and last"]
     for name, value in run.last_weights.items():
         assert tried["mean of best and last"][name].dtype == value.dtype
         if value.is_floating_point():
             assert torch.allclose(tried["mean of first, best and last"][name], value * 2 / 3, atol=1e-6), name
-    best = run.calibrate()
     zero = trainer(steps=6, validate_every=2)
     zero.best_weights = run.best_weights
-    assert best.score >= zero.calibrate().score
+    assert choose(run).best.score >= choose(zero).best.score
+
+
+def test_the_loss_may_decide_instead_of_dice(trainer):
+    run = trainer(steps=4, validate_every=2, watch="loss")
+    best = run.run()
+    assert best.score == -min(point.validation_loss for point in run.history)
+
+
+def test_memory_that_does_not_suffice_is_told_with_what_to_lower(trainer, monkeypatch):
+    run = trainer(steps=4)
+    monkeypatch.setattr(run, "loss", Mock(side_effect=torch.OutOfMemoryError))
+    with pytest.raises(Exhausted, match=r"2 patches of 16 x 16 x 16 voxels: lower `batch`"):
+        run.run()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(trainer):
+    with pytest.raises(ModelError, match="lower `learning_rate`"):
+        trainer(steps=40, learning_rate=1e30).run()
+
+
+def test_the_curves_are_told(trainer):
+    run = trainer(steps=4, validate_every=2)
+    run.run()
+    assert [point.step for point in run.history] == [2, 4]
+    assert all(point.training_loss > 0 and point.validation_loss > 0 for point in run.history)
+
+
+@pytest.mark.parametrize("network", [
+    {"kind": "hybrid", "widths": [4, 8], "transformer_layers": 1, "heads": 2, "deep_supervision": True},
+    {"kind": "unet", "widths": [4, 8]},
+    {"kind": "segresnet", "width": 8, "blocks": [1, 1]},
+])  # fmt: skip
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_any_network_learns_in_two_dimensions_and_in_three(trainer, network, dimensions):
+    patch = [1, 16, 16] if dimensions == 2 else [16, 16, 16]
+    run = trainer(steps=4, validate_every=2, network=network, dimensions=dimensions, patch=patch)
+    run.run()
+    assert [point.step for point in run.history] == [2, 4]
 
 
 def test_it_stops_when_validation_stands_still(trainer):
@@ -105,7 +177,7 @@ def test_the_weight_of_cross_entropy_stays_where_no_end_is_given(trainer):
 
 def test_training_goes_on_from_a_bundle(trainer, settings, tmp_path):
     first = trainer(seed=3)
-    export(settings(), first.network, Best(), tmp_path / "bundle")
+    export(settings(), first.network, Best(), tmp_path / "bundle", NOTHING)
     second = trainer(start=tmp_path / "bundle")
     for name, value in first.network.state_dict().items():
         assert torch.allclose(value, second.network.state_dict()[name], atol=1e-3), name
@@ -114,8 +186,8 @@ def test_training_goes_on_from_a_bundle(trainer, settings, tmp_path):
 def test_what_it_began_with_stays_where_nothing_better_is_found(trainer, settings, tmp_path):
     first = trainer()
     first.run()
-    export(settings(), first.network, Best(), tmp_path / "bundle")
-    first.checkpoint.unlink()
+    export(settings(), first.network, Best(), tmp_path / "bundle", NOTHING)
+    first.kept.unlink()
     second = trainer(start=tmp_path / "bundle", steps=2, validate_every=2, learning_rate=10.0)
     best = second.run()
     assert (best.step, second.step) == (0, 2)
@@ -123,7 +195,7 @@ def test_what_it_began_with_stays_where_nothing_better_is_found(trainer, setting
 
 
 def test_a_bundle_of_another_network_cannot_be_gone_on_from(trainer, settings, tmp_path):
-    export(settings(), trainer().network, Best(), tmp_path / "bundle")
+    export(settings(), trainer().network, Best(), tmp_path / "bundle", NOTHING)
     wider = {"widths": [8, 16], "transformer_layers": 1, "heads": 2, "dropout": 0}
     with pytest.raises(ModelError, match="training cannot start from bundle"):
         trainer(start=tmp_path / "bundle", network=wider)

@@ -53,3 +53,23 @@ def test_entropy_can_weigh_more_than_dice(labels):
     plain, heavier = (HybridLoss(output, entropy_weight=weight) for weight in (1.0, 3.0))
     logits = torch.zeros_like(plain.target(labels))
     assert float(heavier(logits, labels) - plain(logits, labels)) == pytest.approx(2 * 0.6931, abs=1e-3)
+
+
+def test_a_weight_of_nothing_leaves_a_part_out(labels):
+    output = Output(activation="sigmoid", regions=REGIONS)
+    torch.manual_seed(1)
+    logits = torch.randn(2, 2, 6, 6, 6)
+    both, entropy, dice = (float(HybridLoss(output, *weights)(logits, labels)) for weights in ((1, 1), (1, 0), (0, 1)))
+    assert both == pytest.approx(entropy + dice, rel=1e-5)
+    target = HybridLoss(output).target(labels)
+    assert entropy == pytest.approx(float(torch.nn.functional.binary_cross_entropy(logits.sigmoid(), target)), rel=1e-4)
+    assert 0 < dice < 1
+
+
+def test_coarser_levels_count_half_as_much_each(loss, labels):
+    channels = loss.target(labels).shape[1]
+    torch.manual_seed(1)
+    fine, coarse = torch.randn(2, channels, 6, 6, 6), torch.randn(2, channels, 3, 3, 3)
+    seen = labels[:, ::2, ::2, ::2]
+    expected = (float(loss(fine, labels)) + 0.5 * float(loss(coarse, seen))) / 1.5
+    assert float(loss((fine, coarse), labels)) == pytest.approx(expected, rel=1e-5)

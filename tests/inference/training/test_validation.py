@@ -52,11 +52,9 @@ def test_classes_need_no_threshold(pair):
 
 
 def test_a_look_answers_with_probabilities_and_none_outside_the_region(settings):
-    from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
-
     shown = case(np.zeros((24, 24, 24), np.uint8))
     shown.foreground[:, :, :5] = False
-    chances = look(HybridUNetTransformer(**settings().network_arguments), shown, settings(), "cpu")
+    chances = look(settings().network.build(1, 1), shown, settings(), "cpu")
     assert chances.dtype == np.float16
     assert chances.shape == (1, 24, 24, 24)
     assert (chances[0, :, :, :5] == 0).all()

@@ -1,0 +1,81 @@
+"""What a finished run leaves: of its good weights those that do best once temperatures and thresholds are chosen."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from inference.training.calibration import tempered
+from inference.training.config import TrainingSettings
+from inference.training.loop import Best, Trainer, Weights
+from inference.training.validation import calibrate, chances_of, logits_of, mean_dice
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The network with the weights that were chosen, the settings with the output that was, and how good they are."""
+
+    network: torch.nn.Module
+    settings: TrainingSettings
+    best: Best
+
+
+def choose(trainer: Trainer) -> Chosen:
+    """Temperatures, thresholds and peaks by the validation cases; with `average` the weights too, see `candidates`."""
+    tried = []
+    for name, weights in candidates(trainer):
+        trainer.network.load_state_dict(weights)
+        trainer.network.eval()
+        settings, dice = _calibrated(trainer)
+        tried.append((float(np.mean(list(dice.values()))), dice, settings, weights))
+        log.info("%s, calibrated: validation Dice %.3f %s", name, tried[-1][0],
+                 " ".join(f"{r.name} above {r.threshold:g} with a peak of {r.peak:g}" for r in settings.output.regions))
+    score, dice, settings, weights = max(tried, key=lambda one: one[0])
+    trainer.network.load_state_dict(weights)
+    return Chosen(trainer.network, settings, Best(score, dice, trainer.best.step))
+
+
+def candidates(trainer: Trainer) -> Iterator[tuple[str, Weights]]:
+    """The best weights, and means of them with the last and the first: between good weights often lie better ones.
+
+    Wortsman et al. 2022, "Model soups".
+    """
+    yield "best", trainer.best_weights
+    if trainer.settings.average:
+        if trainer.best.step != trainer.step:
+            yield "mean of best and last", _mean([trainer.best_weights, trainer.last_weights])
+        if trainer.first_weights:
+            three = [trainer.first_weights, trainer.best_weights, trainer.last_weights]
+            yield "mean of first, best and last", _mean(three)
+
+
+def _calibrated(trainer: Trainer) -> tuple[TrainingSettings, dict[str, float]]:
+    """The settings with the output calibrated, and the Dice by region; logits wait on disk, one case in memory."""
+    began, cases = trainer.settings, trainer.validation
+    with tempfile.TemporaryDirectory() as folder:
+        logits = []
+        for number, case in enumerate(cases):
+            path = Path(folder) / f"{number}.npy"
+            np.save(path, logits_of(trainer.over_volumes, case, began, trainer.device).astype(np.float16))
+            logits.append(np.load(path, mmap_mode="r"))
+        output = tempered(logits, cases, began.output)
+        output = calibrate((chances_of(one, case, output) for one, case in zip(logits, cases, strict=True)), cases,
+                           output)
+        settings = began.model_copy(update={"output": output})
+        seen = (chances_of(one, case, output) for one, case in zip(logits, cases, strict=True))
+        return settings, mean_dice(seen, cases, settings)
+
+
+def _mean(several: Sequence[Weights]) -> Weights:
+    """Name by name; counters stay whole numbers."""
+    first = several[0]
+    return {name: torch.stack([one[name].float() for one in several]).mean(0).to(value.dtype)
+            for name, value in first.items()}
