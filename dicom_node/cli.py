@@ -13,9 +13,10 @@ from pathlib import Path
 
 import click
 
-from dicom_node import cli_keep
+from dicom_node import cli_experiments, cli_keep
 from dicom_node.cli_corrections import reissue
 from dicom_node.cli_deliveries import deliveries
+from dicom_node.cli_experiments import seeds_of
 from dicom_node.cli_explain import explain_model
 from dicom_node.cli_fetch import fetch
 from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
@@ -265,17 +266,6 @@ def check(conf: Path | None, echo: bool, as_json: bool) -> None:
     sys.exit(report.exit_code)
 
 
-@main.command()
-@click.argument("configuration", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Bundle folder to write.")
-@plainly
-def train(configuration: Path, output: Path | None) -> None:
-    """Train a model from a file like conf/training/brain_tumour.yaml and export it as a bundle."""
-    from inference.training.run import train as run
-
-    click.echo(f"bundle written to {run(configuration, output)}")
-
-
 main.add_command(deliveries)
 main.add_command(reissue)
 main.add_command(fetch)
@@ -306,13 +296,6 @@ def phantom_make(task: str, folder: Path, seed: int) -> None:
     click.echo(f"{len(paths)} files in {folder}")
 
 
-def _seeds(text: str) -> range:
-    first, _, last = text.partition("-")
-    if not (first.isdigit() and (last or first).isdigit()):
-        raise click.UsageError(f"{text!r} is neither a seed nor FIRST-LAST")
-    return range(int(first), int(last or first) + 1)
-
-
 @phantom.command("score")
 @click.option("--task", "tasks", type=TASK_NAMES, multiple=True, help="Default: all three.")
 @click.option("--seeds", default="9000-9009", show_default=True, help="FIRST-LAST; training never saw 9000-9009.")
@@ -323,7 +306,7 @@ def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
     from dicom_node import present
     from inference.evaluation.score import score
 
-    wanted, rows = _seeds(seeds), []
+    wanted, rows = seeds_of(seeds), []
     for task in tasks or TASK_NAMES.choices:
         with present.progress_bar(str(task), len(wanted)) as advance:
             rows += score(str(task), _telling(wanted, advance))
@@ -340,7 +323,7 @@ def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]
         advance()
 
 
-for command in cli_keep.COMMANDS:
+for command in (*cli_keep.COMMANDS, *cli_experiments.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from dicom_node import cli
 from dicom_node.assembly import Parts
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
-from inference.errors import ModelError
 from inference.tasks import TASKS
 from storage.lifecycle import DeliveryState
 
@@ -244,24 +243,6 @@ class TestPhantomsAndTraining:
         result = segnode("phantom", "score", "--seeds", seeds, with_conf=False)
         assert result.exit_code == 2
         assert "neither a seed nor FIRST-LAST" in result.stderr
-
-    def test_train_tells_where_the_bundle_is(
-        self, segnode: Segnode, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        runner = SimpleNamespace(train=lambda configuration, output: output)
-        monkeypatch.setitem(sys.modules, "inference.training.run", runner)
-        words = ("train", str(conf / "node.yaml"), "--output", str(tmp_path / "bundle"))
-        assert segnode(*words, with_conf=False).stdout == f"bundle written to {tmp_path / 'bundle'}\n"
-
-    def test_a_training_that_cannot_be_is_no(
-        self, segnode: Segnode, conf: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def train(configuration: Path, output: Path | None) -> Path:
-            raise ModelError("no such task")
-
-        monkeypatch.setitem(sys.modules, "inference.training.run", SimpleNamespace(train=train))
-        result = segnode("train", str(conf / "node.yaml"), with_conf=False)
-        assert (result.exit_code, result.stderr) == (1, "Error: no such task\n")
 
 
 class TestDemo:

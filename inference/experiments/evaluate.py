@@ -1,0 +1,89 @@
+"""A run's bundle judged and told: the paper's tables and figures as CSV, JSON and a page that opens offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from inference.backends import build
+from inference.errors import DataError
+from inference.evaluation.files import write_report
+from inference.evaluation.folds import pool_folds
+from inference.evaluation.report import ReportText, build_report
+from inference.evaluation.results import DatasetResult, LossPoint
+from inference.experiments.judge import SCORED, Tell, judge, losses, unseen
+from inference.training.config import TrainingSettings, load_settings
+from inference.training.history import read_curves
+from inference.training.run import CACHE, CURVES, train
+from inference.training.splits import FOLDS
+
+Files = tuple[Path, Path, Path]
+
+
+def evaluate_bundle(configuration: Path, bundle: Path, folder: Path, seeds: Sequence[int] = SCORED, *,
+                    device: str = "cpu", tell: Tell = lambda: None) -> Files:
+    """The report of a bundle on the test cases of the configuration that it was trained by, in `folder`."""
+    settings = load_settings(configuration)
+    result = _judged(settings, configuration.parent, bundle, seeds, device, tell)
+    return _told(settings, result, _curves(bundle), folder)
+
+
+def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, workers: int = 2, device: str = "cpu",
+                   tell: Tell = lambda: None) -> Files:
+    """Five trainings, each judged on the fold that it did not see, and one report over all cases (paper III-E).
+
+    `folder` keeps the configuration and the bundle of every fold; a fold whose bundle is there is not trained again.
+    """
+    settings = load_settings(configuration)
+    if settings.data is None or settings.split is None:
+        raise DataError(f"{configuration.name} draws phantoms, of which there are as many as are wanted: "
+                        "cross-validate a data set.")
+    folder.mkdir(parents=True, exist_ok=True)
+    results: list[DatasetResult] = []
+    curves: tuple[LossPoint, ...] = ()
+    for fold in range(FOLDS):
+        own, bundle = _of_fold(configuration, folder, fold), folder / f"fold-{fold}"
+        if not bundle.exists():
+            train(own, bundle, cache, workers=workers)
+        results.append(_judged(load_settings(own), own.parent, bundle, SCORED, device, tell))
+        curves = curves or _curves(bundle)
+    return _told(settings, pool_folds(results), curves, folder)
+
+
+def _of_fold(configuration: Path, folder: Path, fold: int) -> Path:
+    """The configuration with a fold to test, written beside the bundles; what it names still lies where it did."""
+    yaml = YAML()
+    content = yaml.load(configuration.read_text())
+    beside = configuration.parent.resolve()
+    content["split"] = {**content["split"], "fold": fold, "file": str((folder / "folds.json").resolve())}
+    for key in ("folder", "lidc_xml", "patients"):
+        if content["data"].get(key):
+            content["data"][key] = str(beside / Path(content["data"][key]).expanduser())
+    if content.get("start"):
+        content["start"] = str(beside / content["start"])
+    if (content.get("network") or {}).get("pretrained"):
+        content["network"]["pretrained"] = str(beside / content["network"]["pretrained"])
+    path = folder / f"fold-{fold}.yaml"
+    yaml.dump(content, path)
+    return path
+
+
+def _judged(settings: TrainingSettings, beside: Path, bundle: Path, seeds: Sequence[int], device: str,
+            tell: Tell) -> DatasetResult:
+    model = build({"kind": "bundle", "path": str(bundle)}).load(device)
+    return judge(unseen(settings, beside, seeds), model, strict=settings.strict, tell=tell)
+
+
+def _curves(bundle: Path) -> tuple[LossPoint, ...]:
+    """The curves that lie beside a bundle since it was trained; none where they do not."""
+    path = bundle.with_name(f"{bundle.name}-curves") / CURVES
+    return losses(read_curves(path)) if path.exists() else ()
+
+
+def _told(settings: TrainingSettings, result: DatasetResult, curves: tuple[LossPoint, ...], folder: Path) -> Files:
+    text = ReportText(title=f"{settings.title} {settings.version}", model=f"{settings.title} {settings.version}",
+                      created=datetime.now(tz=UTC).date().isoformat(), trained_on_phantoms=settings.synthetic)
+    return write_report(build_report(text, [result], losses=curves), folder)

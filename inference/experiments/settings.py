@@ -1,0 +1,88 @@
+"""Settings of a comparison: the fields are the keys of conf/training/compare*.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from inference.errors import ModelError
+from inference.training.config import TrainingSettings
+
+
+class ExperimentSettings(BaseModel):
+    """Several trainings that differ in what is named and in nothing else, judged on the same cases.
+
+    `base` is a training configuration; each variant changes some of its keys (a mapping key by key, but `network` and
+    `recipe` as a whole) and is trained once for each seed. `test_seeds` are phantoms that are never learnt from; a data
+    set brings its own test cases.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    base: Path
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    test_seeds: tuple[int, int] = (9000, 9019)  # first and last
+    variants: dict[str, dict[str, Any]] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _names_are_file_names(self) -> ExperimentSettings:
+        for name in self.variants:
+            if not name or set(name) & set("/\\\0") or name.startswith("."):
+                raise ValueError(f"a variant's name becomes a folder's; {name!r} cannot be one")
+        return self
+
+    @property
+    def tested(self) -> range:
+        """Seeds of the phantoms that are judged."""
+        return range(self.test_seeds[0], self.test_seeds[1] + 1)
+
+
+class Run(BaseModel):
+    """One training of an experiment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    variant: str
+    seed: int
+    settings: TrainingSettings
+
+
+def load_experiment(path: Path) -> ExperimentSettings:
+    """Settings from a YAML file; ModelError names every key that is wrong."""
+    try:
+        return ExperimentSettings.model_validate(YAML(typ="safe").load(path.read_text()))
+    except (OSError, YAMLError) as fault:
+        raise ModelError(f"{path.name} cannot be read: {fault}") from fault
+    except ValidationError as fault:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in fault.errors())
+        raise ModelError(f"{path.name}: {wrong}") from fault
+
+
+def runs(experiment: ExperimentSettings, beside: Path) -> Iterator[Run]:
+    """Every training, the variants of one seed after one another; ModelError where a variant is no configuration."""
+    try:
+        base = YAML(typ="safe").load((beside / experiment.base).read_text())
+    except (OSError, YAMLError) as fault:
+        raise ModelError(f"{experiment.base} cannot be read: {fault}") from fault
+    for seed in experiment.seeds:
+        for variant, changes in experiment.variants.items():
+            try:
+                settings = TrainingSettings.model_validate({**changed(base, changes), "seed": seed})
+            except ValidationError as fault:
+                raise ModelError(f"variant {variant} is no configuration: {fault}") from fault
+            yield Run(variant=variant, seed=seed, settings=settings)
+
+
+def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with changes: a mapping is changed key by key, `network`, `recipe` and `output` as a whole."""
+    result = dict(base)
+    for key, value in changes.items():
+        whole = key in ("network", "recipe", "output") or not isinstance(value, Mapping)
+        result[key] = value if whole else {**(base.get(key) or {}), **value}
+    return result

@@ -1,0 +1,57 @@
+"""A bundle is judged on what its run kept for the test; five folds together judge every case once."""
+
+import pytest
+
+from inference.backends import build
+from inference.errors import BadCase, DataError
+from inference.evaluation.files import read_report, read_scores
+from inference.experiments.evaluate import cross_validate, evaluate_bundle
+from inference.experiments.judge import judge, unseen
+from inference.training.config import load_settings
+from inference.training.material import grouped
+from inference.training.run import train
+
+
+@pytest.fixture
+def run(configuration, lits):
+    """A configuration and the bundle that it gave."""
+    path = configuration()
+    return path, train(path, lits / "bundle", lits / "cache", workers=1)
+
+
+def test_a_bundle_is_judged_on_the_cases_that_were_kept(run, lits):
+    path, bundle = run
+    table, data, _ = evaluate_bundle(path, bundle, lits / "report")
+    test = grouped(load_settings(path), lits).test
+    assert {row.case for row in read_scores(table)} == {ref.case_id for ref in test}
+    report = read_report(data)
+    assert [point.epoch for point in report.losses] == [1, 2]
+    assert report.datasets[0].overlays[0].case == test[0].case_id
+
+
+def test_a_case_that_cannot_be_read_is_counted_or_ends_a_strict_run(run, lits):
+    path, bundle = run
+    kept = unseen(load_settings(path), lits)
+    model = build({"kind": "bundle", "path": str(bundle)}).load("cpu")
+    image = kept.refs[0].images["CT"]
+    image.write_bytes(b"no image")
+    [failure] = judge(kept, model).failures
+    assert failure.case == kept.refs[0].case_id
+    assert image.name in failure.reason
+    with pytest.raises(BadCase, match=image.name):
+        judge(kept, model, strict=True)
+
+
+def test_five_folds_judge_every_case_once_and_are_not_trained_again(configuration, lits, monkeypatch):
+    path = configuration()
+    table, _, _ = cross_validate(path, lits / "folds", lits / "cache", workers=1)
+    cases = [row.case for row in read_scores(table) if row.region == "liver"]
+    assert len(cases) == len(set(cases)) == 7
+    monkeypatch.setattr("inference.experiments.evaluate.train", None)
+    assert cross_validate(path, lits / "folds", lits / "cache", workers=1)[0] == table
+
+
+def test_phantoms_have_no_folds(configuration, lits):
+    cases = {"first_seed": 0, "count": 1, "validation_first_seed": 2, "validation_count": 1}
+    with pytest.raises(DataError, match="as many as are wanted"):
+        cross_validate(configuration(data=None, split=None, cases=cases), lits / "folds")
