@@ -15,6 +15,7 @@ from inference.recipe import Output, Recipe
 from inference.tasks import TASKS
 from inference.training.cases import Window
 from inference.training.datasets import AnyDataSet
+from inference.training.implants import ImplantSettings
 
 
 class CaseSettings(BaseModel):
@@ -98,6 +99,7 @@ class TrainingSettings(BaseModel):
     split: SplitSettings | None = None
     strict: bool = False  # stop at the first case that cannot be used
     augment: AugmentSettings = AugmentSettings()
+    implants: ImplantSettings | None = None  # lesions put into patches of CT
     patch: Window = (64, 64, 64)
     batch: int = Field(default=2, ge=1)
     epochs: int | None = Field(default=None, ge=1)
@@ -128,6 +130,8 @@ class TrainingSettings(BaseModel):
         unknown = set(self.recipe.roles) - {role.name for role in card.roles}
         if unknown or self.recipe.primary != card.primary:
             raise ValueError(f"the recipe's roles are those of the task, its primary one is {card.primary}")
+        if self.implants and any(channel.scale != "window" for channel in self.recipe.channels):
+            raise ValueError("implants have densities in HU: every channel has to be a window")
         divisor = self.network.divisor
         if any(size % divisor for window in (self.patch, self.window) for size in window[3 - self.dimensions:]):
             raise ValueError(f"patch and window are multiples of {divisor}, as the network halves its grid")

@@ -30,6 +30,7 @@ from inference.training.cases import Case, choose_place, cut
 from inference.training.config import TrainingSettings
 from inference.training.distributed import World
 from inference.training.history import Board, Judged
+from inference.training.implants import implant, place_for
 from inference.training.losses import HybridLoss
 from inference.training.mining import HardPlaces
 from inference.training.progress import progress
@@ -154,11 +155,21 @@ class Trainer:
         for _ in range(self.settings.batch):
             case, place = self._where(rng)
             image, label = cut(case, place + rng.integers(-jitter, jitter + 1), self.settings.patch)
+            self._implant(image, label, rng)
             varied = augment(torch.from_numpy(image), torch.from_numpy(label), self.settings.augment, rng)
             images.append(varied[0])
             labels.append(varied[1])
         image_batch = torch.stack(images).contiguous(memory_format=torch.channels_last_3d).to(self.device)
         return image_batch, torch.stack(labels).to(self.device)
+
+    def _implant(self, image: NDArray[np.float32], label: NDArray[np.uint8], rng: np.random.Generator) -> None:
+        """Put a lesion into a patch, as often as the settings say and where they allow one."""
+        wanted, recipe = self.settings.implants, self.settings.recipe
+        if wanted is None or rng.random() >= wanted.share:
+            return
+        place = place_for(image, label, recipe.channels, wanted, rng)
+        if place is not None:
+            implant(image, label, place, recipe.channels, recipe.spacing_mm, wanted, rng)
 
     def _where(self, rng: np.random.Generator) -> tuple[Case, NDArray[np.int16]]:
         """The case of the next patch and the voxel around which it is cut."""

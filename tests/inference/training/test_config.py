@@ -69,6 +69,8 @@ def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     ({"data": {"kind": "lits", "folder": "x"}}, "learns from phantoms"),
     ({"cases": None, "data": {"kind": "luna16", "folder": "x"}}, "needs a `split`"),
     ({"cases": None, "data": {"kind": "lits", "folder": "x"}, "split": {"file": "s.json"}}, "not of lung_nodule"),
+    ({"recipe": {"primary": "CT", "channels": [{"role": "CT", "scale": "zscore"}], "spacing_mm": [1, 1, 1]},
+      "implants": {"share": 1, "label": 1, "densities": [{"weight": 1, "hu": [0, 1]}]}}, "has to be a window"),
     ({"entropy_weight": 0, "dice_weight": 0}, "both weights are 0"),
 ])
 def test_what_does_not_fit_is_refused(settings, changes, reason):

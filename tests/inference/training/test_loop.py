@@ -154,6 +154,15 @@ def test_patches_come_from_healthy_and_hard_cases_as_often_as_asked(trainer):
     assert 120 < hard < 180
 
 
+def test_patches_get_implants_as_often_as_asked(trainer):
+    solid = {"label": 1, "tissue_hu": [-950, -650], "densities": [{"weight": 1, "hu": [40, 40]}]}
+    changes = {"cases": {"first_seed": 7, "count": 2, "validation_first_seed": 1, "validation_count": 1}, "batch": 40}
+    for share in (0.25, 1.0):
+        _, labels = trainer(implants={**solid, "share": share}, **changes)._batch(np.random.default_rng(0))
+        with_one = float((labels > 0).flatten(1).any(1).float().mean())  # the cases have none of their own
+        assert with_one == pytest.approx(share, abs=0.2)
+
+
 def test_the_learning_rate_rises_and_then_falls_along_a_cosine(trainer):
     pace = [trainer(steps=200)._pace(step) for step in (0, 10, 20, 110, 200)]
     assert pace[0] < pace[1] < pace[2]

@@ -1,0 +1,139 @@
+"""Lesions put into patches while training: as many different ones as there are steps, in anatomy that is scarce.
+
+A prepared CT says where tissue is, not how many lesions could be in it. Each implant is a lump of its own size,
+outline, density and place, with the noise of the tissue that it replaces (Hu et al. 2023, "Label-free liver tumor
+segmentation", did so with procedural tumours in real livers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy import ndimage
+
+from inference.phantom.ct_canvas import Array, Point
+from inference.phantom.ct_lesions import Lump, Ripple, draw_lump
+from inference.phantom.ct_scan import Offsets
+from inference.recipe import Channel
+
+Image = NDArray[np.float32]
+
+NOISE_SPREAD = 1.0  # voxels over which tissue is smoothed to tell it from its noise
+NOISE_LIMIT = 4.0  # what differs by more medians of the difference is an edge, no noise
+APART_MM = 3.0  # from lesions that are there
+DENSER_HU = 500.0  # tissue that is denser than a lesion shows through it up to this much: vessels, ribs
+
+
+class Density(BaseModel):
+    """One kind of lesion: how often it is drawn beside the others, from and to how many HU, whether it has a core.
+
+    A core takes `core` of the radius and has a density of its own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(gt=0)
+    hu: tuple[float, float]
+    core: tuple[float, float] | None = None
+    core_hu: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.hu[0] > self.hu[1] or (self.core is None) != (self.core_hu is None):
+            raise ValueError("hu goes from low to high, and a core has a share of the radius and a density")
+        return self
+
+
+class ImplantSettings(BaseModel):
+    """How often a patch gets a lesion, of which label, where, how large and how dense.
+
+    It lies amid tissue of `inside` (labels of the truth; none: any but its own) and of `tissue_hu`.
+    Diameters are log-normal around `median_mm` with `spread`, within `smallest_mm` and `largest_mm`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(gt=0, le=1)
+    label: int = Field(ge=1, le=255)
+    inside: tuple[int, ...] = ()
+    tissue_hu: tuple[float, float] = (-2000.0, 4000.0)
+    median_mm: float = Field(default=7.5, gt=0)
+    spread: float = Field(default=0.55, ge=0)
+    smallest_mm: float = Field(default=3.0, gt=0)
+    largest_mm: float = Field(default=30.0, gt=0)
+    roughness: tuple[float, float] = (0.04, 0.22)  # of the outline, as a share of the radius
+    densities: tuple[Density, ...] = Field(min_length=1)
+
+
+def place_for(image: Image, labels: NDArray[np.uint8], channels: Sequence[Channel], settings: ImplantSettings,
+              rng: np.random.Generator) -> tuple[int, int, int] | None:
+    """A voxel (z, y, x) of a patch where a lesion may lie; None where there is none.
+
+    HU are read from the first channel, whose window has to show them.
+    """
+    first = channels[0]
+    hu = ndimage.uniform_filter(image[0], 3) * (first.high - first.low) + first.low
+    low, high = settings.tissue_hu
+    allowed = (hu >= low) & (hu <= high)
+    allowed &= np.isin(labels, settings.inside) if settings.inside else labels != settings.label
+    found = np.flatnonzero(allowed)
+    if not found.size:
+        return None
+    z, y, x = np.unravel_index(int(found[rng.integers(found.size)]), labels.shape)
+    return int(z), int(y), int(x)
+
+
+def implant(image: Image, labels: NDArray[np.uint8], place: Sequence[int], channels: Sequence[Channel],
+            spacing_mm: Sequence[float], settings: ImplantSettings, rng: np.random.Generator) -> bool:
+    """Put a lesion around `place` (z, y, x) into a patch: image (channel, z, y, x), labels (z, y, x), both changed.
+
+    False, and nothing changed, where another lesion is too near or the lesion would be less than a voxel.
+    """
+    diameter = np.clip(rng.lognormal(np.log(settings.median_mm), settings.spread), settings.smallest_mm,
+                       settings.largest_mm)
+    lump = draw_lump(Point(0, 0, 0), float(diameter) / 2, float(rng.uniform(*settings.roughness)), rng)
+    offsets = _offsets(labels.shape, np.asarray(place) + rng.uniform(-0.5, 0.5, 3), spacing_mm)
+    depth = lump.depth(offsets)
+    width = float(np.mean(spacing_mm)) * float(rng.uniform(1.0, 1.6))
+    cover = np.clip(depth / width + 0.5, 0, 1).astype(np.float32)
+    body = cover >= 0.5
+    if not body.any() or (labels[depth > -APART_MM] == settings.label).any():
+        return False
+    hu = _density(lump, depth, width, offsets, settings.densities, rng)
+    for number, channel in enumerate(channels):
+        tissue = ndimage.gaussian_filter(image[number], NOISE_SPREAD)
+        noise = image[number] - tissue
+        limit = NOISE_LIMIT * float(np.median(np.abs(noise)))
+        np.clip(noise, -limit, limit, out=noise)
+        shown = np.maximum(_shown(hu, channel), np.minimum(tissue, _shown(hu + DENSER_HU, channel)))
+        image[number] += cover * (shown + noise - image[number])
+    labels[body] = settings.label
+    return True
+
+
+def _density(lump: Lump, depth: Array, width_mm: float, offsets: Offsets, densities: Sequence[Density],
+             rng: np.random.Generator) -> Image:
+    """HU (z, y, x) of a lesion, mottled, with its core where it has one."""
+    weights = np.array([one.weight for one in densities])
+    chosen = densities[int(rng.choice(len(densities), p=weights / weights.sum()))]
+    hu = rng.uniform(*chosen.hu) + float(rng.uniform(5, 30)) * Ripple(4.0, rng)(offsets)
+    if chosen.core is not None and chosen.core_hu is not None:
+        share = np.clip((depth - (1 - rng.uniform(*chosen.core)) * min(lump.radii)) / width_mm + 0.5, 0, 1)
+        hu = hu + share * (rng.uniform(*chosen.core_hu) - hu)
+    return np.asarray(hu, dtype=np.float32)
+
+
+def _shown(hu: Image, channel: Channel) -> Image:
+    """HU as a channel of a window shows them, 0..1."""
+    return np.clip((hu - channel.low) / (channel.high - channel.low), 0, 1)
+
+
+def _offsets(shape: Sequence[int], place: NDArray[np.float64], spacing_mm: Sequence[float]) -> Offsets:
+    """(x, y, z) in mm from `place`, as open meshes."""
+    z, y, x = (((np.arange(size) - at) * step).astype(np.float32)
+               for size, at, step in zip(shape, place, spacing_mm, strict=True))
+    return x[None, None, :], y[None, :, None], z[:, None, None]
