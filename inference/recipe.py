@@ -11,12 +11,12 @@ from inference.volume import Spacing
 
 
 class Channel(BaseModel):
-    """One input channel: a role's voxels as z-scores inside the region, or a window of HU as 0..1."""
+    """One input channel: a role's voxels as z-scores inside the region, a window of HU as 0..1, or as they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: str
-    scale: Literal["zscore", "window"]
+    scale: Literal["zscore", "window", "none"]
     low: float = 0.0  # window only, in units of the role (HU for CT)
     high: float = 0.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,15 +9,12 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inference.answer import convinced, on_source
 from inference.backends.base import BackendSettings, Report, Segmented
 from inference.backends.bundle_files import WEIGHTS, BundleFiles, read_bundle
+from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.errors import BundleBroken, ModelError
 from inference.findings import ModelIdentity
-from inference.prepare import Prepared, prepare
+from inference.precision import Precision
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
@@ -34,13 +30,14 @@ class Bundle(BackendSettings):
 
     kind: Literal["bundle"] = "bundle"
     path: Path
+    precision: Precision = "auto"
 
     def identity(self) -> ModelIdentity:
         return read_bundle(self.path).identity
 
     def load(self, device: str) -> LoadedBundle:
         files = read_bundle(self.path)
-        return LoadedBundle(files, build_network(files).to(device), device)
+        return LoadedBundle(files, build_network(files).to(device), device, self.precision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +47,7 @@ class LoadedBundle:
     files: BundleFiles
     network: nn.Module
     device: str
+    precision: Precision = "auto"
     judged: bool = True
 
     @property
@@ -59,28 +57,9 @@ class LoadedBundle:
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
         if card.name != self.files.card.task:
             raise ModelError(f"{self.identity.name} was made for {self.files.card.task}, not for {card.name}.")
-        clock = [time.perf_counter()]
-        report(0.0, "prepare")
-        prepared = prepare(dict(inputs), self.files.card.recipe)
-        clock.append(time.perf_counter())
-        probabilities = self._run(prepared, report)
-        clock.append(time.perf_counter())
-        report(0.95, "back to the source grid")
-        answer = on_source(probabilities, prepared, self.files.card.output)
-        clock.append(time.perf_counter())
-        seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
-        return Segmented(answer.labels, seconds, prepared.notes, answer.probability)
-
-    def _run(self, prepared: Prepared, report: Report) -> NDArray[np.float32]:
-        """Probabilities (channel, z, y, x) on the working grid, 0 outside the region."""
-        from inference.sliding import Sliding, probabilities, slide
-
-        card = self.files.card
-        batch = 8 if self.device.startswith("cuda") else 2
-        sliding = Sliding(card.window, card.overlap, batch, self.device)
-        logits = slide(self.network, prepared.array, prepared.foreground, sliding,
-                       lambda done: report(0.3 + 0.65 * done, "network"))
-        return convinced(probabilities(logits, prepared.foreground, card.output), card.output)
+        how = self.files.card
+        plan = Plan(how.recipe, how.output, how.window, how.overlap, precision=self.precision)
+        return segment_by_recipe(self.network, inputs, plan, self.device, report)
 
 
 def build_network(files: BundleFiles) -> nn.Module:
