@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from inference.prepare import Prepared
 from inference.recipe import Output
@@ -38,17 +39,23 @@ class OnSource(NamedTuple):
     probability: NDArray[np.float16]
 
 
-def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output) -> OnSource:
-    """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`."""
+def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output, *,
+              logits: bool = False) -> OnSource:
+    """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`.
+
+    With `logits` those are interpolated, as nnU-Net does, and become probabilities on the source grid only.
+    """
     labels = np.zeros(prepared.canonical.shape, dtype=np.uint8)
     chances = np.zeros(prepared.canonical.shape, dtype=np.float16)
-    box = bounding_box(decode(probabilities, output) > 0, margin=1)
+    box = bounding_box(decode(activated(probabilities, output) if logits else probabilities, output) > 0, margin=1)
     if box is not None:
         z, y, x = (_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3))
         near = np.asarray(probabilities[(slice(None), *box)], dtype=np.float32)
         for n, k in enumerate(range(z.at.start, z.at.stop)):
             flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]
             mixed = _mix(_mix(flat, 1, y), 2, x)
+            if logits:
+                mixed = activated(mixed, output)
             labels[k, y.at, x.at] = found = decode(mixed, output)
             chances[k, y.at, x.at] = chance_of(found, mixed, output)
     return OnSource(np.asarray(restore(labels, prepared.source), dtype=np.uint8),
@@ -59,8 +66,17 @@ def chance_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating], ou
     """The probability of the region that each voxel was given, from probabilities (channel, …); 0 in background."""
     chances = np.zeros(labels.shape, dtype=probabilities.dtype)
     for channel, region in output.foreground():
-        np.copyto(chances, probabilities[channel], where=labels == region.label)
+        if region.label:
+            np.copyto(chances, probabilities[channel], where=labels == region.label)
     return chances
+
+
+def activated(logits: NDArray[np.floating], output: Output) -> NDArray[np.float32]:
+    """Sigmoid or softmax of logits (channel, …)."""
+    values = np.asarray(logits, dtype=np.float32)
+    if output.activation == "sigmoid":
+        return np.asarray(special.expit(values), dtype=np.float32)
+    return np.asarray(special.softmax(values, axis=0), dtype=np.float32)
 
 
 def convinced(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:

@@ -58,7 +58,7 @@ class Recipe(BaseModel):
 
 
 class Region(BaseModel):
-    """One output channel: where it exceeds `threshold` the answer is `label`.
+    """One output channel: where it exceeds `threshold` the answer is `label`; 0 is a channel that is left out.
 
     `members` are the labels of the truth that the channel was trained to cover (whole tumour: 1, 2, 3). A connected
     part that nowhere reaches `peak` is not found: the network was not sure of any of its voxels.
@@ -67,7 +67,7 @@ class Region(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    label: int = Field(ge=1, le=255)
+    label: int = Field(ge=0, le=255)
     members: tuple[int, ...] = Field(min_length=1)
     threshold: float = Field(default=0.5, gt=0, lt=1)  # sigmoid only
     peak: float = Field(default=0.0, ge=0, lt=1)  # sigmoid only
@@ -91,5 +91,8 @@ class Output(BaseModel):
         return len(self.regions) + (1 if self.activation == "softmax" else 0)
 
     def foreground(self) -> Iterator[tuple[int, Region]]:
-        """Every region with the channel that it has."""
-        return enumerate(self.regions, start=1 if self.activation == "softmax" else 0)
+        """Every region with the channel that it has; what is left out still competes where the largest wins."""
+        softmax = self.activation == "softmax"
+        for channel, region in enumerate(self.regions, start=1 if softmax else 0):
+            if softmax or region.label:
+                yield channel, region

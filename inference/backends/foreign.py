@@ -1,4 +1,4 @@
-"""What every model that others made needs from models.yaml: names, origin, recorded files, and trust where it is code."""
+"""What models of other makers need from models.yaml: names, origin, recorded files, and trust where they are code."""
 
 from __future__ import annotations
 

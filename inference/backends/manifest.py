@@ -70,7 +70,8 @@ class Names(BaseModel):
         return {name: numbers[self.outputs[name]] for name in finds if name in self.outputs}
 
 
-def translated(answer: NDArray[np.generic], values: Mapping[int, str], labels: Mapping[str, int]) -> NDArray[np.uint8]:
+def translated(answer: NDArray[np.generic], values: Mapping[int, str],
+               labels: Mapping[str, int]) -> NDArray[np.uint8]:
     """A model's map of its own numbers as the task's labels; 0 for what is left out.
 
     `values` names the model's numbers but 0. ModelError where the map has a number without a name.

@@ -24,8 +24,8 @@ def hashes_of(path: Path) -> dict[str, str]:
 def verified(path: Path, recorded: Mapping[str, str]) -> str:
     """One SHA-256 for all of a model's files; BundleBroken names the file that is not as `recorded`."""
     if not recorded:
-        raise BundleBroken(f"The files of model {path.name} were never recorded, so that a change would not be noticed: "
-                           "`segnode models pin` records them as they are now.")
+        raise BundleBroken(f"The files of model {path.name} were never recorded, so that a change would not be "
+                           "noticed: `segnode models pin` records them as they are now.")
     files = _files(path)
     for name in sorted(recorded.keys() | files.keys()):
         if name not in files:
