@@ -13,9 +13,10 @@ from inference.backends.exported import Exported
 from inference.backends.nnunet import NnUNet
 from inference.backends.threshold import Threshold
 from inference.backends.torchscript import TorchScript
+from inference.backends.zoo import Zoo
 from inference.errors import BundleBroken
 
-AnyBackend = Annotated[Bundle | Exported | NnUNet | Threshold | TorchScript, Field(discriminator="kind")]
+AnyBackend = Annotated[Bundle | Exported | NnUNet | Threshold | TorchScript | Zoo, Field(discriminator="kind")]
 
 _ADAPTER: TypeAdapter[BackendSettings] = TypeAdapter(AnyBackend)
 

@@ -30,7 +30,8 @@ class Described(BaseModel):
 class Names(BaseModel):
     """From a model's words to the task's: `inputs` channel → role, `outputs` finding → structure.
 
-    Empty where the model speaks as the task does. What the model finds beyond `outputs` is left out.
+    Empty where the model speaks as the task does, or where there is one channel and one role. What the model finds
+    beyond `outputs` is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +59,9 @@ class Names(BaseModel):
     def roles(self, channels: Iterable[str], card: TaskCard) -> tuple[str, ...]:
         """The role that each of the model's channels shows, in the channels' order."""
         self.check_task(card)
-        known = [one.name for one in card.roles]
+        known, channels = [one.name for one in card.roles], tuple(channels)
+        if not self.inputs and len(known) == len(channels) == 1:
+            return (known[0],)
         return tuple(self.inputs.get(channel) or _alike(channel, known, "input", "inputs") for channel in channels)
 
     def labels(self, finds: Iterable[str], card: TaskCard) -> dict[str, int]:
@@ -80,8 +83,8 @@ def translated(answer: NDArray[np.generic], values: Mapping[int, str],
     table = np.zeros(max(int(numbers.max(initial=0)), *values, 0) + 1, dtype=np.uint8)
     present = {int(value) for value in np.unique(numbers)} - {0}
     if nameless := sorted(present - values.keys()):
-        raise ModelError(f"The model answered with {', '.join(map(str, nameless))}, which none of its names stands for. "
-                         f"It names {', '.join(f'{value}: {name}' for value, name in values.items())}.")
+        raise ModelError(f"The model answered with {', '.join(map(str, nameless))}, which none of its names stands "
+                         f"for. It names {', '.join(f'{value}: {name}' for value, name in values.items())}.")
     for value, name in values.items():
         table[value] = labels.get(name, 0)
     return np.asarray(table[numbers])

@@ -142,7 +142,7 @@ def _numbers_of_numpy() -> list[Any]:
     """What a checkpoint's log of scores needs: numpy scalars and arrays, under their names of numpy 1 and 2."""
     import numpy as np
 
-    makers = [np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]]
+    makers: list[Any] = [np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]]
     functions = [(one, f"numpy.{core}.multiarray.{one.__name__}") for core in ("core", "_core") for one in makers]
     kinds = [type(np.dtype(kind)) for kind in "?bBhHiIlLqQefdg"]
     return [*functions, np.ndarray, np.dtype, *kinds]
