@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pickle import UnpicklingError
 from typing import ClassVar, Literal
+from zipfile import BadZipFile
 
 from pydantic import Field
 
@@ -34,7 +35,7 @@ class Exported(NetworkFile):
 
         try:
             program = move_to_device_pass(torch.export.load(self.path), device)
-        except (RuntimeError, ValueError, KeyError, UnpicklingError, OSError) as fault:
+        except (RuntimeError, ValueError, KeyError, UnpicklingError, OSError, BadZipFile) as fault:
             raise BundleBroken(f"{self.path.name} is no exported program that this torch reads: "
                                f"{type(fault).__name__}: {fault}") from fault
         return LoadedNetworkFile(self, identity, Closed(program.module()), device)

@@ -28,3 +28,10 @@ def test_a_softmax_has_a_channel_for_the_background():
 def test_an_unknown_key_is_no_recipe():
     with pytest.raises(ValidationError, match="spacing"):
         Recipe(primary="CT", channels=[Channel(role="CT", scale="zscore")], spacing_mm=(1, 1, 1), spacing=3)
+
+
+def test_a_channel_that_is_left_out_competes_but_is_not_painted():
+    regions = [Region(name="spleen", label=0, members=[1]), Region(name="liver", label=1, members=[1])]
+    softmax, sigmoid = (Output(activation=kind, regions=regions) for kind in ("softmax", "sigmoid"))
+    assert [n for n, _ in softmax.foreground()] == [1, 2]
+    assert [n for n, _ in sigmoid.foreground()] == [1]

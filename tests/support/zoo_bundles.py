@@ -149,7 +149,7 @@ def lung() -> Config:
     anchors = "monai.apps.detection.utils.anchor_utils.AnchorGeneratorWithAnchorShape"
     return config | {
         "whether_raw_luna16": False, "whether_resampled_luna16": "$(not @whether_raw_luna16)",
-        "anchor_generator": step(anchors, feature_map_scales=[1], base_anchor_shapes=[[5, 5, 4]]),
+        "anchor_generator": step(anchors, feature_map_scales=[1], base_anchor_shapes=[[7, 7, 6]]),
         "detector": step("RetinaNetDetector", network="@network", anchor_generator="@anchor_generator", debug=False,
                          spatial_dims=3, num_classes=1, size_divisible=[4, 4, 4]),
         "detector_ops": [
