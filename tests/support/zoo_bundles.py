@@ -154,8 +154,7 @@ def lung() -> Config:
                          spatial_dims=3, num_classes=1, size_divisible=[4, 4, 4]),
         "detector_ops": [
             "$@detector.set_target_keys(box_key='box', label_key='label')",
-            "$@detector.set_box_selector_parameters(score_thresh=0.02, topk_candidates_per_level=100, nms_thresh=0.1, "
-            "detections_per_img=20)",
+            "$@detector.set_box_selector_parameters(score_thresh=0.02, topk_candidates_per_level=100, nms_thresh=0.1)",
         ],
     }
 

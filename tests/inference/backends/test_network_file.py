@@ -7,8 +7,10 @@ from torch import nn
 
 from inference.backends import build
 from inference.backends.by_recipe import Plan, segment_by_recipe
+from inference.backends.exported import Exported
 from inference.backends.network_file import NamedOutput
 from inference.backends.pins import hashes_of
+from inference.backends.torchscript import TorchScript
 from inference.errors import BundleBroken, ModelError
 from inference.networks.closed import Closed
 from inference.recipe import Output
@@ -61,16 +63,6 @@ def test_it_answers_as_the_network_itself(model, network, ct, kind):
     assert list(answer.seconds) == ["prepare", "network", "restore"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_its_identity_is_its_file_and_how_it_is_read(model, kind):
-    identity = model(kind).identity()
-    assert (identity.name, identity.manufacturer) == ("net", "unknown")
-    assert identity == model(kind, trusted=True).identity()
-    assert identity.sha256 != model(kind, overlap=0.5).identity().sha256
-    assert identity.sha256 != model(kind, outputs={"liver": "Liver tumour", "tumor": "Liver"}).identity().sha256
-    assert model(kind, title="Liver of ours", version="3").identity().name == "Liver of ours"
-
-
 def test_channels_that_are_left_out_stay_background(model, ct):
     whole, part = (model("torchscript", outputs=outputs).load("cpu").segment(
         {"CT": ct}, TASKS["liver_tumour"], lambda *_: None).labels
@@ -96,7 +88,7 @@ def test_another_number_of_channels_is_told(model, ct):
 
 def test_a_recipe_names_the_tasks_roles(model, ct):
     loaded = model("torchscript").load("cpu")
-    with pytest.raises(BundleBroken, match="has no role 'CT'. It has: T1, T1ce, T2, FLAIR"):
+    with pytest.raises(BundleBroken, match=r"has no role 'CT'\. It has: T1, T1ce, T2, FLAIR"):
         loaded.segment({"CT": ct}, TASKS["brain_tumour"], lambda *_: None)
     with pytest.raises(ModelError, match="inputs has nothing to map"):
         model("torchscript", inputs={"CT": "CT"})
@@ -111,11 +103,7 @@ def test_a_file_of_another_kind_is_told(model, tmp_path, kind):
 
 
 def test_an_exported_program_is_code_and_needs_trust(model):
+    assert (Exported.runs_code, TorchScript.runs_code) == (True, False)
     with pytest.raises(BundleBroken, match="is not trusted"):
         model("exported", trusted=False).load("cpu")
     assert model("torchscript", trusted=False).load("cpu").device == "cpu"
-
-
-def test_clinical_use_names_its_clearance():
-    with pytest.raises(ModelError, match="clinical needs clearance"):
-        build({"kind": "torchscript", "path": "x", "intended_use": "clinical", **KEYS})

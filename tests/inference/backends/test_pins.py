@@ -64,7 +64,7 @@ def test_a_link_to_a_folder_cannot_hide_code(model, tmp_path):
 
 
 def test_no_model_is_said_so(tmp_path):
-    with pytest.raises(BundleBroken, match="no model at .*nowhere"):
+    with pytest.raises(BundleBroken, match=r"no model at .*nowhere"):
         hashes_of(tmp_path / "nowhere")
 
 

@@ -43,7 +43,7 @@ def test_a_vessel_is_cut_where_it_leaves_the_box(lung):
 def test_what_is_not_connected_to_the_middle_is_no_part_of_it(lung):
     centre = lung.grid.to_lps((12, 15, 14))
     volume, truth = ball(lung, centre, 4.0)
-    beside = centre + (0, 7, 0)
+    beside = centre + np.array([0, 7, 0])
     volume.array[ball(lung, beside, 1.5)[1]] = 40.0
     assert np.array_equal(whole(volume, grow_in_box(volume, centre - 10, centre + 10)), truth)
 
@@ -51,7 +51,8 @@ def test_what_is_not_connected_to_the_middle_is_no_part_of_it(lung):
 def test_without_contrast_it_is_the_ellipsoid_of_the_box(lung):
     centre = lung.grid.to_lps((12, 15, 14))
     volume, _ = ball(lung, centre, 4.0, inside=40.0, outside=30.0)
-    found = whole(volume, grow_in_box(volume, centre - (8, 4, 4), centre + (8, 4, 4)))
+    half = np.array([8, 4, 4])
+    found = whole(volume, grow_in_box(volume, centre - half, centre + half))
     millilitres = found.sum() * volume.grid.voxel_ml
     assert millilitres == pytest.approx(4 / 3 * np.pi * 8 * 4 * 4 / 1000, rel=0.05)
 
