@@ -61,12 +61,12 @@ class BundleWorkflow:
         self.in_memory = self.mode == "memory" or (self.mode == "auto" and not zoo_config.reads_files_itself(config))
         self._channel_first = zoo_config.channel_comes_first(config)
         with self._own_scripts(), self._told_plainly():
-            overrides = zoo_config.fitted(config, self.root, self.device, Path(self._folder.name),
-                                          in_memory=self.in_memory)
-            run = "run" if "run" in config else "evaluating"
+            run = "run" if "run" in config else "evaluating"  # as bundles called it before MONAI 1.2
             self._workflow: ConfigWorkflow = ConfigWorkflow(
-                str(path), workflow_type="infer", logging_file=False, run_id=run, **overrides)
-            self._workflow.parser.update(pairs=self.overrides)
+                str(path), workflow_type="infer", logging_file=False, run_id=run)
+            fitted = zoo_config.fitted(config, self.root, self.device, Path(self._folder.name),
+                                       in_memory=self.in_memory)
+            self._workflow.parser.update(pairs=fitted | self.overrides)
             self._workflow.initialize()
             self._evaluator = self._workflow.parser.get_parsed_content("evaluator")
             self._dataset = self._workflow.parser.get_parsed_content("dataset")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from inference.backends import LoadedBackend, build
 from inference.backends.base import Segmented
-from inference.backends.nnunet_folder import read_folder
+from inference.backends.nnunet_folder import read_checkpoint, read_folder
 from inference.backends.pins import hashes_of
-from inference.errors import BundleBroken, ModelError
+from inference.errors import BundleBroken, Exhausted, ModelError
 from inference.tasks import TASKS
 from inference.transforms.geometry import canonical, restore
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -176,6 +178,48 @@ def test_it_tells_how_far_it_is(tmp_path, plain):
     assert told[0] == (0.0, "prepare")
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert (0.95, "network") in told
+
+
+@pytest.mark.parametrize("core", ["core", "_core"])
+def test_numbers_of_any_numpy_are_read(tmp_path, core):
+    """The log of scores in a checkpoint holds numpy's numbers, under the names of the numpy that wrote them."""
+    folder = nnunet_folder(tmp_path)
+    path = folder / "fold_0" / "checkpoint_final.pth"
+    with zipfile.ZipFile(path) as written:
+        parts = {name: written.read(name) for name in written.namelist()}
+    with zipfile.ZipFile(path, "w") as other:
+        for name, content in parts.items():
+            other.writestr(name, re.sub(rb"numpy\._?core\.", b"numpy.%s." % core.encode(), content))
+    assert read_checkpoint(path).mirror_axes == (0, 1, 2)
+
+
+def test_what_does_not_fit_the_device_runs_on_the_cpu(tmp_path, plain, monkeypatch):
+    loaded = model(nnunet_folder(tmp_path))
+    whole, asked = segment(loaded, {"CT": plain}).labels, []
+    by_predictor = loaded.predictor.predict_logits_from_preprocessed_data
+
+    def small_device(data):
+        asked.append(str(loaded.predictor.device))
+        if len(asked) == 1:
+            raise torch.OutOfMemoryError("the device is full")
+        return by_predictor(data)
+
+    monkeypatch.setattr(loaded.predictor, "predict_logits_from_preprocessed_data", small_device)
+    monkeypatch.setattr(loaded.predictor, "device", torch.device("meta"))
+    assert np.array_equal(segment(loaded, {"CT": plain}).labels, whole)
+    assert asked == ["meta", "cpu"]
+    assert loaded.predictor.device.type == "meta", "the next study tries the device again"
+
+
+def test_memory_that_nowhere_suffices_is_told(tmp_path, plain, monkeypatch):
+    loaded = model(nnunet_folder(tmp_path))
+
+    def too_small(data):
+        raise MemoryError
+
+    monkeypatch.setattr(loaded.predictor, "predict_logits_from_preprocessed_data", too_small)
+    with pytest.raises(Exhausted, match="not even on the CPU"):
+        segment(loaded, {"CT": plain})
 
 
 class Harm:

@@ -17,7 +17,7 @@ from inference import tasks
 from inference.backends import build
 from inference.backends.base import LoadedBackend, Segmented
 from inference.backends.pins import hashes_of
-from inference.errors import BundleBroken, ModelError
+from inference.errors import BundleBroken, Exhausted, ModelError
 from inference.tasks.card import TaskCard
 from inference.transforms.geometry import canonical, restore
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -226,6 +226,18 @@ def test_a_fault_inside_a_bundle_is_told_by_its_cause(tmp_path, grid):
     edit(root / "configs/inference.json", lambda c: c["network_def"].update(out_channels=3))
     with pytest.raises(ModelError, match=r"(?s)Bundle spleen_bundle failed: RuntimeError: .*size mismatch"):
         model(root, "spleen")
+
+
+def test_memory_that_does_not_suffice_is_told(tmp_path, grid, monkeypatch):
+    """Also through the layers that MONAI wraps around what the network raises."""
+    loaded = model(zoo_bundle(tmp_path, "spleen"), "spleen")
+
+    def too_large(*_: object) -> None:
+        raise torch.OutOfMemoryError("the device is full")
+
+    monkeypatch.setattr(loaded.network, "forward", too_large)
+    with pytest.raises(Exhausted, match=r"memory does not suffice for bundle spleen_bundle; .* smaller by overrides"):
+        run(loaded, "spleen", noise("spleen", grid))
 
 
 def test_missing_libraries_are_named(tmp_path, monkeypatch):
