@@ -22,9 +22,9 @@ $(BIN)/python:
 	  || { echo "Segnode needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Constraints without the torch line where the user names his own.
+# Constraints without the lines of torch and what is built for it where the user names his own.
 $(VENV)/.run: setup.cfg pyproject.toml conf/constraints.txt | $(BIN)/python
-	@if [ -n "$(TORCH)" ]; then grep -v '^torch==' conf/constraints.txt; else cat conf/constraints.txt; fi \
+	@if [ -n "$(TORCH)" ]; then grep -vE '^torch(vision)?==' conf/constraints.txt; else cat conf/constraints.txt; fi \
 	  > $(VENV)/constraints.txt
 	$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/constraints.txt "$(or $(TORCH),torch)" -e .
 	@touch $@

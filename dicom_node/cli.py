@@ -19,6 +19,7 @@ from dicom_node.cli_deliveries import deliveries
 from dicom_node.cli_experiments import seeds_of
 from dicom_node.cli_explain import explain_model
 from dicom_node.cli_fetch import fetch
+from dicom_node.cli_models import models
 from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
 from dicom_node.cli_probe import probe
 from dicom_node.cli_review import export_reviewed
@@ -224,32 +225,6 @@ def retry(conf: Path | None, study_uid: str | None, destination: str | None, **a
 
 @main.command()
 @conf_option
-@json_option
-@plainly
-def models(conf: Path | None, as_json: bool) -> None:
-    """Installed models: task, version, intended use, hash."""
-    from dicom_node import present
-    from dicom_node.assembly import installed_models
-    from dicom_node.settings import load
-
-    lines = [
-        {
-            "model": model.name,
-            "task": model.task,
-            "version": model.identity.version,
-            "intended_use": str(model.identity.intended_use),
-            "sha256": model.identity.sha256,
-        }
-        for model in installed_models(load(conf)).values()
-    ]
-    if as_json:
-        present.as_json(lines)
-    else:
-        present.show_lines(lines)
-
-
-@main.command()
-@conf_option
 @click.option("--echo/--no-echo", default=True, help="C-ECHO every peer.")
 @json_option
 @plainly
@@ -271,6 +246,7 @@ main.add_command(reissue)
 main.add_command(fetch)
 main.add_command(probe)
 main.add_command(validate)
+main.add_command(models)
 main.add_command(export_reviewed)
 main.add_command(explain_model)
 

@@ -9,7 +9,7 @@ import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -31,23 +31,19 @@ from dicom_node.network.web_server import WebServer
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings_files import Document, Place, problems_of, read_document
+from dicom_node.settings_models import LOCK, Models, ModelSettings, Name, model_mistakes, read_lock, with_files
 from dicom_node.settings_peers import AnyPeer, archives_of, unknown_archives
 from dicom_node.settings_priors import PriorSettings
 from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
 from dicom_node.settings_secrets import secret_mistakes, with_secrets
 from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
 from dicom_node.sources import Backfill, Source, Sources
-from inference.backends import AnyBackend
 from inference.executors.devices import DEVICE_NAME
-from inference.tasks import TASKS
 
 M = TypeVar("M", bound=BaseModel)
 
 FILES = ("node.yaml", "routes.yaml", "models.yaml", "logging.yaml")
-BUNDLES = Path(__file__).resolve().parent.parent / "inference" / "bundles"
-SHIPPED = "shipped:"
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 Device = Annotated[str, Field(pattern=rf"^({DEVICE_NAME.pattern})$")]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
 
@@ -163,28 +159,6 @@ class NodeSettings(Frozen):
         return self.database_url or f"sqlite:///{self.data_folder / 'segnode.sqlite'}"
 
 
-class ModelSettings(Frozen):
-    """One model: the task that it solves, and how its weights run (`kind` and that kind's own keys)."""
-
-    task: Name
-    backend: AnyBackend
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather_backend(cls, data: Any) -> Any:
-        """In the file a backend's keys stand beside `task`."""
-        if not isinstance(data, dict) or "backend" in data:
-            return data
-        backend = {key: value for key, value in data.items() if key != "task"}
-        return {"backend": backend} | ({"task": data["task"]} if "task" in data else {})
-
-
-class Models(Frozen):
-    """The whole of models.yaml."""
-
-    models: dict[Name, ModelSettings] = Field(default_factory=dict)
-
-
 class Settings(Frozen):
     """Everything. `content` is the files' text by name, `sha256` its hash: a revision of the configuration."""
 
@@ -238,10 +212,11 @@ def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings
     base = (folder or Path.cwd()).resolve()
     node = _validated(documents["node.yaml"], NodeSettings, problems)
     routing = _validated(documents["routes.yaml"], Routing, problems)
-    models = _validated(_with_paths(documents["models.yaml"], base), Models, problems)
+    locked, recorded = read_lock(folder, problems)
+    models = _validated(with_files(documents["models.yaml"], base, recorded), Models, problems)
     logging = _validated(documents["logging.yaml"], LoggingSettings, problems)
     if models:
-        problems += _unknown_tasks(models, documents["models.yaml"])
+        problems += model_mistakes(models, documents["models.yaml"])
     if node:
         problems += _wrong_alternatives(node, documents["node.yaml"])
         problems += unknown_archives(node, documents["node.yaml"])
@@ -255,6 +230,7 @@ def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings
     if problems or not (node and routing and models and logging):
         raise ConfigurationError(problems)
     content = {name: document.text for name, document in documents.items() if document}
+    content |= {LOCK: locked} if locked else {}
     digest = hashlib.sha256("\0".join(f"{name}\0{content[name]}" for name in sorted(content)).encode()).hexdigest()
     return Settings(
         node=node,
@@ -293,22 +269,6 @@ def _validated(document: Document | None, model: type[M], problems: list[str]) -
         return None
 
 
-def _with_paths(document: Document | None, base: Path) -> Document | None:
-    """Model paths made absolute: `shipped:NAME` is a bundle that comes with the software."""
-    if document is None or not isinstance(document.data, dict) or not isinstance(document.data.get("models"), dict):
-        return document
-    models = {name: _with_path(model, base) for name, model in document.data["models"].items()}
-    return Document(document.name, document.text, {**document.data, "models": models}, document.lines)
-
-
-def _with_path(model: Any, base: Path) -> Any:
-    path = model.get("path") if isinstance(model, dict) else None
-    if not isinstance(path, str):
-        return model
-    place = BUNDLES / path.removeprefix(SHIPPED) if path.startswith(SHIPPED) else base / Path(path).expanduser()
-    return {**model, "path": str(place)}
-
-
 def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
@@ -322,15 +282,6 @@ def _completed_destination(destination: AnyDestination, node: NodeSettings, base
     if not isinstance(destination, DimseDestination) or "calling_ae_title" in destination.model_fields_set:
         return destination
     return destination.model_copy(update={"calling_ae_title": node.ae_title})
-
-
-def _unknown_tasks(models: Models, document: Document | None) -> list[str]:
-    return [
-        f"{document.at(('models', name, 'task')) if document else 'models.yaml'}: models.{name}.task = {model.task!r}: "
-        f"no such task; allowed: {_listed(TASKS)}"
-        for name, model in models.models.items()
-        if model.task not in TASKS
-    ]
 
 
 def _wrong_alternatives(node: NodeSettings, document: Document | None) -> list[str]:

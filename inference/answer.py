@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from inference.prepare import Prepared
 from inference.recipe import Output
@@ -41,14 +42,19 @@ class OnSource(NamedTuple):
     probability: NDArray[np.float16]
 
 
-def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output) -> OnSource:
-    """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`."""
+def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output, *,
+              logits: bool = False) -> OnSource:
+    """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`.
+
+    With `logits` those are interpolated, as nnU-Net does, and become probabilities on the source grid only.
+    """
     labels = np.zeros(prepared.canonical.shape, dtype=np.uint8)
     chances = np.zeros(prepared.canonical.shape, dtype=np.float16)
-    box = bounding_box(decode(probabilities, output) > 0, margin=1)
+    box = bounding_box(decode(activated(probabilities, output) if logits else probabilities, output) > 0, margin=1)
     for at, mixed in _interpolated(probabilities, prepared, box):
-        labels[at] = found = decode(mixed, output)
-        chances[at] = chance_of(found, mixed, output)
+        chance = activated(mixed, output) if logits else mixed
+        labels[at] = found = decode(chance, output)
+        chances[at] = chance_of(found, chance, output)
     return OnSource(np.asarray(restore(labels, prepared.source), dtype=np.uint8),
                     np.asarray(restore(chances, prepared.source), dtype=np.float16))
 
@@ -66,8 +72,17 @@ def chance_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating], ou
     """The probability of the region that each voxel was given, from probabilities (channel, …); 0 in background."""
     chances = np.zeros(labels.shape, dtype=probabilities.dtype)
     for channel, region in output.foreground():
-        np.copyto(chances, probabilities[channel], where=labels == region.label)
+        if region.label:
+            np.copyto(chances, probabilities[channel], where=labels == region.label)
     return chances
+
+
+def activated(logits: NDArray[np.floating], output: Output) -> NDArray[np.float32]:
+    """Sigmoid or softmax of logits (channel, …)."""
+    values = np.asarray(logits, dtype=np.float32)
+    if output.activation == "sigmoid":
+        return np.asarray(special.expit(values), dtype=np.float32)
+    return np.asarray(special.softmax(values, axis=0), dtype=np.float32)
 
 
 def convinced(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:

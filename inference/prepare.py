@@ -87,6 +87,8 @@ def _on_grid(volume: Volume, grid: Grid, motion: RigidTransform, recipe: Recipe)
 
 
 def _channel(array: NDArray[np.float32], channel: Channel, foreground: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if channel.scale == "none":
+        return array
     if channel.scale == "window":
         return window(array, channel.low, channel.high)
     return zscore(array, foreground, clip=5.0)

@@ -11,12 +11,12 @@ from inference.volume import Spacing
 
 
 class Channel(BaseModel):
-    """One input channel: a role's voxels as z-scores inside the region, or a window of HU as 0..1."""
+    """One input channel: a role's voxels as z-scores inside the region, a window of HU as 0..1, or as they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: str
-    scale: Literal["zscore", "window"]
+    scale: Literal["zscore", "window", "none"]
     low: float = 0.0  # window only, in units of the role (HU for CT)
     high: float = 0.0
 
@@ -58,7 +58,7 @@ class Recipe(BaseModel):
 
 
 class Region(BaseModel):
-    """One output channel: where it exceeds `threshold` the answer is `label`.
+    """One output channel: where it exceeds `threshold` the answer is `label`; 0 is a channel that is left out.
 
     `members` are the labels of the truth that the channel was trained to cover (whole tumour: 1, 2, 3). A connected
     part that nowhere reaches `peak` is not found: the network was not sure of any of its voxels. Logits are divided by
@@ -68,7 +68,7 @@ class Region(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    label: int = Field(ge=1, le=255)
+    label: int = Field(ge=0, le=255)
     members: tuple[int, ...] = Field(min_length=1)
     threshold: float = Field(default=0.5, gt=0, lt=1)  # sigmoid only
     peak: float = Field(default=0.0, ge=0, lt=1)  # sigmoid only
@@ -101,5 +101,8 @@ class Output(BaseModel):
         return len(self.regions) + (1 if self.activation == "softmax" else 0)
 
     def foreground(self) -> Iterator[tuple[int, Region]]:
-        """Every region with the channel that it has."""
-        return enumerate(self.regions, start=1 if self.activation == "softmax" else 0)
+        """Every region with the channel that it has; what is left out still competes where the largest wins."""
+        softmax = self.activation == "softmax"
+        for channel, region in enumerate(self.regions, start=1 if softmax else 0):
+            if softmax or region.label:
+                yield channel, region

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from inference.errors import Exhausted
 from inference.networks.planes import over_volumes
+from inference.precision import Precision
 from inference.recipe import Output
 
 Window = tuple[int, int, int]
@@ -39,6 +40,8 @@ class Sliding:
     batch: int = 2
     device: str = "cpu"
     sums_on: str = ""  # device of the accumulators; the network's where empty
+    precision: Precision = "auto"
+    fixed: bool = False  # the network takes no smaller window, not even for a smaller volume
 
 
 def slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np.bool_], sliding: Sliding,
@@ -79,9 +82,11 @@ def _tempered(logits: torch.Tensor, output: Output) -> torch.Tensor:
     return logits / torch.tensor(temperatures)[:, None, None, None]
 
 
-def autocast(device: str) -> AbstractContextManager[None]:
-    """Half precision where the device computes faster in it, else none."""
+def autocast(device: str, precision: Precision = "auto") -> AbstractContextManager[None]:
+    """The precision that was asked for; "auto" is half precision where the device computes faster in it, else none."""
     kind = torch.device(device).type
+    if precision != "auto":
+        return torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16")
     if kind == "cuda":
         return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
     return torch.autocast(kind, torch.bfloat16, enabled=kind == "cpu" and cpu_has_bfloat16())
@@ -126,7 +131,7 @@ def _ladder(sliding: Sliding) -> Iterator[Sliding]:
 def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np.bool_], sliding: Sliding,
            progress: Progress) -> NDArray[np.float32]:
     shape = foreground.shape
-    window = fitting(shape, sliding.window, getattr(network, "divisor", 1))
+    window = sliding.window if sliding.fixed else fitting(shape, sliding.window, getattr(network, "divisor", 1))
     volume = padded(torch.from_numpy(np.ascontiguousarray(array)), window)
     places = [place for place in _places(tuple(volume.shape[1:]), window, sliding.overlap) if foreground[place].any()]
     sums_on = sliding.sums_on or sliding.device
@@ -134,7 +139,7 @@ def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[n
     total: torch.Tensor | None = None
     seen = torch.zeros(volume.shape[1:], device=sums_on)
     network.eval()
-    with torch.inference_mode(), autocast(sliding.device):
+    with torch.inference_mode(), autocast(sliding.device, sliding.precision):
         for first in range(0, len(places), sliding.batch):
             batch = places[first:first + sliding.batch]
             windows = torch.stack([volume[(slice(None), *place)] for place in batch]).to(sliding.device)

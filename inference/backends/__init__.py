@@ -9,10 +9,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from inference.backends.base import BackendSettings, LoadedBackend, Segmented
 from inference.backends.bundle import Bundle
+from inference.backends.exported import Exported
+from inference.backends.nnunet import NnUNet
 from inference.backends.threshold import Threshold
+from inference.backends.torchscript import TorchScript
+from inference.backends.zoo import Zoo
 from inference.errors import BundleBroken
 
-AnyBackend = Annotated[Bundle | Threshold, Field(discriminator="kind")]
+AnyBackend = Annotated[Bundle | Exported | NnUNet | Threshold | TorchScript | Zoo, Field(discriminator="kind")]
 
 _ADAPTER: TypeAdapter[BackendSettings] = TypeAdapter(AnyBackend)
 

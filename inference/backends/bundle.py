@@ -22,6 +22,7 @@ from inference.errors import BundleBroken, ModelError
 from inference.explain.entropy import entropy
 from inference.explain.members import consensus, flipped, flips
 from inference.findings import ModelIdentity
+from inference.precision import Precision
 from inference.prepare import Prepared, prepare
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
@@ -45,6 +46,7 @@ class Bundle(BackendSettings):
     kind: Literal["bundle"] = "bundle"
     path: Path
     flips: frozenset[Literal["x", "y", "z"]] = frozenset()
+    precision: Precision = "auto"
 
     def identity(self) -> ModelIdentity:
         return self._identity(read_bundle(self.path))
@@ -52,7 +54,7 @@ class Bundle(BackendSettings):
     def load(self, device: str) -> LoadedBundle:
         files = read_bundle(self.path)
         network = build_network(files).to(device)
-        return LoadedBundle(files, network, device, identity=self._identity(files), flips=tuple(sorted(self.flips)))
+        return LoadedBundle(files, network, device, self._identity(files), tuple(sorted(self.flips)), self.precision)
 
     def _identity(self, files: BundleFiles) -> ModelIdentity:
         """The bundle's, and another one where it is run with flips: the answer is another one."""
@@ -75,6 +77,7 @@ class LoadedBundle:
     device: str
     identity: ModelIdentity
     flips: tuple[str, ...] = ()
+    precision: Precision = "auto"
     judged: bool = True
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
@@ -129,7 +132,7 @@ class LoadedBundle:
         from inference.sliding import Sliding
 
         batch = 8 if self.device.startswith("cuda") else 2
-        return Sliding(self.files.card.window, self.files.card.overlap, batch, self.device)
+        return Sliding(self.files.card.window, self.files.card.overlap, batch, self.device, precision=self.precision)
 
 
 def build_network(files: BundleFiles) -> nn.Module:

@@ -6,7 +6,6 @@ with two additions: the section `segnode` in metadata.json, and configs/sha256.j
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from inference.backends.pins import sha256_of
 from inference.errors import BundleBroken
 from inference.findings import IntendedUse, ModelIdentity
 from inference.recipe import Output, Recipe
@@ -55,7 +55,7 @@ def read_bundle(root: Path) -> BundleFiles:
     metadata, inference = _json(root, METADATA), _json(root, INFERENCE)
     if "segnode" not in metadata:
         raise BundleBroken(f"Bundle {root.name} has no section 'segnode' in {METADATA}, which says how to prepare its "
-                           "inputs; bundles that bring their own preprocessing are not run by this version.")
+                           "inputs; bundles that bring their own preprocessing are of kind zoo.")
     try:
         card = BundleCard.model_validate(metadata["segnode"])
         name, version = str(metadata["name"]), str(metadata["version"])
@@ -69,7 +69,7 @@ def read_bundle(root: Path) -> BundleFiles:
 
 def write_hashes(root: Path) -> None:
     """Record every file of a bundle, so that a later change is noticed."""
-    hashes = {name: _sha256(root / name) for name in _files(root)}
+    hashes = {name: sha256_of(root / name) for name in _files(root)}
     (root / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
 
 
@@ -86,9 +86,9 @@ def _verified(root: Path) -> str:
         path = root / name
         if not path.is_file():
             raise BundleBroken(f"Bundle {root.name} lacks {name}.")
-        if _sha256(path) != expected:
+        if sha256_of(path) != expected:
             raise BundleBroken(f"{name} of bundle {root.name} was changed: its SHA-256 is not the recorded one.")
-    return _sha256(root / HASHES)
+    return sha256_of(root / HASHES)
 
 
 def _files(root: Path) -> list[str]:
@@ -105,11 +105,6 @@ def _json(root: Path, name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BundleBroken(f"{name} of bundle {root.name} is no JSON object.")
     return content
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _problems(fault: ValidationError) -> str:

@@ -25,12 +25,18 @@ def fitness(volumes: dict[str, Volume]) -> None:
 
 
 def postprocess(labels: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
-    """One organ with its tumours: what lies apart from it goes, what it encloses belongs to it."""
+    """One organ with its tumours: what lies apart from it goes, what it encloses belongs to it.
+
+    Where no liver is marked at all the model is one that finds tumours only, and each of them stands for itself.
+    """
     box = bounding_box(labels > 0)
     if box is None:
         return labels
     out = labels.copy()
     part = out[box]
+    if not (part == LIVER).any():
+        part[~drop_small(part == TUMOUR, grid, MINIMUM_TUMOUR_ML)] = 0
+        return out
     organ = fill_holes(largest(part > 0))
     tumour = drop_small((part == TUMOUR) & organ, grid, MINIMUM_TUMOUR_ML)
     part[...] = organ

@@ -104,7 +104,7 @@ def _model_card(settings: TrainingSettings, best: Best, material: Material) -> s
     scores = "\n".join(f"| {name} | {value:.3f} |" for name, value in (best.dice or {}).items())
     channels = "\n".join(
         f"- {channel.role}: " + (f"{channel.low:g} to {channel.high:g} as 0 to 1" if channel.scale == "window"
-                                 else "z-score inside the region")
+                                 else "z-score inside the region" if channel.scale == "zscore" else "as it is")
         for channel in settings.recipe.channels)
     spacing = " × ".join(f"{step:g}" for step in settings.recipe.spacing_mm)
     kind = settings.network_definition["_target_"].rpartition(".")[2]

@@ -128,3 +128,23 @@ def test_a_map_lies_on_the_source_voxels(orientation, volume_of, spacing):
 def test_an_empty_map_is_empty(volume_of):
     prepared = prepared_at(volume_of(), (2, 2, 2))
     assert not map_on_source(np.zeros(prepared.grid.shape, np.float32), prepared).any()
+
+
+def test_logits_are_interpolated_before_they_become_probabilities(volume_of):
+    """Halfway between 4 and -2 lies 1, on the side of the nodule; between their probabilities lies 0.55."""
+    prepared = prepared_at(volume_of(spacing=Spacing(1.0, 1.0, 1.0), shape=(2, 2, 8)), (1.0, 1.0, 2.0))
+    logits = np.zeros((1, 2, 2, 4), np.float32) + np.array([4, -2, 4, -2], np.float32)
+    answer = on_source(logits, prepared, NODULE, logits=True)
+    between = 4 + (-2 - 4) * np.array([-0.25, 0.25, 0.75, 1.25])  # source voxels 0..3 in working voxels
+    expected = 1 / (1 + np.exp(-np.array([4, between[1], between[2], -0.5])))
+    assert answer.labels[0, 0, :4].tolist() == [1, 1, 0, 0]
+    assert answer.probability[0, 0, :2].tolist() == pytest.approx(expected[:2], abs=1e-3)
+
+
+def test_a_class_that_is_left_out_wins_where_it_is_likeliest():
+    output = Output(activation="softmax", regions=[
+        Region(name="spleen", label=0, members=[1]), Region(name="tumour", label=2, members=[2])])
+    chances = np.array([[0.5, 0.1, 0.1], [0.2, 0.6, 0.3], [0.3, 0.3, 0.6]])
+    labels = decode(chances, output)
+    assert labels.tolist() == [0, 0, 2]
+    assert chance_of(labels, chances, output).tolist() == [0, 0, 0.6]

@@ -7,6 +7,7 @@ import pytest
 
 from inference.prepare import average_blocks, prepare
 from inference.recipe import Channel, Recipe
+from inference.transforms.geometry import canonical
 from inference.volume import Grid, Spacing, Volume, regular_affine
 
 
@@ -111,3 +112,10 @@ def test_truth_goes_to_the_working_grid_with_the_image():
     labels = prepared.labels((volume.array > 50).astype(np.uint8))
     found = prepared.array[0] > 0.5
     assert 2 * np.count_nonzero(found & (labels > 0)) / (found.sum() + labels.sum()) > 0.93
+
+
+def test_a_channel_may_show_values_as_they_are(volume_of):
+    volume = volume_of("coronal")
+    recipe = Recipe(primary="CT", channels=[Channel(role="CT", scale="none")],
+                    spacing_mm=tuple(canonical(volume).grid.spacing))
+    assert np.array_equal(prepare({"CT": volume}, recipe).array[0], canonical(volume).array)

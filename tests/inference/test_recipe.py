@@ -38,3 +38,10 @@ def test_a_temperature_is_written_only_where_it_changes_something():
     assert Region.model_validate(warm.model_dump(mode="json")) == warm
     with pytest.raises(ValidationError, match="temperature"):
         Region(name="nodule", label=1, members=[1], temperature=0)
+
+
+def test_a_channel_that_is_left_out_competes_but_is_not_painted():
+    regions = [Region(name="spleen", label=0, members=[1]), Region(name="liver", label=1, members=[1])]
+    softmax, sigmoid = (Output(activation=kind, regions=regions) for kind in ("softmax", "sigmoid"))
+    assert [n for n, _ in softmax.foreground()] == [1, 2]
+    assert [n for n, _ in sigmoid.foreground()] == [1]

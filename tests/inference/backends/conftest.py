@@ -1,7 +1,7 @@
 """A small untrained bundle, and a CT to run it on."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,15 @@ from inference.training.export import export
 from inference.training.loop import Best
 from inference.training.material import Material
 from inference.volume import Grid, Spacing, Volume, regular_affine
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks of a few hundred weights lose more by sharing their work than they gain."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

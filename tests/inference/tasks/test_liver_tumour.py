@@ -52,3 +52,13 @@ def test_holes_are_liver(labels):
 def test_signal_is_no_ct():
     with pytest.raises(Unfit, match="Hounsfield"):
         LIVER_TUMOUR.fitness({"CT": Volume(np.zeros(GRID.shape, np.float32), GRID, "signal")})
+
+
+def test_tumours_of_a_model_without_liver_stand_for_themselves():
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[5:9, 5:9, 5:9] = labels[20:30, 20:30, 20:30] = TUMOUR
+    labels[35, 35, 35] = TUMOUR
+    cleaned = postprocess(labels, GRID)
+    assert (cleaned[5:9, 5:9, 5:9] == TUMOUR).all()
+    assert (cleaned[20:30, 20:30, 20:30] == TUMOUR).all()
+    assert cleaned[35, 35, 35] == 0

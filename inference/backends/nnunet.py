@@ -1,0 +1,239 @@
+"""A model that nnU-Net v2 trained: prepared and run by nnU-Net itself, read back by this program.
+
+Of nnU-Net's own way one step is done otherwise: its logits are not brought to the full resolution by scikit-image,
+which often takes longer than the network, but slice by slice where something was found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from inference.answer import on_source
+from inference.backends.base import Report, Segmented
+from inference.backends.foreign import Foreign
+from inference.backends.manifest import Described
+from inference.backends.nnunet_folder import (
+    ModelFolder,
+    build_network,
+    managers,
+    read_checkpoint,
+    read_folder,
+)
+from inference.backends.pins import digest_of
+from inference.backends.present import present
+from inference.errors import BundleBroken, Exhausted, ModelError
+from inference.findings import ModelIdentity
+from inference.precision import compute_in
+from inference.prepare import Prepared
+from inference.recipe import Output, Region
+from inference.tasks.card import TaskCard
+from inference.transforms.geometry import crop_grid, restore, uncrop
+from inference.volume import Grid, Volume
+
+if TYPE_CHECKING:
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+    from torch import nn
+
+RAS_READER = "NibabelIOWithReorient"
+
+
+class NnUNet(Foreign):
+    """The trained-model folder `path` (TRAINER__PLANS__CONFIGURATION, with plans.json in it).
+
+    `folds` are averaged; all that are there where none is named. `mirror` runs each window once for every flip that
+    the training allowed. `orientation` is how the training images lay in memory: what SimpleITK reads of most NIfTI
+    files is LPS (x to the left, y to the back, z to the head); images made canonical by nibabel are RAS.
+    """
+
+    kind: Literal["nnunet"] = "nnunet"
+    folds: tuple[int | Literal["all"], ...] = ()
+    checkpoint: str = "checkpoint_final.pth"
+    mirror: bool = False
+    step: float = Field(default=0.5, gt=0, le=1)  # between windows, as a share of one
+    orientation: Literal["LPS", "RAS"] | None = None
+    register_roles: bool = True
+
+    def describe(self) -> Described:
+        folder = read_folder(self.path)
+        dataset = str(folder.plans.get("dataset_name") or self.path.parent.name)
+        return Described(name=f"{dataset} {self.path.name.rpartition('__')[2]}", version=self._version(),
+                         channels=folder.channels, finds=folder.finds)
+
+    def load(self, device: str) -> LoadedNnUNet:
+        identity, folder = self.identity(), read_folder(self.path)
+        folds = [str(fold) for fold in self.folds] or list(folder.folds)
+        if unknown := [fold for fold in folds if fold not in folder.folds] or ([] if folds else ["0"]):
+            raise BundleBroken(f"{self.path.name} has no fold {', '.join(unknown)}; "
+                               f"there are: {', '.join(folder.folds) or 'none'}.")
+        checkpoints = [read_checkpoint(self.path / f"fold_{fold}" / self.checkpoint) for fold in folds]
+        first = checkpoints[0]
+        plans, configuration = managers(folder, first.configuration)
+        if configuration.previous_stage_name is not None:
+            raise BundleBroken(f"{self.path.name} is the second stage of a cascade, which is not run here; "
+                               "take a configuration that stands alone (3d_fullres, 3d_lowres, 2d).")
+        heads = plans.get_label_manager(folder.dataset).num_segmentation_heads
+        network = build_network(folder, configuration, first, heads)
+        compute_in(network, device, self.precision)
+        predictor = _predictor(device, self.step, mirror=self.mirror and bool(first.mirror_axes))
+        predictor.manual_initialization(network, plans, configuration, [one.weights for one in checkpoints],
+                                        folder.dataset, first.trainer, first.mirror_axes)
+        return LoadedNnUNet(self, identity, folder, predictor, device)
+
+    def _version(self) -> str:
+        """The beginning of a hash over the weights."""
+        return digest_of({name: sha for name, sha in self.sha256.items() if name.endswith(self.checkpoint)})[:12]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedNnUNet:
+    """nnU-Net's predictor with the weights of the folds."""
+
+    settings: NnUNet
+    identity: ModelIdentity
+    folder: ModelFolder
+    predictor: nnUNetPredictor
+    device: str
+    judged: bool = True
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that the weights of each fold are put into."""
+        return self.predictor.network
+
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+        names = self.settings.names
+        roles = names.roles(self.folder.channels, card)
+        output = _output(self.folder, names.labels(self.folder.finds, card))
+        clock = [time.perf_counter()]
+        report(0.0, "prepare")
+        prepared = present(inputs, card, roles, register_roles=self.settings.register_roles)
+        data, told = self._preprocessed(prepared)
+        clock.append(time.perf_counter())
+        with self._windows_told(data.shape[1:], report):
+            logits = self._logits(data)
+        clock.append(time.perf_counter())
+        report(0.95, "back to the source grid")
+        labels, chances = self._on_source(logits, told, prepared, output)
+        clock.append(time.perf_counter())
+        seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
+        return Segmented(labels, seconds, prepared.notes, chances)
+
+    @property
+    def _ras(self) -> bool:
+        """Whether the training images ran to the right and to the front."""
+        reader = str(self.folder.plans.get("image_reader_writer"))
+        return (self.settings.orientation or ("RAS" if reader.startswith(RAS_READER) else "LPS")) == "RAS"
+
+    def _turned(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(channel, z, y, x) from LPS to the training's orientation, or back."""
+        return array[:, :, ::-1, ::-1] if self._ras else array
+
+    def _preprocessed(self, prepared: Prepared) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """The network's input, and where nnU-Net cropped it; axes in the plans' order."""
+        if self.predictor.configuration_manager.preprocessor_class is None:
+            raise ModelError(f"The plans of {self.folder.path.name} name the preprocessor "
+                             f"{self.predictor.configuration_manager.preprocessor_name!r}, which nnunetv2 lacks.")
+        preprocessor = self.predictor.configuration_manager.preprocessor_class(verbose=False)
+        data, _, told = preprocessor.run_case_npy(
+            np.ascontiguousarray(self._turned(prepared.array)), None, {"spacing": list(prepared.grid.spacing)},
+            self.predictor.plans_manager, self.predictor.configuration_manager, self.folder.dataset)
+        return np.ascontiguousarray(data, dtype=np.float32), told
+
+    def _logits(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (channel, …) of a preprocessed array; on the CPU where the device's memory does not suffice."""
+        import torch
+
+        predictor, tensor = self.predictor, torch.from_numpy(data)
+        wanted = predictor.device, predictor.perform_everything_on_device
+        try:
+            try:
+                return _array(predictor.predict_logits_from_preprocessed_data(tensor))
+            except torch.OutOfMemoryError:
+                predictor.device, predictor.perform_everything_on_device = torch.device("cpu"), False
+                return _array(predictor.predict_logits_from_preprocessed_data(tensor))
+        except (MemoryError, RuntimeError) as fault:
+            if not isinstance(fault, MemoryError) and "allocate memory" not in str(fault):
+                raise
+            raise Exhausted("Memory does not suffice for this volume, not even on the CPU.") from fault
+        finally:
+            predictor.device, predictor.perform_everything_on_device = wanted
+
+    @contextlib.contextmanager
+    def _windows_told(self, shape: tuple[int, ...], report: Report) -> Iterator[None]:
+        """Tell how far the network is, window by window."""
+        from nnunetv2.inference.sliding_window_prediction import compute_steps_for_sliding_window
+
+        window = self.predictor.configuration_manager.patch_size
+        planes = prod(shape[:len(shape) - len(window)])
+        inside = [max(size, wanted) for size, wanted in zip(shape[-len(window):], window, strict=True)]
+        steps = compute_steps_for_sliding_window(inside, window, self.settings.step)
+        flips = 2 ** len(self.predictor.allowed_mirroring_axes or ()) if self.predictor.use_mirroring else 1
+        total, done = planes * prod(map(len, steps)) * flips * len(self.predictor.list_of_parameters), 0
+
+        def count(*_: Any) -> None:
+            nonlocal done
+            done += 1
+            report(0.3 + 0.65 * min(1.0, done / total), "network")
+
+        hook = self.network.register_forward_hook(count)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    def _on_source(self, logits: NDArray[np.float32], told: dict[str, Any], prepared: Prepared,
+                   output: Output) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+        """Labels and their probability on the source grid."""
+        back = self.predictor.plans_manager.transpose_backward
+        logits = self._turned(np.transpose(logits, (0, *(axis + 1 for axis in back))))
+        edges = [tuple(told["bbox_used_for_cropping"][axis]) for axis in back]
+        if self._ras:
+            edges[1:] = [(size - high, size - low)
+                         for (low, high), size in zip(edges[1:], prepared.grid.shape[1:], strict=True)]
+        box = (slice(*edges[0]), slice(*edges[1]), slice(*edges[2]))
+        part = crop_grid(prepared.grid, box)
+        shown = replace(prepared, grid=_stretched(part, logits.shape[1:]), canonical=part, source=part)
+        answer = on_source(logits, shown, output, logits=True)
+        whole = prepared.grid.shape
+        return (np.asarray(restore(uncrop(answer.labels, box, whole), prepared.source), dtype=np.uint8),
+                np.asarray(restore(uncrop(answer.probability, box, whole), prepared.source), dtype=np.float16))
+
+
+def _output(folder: ModelFolder, labels: Mapping[str, int]) -> Output:
+    """The network's channels with the task's labels; 0 where the task has no place for them."""
+    regions = tuple(Region(name=name, label=labels.get(name, 0), members=(1,)) for name in folder.finds)
+    return Output(activation="sigmoid" if folder.regions else "softmax", regions=regions)
+
+
+def _stretched(grid: Grid, shape: tuple[int, ...]) -> Grid:
+    """The grid of `shape` that covers the same field of view, as nnU-Net's resampling has it."""
+    old, new = np.array(grid.shape), np.array(shape)
+    affine = grid.affine.copy()
+    affine[:3, :3] *= old / new
+    affine[:3, 3] = grid.to_lps((old - 1) / 2) - affine[:3, :3] @ ((new - 1) / 2)
+    return Grid((shape[0], shape[1], shape[2]), affine, grid.frame_of_reference_uid)
+
+
+def _predictor(device: str, step: float, *, mirror: bool) -> nnUNetPredictor:
+    import torch
+
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints how it was set up
+        from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+        return nnUNetPredictor(tile_step_size=step, use_mirroring=mirror, device=torch.device(device),
+                               perform_everything_on_device=device != "cpu", allow_tqdm=False)
+
+
+def _array(logits: torch.Tensor) -> NDArray[np.float32]:
+    return np.asarray(logits.float().numpy())

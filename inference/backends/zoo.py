@@ -1,0 +1,184 @@
+"""A bundle of the MONAI Model Zoo, or one like it, as it came: it prepares, runs and reads back by its own steps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference.backends.base import Report, Segmented
+from inference.backends.foreign import Foreign
+from inference.backends.manifest import Described, translated
+from inference.backends.present import present
+from inference.backends.zoo_boxes import found_boxes, painted
+from inference.backends.zoo_image import answer_of
+from inference.errors import BundleBroken, ModelError
+from inference.findings import ModelIdentity
+from inference.prepare import Prepared
+from inference.tasks.card import TaskCard
+from inference.transforms.geometry import resample_labels
+from inference.volume import Volume
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from inference.backends.zoo_workflow import BundleWorkflow
+
+METADATA = "configs/metadata.json"
+
+
+class BoxAnswer(BaseModel):
+    """How a detector's boxes are written: keys, frame, form, and from which score (0..1) a box is a finding."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    box_key: str = "box"
+    label_key: str = "label"
+    score_key: str = "label_scores"
+    frame: Literal["LPS", "RAS"] = "LPS"
+    form: Literal["cccwhd", "xyzxyz"] = "cccwhd"
+    threshold: float = Field(default=0.5, ge=0, lt=1)
+
+
+class Zoo(Foreign):
+    """The bundle folder `path`, unmodified.
+
+    `labels` are the numbers of its answer by name, where its metadata does not tell them. With `boxes` it is a
+    detector. `overrides` are settings of the bundle's own, by MONAI's ids.
+    """
+
+    runs_code: ClassVar[bool] = True
+
+    kind: Literal["zoo"] = "zoo"
+    config: str = ""
+    mode: Literal["auto", "memory", "file"] = "auto"
+    image_key: str = "image"
+    answer_key: str = "pred"
+    labels: dict[str, int] = Field(default_factory=dict)
+    boxes: BoxAnswer | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    register_roles: bool = True
+    clamp_hu: tuple[float, float] = (-1024.0, 3071.0)
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+    def describe(self) -> Described:
+        metadata = _metadata(self.path)
+        channels = _channel_def(metadata, "inputs", self.image_key)
+        finds = self.labels or _channel_def(metadata, "outputs", self.answer_key)
+        names = [name for name in (finds if isinstance(finds, dict) else ()) if name.casefold() != "background"]
+        if not names:
+            raise BundleBroken(f"The metadata of {self.path.name} does not name what the bundle finds: say under "
+                               "labels which number of its answer is what.")
+        return Described(name=str(metadata.get("name") or self.path.name), version=str(metadata.get("version", "")),
+                         channels=tuple(channels) or (self.image_key,), finds=tuple(names))
+
+    def load(self, device: str) -> LoadedZoo:
+        identity = self.identity()  # before any of its code runs
+        from inference.backends.zoo_workflow import BundleWorkflow
+
+        workflow = BundleWorkflow(self.path.resolve(), device, self.config, self.mode, self.precision, self.image_key,
+                                  self.overrides)
+        return LoadedZoo(self, identity, workflow, device)
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedZoo:
+    """A bundle's workflow, ready to run."""
+
+    settings: Zoo
+    identity: ModelIdentity
+    workflow: BundleWorkflow
+    device: str
+    judged: bool = True
+
+    @property
+    def network(self) -> nn.Module:
+        """The bundle's network."""
+        return self.workflow.network
+
+    @cached_property
+    def _described(self) -> Described:
+        return self.settings.describe()
+
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+        settings = self.settings
+        roles = settings.names.roles(self._described.channels, card)
+        labels = settings.names.labels(self._described.finds, card)
+        clock = [time.perf_counter()]
+        report(0.0, "prepare")
+        prepared = present(inputs, card, roles, register_roles=settings.register_roles, spacing_mm=settings.spacing_mm)
+        channels = np.stack([np.clip(array, *settings.clamp_hu) if inputs[role].units == "HU" else array
+                             for array, role in zip(prepared.array, roles, strict=True)])
+        clock.append(time.perf_counter())
+        report(0.3, "network")
+        with self.workflow.run(channels, prepared.grid) as (item, folder):
+            clock.append(time.perf_counter())
+            report(0.95, "back to the source grid")
+            if settings.boxes is not None:
+                boxes = found_boxes(item, folder, settings.boxes)
+                answer, chances = painted(boxes, inputs[card.primary], _named(settings.labels, labels))
+            else:
+                answer, chances = self._on_source(item, prepared, labels), None
+        clock.append(time.perf_counter())
+        seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
+        return Segmented(answer, seconds, prepared.notes, chances)
+
+    def _on_source(self, item: Mapping[str, Any], prepared: Prepared, labels: Mapping[str, int]) -> NDArray[np.uint8]:
+        """Labels on the source grid from a map of numbers, or from a mask a channel."""
+        key = self.settings.answer_key
+        if key not in item:
+            raise ModelError(f"Bundle {self.settings.path.name} gave no {key!r}; it gave {', '.join(map(str, item))}.")
+        array, grid = answer_of(item[key], prepared.grid)
+        told = _channel_def(_metadata(self.settings.path), "outputs", key)
+        numbers = self.settings.labels or told
+        if len(array) > 1 or (len(numbers) == 1 and not self.settings.labels):
+            labelled = _masks(array, numbers, labels)
+        elif self.settings.labels or next(iter(told), "").casefold() == "background":
+            labelled = translated(np.rint(array[0]), {number: name for name, number in numbers.items() if number},
+                                  labels)
+        else:
+            raise ModelError(f"Bundle {self.settings.path.name} answers with one map of numbers, and its metadata "
+                             f"names the network's channels ({', '.join(told)}) instead: say under labels which "
+                             "number of its answer is what.")
+        return np.asarray(resample_labels(labelled, grid, prepared.source), dtype=np.uint8)
+
+
+def _masks(array: NDArray[Any], numbers: Mapping[str, int], labels: Mapping[str, int]) -> NDArray[np.uint8]:
+    """One mask a channel as labels; the smaller is written over the larger, for regions lie in one another."""
+    if (most := max(numbers.values())) >= len(array):
+        raise ModelError(f"The bundle answers with {len(array)} channels, and its names count up to {most}.")
+    masks = [(array[number] > 0.5, labels[name]) for name, number in numbers.items() if name in labels]
+    labelled = np.zeros(array.shape[1:], dtype=np.uint8)
+    for mask, label in sorted(masks, key=lambda one: -np.count_nonzero(one[0])):
+        labelled[mask] = label
+    return labelled
+
+
+def _named(numbers: Mapping[str, int], labels: Mapping[str, int]) -> dict[int, int]:
+    """The task's label for each of the bundle's numbers."""
+    return {number: labels[name] for name, number in numbers.items() if name in labels}
+
+
+def _metadata(root: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((root / METADATA).read_text())
+    except (OSError, ValueError) as fault:
+        raise BundleBroken(f"{METADATA} of bundle {root.name} cannot be read: {type(fault).__name__}.") from fault
+    return content
+
+
+def _channel_def(metadata: Mapping[str, Any], side: str, key: str) -> dict[str, int]:
+    """The names that metadata.json gives to channels, in their order, with their number; empty where it gives none."""
+    try:
+        named = metadata["network_data_format"][side][key].get("channel_def", {})
+        return {str(named[number]): int(number) for number in sorted(named, key=int)}
+    except (KeyError, AttributeError, TypeError, ValueError):
+        return {}

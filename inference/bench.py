@@ -1,0 +1,117 @@
+"""How fast a model is here, and how much memory it takes, in each precision that it may compute in."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.backends import build
+from inference.precision import chosen
+from inference.tasks import TASKS
+from inference.volume import Volume
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PRECISIONS = ("fp32", "bf16")
+ALIKE = 0.99  # Dice of the two answers from which on the faster precision may be taken
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One run: windows that the network looked at, seconds in all and in the network, peak of memory in MB."""
+
+    precision: str
+    windows: int
+    seconds: float
+    network_s: float
+    peak_mb: float
+    labels: NDArray[np.uint8]
+    auto: str  # what precision: auto means on this device
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Runs in every precision, how alike each answer is to fp32's (Dice), and what auto would choose."""
+
+    runs: tuple[Measured, ...]
+    alike: dict[str, float]
+    auto: str
+
+    @property
+    def better(self) -> str | None:
+        """Another precision than auto's that is a tenth faster and answers alike; None where there is none."""
+        times = {run.precision: run.network_s for run in self.runs if self.alike[run.precision] >= ALIKE}
+        best = min(times, key=lambda precision: times[precision], default=self.auto)
+        return best if self.auto in times and times[best] < 0.9 * times[self.auto] else None
+
+
+def bench(settings: Mapping[str, Any], task: str, device: str, inputs: Mapping[str, Volume]) -> Bench:
+    """Run a model on `inputs` in each precision, each in a process of its own, which is where its code belongs."""
+    precisions = PRECISIONS if "precision" in type(build(settings)).model_fields else ("auto",)
+    runs = tuple(_apart({**settings, "precision": one} if one != "auto" else settings, task, device, inputs)
+                 for one in precisions)
+    alike = {run.precision: _dice(run.labels, runs[0].labels) for run in runs}
+    return Bench(runs, alike, runs[0].auto)
+
+
+def measure(settings: Mapping[str, Any], task: str, device: str, inputs: Mapping[str, Volume]) -> Measured:
+    """Load and run a model in this process; on a GPU once before, for what is set up in the first run only."""
+    loaded = build(settings).load(device)
+    network: nn.Module | None = getattr(loaded, "network", None)
+    if device.startswith("cuda"):
+        import torch
+
+        loaded.segment(inputs, TASKS[task], lambda *_: None)
+        torch.cuda.reset_peak_memory_stats(device)
+    with _counted(network) as windows:
+        started = time.perf_counter()
+        answer = loaded.segment(inputs, TASKS[task], lambda *_: None)
+        seconds = time.perf_counter() - started
+    return Measured(str(settings.get("precision", "auto")), windows[0], seconds,
+                    answer.seconds.get("network", seconds), _peak_mb(device), answer.labels, chosen(device))
+
+
+def _apart(settings: Mapping[str, Any], task: str, device: str, inputs: Mapping[str, Volume]) -> Measured:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, dict(settings), task, device, dict(inputs)).result()
+
+
+@contextmanager
+def _counted(network: nn.Module | None) -> Iterator[list[int]]:
+    """How many windows a network is shown meanwhile."""
+    windows = [0]
+
+    def count(_: object, shown: tuple[Any, ...]) -> None:
+        windows[0] += len(shown[0])
+
+    hook = network.register_forward_pre_hook(count) if network is not None else None
+    try:
+        yield windows
+    finally:
+        if hook is not None:
+            hook.remove()
+
+
+def _peak_mb(device: str) -> float:
+    """Of the device, or of this process where that is the CPU."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # Linux counts in KiB
+
+
+def _dice(labels: NDArray[np.uint8], others: NDArray[np.uint8]) -> float:
+    """Of everything that is found, label by label."""
+    found = int(np.count_nonzero(labels)) + int(np.count_nonzero(others))
+    return 2.0 * int(np.count_nonzero((labels == others) & (labels > 0))) / found if found else 1.0

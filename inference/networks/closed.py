@@ -1,0 +1,33 @@
+"""A network whose program came with its weights: it is run as it was traced."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+
+class Closed(nn.Module):
+    """Takes (batch, channel, z, y, x) and gives the first answer of `program`.
+
+    A traced program may count on the memory layout and the mode that it was traced in, so that neither is changed.
+    """
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, channel, z, y, x)."""
+        answer: Any = self.program(x.contiguous())
+        first: torch.Tensor = answer[0] if isinstance(answer, list | tuple) else answer
+        return first
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002 (nn.Module calls it so)
+        """Nothing: an exported program knows no modes."""
+        return self
+
+    def to(self, *args: Any, memory_format: Any = None, **named: Any) -> Self:  # noqa: ARG002
+        """To a device; the layout stays as it is."""
+        return super().to(*args, **named) if args or named else self

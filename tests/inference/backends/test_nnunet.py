@@ -1,0 +1,283 @@
+"""An nnU-Net folder answers as nnU-Net's own predictor does, wherever the patient lies and whoever trained it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nnunet_folders import ARCHITECTURE, BRATS_REGIONS, nnunet_folder
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from inference.backends import LoadedBackend, build
+from inference.backends.base import Segmented
+from inference.backends.nnunet_folder import read_checkpoint, read_folder
+from inference.backends.pins import hashes_of
+from inference.errors import BundleBroken, Exhausted, ModelError
+from inference.tasks import TASKS
+from inference.transforms.geometry import canonical, restore
+from inference.volume import Grid, Spacing, Volume, regular_affine
+
+LIVER = {"liver": "Liver", "tumor": "Liver tumour"}
+GLIOMA = {"whole tumor": "Oedema", "tumor core": "Necrotic core", "enhancing tumor": "Enhancing tumour"}
+SPACING = Spacing(3.0, 2.0, 2.0)
+
+
+def model(folder: Path, **keys: Any) -> LoadedBackend:
+    return build({"kind": "nnunet", "path": folder, "sha256": hashes_of(folder), "outputs": LIVER, "precision": "fp32",
+                  **keys}).load("cpu")
+
+
+def segment(loaded: LoadedBackend, inputs: dict[str, Volume], task: str = "liver_tumour") -> Segmented:
+    return loaded.segment(inputs, TASKS[task], lambda *_: None)
+
+
+@pytest.fixture
+def plain() -> Volume:
+    """Noise that lies as SimpleITK has most images: every voxel index grows to the left, to the back, to the head."""
+    grid = Grid((18, 20, 24), regular_affine((-5, 3, 40), np.eye(3)[:, ::-1], SPACING))
+    return Volume(np.random.default_rng(0).normal(0, 150, grid.shape).astype(np.float32), grid, "HU")
+
+
+def by_nnunet(folder: Path, array: np.ndarray, spacing: Spacing, folds: tuple[int, ...] = (0,),
+              mirror_axes: tuple[int, ...] | None = None, *, linear: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of nnU-Net's predictor, set up by nnU-Net alone; array (channel, z, y, x).
+
+    With `linear` its logits are interpolated along thick slices as well, where its default takes the nearest slice.
+    """
+    files = read_folder(folder)
+    plans = PlansManager(files.plans)
+    configuration = plans.get_configuration("3d_fullres")
+    if linear:
+        configuration.configuration |= {
+            "resampling_fn_probabilities": "resample_torch_fornnunet",
+            "resampling_fn_probabilities_kwargs": {"is_seg": False, "force_separate_z": False},
+        }
+    weights = [torch.load(folder / f"fold_{fold}" / "checkpoint_final.pth", weights_only=False)["network_weights"]
+               for fold in folds]
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    heads = plans.get_label_manager(files.dataset).num_segmentation_heads
+    network = nnUNetTrainer.build_network_architecture(plans, configuration, len(array), heads, False)
+    predictor = nnUNetPredictor(device=torch.device("cpu"), use_mirroring=mirror_axes is not None, allow_tqdm=False)
+    predictor.manual_initialization(network, plans, configuration, weights, files.dataset, "", mirror_axes)
+    return predictor.predict_single_npy_array(array.copy(), {"spacing": list(spacing)}, None, None, True)
+
+
+@pytest.mark.parametrize(("made", "keys", "own"), [
+    ({}, {}, {}),
+    ({"spacing": (2.5, 2.5, 2.4)}, {}, {}),
+    ({"folds": (0, 1), "mirror_axes": (0,)}, {"mirror": True}, {"folds": (0, 1), "mirror_axes": (0,)}),
+    ({"folds": (0, 1)}, {"folds": [1]}, {"folds": (1,)}),
+    ({"transpose": (2, 0, 1), "spacing": (2.4, 2.5, 2.5)}, {}, {}),
+], ids=["as it is", "resampled", "folds and flips", "one fold", "axes in another order"])
+def test_it_answers_as_nnunets_own_predictor(tmp_path, plain, made, keys, own):
+    folder = nnunet_folder(tmp_path, **made)
+    answer = segment(model(folder, **keys), {"CT": plain})
+    labels, chances = by_nnunet(folder, plain.array[None], SPACING, **own)
+    assert len(np.unique(labels)) > 1, "the toy decides something"
+    assert np.mean(labels == answer.labels) > 0.999  # ties aside
+    same = labels == answer.labels
+    of_label = np.take_along_axis(chances, labels[None].astype(int), 0)[0]
+    assert np.abs(np.where(labels > 0, of_label, 0) - answer.probability)[same].max() < 2e-3
+
+
+def test_air_around_a_head_is_cropped_and_put_back(tmp_path):
+    folder = nnunet_folder(tmp_path, channels=("T1", "T1ce", "T2", "FLAIR"), labels=BRATS_REGIONS)
+    shape = (20, 22, 24)
+    grid = Grid(shape, regular_affine((0, 0, 0), np.eye(3)[:, ::-1], SPACING))
+    signals = np.zeros((4, *shape), dtype=np.float32)
+    signals[:, 3:19, 2:20, 4:22] = np.random.default_rng(1).uniform(10, 400, (4, 16, 18, 18))
+    roles = dict(zip(("T1", "T1ce", "T2", "FLAIR"), (Volume(one, grid) for one in signals), strict=True))
+    labels = segment(model(folder, outputs=GLIOMA, register_roles=False), roles, "brain_tumour").labels
+    assert labels[3:19, 2:20, 4:22].any()
+    assert np.count_nonzero(labels) == np.count_nonzero(labels[3:19, 2:20, 4:22])
+    theirs, _ = by_nnunet(folder, signals, SPACING)
+    # Its regions leave 1 oedema, 2 necrosis, 3 enhancement; ours are 2, 1, 3.
+    assert np.mean(np.array([0, 2, 1, 3])[theirs] == labels) > 0.999
+
+
+@pytest.mark.parametrize("orientation", ["axial", "coronal", "sagittal", "doubly oblique"])
+def test_the_answer_follows_the_patient_however_the_slices_lie(tmp_path, volume_of, orientation):
+    """The network sees the same voxels in the order nearest to LPS, and its answer comes back onto the source."""
+    folder = nnunet_folder(tmp_path, spacing=(3.0, 0.7, 1.1))
+    source = volume_of(orientation, shape=(17, 18, 20))
+    source = source.with_array(np.random.default_rng(2).normal(0, 150, source.grid.shape).astype(np.float32))
+    shown = canonical(source)
+    theirs, _ = by_nnunet(folder, np.asarray(shown.array)[None], shown.grid.spacing, linear=True)
+    answer = segment(model(folder), {"CT": source})
+    assert np.mean(restore(theirs, source.grid) == answer.labels) > 0.999
+
+
+def test_slices_from_head_to_feet_are_the_same_patient(tmp_path, plain):
+    affine = plain.grid.affine.copy()
+    affine[:3, 3] = plain.grid.to_lps((17, 0, 0))
+    affine[:3, 0] *= -1
+    upside_down = Volume(plain.array[::-1].copy(), Grid(plain.grid.shape, affine), "HU")
+    loaded = model(nnunet_folder(tmp_path))
+    assert np.array_equal(segment(loaded, {"CT": plain}).labels, segment(loaded, {"CT": upside_down}).labels[::-1])
+
+
+@pytest.mark.parametrize(("reader", "keys"), [("NibabelIOWithReorient", {}), ("SimpleITKIO", {"orientation": "RAS"})])
+def test_images_that_lay_ras_in_training_are_shown_so(tmp_path, plain, reader, keys):
+    folder = nnunet_folder(tmp_path, reader=reader)
+    theirs, _ = by_nnunet(folder, plain.array[None, :, ::-1, ::-1], SPACING)
+    assert np.mean(theirs[:, ::-1, ::-1] == segment(model(folder, **keys), {"CT": plain}).labels) > 0.999
+
+
+def test_channels_are_found_by_their_names(tmp_path):
+    """A model with its channels in another order, and the same weights, sees the same."""
+    rng = np.random.default_rng(3)
+    grid = Grid((16, 16, 16), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], SPACING))
+    roles = {name: Volume(rng.uniform(1, 9, grid.shape).astype(np.float32), grid) for name in ("T1", "T1ce", "T2",
+                                                                                                 "FLAIR")}
+    one = nnunet_folder(tmp_path / "one", channels=("T1", "T1ce", "T2", "FLAIR"), labels=BRATS_REGIONS)
+    other = nnunet_folder(tmp_path / "other", channels=("t1c", "t1n", "t2f", "t2w"), labels=BRATS_REGIONS)
+    order = [1, 0, 3, 2]
+    checkpoint = other / "fold_0" / "checkpoint_final.pth"
+    content = torch.load(one / "fold_0" / "checkpoint_final.pth", weights_only=False)
+    first = next(iter(name for name in content["network_weights"] if "stages.0" in name and "conv.weight" in name))
+    for name, value in content["network_weights"].items():
+        if value.shape == content["network_weights"][first].shape:
+            content["network_weights"][name] = value[:, order]
+    torch.save(content, checkpoint)
+    inputs = {"t1c": "T1ce", "t1n": "T1", "t2w": "T2", "t2f": "FLAIR"}
+    answers = [segment(model(folder, outputs=GLIOMA, register_roles=False, **keys), roles, "brain_tumour").labels
+               for folder, keys in ((one, {}), (other, {"inputs": inputs}))]
+    assert answers[0].any()
+    assert np.mean(answers[0] == answers[1]) > 0.999
+
+
+def test_a_trainer_that_nobody_here_has_is_no_obstacle(tmp_path, plain):
+    folder = nnunet_folder(tmp_path, trainer="nnUNetTrainer_Of_Another_House", mirror_axes=None)
+    assert segment(model(folder, mirror=True), {"CT": plain}).labels.any()
+
+
+def test_plans_of_earlier_versions_give_the_same_network(tmp_path, plain):
+    new, old = nnunet_folder(tmp_path / "new"), nnunet_folder(tmp_path / "old", old_plans=True)
+    assert np.array_equal(*(segment(model(folder), {"CT": plain}).labels for folder in (new, old)))
+
+
+def test_what_the_task_has_no_place_for_is_left_out(tmp_path, plain):
+    folder = nnunet_folder(tmp_path)
+    whole = segment(model(folder), {"CT": plain}).labels
+    lesions = segment(model(folder, outputs={"tumor": "Liver tumour"}), {"CT": plain})
+    assert np.array_equal(lesions.labels, np.where(whole == 2, 2, 0))
+    assert not lesions.probability[lesions.labels == 0].any()
+
+
+def test_it_tells_how_far_it_is(tmp_path, plain):
+    told = []
+    model(nnunet_folder(tmp_path)).segment({"CT": plain}, TASKS["liver_tumour"], lambda *now: told.append(now))
+    assert told[0] == (0.0, "prepare")
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert (0.95, "network") in told
+
+
+@pytest.mark.parametrize("core", ["core", "_core"])
+def test_numbers_of_any_numpy_are_read(tmp_path, core):
+    """The log of scores in a checkpoint holds numpy's numbers, under the names of the numpy that wrote them."""
+    folder = nnunet_folder(tmp_path)
+    path = folder / "fold_0" / "checkpoint_final.pth"
+    with zipfile.ZipFile(path) as written:
+        parts = {name: written.read(name) for name in written.namelist()}
+    with zipfile.ZipFile(path, "w") as other:
+        for name, content in parts.items():
+            other.writestr(name, re.sub(rb"numpy\._?core\.", b"numpy.%s." % core.encode(), content))
+    assert read_checkpoint(path).mirror_axes == (0, 1, 2)
+
+
+def test_what_does_not_fit_the_device_runs_on_the_cpu(tmp_path, plain, monkeypatch):
+    loaded = model(nnunet_folder(tmp_path))
+    whole, asked = segment(loaded, {"CT": plain}).labels, []
+    by_predictor = loaded.predictor.predict_logits_from_preprocessed_data
+
+    def small_device(data):
+        asked.append(str(loaded.predictor.device))
+        if len(asked) == 1:
+            raise torch.OutOfMemoryError("the device is full")
+        return by_predictor(data)
+
+    monkeypatch.setattr(loaded.predictor, "predict_logits_from_preprocessed_data", small_device)
+    monkeypatch.setattr(loaded.predictor, "device", torch.device("meta"))
+    assert np.array_equal(segment(loaded, {"CT": plain}).labels, whole)
+    assert asked == ["meta", "cpu"]
+    assert loaded.predictor.device.type == "meta", "the next study tries the device again"
+
+
+def test_memory_that_nowhere_suffices_is_told(tmp_path, plain, monkeypatch):
+    loaded = model(nnunet_folder(tmp_path))
+
+    def too_small(data):
+        raise MemoryError
+
+    monkeypatch.setattr(loaded.predictor, "predict_logits_from_preprocessed_data", too_small)
+    with pytest.raises(Exhausted, match="not even on the CPU"):
+        segment(loaded, {"CT": plain})
+
+
+class Harm:
+    """A pickle that would call a function when it is read."""
+
+    def __reduce__(self):
+        return (print, ("harm",))
+
+
+def test_a_checkpoint_is_data_and_never_code(tmp_path, capsys):
+    folder = nnunet_folder(tmp_path)
+    torch.save({"network_weights": Harm()}, folder / "fold_0" / "checkpoint_final.pth")
+    with pytest.raises(BundleBroken, match="no nnU-Net checkpoint that can be read as data"):
+        model(folder)
+    assert "harm" not in capsys.readouterr().out
+
+
+def test_plans_name_no_code_but_networks(tmp_path):
+    folder = nnunet_folder(tmp_path, architecture=ARCHITECTURE | {"network_class_name": "os.system"})
+    with pytest.raises(BundleBroken, match=r"name 'os\.system'; only networks of dynamic_network_architectures"):
+        model(folder)
+    harmful = ARCHITECTURE["arch_kwargs"] | {"nonlin": "os.system"}
+    folder = nnunet_folder(tmp_path / "layer", architecture=ARCHITECTURE | {"arch_kwargs": harmful})
+    with pytest.raises(BundleBroken, match=r"name 'os\.system'"):
+        model(folder)
+
+
+def test_weights_of_another_network_are_named(tmp_path):
+    wider = ARCHITECTURE["arch_kwargs"] | {"features_per_stage": [6, 8]}
+    folder = nnunet_folder(tmp_path, trainer="nnUNetTrainer_Wide",
+                           architecture=ARCHITECTURE | {"arch_kwargs": wider})
+    with pytest.raises(BundleBroken, match=r"do not fit the network of its plans\. Its trainer nnUNetTrainer_Wide may"):
+        model(folder)
+
+
+@pytest.mark.parametrize(("keys", "sentence"), [
+    ({"folds": [3]}, "has no fold 3; there are: 0"),
+    ({"outputs": {"tumour": "Liver tumour"}}, "does not find 'tumour'. It finds: liver, tumor"),
+    ({"inputs": {"MR": "CT"}}, "has no input 'MR'. It has: CT"),
+])
+def test_wrong_names_are_answered_with_those_that_there_are(tmp_path, keys, sentence):
+    folder = nnunet_folder(tmp_path)
+    with pytest.raises(BundleBroken, match=sentence.replace(".", r"\.")):
+        model(folder, **keys)
+
+
+def test_a_missing_library_is_a_sentence(tmp_path, monkeypatch):
+    folder = nnunet_folder(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "nnunetv2"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "nnunetv2", None)
+    with pytest.raises(ModelError, match=r"pip install 'segnode\[nnunet\]'"):
+        model(folder)
+
+
+@pytest.mark.parametrize("name", ["plans.json", "dataset.json"])
+def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path, name):
+    folder = nnunet_folder(tmp_path)
+    (folder / name).unlink()
+    with pytest.raises(BundleBroken, match=f"{name} of .* cannot be read"):
+        model(folder)

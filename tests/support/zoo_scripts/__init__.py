@@ -1,0 +1,1 @@
+"""The code that the miniature of a detector brings along, as `scripts`."""
