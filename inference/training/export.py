@@ -17,6 +17,7 @@ from inference.training.loop import Best
 from inference.training.material import Material
 
 MANUFACTURER = "Segnode"
+STEPS = "inference.backends.monai_steps"
 LICENCE = """SPDX-License-Identifier: Apache-2.0
 
 The weights and the configuration in this folder may be used under the Apache License, Version 2.0:
@@ -89,14 +90,27 @@ def _data_format(settings: TrainingSettings) -> dict[str, Any]:
 
 
 def _inference(settings: TrainingSettings) -> dict[str, Any]:
+    """What MONAI's engine runs; the node needs `network_def` alone."""
     return {
-        "imports": ["$import torch"],
+        "imports": ["$import torch", "$from inference.backends import monai_steps"],
         "bundle_root": ".",
+        "dataset_dir": "images",
+        "output_dir": "$@bundle_root + '/eval'",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         "network_def": settings.network_definition,
         "network": "$@network_def.to(@device)",
-        "inferer": {"_target_": "SlidingWindowInferer", "roi_size": list(settings.window), "sw_batch_size": 2,
-                    "overlap": settings.overlap, "mode": "gaussian"},
+        "preprocessing": {"_target_": f"{STEPS}.Show", "bundle_root": "@bundle_root"},
+        "dataset": {"_target_": "Dataset", "data": "$monai_steps.cases(@dataset_dir)", "transform": "@preprocessing"},
+        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1, "shuffle": False,
+                       "num_workers": 0},
+        "inferer": {"_target_": f"{STEPS}.Slide", "show": "@preprocessing"},
+        "postprocessing": {"_target_": f"{STEPS}.Answer", "show": "@preprocessing", "output_dir": "@output_dir"},
+        "handlers": [{"_target_": "CheckpointLoader", "load_path": f"$@bundle_root + '/{WEIGHTS}'",
+                      "load_dict": {"model": "@network"}}],
+        "evaluator": {"_target_": "SupervisedEvaluator", "device": "@device", "val_data_loader": "@dataloader",
+                      "network": "@network", "inferer": "@inferer", "postprocessing": "@postprocessing",
+                      "val_handlers": "@handlers"},
+        "run": ["$@evaluator.run()"],
     }
 
 

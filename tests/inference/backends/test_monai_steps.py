@@ -1,0 +1,69 @@
+"""MONAI's own engine runs a bundle of ours and answers as the node does, voxel by voxel."""
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigWorkflow
+
+from inference.backends.bundle import Bundle
+from inference.backends.bundle_files import INFERENCE, METADATA
+from inference.backends.monai_steps import Show, cases
+from inference.errors import Unfit
+from inference.readers import nifti
+from inference.readers.dicom import read_series
+from inference.tasks import TASKS
+from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
+from inference.writers.image_file import write_image
+
+
+def workflow(bundle, images, answers) -> ConfigWorkflow:
+    return ConfigWorkflow(
+        str(bundle / INFERENCE), str(bundle / METADATA), logging_file=False, workflow_type="infer",
+        bundle_root=str(bundle), dataset_dir=str(images), output_dir=str(answers),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def network(network):
+    """An untrained network that finds something nevertheless."""
+    with torch.no_grad():
+        network.output.weight.mul_(100)
+        network.output.bias.zero_()
+    return network
+
+
+@pytest.fixture
+def images(ct, tmp_path):
+    """One scan as a file, and as a DICOM series in the folder of its role."""
+    rounded = type(ct)(np.rint(ct.array), ct.grid, "HU")
+    (tmp_path / "images").mkdir()
+    write_image(rounded.array.astype(np.int16), ct.grid, tmp_path / "images" / "one.nii.gz")
+    write_series(rounded, Acquisition.ct(StudyDetails.of("two")), tmp_path / "images" / "two" / "CT")
+    return tmp_path / "images"
+
+
+def test_plain_monai_answers_as_the_node_does(bundle, images, tmp_path):
+    run = workflow(bundle, images, tmp_path / "answers")
+    run.initialize()
+    assert not run.check_properties()
+    run.run()
+    run.finalize()
+    card, node = TASKS["lung_nodule"], Bundle(path=bundle).load("cpu")
+    shown = {"one": nifti.read(images / "one.nii.gz", "HU"), "two": read_series(sorted((images / "two/CT").iterdir()))}
+    for name, scan in shown.items():
+        expected = card.postprocess(node.segment({"CT": scan}, card, lambda *_: None).labels, scan.grid)
+        found = nifti.read(tmp_path / "answers" / f"{name}.nii.gz")
+        assert found.grid.matches(scan.grid, 1e-3)
+        assert 0 < np.count_nonzero(expected) < expected.size
+        assert np.array_equal(found.array.astype(np.uint8), expected), name
+
+
+def test_a_case_without_its_role_is_told(bundle, tmp_path):
+    (tmp_path / "images" / "one" / "MR").mkdir(parents=True)
+    with pytest.raises(Unfit):
+        Show(str(bundle))({"case": str(tmp_path / "images" / "one")})
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(Unfit, match="holds no case"):
+        cases(str(tmp_path))
