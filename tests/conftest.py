@@ -20,6 +20,11 @@ from running_node import make_node  # noqa: F401 (a fixture for all)
 START_LIMIT_S = 30.0
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Walks first: a file is one process's work, and the longest ones at the end would leave the others idle."""
+    items.sort(key=lambda item: "walks" not in item.path.parts)
+
+
 def require(program: str, package: str) -> str:
     """The path of `program`, or a failure that says which Debian package brings it."""
     found = shutil.which(program)
