@@ -186,6 +186,7 @@ class Reader:
     def keep(self, name: str) -> None:
         """Save the screen into the folder SCREENSHOTS, where that is set."""
         if folder := os.environ.get("SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.mouse.move(1250, 850)
             self.page.wait_for_timeout(1000)
             screen = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
