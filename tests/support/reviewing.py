@@ -193,3 +193,12 @@ def send_back(database: Database, archive: Archive) -> Callable[..., Reviewed | 
             return next((one for one in tx.reviews.of_study(scene.study) if one.sop_instance_uid == uid), None)
 
     return run
+
+
+def assert_no_review(scene: Scene, send_back: Callable[..., Reviewed | None], ds: Dataset, why: str) -> None:
+    """An object that is sent back becomes no review: the journal says so once, with the reason, and names nobody."""
+    assert send_back(scene, ds) is None
+    ((event, text),) = scene.told()
+    assert event == "no review"
+    assert why in text
+    assert "Roentgen" not in text

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from reviewing import CORRECTED, FOUND, JOB, KEPT, NEW, OBLIQUE, Scene, tumours
+from reviewing import CORRECTED, FOUND, JOB, KEPT, NEW, OBLIQUE, Scene, assert_no_review, tumours
 
 from dicom_node.objects.identity import JobNames
 from dicom_node.objects.profile import Profile
@@ -119,20 +118,12 @@ def test_what_is_not_drawn_is_not_judged(scene: Callable[..., Scene], send_back:
     assert summary["lesions"] == {"added": 0, "removed": 0, "changed": 0, "same": 0}
 
 
-def refused(node: Scene, send_back: Callable[..., Any], seg: Dataset, why: str) -> None:
-    assert send_back(node, seg) is None
-    ((event, text),) = node.told()
-    assert event == "no review"
-    assert why in text
-    assert "Roentgen" not in text
-
-
 def test_another_machines_opinion_is_no_review(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
     node = scene()
     seg = node.corrected(CORRECTED)
     for segment in seg.SegmentSequence:
         segment.SegmentAlgorithmType = "AUTOMATIC"
-    refused(node, send_back, seg, "all its segments are AUTOMATIC")
+    assert_no_review(node, send_back, seg, "all its segments are AUTOMATIC")
 
 
 def test_so_is_that_of_another_node_which_knows_the_same_prior(
@@ -142,7 +133,7 @@ def test_so_is_that_of_another_node_which_knows_the_same_prior(
     seg = node.corrected(CORRECTED)
     for segment in seg.SegmentSequence:
         segment.SegmentAlgorithmType, segment.TrackingUID, segment.TrackingID = "AUTOMATIC", "1.2.7", "x"
-    refused(node, send_back, seg, "all its segments are AUTOMATIC")
+    assert_no_review(node, send_back, seg, "all its segments are AUTOMATIC")
 
 
 def test_what_refers_to_nothing_of_ours_is_none(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
@@ -150,21 +141,21 @@ def test_what_refers_to_nothing_of_ours_is_none(scene: Callable[..., Scene], sen
     seg = node.corrected(CORRECTED)
     seg.ReferencedSeriesSequence[0].SeriesInstanceUID = generate_uid()
     del seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence, seg.SourceImageSequence
-    refused(node, send_back, seg, "neither to a result of ours nor to the images")
+    assert_no_review(node, send_back, seg, "neither to a result of ours nor to the images")
 
 
 def test_another_grid_is_refused(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
     node = scene()
     seg = node.corrected(CORRECTED)
     seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing = [0.5, 0.5]
-    refused(node, send_back, seg, "do not lie on the series' voxels")
+    assert_no_review(node, send_back, seg, "do not lie on the series' voxels")
 
 
 def test_what_is_no_segmentation_inside_is_refused(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
     node = scene()
     seg = node.corrected(CORRECTED)
     del seg.PerFrameFunctionalGroupsSequence
-    refused(node, send_back, seg, "each of its frames")
+    assert_no_review(node, send_back, seg, "each of its frames")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +165,7 @@ def test_a_job_that_has_not_finished_is_reviewed_by_nobody(
     scene: Callable[..., Scene], send_back: Callable[..., Any], state: JobState, rejects: str
 ) -> None:
     node = scene(state=state, rejects=rejects)
-    refused(node, send_back, node.corrected(CORRECTED), "no job of this study has finished")
+    assert_no_review(node, send_back, node.corrected(CORRECTED), "no job of this study has finished")
 
 
 def test_what_was_fetched_of_an_earlier_study_is_read_in_silence(scene: Callable[..., Scene], stage: Review) -> None:
@@ -191,7 +182,7 @@ def test_without_our_segmentation_there_is_nothing_to_compare(
     with node.database.reading() as tx:
         (ours,) = tx.results.of_job(JOB)
     archive.path(ours.file).unlink()
-    refused(node, send_back, node.corrected(CORRECTED), "no longer held")
+    assert_no_review(node, send_back, node.corrected(CORRECTED), "no longer held")
 
 
 def test_our_own_that_comes_back_is_not_looked_at(scene: Callable[..., Scene], stage: Review) -> None:

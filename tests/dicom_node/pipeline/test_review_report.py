@@ -25,7 +25,7 @@ from reporting import (
     track,
     viewers_report,
 )
-from reviewing import FOUND, JOB, Scene
+from reviewing import FOUND, JOB, Scene, assert_no_review
 
 from dicom_node.objects.corrected import Coded
 from dicom_node.objects.corrected_report import Group, Number, Report
@@ -254,18 +254,10 @@ def test_it_is_about_the_job_that_it_replaces_else_about_the_newest(node: Scene,
     assert send_back(node, viewers_report(image, both, [image])).job_id == newer
 
 
-def refused(node: Scene, send_back: SendBack, report: Dataset, why: str) -> None:
-    assert send_back(node, report) is None
-    ((event, text),) = node.told()
-    assert event == "no review"
-    assert why in text
-    assert "Roentgen" not in text
-
-
 def test_a_report_about_images_alone_is_none(node: Scene, send_back: SendBack) -> None:
     image = dcmread(node.paths["CT"][0], stop_before_pixels=True)
     report = viewers_report(image, [drawn_group(generate_uid(), image, "5.5")], [image])
-    refused(node, send_back, report, "it refers to no result of ours")
+    assert_no_review(node, send_back, report, "it refers to no result of ours")
 
 
 def test_that_of_another_node_which_knows_the_same_prior_is_none(
@@ -275,13 +267,13 @@ def test_that_of_another_node_which_knows_the_same_prior_is_none(
     image = dcmread(node.paths["CT"][0], stop_before_pixels=True)
     report = viewers_report(image, [drawn_group("1.2.7", image, "5.5")], [image])
     del report.ContentSequence[:2]
-    refused(node, send_back, report, "it refers to no result of ours")
+    assert_no_review(node, send_back, report, "it refers to no result of ours")
 
 
 def test_one_that_measures_nothing_of_anything_is_none(node: Scene, send_back: SendBack) -> None:
     image = dcmread(node.paths["CT"][0], stop_before_pixels=True)
     report = viewers_report(image, [drawn_group("", image, "5.5")], [image, node.ours("seg")])
-    refused(node, send_back, report, "none of its measurement groups says of which finding it is")
+    assert_no_review(node, send_back, report, "none of its measurement groups says of which finding it is")
 
 
 def test_one_of_another_study_is_none(node: Scene, send_back: SendBack) -> None:
@@ -292,21 +284,21 @@ def test_one_of_another_study_is_none(node: Scene, send_back: SendBack) -> None:
     for group in groups(report):
         track(group, generate_uid())
         child(group, "121191").ReferencedSOPSequence[0].ReferencedSOPInstanceUID = generate_uid()
-    refused(node, send_back, report, "it refers to no result of ours")
+    assert_no_review(node, send_back, report, "it refers to no result of ours")
 
 
 def test_what_cannot_be_read_is_told(node: Scene, send_back: SendBack) -> None:
     report = edited(node.ours("sr"))
     measure(groups(report)[0], VOLUME, "1")
     child(groups(report)[0], "112040").UID = "1" * 1100
-    refused(node, send_back, report, "it cannot be parsed (ValueError)")
+    assert_no_review(node, send_back, report, "it cannot be parsed (ValueError)")
 
 
 def test_without_a_report_of_ours_there_is_nothing_to_compare(scene: Callable[..., Scene], send_back: SendBack) -> None:
     node = scene(kinds=("seg",))
     image = dcmread(node.paths["CT"][0], stop_before_pixels=True)
     report = viewers_report(image, [drawn_group(JobNames(JOB).tracking("2"), image, "5.5")], [image])
-    refused(node, send_back, report, "its job made no report to compare it with")
+    assert_no_review(node, send_back, report, "its job made no report to compare it with")
 
 
 def test_ours_that_retention_removed_cannot_be_compared(node: Scene, send_back: SendBack, archive: Archive) -> None:
@@ -314,7 +306,7 @@ def test_ours_that_retention_removed_cannot_be_compared(node: Scene, send_back: 
     with node.database.reading() as tx:
         for made in tx.results.of_job(JOB):
             archive.path(made.file).unlink()
-    refused(node, send_back, report, "no longer held")
+    assert_no_review(node, send_back, report, "no longer held")
 
 
 def untold(node: Scene, send_back: SendBack, report: Dataset) -> None:
