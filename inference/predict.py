@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,31 +17,17 @@ from inference.followup.follow import follow
 from inference.measure import Measured, measure_findings, measure_totals, with_confidence
 from inference.readers.dicom import read_report
 from inference.request import Request
+from inference.stopwatch import Stopwatch
 from inference.tasks import TASKS
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
-
-
-class _Stopwatch:
-    """Seconds by step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def time(self, step: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
 
 
 def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     """Run one request; masks are left in `request.scratch`. Raises `Unfit` or `ModelError`."""
     if (card := TASKS.get(request.task)) is None:
         raise ModelError(f"There is no task {request.task} in this version.")
-    watch = _Stopwatch()
+    watch = Stopwatch()
     report(0.02, "read")
     with watch.time("read"):
         volumes, notes = read_inputs(request, card)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -15,23 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_serializer
 
-from inference.answer import convinced, map_on_source, on_source
 from inference.backends.base import BackendSettings, Report, Segmented, Target
-from inference.backends.bundle_files import WEIGHTS, BundleFiles, read_bundle
+from inference.backends.bundle_files import WEIGHTS, BundleCard, BundleFiles, read_bundle
+from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.errors import BundleBroken, ModelError
-from inference.explain.entropy import entropy
-from inference.explain.members import consensus, flipped, flips
 from inference.findings import ModelIdentity
 from inference.precision import Precision
-from inference.prepare import Prepared, prepare
+from inference.prepare import prepare
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-    from inference.sliding import Sliding
 
 NETWORKS = "inference.networks."  # the only code that a bundle may name
 
@@ -81,58 +76,36 @@ class LoadedBundle:
     judged: bool = True
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
-        clock = [time.perf_counter()]
-        report(0.0, "prepare")
-        prepared = self._prepared(inputs, card)
-        clock.append(time.perf_counter())
-        output = self.files.card.output
-        mean, agreement = consensus(self._members(prepared, report), output)
-        clock.append(time.perf_counter())
-        report(0.95, "back to the source grid")
-        uncertainty = map_on_source(entropy(mean, output), prepared)
-        answer = on_source(convinced(mean, output), prepared, output)
-        clock.append(time.perf_counter())
-        seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
-        return Segmented(answer.labels, seconds, prepared.notes, answer.probability, uncertainty, agreement)
+        self._check_task(card)
+        return segment_by_recipe(self.network, inputs, self.plan, self.device, report)
 
     def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
              ) -> dict[str, NDArray[np.float16]]:
         from inference.explain.network_maps import gate_maps, grad_cam_map
 
         report(0.0, "prepare")
-        prepared = self._prepared(inputs, card)
+        self._check_task(card)
+        prepared, sliding = prepare(dict(inputs), self.files.card.recipe), self.plan.sliding(self.device)
         found = {}
         if target is not None:
             report(0.2, "Grad-CAM")
-            found = grad_cam_map(self.network, prepared, self.files.card.output, target, self.sliding)
-        return found | gate_maps(self.network, prepared, self.sliding,
+            found = grad_cam_map(self.network, prepared, self.files.card.output, target, sliding)
+        return found | gate_maps(self.network, prepared, sliding,
                                  lambda done, step: report(0.4 + 0.55 * done, step))
 
-    def _prepared(self, inputs: Mapping[str, Volume], card: TaskCard) -> Prepared:
+    def _check_task(self, card: TaskCard) -> None:
         if card.name != self.files.card.task:
             raise ModelError(f"{self.identity.name} was made for {self.files.card.task}, not for {card.name}.")
-        return prepare(dict(inputs), self.files.card.recipe)
-
-    def _members(self, prepared: Prepared, report: Report) -> Iterator[NDArray[np.float32]]:
-        """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass."""
-        from inference.sliding import probabilities, slide
-
-        passes = list(flips(self.flips))
-        for number, axes in enumerate(passes):
-            def told(done: float, before: int = number) -> None:
-                report(0.3 + 0.65 * (before + done) / len(passes), "network")
-
-            seen, foreground = flipped(prepared.array, axes), flipped(prepared.foreground, axes)
-            logits = slide(self.network, seen, foreground, self.sliding, told)
-            yield flipped(probabilities(logits, foreground, self.files.card.output), axes)
 
     @property
-    def sliding(self) -> Sliding:
-        """How windows are laid on this device."""
-        from inference.sliding import Sliding
+    def plan(self) -> Plan:
+        """How its network is run."""
+        return replace(plan_of(self.files.card), precision=self.precision, flips=self.flips)
 
-        batch = 8 if self.device.startswith("cuda") else 2
-        return Sliding(self.files.card.window, self.files.card.overlap, batch, self.device, precision=self.precision)
+
+def plan_of(card: BundleCard) -> Plan:
+    """How a bundle's network is run, as its card says."""
+    return Plan(card.recipe, card.output, card.window, card.overlap)
 
 
 def build_network(files: BundleFiles) -> nn.Module:

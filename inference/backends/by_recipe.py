@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.answer import convinced, map_on_source, on_source
 from inference.backends.base import Report, Segmented
 from inference.errors import ModelError
 from inference.explain.entropy import entropy
+from inference.explain.members import consensus, flipped, flips
 from inference.precision import Precision
-from inference.prepare import prepare
+from inference.prepare import Prepared, prepare
 from inference.recipe import Output, Recipe
+from inference.stopwatch import Stopwatch
 from inference.volume import Volume
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from inference.sliding import Sliding
+
 
 @dataclass(frozen=True)
 class Plan:
-    """How a network is run: what it sees, what its channels mean, windows (z, y, x) in working voxels."""
+    """How a network is run: what it sees, what its channels mean, windows (z, y, x) in working voxels.
+
+    `flips`: axes along which it also sees its input run backwards, one by one and together.
+    """
 
     recipe: Recipe
     output: Output
@@ -33,29 +40,46 @@ class Plan:
     batch: int = 0  # windows at once; 0: as many as usual on the device
     fixed: bool = False  # it takes no other window than this
     precision: Precision = "auto"
+    flips: tuple[str, ...] = ()
+
+    def sliding(self, device: str) -> Sliding:
+        """How windows are laid on a device."""
+        from inference.sliding import Sliding
+
+        batch = self.batch or (8 if device.startswith("cuda") else 2)
+        return Sliding(self.window, self.overlap, batch, device, precision=self.precision, fixed=self.fixed)
 
 
 def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Plan, device: str,
                       report: Report) -> Segmented:
     """A network's answer on the primary role's source grid; ModelError where it has other channels than the plan."""
-    from inference.sliding import Sliding, probabilities, slide
-
-    clock = [time.perf_counter()]
+    watch = Stopwatch()
     report(0.0, "prepare")
-    prepared = prepare(dict(inputs), plan.recipe)
-    clock.append(time.perf_counter())
-    batch = plan.batch or (8 if device.startswith("cuda") else 2)
-    sliding = Sliding(plan.window, plan.overlap, batch, device, precision=plan.precision, fixed=plan.fixed)
-    logits = slide(network, prepared.array, prepared.foreground, sliding,
-                   lambda done: report(0.3 + 0.65 * done, "network"))
-    if logits.shape[0] != plan.output.channels:
-        raise ModelError(f"The network answers with {logits.shape[0]} channels; its output names {plan.output.channels}"
-                         f" ({plan.output.activation}: {', '.join(region.name for region in plan.output.regions)}).")
-    chances = probabilities(logits, prepared.foreground, plan.output)
-    clock.append(time.perf_counter())
+    with watch.time("prepare"):
+        prepared = prepare(dict(inputs), plan.recipe)
+    with watch.time("network"):
+        mean, agreement = consensus(_members(network, prepared, plan, device, report), plan.output)
     report(0.95, "back to the source grid")
-    uncertainty = map_on_source(entropy(chances, plan.output), prepared)
-    answer = on_source(convinced(chances, plan.output), prepared, plan.output)
-    clock.append(time.perf_counter())
-    seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
-    return Segmented(answer.labels, seconds, prepared.notes, answer.probability, uncertainty)
+    with watch.time("restore"):
+        uncertainty = map_on_source(entropy(mean, plan.output), prepared)
+        answer = on_source(convinced(mean, plan.output), prepared, plan.output)
+    return Segmented(answer.labels, watch.seconds, prepared.notes, answer.probability, uncertainty, agreement)
+
+
+def _members(network: nn.Module, prepared: Prepared, plan: Plan, device: str,
+             report: Report) -> Iterator[NDArray[np.float32]]:
+    """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass."""
+    from inference.sliding import probabilities, slide
+
+    passes, sliding = list(flips(plan.flips)), plan.sliding(device)
+    for number, axes in enumerate(passes):
+        def told(done: float, before: int = number) -> None:
+            report(0.3 + 0.65 * (before + done) / len(passes), "network")
+
+        seen, foreground = flipped(prepared.array, axes), flipped(prepared.foreground, axes)
+        logits = slide(network, seen, foreground, sliding, told)
+        if logits.shape[0] != plan.output.channels:
+            regions = ", ".join(region.name for region in plan.output.regions)
+            raise ModelError(f"The network answers with {logits.shape[0]} channels; its output names "
+                             f"{plan.output.channels} ({plan.output.activation}: {regions}).")
+        yield flipped(probabilities(logits, foreground, plan.output), axes)

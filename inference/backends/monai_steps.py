@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.answer import convinced, on_source
+from inference.backends.bundle import plan_of
 from inference.backends.bundle_files import BundleCard, read_bundle
 from inference.errors import Unfit
 from inference.prepare import Prepared, prepare
@@ -71,11 +72,10 @@ class Slide:
         """Logits (1, channel, z, y, x) of inputs (1, channel, z, y, x)."""
         import torch
 
-        from inference.sliding import Sliding, slide
+        from inference.sliding import slide
 
         assert self.show.shown is not None
-        card, device = self.show.card, str(inputs.device)
-        sliding = Sliding(card.window, card.overlap, 8 if device.startswith("cuda") else 2, device)
+        sliding = plan_of(self.show.card).sliding(str(inputs.device))
         return torch.from_numpy(slide(network, self.show.shown.array, self.show.shown.foreground, sliding))[None]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
@@ -36,6 +35,7 @@ from inference.findings import ModelIdentity
 from inference.precision import compute_in
 from inference.prepare import Prepared
 from inference.recipe import Output, Region
+from inference.stopwatch import Stopwatch
 from inference.tasks.card import TaskCard
 from inference.transforms.geometry import crop_grid, restore, uncrop
 from inference.volume import Grid, Volume
@@ -115,19 +115,17 @@ class LoadedNnUNet:
         names = self.settings.names
         roles = names.roles(self.folder.channels, card)
         output = _output(self.folder, names.labels(self.folder.finds, card))
-        clock = [time.perf_counter()]
+        watch = Stopwatch()
         report(0.0, "prepare")
-        prepared = present(inputs, card, roles, register_roles=self.settings.register_roles)
-        data, told = self._preprocessed(prepared)
-        clock.append(time.perf_counter())
-        with self._windows_told(data.shape[1:], report):
+        with watch.time("prepare"):
+            prepared = present(inputs, card, roles, register_roles=self.settings.register_roles)
+            data, told = self._preprocessed(prepared)
+        with watch.time("network"), self._windows_told(data.shape[1:], report):
             logits = self._logits(data)
-        clock.append(time.perf_counter())
         report(0.95, "back to the source grid")
-        labels, chances = self._on_source(logits, told, prepared, output)
-        clock.append(time.perf_counter())
-        seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
-        return Segmented(labels, seconds, prepared.notes, chances)
+        with watch.time("restore"):
+            labels, chances = self._on_source(logits, told, prepared, output)
+        return Segmented(labels, watch.seconds, prepared.notes, chances)
 
     @property
     def _ras(self) -> bool:

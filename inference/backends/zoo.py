@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from inference.backends.zoo_image import answer_of
 from inference.errors import BundleBroken, ModelError
 from inference.findings import ModelIdentity
 from inference.prepare import Prepared
+from inference.stopwatch import Stopwatch
 from inference.tasks.card import TaskCard
 from inference.transforms.geometry import resample_labels
 from inference.volume import Volume
@@ -112,24 +113,25 @@ class LoadedZoo:
         settings = self.settings
         roles = settings.names.roles(self._described.channels, card)
         labels = settings.names.labels(self._described.finds, card)
-        clock = [time.perf_counter()]
+        watch = Stopwatch()
         report(0.0, "prepare")
-        prepared = present(inputs, card, roles, register_roles=settings.register_roles, spacing_mm=settings.spacing_mm)
-        channels = np.stack([np.clip(array, *settings.clamp_hu) if inputs[role].units == "HU" else array
-                             for array, role in zip(prepared.array, roles, strict=True)])
-        clock.append(time.perf_counter())
+        with watch.time("prepare"):
+            prepared = present(inputs, card, roles, register_roles=settings.register_roles,
+                               spacing_mm=settings.spacing_mm)
+            channels = np.stack([np.clip(array, *settings.clamp_hu) if inputs[role].units == "HU" else array
+                                 for array, role in zip(prepared.array, roles, strict=True)])
         report(0.3, "network")
-        with self.workflow.run(channels, prepared.grid) as (item, folder):
-            clock.append(time.perf_counter())
+        with ExitStack() as running:
+            with watch.time("network"):
+                item, folder = running.enter_context(self.workflow.run(channels, prepared.grid))
             report(0.95, "back to the source grid")
-            if settings.boxes is not None:
-                boxes = found_boxes(item, folder, settings.boxes)
-                answer, chances = painted(boxes, inputs[card.primary], _named(settings.labels, labels))
-            else:
-                answer, chances = self._on_source(item, prepared, labels), None
-        clock.append(time.perf_counter())
-        seconds = dict(zip(("prepare", "network", "restore"), np.diff(clock).tolist(), strict=True))
-        return Segmented(answer, seconds, prepared.notes, chances)
+            with watch.time("restore"):
+                if settings.boxes is not None:
+                    boxes = found_boxes(item, folder, settings.boxes)
+                    answer, chances = painted(boxes, inputs[card.primary], _named(settings.labels, labels))
+                else:
+                    answer, chances = self._on_source(item, prepared, labels), None
+        return Segmented(answer, watch.seconds, prepared.notes, chances)
 
     def _on_source(self, item: Mapping[str, Any], prepared: Prepared, labels: Mapping[str, int]) -> NDArray[np.uint8]:
         """Labels on the source grid from a map of numbers, or from a mask a channel."""
