@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from inference.backends.json_file import json_object
 from inference.backends.pins import sha256_of
 from inference.errors import BundleBroken
 from inference.findings import IntendedUse, ModelIdentity
@@ -52,7 +53,7 @@ class BundleFiles:
 def read_bundle(root: Path) -> BundleFiles:
     """The bundle in this folder; BundleBroken says which file is missing, changed or not understood."""
     digest = _verified(root)
-    metadata, inference = _json(root, METADATA), _json(root, INFERENCE)
+    metadata, inference = (json_object(root, name, f"bundle {root.name}") for name in (METADATA, INFERENCE))
     if "segnode" not in metadata:
         raise BundleBroken(f"Bundle {root.name} has no section 'segnode' in {METADATA}, which says how to prepare its "
                            "inputs; bundles that bring their own preprocessing are of kind zoo.")
@@ -75,7 +76,7 @@ def write_hashes(root: Path) -> None:
 
 def _verified(root: Path) -> str:
     """SHA-256 of the list of hashes, after every file was compared with it."""
-    hashes = _json(root, HASHES)
+    hashes = json_object(root, HASHES, f"bundle {root.name}")
     for required in (METADATA, INFERENCE, WEIGHTS):
         if required not in hashes:
             raise BundleBroken(f"Bundle {root.name} lists no {required} in {HASHES}.")
@@ -95,16 +96,6 @@ def _files(root: Path) -> list[str]:
     found = (path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file())
     return [path.as_posix() for path in found
             if path.as_posix() != HASHES and "__pycache__" not in path.parts]
-
-
-def _json(root: Path, name: str) -> dict[str, Any]:
-    try:
-        content = json.loads((root / name).read_text())
-    except (OSError, ValueError) as fault:
-        raise BundleBroken(f"{name} of bundle {root.name} cannot be read: {type(fault).__name__}.") from fault
-    if not isinstance(content, dict):
-        raise BundleBroken(f"{name} of bundle {root.name} is no JSON object.")
-    return content
 
 
 def _problems(fault: ValidationError) -> str:

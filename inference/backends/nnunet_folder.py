@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
+from inference.backends.json_file import json_object
 from inference.errors import BundleBroken, ModelError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Checkpoint:
 
 def read_folder(path: Path) -> ModelFolder:
     """The model in a folder, read as data; BundleBroken says which file is missing or not understood."""
-    plans, dataset = _json(path, PLANS), _json(path, DATASET)
+    plans, dataset = json_object(path, PLANS), json_object(path, DATASET)
     if not isinstance(dataset.get("labels"), dict) or "configurations" not in plans:
         raise BundleBroken(f"{path.name} is no nnU-Net v2 model: labels or configurations are missing.")
     folder = ModelFolder(path, plans, dataset)
@@ -151,13 +151,3 @@ def _numbers_of_numpy() -> list[Any]:
 def _single(value: Any) -> Any:
     """A label's number; a list of one is that one."""
     return value[0] if isinstance(value, list) else value
-
-
-def _json(path: Path, name: str) -> dict[str, Any]:
-    try:
-        content = json.loads((path / name).read_text())
-    except (OSError, ValueError) as fault:
-        raise BundleBroken(f"{name} of {path.name} cannot be read: {type(fault).__name__}.") from fault
-    if not isinstance(content, dict):
-        raise BundleBroken(f"{name} of {path.name} is no JSON object.")
-    return content

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from inference.backends.bundle_files import METADATA
+from inference.backends.json_file import json_object
 from inference.backends.nnunet_folder import DATASET, PLANS
 from inference.errors import BundleBroken
 from inference.tasks.card import TaskCard
@@ -39,7 +39,7 @@ def recognised(path: Path) -> tuple[str, Path]:
                                "say its kind.")
         return kind, path
     if (path / METADATA).is_file():
-        return ("bundle" if "segnode" in json.loads((path / METADATA).read_text()) else "zoo"), path
+        return ("bundle" if "segnode" in json_object(path, METADATA) else "zoo"), path
     inside = [path, *sorted(folder for folder in path.glob("*") if folder.is_dir())]
     trained = [folder for folder in inside if (folder / PLANS).is_file() and (folder / DATASET).is_file()]
     if len(trained) == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from inference.backends.base import Report, Segmented
 from inference.backends.foreign import Foreign
+from inference.backends.json_file import json_object
 from inference.backends.manifest import Described, translated
 from inference.backends.present import present
 from inference.backends.zoo_boxes import found_boxes, painted
@@ -170,11 +170,7 @@ def _named(numbers: Mapping[str, int], labels: Mapping[str, int]) -> dict[int, i
 
 
 def _metadata(root: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads((root / METADATA).read_text())
-    except (OSError, ValueError) as fault:
-        raise BundleBroken(f"{METADATA} of bundle {root.name} cannot be read: {type(fault).__name__}.") from fault
-    return content
+    return json_object(root, METADATA, f"bundle {root.name}")
 
 
 def _channel_def(metadata: Mapping[str, Any], side: str, key: str) -> dict[str, int]:

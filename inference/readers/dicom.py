@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,20 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import iter_pixels
 
 from inference.errors import BadGeometry, Unfit
 from inference.readers.arrange import Arrangement, arrange
+from inference.readers.faults import DICOM_FAULTS
 from inference.readers.headers import SliceHeader, header_of, slice_headers
 from inference.request import SeriesFiles
 from inference.volume import SliceSource, Units, Volume
 
 AIR_HU = -1024.0
-
-# What pydicom and its decoders raise on data that they cannot make sense of.
-_FAULTS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError,
-           BytesLengthException, InvalidDicomError, struct.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +110,7 @@ def _frames(ds: Dataset, wanted: list[tuple[int, SliceHeader]]) -> list[NDArray[
     indices = None if first.frame is None else [(header.frame or 1) - 1 for _, header in wanted]
     try:
         return list(iter_pixels(ds, indices=indices, raw=True))
-    except _FAULTS as fault:
+    except DICOM_FAULTS as fault:
         raise Unfit(f"The pixels of {first.name} cannot be decoded ({type(fault).__name__}).") from fault
 
 
@@ -176,5 +171,5 @@ def _as_stored(value: int, dtype: np.dtype[Any]) -> int:
 def _read(path: Path, *, pixels: bool) -> Dataset:
     try:
         return dcmread(path, stop_before_pixels=not pixels, force=True)
-    except _FAULTS as fault:
+    except DICOM_FAULTS as fault:
         raise Unfit(f"An image of the series cannot be read ({type(fault).__name__}).") from fault

@@ -5,7 +5,6 @@ BINARY segmentations whose frames lie on the series' slices (PS3.3 C.8.20); whoe
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,18 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
 from inference.errors import BadGeometry, Unfit
+from inference.readers.faults import DICOM_FAULTS
 from inference.tasks.card import TaskCard
 from inference.volume import Grid, Volume
 
 TOLERANCE = 0.1  # voxels that a frame may lie off its slice
 
-# What pydicom raises on data that it cannot make sense of.
-_FAULTS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, OSError, OverflowError, RuntimeError,
-           TypeError, ValueError, BytesLengthException, InvalidDicomError, struct.error, zlib.error)
+_FAULTS = (*DICOM_FAULTS, OSError, OverflowError, zlib.error)
 
 
 class _Frame(NamedTuple):
