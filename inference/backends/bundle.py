@@ -19,6 +19,7 @@ from inference.backends.bundle_files import WEIGHTS, BundleCard, BundleFiles, re
 from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.errors import BundleBroken, ModelError
 from inference.findings import ModelIdentity
+from inference.networks.registry import KINDS
 from inference.precision import Precision
 from inference.prepare import prepare
 from inference.tasks.card import TaskCard
@@ -128,10 +129,9 @@ def _network_class(target: str, bundle: str) -> type[nn.Module]:
     module, _, kind = target.rpartition(".")
     if not module.startswith(NETWORKS):
         raise BundleBroken(f"Bundle {bundle} names the network {target!r}; only those of this program are run.")
-    try:
-        found: type[nn.Module] = getattr(import_module(module), kind)
-    except (ImportError, AttributeError) as fault:
-        raise BundleBroken(f"Bundle {bundle} names the network {target!r}, which this version lacks.") from fault
+    if target not in {known.target for known in KINDS.values()}:
+        raise BundleBroken(f"Bundle {bundle} names the network {target!r}, which this version lacks.")
+    found: type[nn.Module] = getattr(import_module(module), kind)
     return found
 
 

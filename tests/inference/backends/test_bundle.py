@@ -123,8 +123,9 @@ def test_a_bundle_names_only_networks_of_this_program(bundle, rewrite, target):
         build_network(read_bundle(bundle))
 
 
-def test_a_network_of_a_later_version_is_answered_by_a_sentence(bundle, rewrite):
-    rewrite(INFERENCE, lambda inference: inference["network_def"].update(_target_="inference.networks.next.Net"))
+@pytest.mark.parametrize("target", ["inference.networks.next.Net", "inference.networks.planes.over_volumes"])
+def test_what_is_no_network_of_this_version_is_answered_by_a_sentence(bundle, rewrite, target):
+    rewrite(INFERENCE, lambda inference: inference["network_def"].update(_target_=target))
     with pytest.raises(BundleBroken, match="which this version lacks"):
         build_network(read_bundle(bundle))
 
