@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inference.backends.base import LoadedBackend
-from inference.errors import BadCase
 from inference.evaluation.evaluate import TruthCase, evaluate, settings_for
 from inference.evaluation.results import DatasetResult, Failure, LossPoint
 from inference.evaluation.score import REGIONS
 from inference.training.config import TrainingSettings
-from inference.training.datasets import CaseRef, DataSet, LabelledCase
+from inference.training.datasets import CaseRef, DataSet, LabelledCase, walk
+from inference.training.datasets import Failure as Unreadable
 from inference.training.datasets.phantoms import Phantoms
 from inference.training.history import Judged
 from inference.training.material import grouped
@@ -53,16 +56,22 @@ def judge(test: Unseen, model: LoadedBackend, *, strict: bool = False, tell: Tel
 
     A case that cannot be read is counted with its reason; where `strict`, the first one ends it as BadCase.
     """
-    card, unreadable = test.data.card, list[Failure]()
+    card, unreadable = test.data.card, list[Unreadable]()
 
-    def answer(case: Shown) -> object:
+    def shown(ref: CaseRef) -> Shown:
+        tell()
+        case = test.data.read(ref)
+        return Shown(ref.case_id, case.truth, case.grid, case.volumes[case.card.primary].array, case)
+
+    def answer(case: Shown) -> NDArray[np.uint8]:
         assert case.labelled is not None
         labels = model.segment(case.labelled.volumes, card, lambda _done, _step: None).labels
         return card.postprocess(labels, case.grid) if model.judged else labels
 
     settings = settings_for(card.name, test.name, phantoms=test.synthetic)
-    found = evaluate(_shown(test, unreadable, strict, tell), answer, REGIONS[card.name], settings)  # type: ignore[arg-type]
-    return found.model_copy(update={"failures": (*unreadable, *found.failures)})
+    found = evaluate(walk(test.refs, shown, unreadable, strict=strict), answer, REGIONS[card.name], settings)
+    failures = [Failure(case=one.case_id, reason=one.reason) for one in unreadable]
+    return found.model_copy(update={"failures": (*failures, *found.failures)})
 
 
 def losses(history: Sequence[Judged]) -> tuple[LossPoint, ...]:
@@ -70,16 +79,3 @@ def losses(history: Sequence[Judged]) -> tuple[LossPoint, ...]:
     return tuple(LossPoint(epoch=number, training=point.training_loss, validation=point.validation_loss)
                  for number, point in enumerate((p for p in history if p.training_loss is not None), start=1)
                  if point.training_loss is not None)
-
-
-def _shown(test: Unseen, unreadable: list[Failure], strict: bool, tell: Tell) -> Iterator[Shown]:
-    for ref in test.refs:
-        try:
-            case = test.data.read(ref)
-        except BadCase as fault:
-            if strict:
-                raise
-            unreadable.append(Failure(case=ref.case_id, reason=fault.reason))
-        else:
-            yield Shown(ref.case_id, case.truth, case.grid, case.volumes[case.card.primary].array, case)
-        tell()

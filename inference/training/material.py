@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.errors import BadCase, DataError
+from inference.errors import DataError
 from inference.training.cases import Case, draw_cases
 from inference.training.config import CaseSettings, SplitSettings, TrainingSettings
-from inference.training.datasets import CaseRef, DataSet, Failure
+from inference.training.datasets import CaseRef, DataSet, Failure, walk
 from inference.training.datasets.prepared import cached_case
 from inference.training.progress import progress
 from inference.training.splits import (
@@ -67,6 +67,8 @@ def gather(settings: TrainingSettings, cache: Path, *, workers: int = 2, beside:
     groups = grouped(settings, beside)
     failures: list[Failure] = []
     sides = [_prepared(settings, groups.data, refs, cache, failures) for refs in (groups.training, groups.validation)]
+    for failure in failures:
+        log.warning("%s is left out: %s", failure.case_id, failure.reason)
     for side, name in zip(sides, ("training", "validation"), strict=True):
         if not side:
             raise DataError(f"no case of {groups.data.layout} can be used for {name}: {failures[0].reason}")
@@ -116,19 +118,14 @@ def _phantoms(settings: TrainingSettings, seeds: CaseSettings, cache: Path, work
     return Material(sides[0], sides[1], origin)
 
 
-def _prepared(settings: TrainingSettings, data: DataSet, refs: Iterable[CaseRef], cache: Path,
+def _prepared(settings: TrainingSettings, data: DataSet, refs: Sequence[CaseRef], cache: Path,
               failures: list[Failure]) -> list[Case]:
-    refs, found = list(refs), []
     with _telling(f"{data.layout} cases", len(refs)) as tell:
-        for done, ref in enumerate(refs, start=1):
-            try:
-                found.append(cached_case(data, ref, settings.recipe, cache))
-            except BadCase as fault:
-                if settings.strict:
-                    raise
-                log.warning("%s is left out: %s", ref.case_id, fault.reason)
-                failures.append(Failure(ref.case_id, fault.reason))
-            tell(done)
+        found = []
+        for case in walk(refs, lambda ref: cached_case(data, ref, settings.recipe, cache), failures,
+                         strict=settings.strict):
+            found.append(case)
+            tell(len(found))
     return found
 
 

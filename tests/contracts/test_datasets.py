@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from inference.errors import BadCase, DataError, WrongFolder
 from inference.phantom import PhantomCase
 from inference.tasks import LIVER_TUMOUR
-from inference.training.datasets import AnyDataSet, CaseRef, DataSet, DataSettings, build, phantoms, walk
+from inference.training.datasets import AnyDataSet, CaseRef, DataSet, DataSettings, Failure, build, phantoms, walk
 
 # Settings of each kind; a folder need not be there for its settings to hold.
 EXAMPLES = {
@@ -108,7 +108,9 @@ def test_fingerprints_tell_cases_apart_and_stay(data: DataSet) -> None:
 
 
 def test_all_cases_pass_the_walk(data: DataSet) -> None:
-    assert walk(data, lambda case: None, strict=True) == ()
+    failures: list[Failure] = []
+    assert len(list(walk(data.cases(), data.read, failures, strict=True))) == len(data.cases())
+    assert failures == []
 
 
 @pytest.mark.parametrize("settings", [build(EXAMPLES[kind]) for kind in IN_FOLDERS], ids=IN_FOLDERS)
@@ -131,12 +133,12 @@ class TestInFolders:
             data.read(bad)
         assert image.name in str(caught.value)
         assert str(image.parent) not in str(caught.value)
-        seen: list[str] = []
-        failures = walk(data, lambda case: seen.append(case.case_id), strict=False)
+        failures: list[Failure] = []
+        seen = [case.case_id for case in walk(data.cases(), data.read, failures, strict=False)]
         assert [failure.case_id for failure in failures] == [bad.case_id]
         assert seen == [ref.case_id for ref in good]
         with pytest.raises(BadCase):
-            walk(data, lambda case: None, strict=True)
+            list(walk(data.cases(), data.read, [], strict=True))
 
     def test_a_folder_of_something_else_is_said(self, data: DataSet, tmp_path: Path) -> None:
         for path in sorted((tmp_path / "data").rglob("*"), reverse=True):

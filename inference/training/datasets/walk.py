@@ -1,12 +1,14 @@
-"""Through every case of a data set, stopping at the first that is bad or counting them."""
+"""Through the cases of a data set, stopping at the first that cannot be used or counting those with their reasons."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 from inference.errors import BadCase, Unfit
-from inference.training.datasets.base import CaseRef, DataSet, LabelledCase
+from inference.training.datasets.base import CaseRef
+
+Made = TypeVar("Made")
 
 
 class Failure(NamedTuple):
@@ -16,20 +18,19 @@ class Failure(NamedTuple):
     reason: str
 
 
-def walk(data: DataSet, visit: Callable[[LabelledCase], None], refs: Iterable[CaseRef] | None = None, *,
-         strict: bool) -> tuple[Failure, ...]:
-    """Read each case (of `refs`, else all), show it to `visit`, and forget it; the failures, in order.
+def walk(refs: Iterable[CaseRef], make: Callable[[CaseRef], Made], failures: list[Failure], *,
+         strict: bool) -> Iterator[Made]:
+    """What `make` gives of each case that it can use, in order, one at a time; the others go into `failures`.
 
-    BadCase from reading and BadCase or Unfit from `visit` are failures; where `strict`, the first ends the walk as
-    BadCase instead.
+    BadCase and Unfit are failures; where `strict`, the first ends the walk as BadCase instead.
     """
-    failures = []
-    for ref in data.cases() if refs is None else refs:
+    for ref in refs:
         try:
-            visit(data.read(ref))
+            made = make(ref)
         except (BadCase, Unfit) as fault:
             reason = fault.reason if isinstance(fault, BadCase) else str(fault)
             if strict:
                 raise BadCase(ref.case_id, reason) from fault
             failures.append(Failure(ref.case_id, reason))
-    return tuple(failures)
+        else:
+            yield made

@@ -8,7 +8,7 @@ import pytest
 from miniatures import write_data_set
 
 from inference.errors import BadCase, Unfit
-from inference.training.datasets.base import LabelledCase
+from inference.training.datasets.base import CaseRef, LabelledCase
 from inference.training.datasets.lits import Lits
 from inference.training.datasets.walk import Failure, walk
 
@@ -21,27 +21,31 @@ def data(tmp_path: Path) -> Lits:
 
 
 def test_it_goes_on_and_says_what_failed(data: Lits) -> None:
-    seen: list[str] = []
-    failures = walk(data, lambda case: seen.append(case.case_id), strict=False)
+    failures: list[Failure] = []
+    seen = [case.case_id for case in walk(data.cases(), data.read, failures, strict=False)]
     assert seen == ["volume-0", "volume-2"]
-    assert failures == (Failure("volume-1", "its truth segmentation-1.nii is missing."),)
+    assert failures == [Failure("volume-1", "its truth segmentation-1.nii is missing.")]
 
 
 def test_it_stops_at_the_first_where_it_is_strict(data: Lits) -> None:
     seen: list[str] = []
     with pytest.raises(BadCase, match="volume-1: its truth"):
-        walk(data, lambda case: seen.append(case.case_id), strict=True)
+        seen.extend(case.case_id for case in walk(data.cases(), data.read, [], strict=True))
     assert seen == ["volume-0"]
 
 
 def test_it_goes_through_the_cases_that_it_is_given(data: Lits) -> None:
-    assert walk(data, lambda case: None, data.cases()[::2], strict=True) == ()
+    failures: list[Failure] = []
+    assert len(list(walk(data.cases()[::2], data.read, failures, strict=True))) == 2
+    assert failures == []
 
 
-def test_what_the_visitor_finds_unfit_is_a_failure_too(data: Lits) -> None:
-    def refuse(case: LabelledCase) -> None:
+def test_what_is_found_unfit_is_a_failure_too(data: Lits) -> None:
+    def refuse(ref: CaseRef) -> LabelledCase:
         raise Unfit("no liver")
 
-    assert walk(data, refuse, data.cases()[:1], strict=False) == (Failure("volume-0", "no liver"),)
+    failures: list[Failure] = []
+    assert list(walk(data.cases()[:1], refuse, failures, strict=False)) == []
+    assert failures == [Failure("volume-0", "no liver")]
     with pytest.raises(BadCase, match="volume-0: no liver"):
-        walk(data, refuse, data.cases()[:1], strict=True)
+        list(walk(data.cases()[:1], refuse, [], strict=True))
