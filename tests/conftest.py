@@ -22,7 +22,7 @@ START_LIMIT_S = 30.0
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Walks first: a file is one process's work, and the longest ones at the end would leave the others idle."""
-    items.sort(key=lambda item: "walks" not in item.path.parts)
+    items.sort(key=lambda item: "walks" not in item.path.parts and not item.path.stem.endswith("_walk"))
 
 
 def require(program: str, package: str) -> str:
