@@ -20,7 +20,16 @@ from dicom_node.cli_experiments import seeds_of
 from dicom_node.cli_explain import explain_model
 from dicom_node.cli_fetch import fetch
 from dicom_node.cli_models import models
-from dicom_node.cli_options import Failed, aet_option, conf_option, json_option, open_storage, peer_called, plainly
+from dicom_node.cli_options import (
+    TASK_NAMES,
+    Failed,
+    aet_option,
+    conf_option,
+    json_option,
+    open_storage,
+    peer_called,
+    plainly,
+)
 from dicom_node.cli_probe import probe
 from dicom_node.cli_review import export_reviewed
 from dicom_node.cli_validate import validate
@@ -254,9 +263,6 @@ main.add_command(explain_model)
 @main.group()
 def phantom() -> None:
     """Synthetic cases whose truth is known."""
-
-
-TASK_NAMES = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])
 
 
 @phantom.command("make")

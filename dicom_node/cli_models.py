@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from dicom_node.cli_options import Failed, conf_option, json_option, plainly
+from dicom_node.cli_options import TASK_NAMES, Failed, conf_option, json_option, plainly
 
 KINDS = click.Choice(["bundle", "nnunet", "zoo", "torchscript", "exported"])
-TASKS = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])
 
 
 @click.group(invoke_without_command=True)
@@ -46,7 +45,7 @@ def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
 @models.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--name", required=True, help="What routes call it.")
-@click.option("--task", required=True, type=TASKS, help="The task that it solves.")
+@click.option("--task", required=True, type=TASK_NAMES, help="The task that it solves.")
 @click.option("--kind", type=KINDS, help="What it is. Default: told from its files.")
 @click.option("--input", "inputs", multiple=True, metavar="CHANNEL=ROLE", help="Which role a channel of the model is.")
 @click.option("--output", "outputs", multiple=True, metavar="NAME=STRUCTURE",

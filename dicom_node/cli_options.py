@@ -26,6 +26,7 @@ conf_option = click.option(
     envvar="SEGNODE_CONF",
     help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
 )
+TASK_NAMES = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])  # said here so that no card is loaded for it
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import click
 
-from dicom_node.cli_options import Failed, conf_option, json_option, open_storage, plainly
-
-TASK_NAMES = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])
+from dicom_node.cli_options import TASK_NAMES, Failed, conf_option, json_option, open_storage, plainly
 
 
 @click.command("export-reviewed")

@@ -8,8 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dicom_node.cli_options import aet_option, open_storage, peer_called, plainly
+from dicom_node.cli_options import TASK_NAMES, aet_option, open_storage, peer_called, plainly
 from dicom_node.errors import ConfigurationError, Unreachable
+from inference.tasks import TASKS
 from storage.errors import NotFound
 
 
@@ -53,3 +54,7 @@ def test_a_peer_is_an_address_or_a_name(conf: Path) -> None:
 def test_storage_that_is_not_there_is_not_made(conf: Path) -> None:
     with pytest.raises(NotFound), open_storage(conf):
         pass
+
+
+def test_commands_take_every_task_that_there_is() -> None:
+    assert set(TASK_NAMES.choices) == set(TASKS)
