@@ -14,6 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import shipped_folder
 from dicom_node.settings_models import LOCK, read_lock
+from storage.durable import sync
 
 NAME = "models.yaml"
 
@@ -71,7 +72,9 @@ class ModelsFile:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Never half a file, not even for a node that reads it now."""
+    """Never half a file, not even for a node that reads it now, or where the power fails."""
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(text, encoding="utf-8")
+    sync(beside)
     beside.replace(path)
+    sync(path.parent)
