@@ -32,25 +32,26 @@ def choose(trainer: Trainer) -> Chosen:
     """Temperatures, thresholds and peaks by the validation cases; with `average` the weights too, see `candidates`."""
     tried = []
     for name, weights in candidates(trainer):
-        trainer.network.load_state_dict(weights)
-        trainer.network.eval()
+        trainer.judged.load_state_dict(weights)
+        trainer.judged.eval()
         settings, dice = _calibrated(trainer)
         tried.append((float(np.mean(list(dice.values()))), dice, settings, weights))
         log.info("%s, calibrated: validation Dice %.3f %s", name, tried[-1][0],
                  " ".join(f"{r.name} above {r.threshold:g} with a peak of {r.peak:g}" for r in settings.output.regions))
     score, dice, settings, weights = max(tried, key=lambda one: one[0])
-    trainer.network.load_state_dict(weights)
-    return Chosen(trainer.network, settings, Best(score, dice, trainer.best.step))
+    trainer.judged.load_state_dict(weights)
+    return Chosen(trainer.judged, settings, Best(score, dice, trainer.best.step))
 
 
 def candidates(trainer: Trainer) -> Iterator[tuple[str, Weights]]:
-    """The best weights, and means of them with the last and the first: between good weights often lie better ones.
+    """The best weights, the last, and means of them: between good weights often lie better ones.
 
-    Wortsman et al. 2022, "Model soups".
+    The last may have only needed other thresholds. Means: Wortsman et al. 2022, "Model soups".
     """
     yield "best", trainer.best_weights
     if trainer.settings.average:
         if trainer.best.step != trainer.step:
+            yield "last", trainer.last_weights
             yield "mean of best and last", _mean([trainer.best_weights, trainer.last_weights])
         if trainer.first_weights:
             three = [trainer.first_weights, trainer.best_weights, trainer.last_weights]

@@ -113,9 +113,11 @@ class TrainingSettings(BaseModel):
     healthy_share: float = Field(default=0.0, ge=0, le=1)
     hard_share: float = Field(default=0.0, ge=0, le=1)
     mined_cases: int = Field(default=0, ge=0)
+    replayed: int = Field(default=0, ge=0)  # places of wrong patches that are shown again
     validate_every: int = Field(default=200, ge=1)
     patience: int = Field(default=5, ge=1)
     watch: Literal["dice", "loss"] = "dice"  # what of the validation cases decides
+    smoothing: float = Field(default=0.0, ge=0, lt=1)  # share of the weights' running mean that a step keeps
     average: bool = False  # try means of the weights that were first, best and last
     seed: int = 0
     threads: int = Field(default=1, ge=1)

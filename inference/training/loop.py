@@ -1,6 +1,6 @@
 """The training loop: Adam, cosine annealing, half precision, early stopping (paper Table 4), resumable.
 
-Patches are cut around lesions, anywhere, in cases without a lesion, and where the network of a moment ago was wrong,
+Patches are cut around lesions, anywhere, in cases without a lesion, and where the network was wrong before,
 each as often as the settings say.
 """
 
@@ -12,10 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from inference.backends.bundle import build_network
 from inference.backends.bundle_files import read_bundle
@@ -31,9 +33,10 @@ from inference.training.config import TrainingSettings
 from inference.training.distributed import World
 from inference.training.history import Board, Judged
 from inference.training.implants import implant, place_for
-from inference.training.losses import HybridLoss
+from inference.training.losses import HybridLoss, Logits
 from inference.training.mining import HardPlaces
 from inference.training.progress import progress
+from inference.training.replay import Replay
 from inference.training.validation import validate
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,14 @@ JITTER = 8  # voxels by which a patch lies beside its place, at most; no more th
 STEEPEST = 5.0  # norm of a step's gradients, at most
 
 Weights = dict[str, torch.Tensor]
+
+
+class Origin(NamedTuple):
+    """Where a patch was cut, and whether a lesion was put into it."""
+
+    case: Case
+    place: NDArray[np.int16]
+    implanted: bool
 
 
 @dataclass
@@ -70,13 +81,15 @@ class Trainer:
         self.network = settings.network.build(*channels, settings.dimensions).to(self.device)
         if settings.start:
             self.network.load_state_dict(_start(settings.start, settings).state_dict())
-        self.over_volumes = over_volumes(self.network)
-        self.trained = self.world.wrapped(self.over_volumes)
+        self.trained = self.world.wrapped(over_volumes(self.network))
+        self.smoothed = _running_mean(self.network, settings.smoothing)
+        self.judged = self.smoothed.module if self.smoothed else self.network  # what is validated and kept
+        self.over_volumes = over_volumes(self.judged)
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._pace)
         self.scaler = torch.amp.GradScaler(enabled=_float16(self.device))
         self.loss = HybridLoss(settings.output, settings.entropy_weight, settings.dice_weight)
-        self.hard = HardPlaces(training, settings)
+        self.hard, self.replay = HardPlaces(training, settings), Replay(training, settings)
         lesions = set(TASKS[settings.task].lesions)
         self.healthy = [case for case in training if not lesions & set(case.places)]
         self.diseased = [case for case in training if lesions & set(case.places)]
@@ -114,15 +127,16 @@ class Trainer:
                 bars.update(bar, advance=1, note=note)
                 if self.step % self.settings.validate_every == 0 or self.step == self.settings.steps:
                     self._judge(board)
-        self.last_weights = copied(self.network)
-        self.network.load_state_dict(self.best_weights)
-        self.network.eval()
+        self.last_weights = copied(self.judged)
+        for network in (self.network, self.judged):  # one and the same without `smoothing`
+            network.load_state_dict(self.best_weights)
+            network.eval()
         return self.best
 
     def _learn(self) -> float:
         """One step; the loss before it."""
         self.loss.entropy_weight = self._entropy_weight()
-        image, labels = self._batch(np.random.default_rng((self.settings.seed, self.step, *self._own)))
+        image, labels, origins = self._batch(np.random.default_rng((self.settings.seed, self.step, *self._own)))
         self.trained.train()
         try:
             with autocast(self.device):
@@ -140,6 +154,9 @@ class Trainer:
         self.scaler.update()
         self.schedule.step()
         self.step += 1
+        if self.smoothed:
+            self.smoothed.update_parameters(self.network)
+        self._remember(logits, labels, origins)
         if not math.isfinite(value := float(loss.detach())):
             raise ModelError(f"the loss is {value} at step {self.step}: lower `learning_rate`.")
         return value
@@ -149,32 +166,41 @@ class Trainer:
         """What makes this process's patches others than those of the first one."""
         return (self.world.rank,) if self.world.rank else ()
 
-    def _batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        images, labels = [], []
+    def _remember(self, logits: Logits, labels: torch.Tensor, origins: Sequence[Origin]) -> None:
+        """Which places went wrong; one that went wrong for its implant would not show it again."""
+        finest = logits if isinstance(logits, torch.Tensor) else logits[0]
+        for one, truth, origin in zip(finest.detach(), labels, origins, strict=True):
+            if not origin.implanted:
+                self.replay.learnt(origin.case, origin.place, one, truth)
+
+    def _batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, list[Origin]]:
+        images, labels, origins = [], [], []
         jitter = np.minimum(JITTER, np.array(self.settings.patch) // 4)
         for _ in range(self.settings.batch):
             case, place = self._where(rng)
             image, label = cut(case, place + rng.integers(-jitter, jitter + 1), self.settings.patch)
-            self._implant(image, label, rng)
+            origins.append(Origin(case, place, self._implant(image, label, rng)))
             varied = augment(torch.from_numpy(image), torch.from_numpy(label), self.settings.augment, rng)
             images.append(varied[0])
             labels.append(varied[1])
         image_batch = torch.stack(images).contiguous(memory_format=torch.channels_last_3d).to(self.device)
-        return image_batch, torch.stack(labels).to(self.device)
+        return image_batch, torch.stack(labels).to(self.device), origins
 
-    def _implant(self, image: NDArray[np.float32], label: NDArray[np.uint8], rng: np.random.Generator) -> None:
-        """Put a lesion into a patch, as often as the settings say and where they allow one."""
+    def _implant(self, image: NDArray[np.float32], label: NDArray[np.uint8], rng: np.random.Generator) -> bool:
+        """Put a lesion into a patch, as often as the settings say and where they allow one; whether that was done."""
         wanted, recipe = self.settings.implants, self.settings.recipe
         if wanted is None or rng.random() >= wanted.share:
-            return
+            return False
         place = place_for(image, label, recipe.channels, wanted, rng)
-        if place is not None:
-            implant(image, label, place, recipe.channels, recipe.spacing_mm, wanted, rng)
+        if place is None:
+            return False
+        return implant(image, label, place, recipe.channels, recipe.spacing_mm, wanted, rng)
 
     def _where(self, rng: np.random.Generator) -> tuple[Case, NDArray[np.int16]]:
         """The case of the next patch and the voxel around which it is cut."""
-        if len(self.hard) and rng.random() < self.settings.hard_share:
-            return self.hard.choose(rng)
+        hard = [places for places in (self.hard, self.replay) if len(places)]
+        if hard and rng.random() < self.settings.hard_share:
+            return hard[int(rng.integers(len(hard)))].choose(rng)
         healthy = self.healthy and (not self.diseased or rng.random() < self.settings.healthy_share)
         cases = self.healthy if healthy else self.diseased
         case = cases[int(rng.integers(len(cases)))]
@@ -194,13 +220,15 @@ class Trainer:
             score = point.mean_dice if self.settings.watch == "dice" else -found.loss
             if score > self.best.score:
                 self.best = Best(score, found.dice, self.step)
-                self.best_weights = copied(self.network)
+                self.best_weights = copied(self.judged)
             if self.step < self.settings.steps:  # what is found at the end would be of no use
                 self.hard.mine(self.over_volumes, self.device)
             checkpoint.save(self.kept, self._state())
         self._lost = []
-        self.best, self.best_weights, hard = self.world.decided((self.best, self.best_weights, self.hard.state()))
+        own = (self.best, self.best_weights, self.hard.state(), self.replay.state())
+        self.best, self.best_weights, hard, replay = self.world.decided(own)
         self.hard.restore(hard)
+        self.replay.restore(replay)
 
     def _stands_still(self) -> bool:
         if self.step - self.best.step < self.settings.patience * self.settings.validate_every:
@@ -211,7 +239,8 @@ class Trainer:
     def _state(self) -> dict[str, object]:
         return {"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(), "scaler": self.scaler.state_dict(), "best": asdict(self.best),
-                "weights": self.best_weights, "hard": self.hard.state(),
+                "weights": self.best_weights, "hard": self.hard.state(), "replay": self.replay.state(),
+                "smoothed": self.smoothed.state_dict() if self.smoothed else {},
                 "history": [asdict(point) for point in self.history]}
 
     def _resume(self) -> None:
@@ -222,6 +251,9 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
         self.hard.restore(state["hard"])
+        self.replay.restore(state["replay"])
+        if self.smoothed:
+            self.smoothed.load_state_dict(state["smoothed"])
         self.step, self.best, self.best_weights = state["step"], Best(**state["best"]), state["weights"]
         self.history = [Judged(**point) for point in state["history"]]
         log.info("going on at step %d", self.step)
@@ -252,6 +284,11 @@ def _start(bundle: Path, settings: TrainingSettings) -> torch.nn.Module:
         raise ModelError(f"training cannot start from {files.root.name}: its task is {files.card.task} and its network "
                          f"{there}, the configuration says {settings.task} and {wanted}")
     return build_network(files)
+
+
+def _running_mean(network: torch.nn.Module, share: float) -> AveragedModel | None:
+    """The exponential mean of the weights over the steps, less noisy than the last ones (Polyak & Juditsky 1992)."""
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(share), use_buffers=True) if share else None
 
 
 def _float16(device: str) -> bool:

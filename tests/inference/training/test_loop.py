@@ -87,7 +87,7 @@ def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
     run.best.step = 2
     run.best_weights, run.first_weights = {k: v * 0 for k, v in run.last_weights.items()}, dict(run.last_weights)
     tried = dict(candidates(run))
-    assert list(tried) == ["best", "mean of best and last", "mean of first, best and last"]
+    assert list(tried) == ["best", "last", "mean of best and last", "mean of first, best and last"]
     for name, value in run.last_weights.items():
         assert tried["mean of best and last"][name].dtype == value.dtype
         if value.is_floating_point():
@@ -95,6 +95,39 @@ def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
     zero = trainer(steps=6, validate_every=2)
     zero.best_weights = run.best_weights
     assert choose(run).best.score >= choose(zero).best.score
+
+
+def test_with_smoothing_the_mean_of_the_weights_is_judged_and_kept(trainer):
+    run = trainer(steps=6, validate_every=3, smoothing=0.9)
+    drawn = dict(run.network.state_dict())
+    drawn = {name: value.clone() for name, value in drawn.items()}
+    run._learn()
+    for name, value in run.network.state_dict().items():
+        if value.is_floating_point():  # the first step is taken as it is, the mean begins with it
+            assert torch.equal(value, run.judged.state_dict()[name]), name
+    first = {name: value.clone() for name, value in run.network.state_dict().items()}
+    run._learn()
+    for name, value in run.network.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(run.judged.state_dict()[name], 0.9 * first[name] + 0.1 * value, atol=1e-5), name
+    run.run()
+    assert all(torch.equal(value, run.judged.state_dict()[name]) for name, value in run.best_weights.items())
+    assert any(not torch.equal(value, drawn[name]) for name, value in run.best_weights.items())
+
+
+def test_an_interrupted_run_with_smoothing_and_replay_goes_on_to_the_same_end(trainer):
+    changes = {"steps": 8, "validate_every": 2, "smoothing": 0.8, "replayed": 20, "hard_share": 0.5}
+    whole = trainer(**changes)
+    whole.run()
+    whole.kept.unlink()
+    with pytest.raises(Interruption):
+        trainer(**changes).run(Interrupting())
+    second = trainer(**changes)
+    second.run()
+    assert second.history == whole.history
+    assert torch.equal(second.replay.state(), whole.replay.state())
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, second.network.state_dict()[name]), name
 
 
 def test_the_loss_may_decide_instead_of_dice(trainer):
@@ -152,13 +185,17 @@ def test_patches_come_from_healthy_and_hard_cases_as_often_as_asked(trainer):
     run.hard._count()
     hard = sum(tuple(run._where(rng)[1]) == (1, 2, 3) for _ in range(300))
     assert 120 < hard < 180
+    run.replay.restore(torch.tensor([[1, 4, 5, 6]]))
+    chosen = [tuple(run._where(rng)[1]) for _ in range(400)]
+    assert 70 < chosen.count((4, 5, 6)) < 130
+    assert 70 < chosen.count((1, 2, 3)) < 130
 
 
 def test_patches_get_implants_as_often_as_asked(trainer):
     solid = {"label": 1, "tissue_hu": [-950, -650], "densities": [{"weight": 1, "hu": [40, 40]}]}
     changes = {"cases": {"first_seed": 7, "count": 2, "validation_first_seed": 1, "validation_count": 1}, "batch": 40}
     for share in (0.25, 1.0):
-        _, labels = trainer(implants={**solid, "share": share}, **changes)._batch(np.random.default_rng(0))
+        _, labels, _ = trainer(implants={**solid, "share": share}, **changes)._batch(np.random.default_rng(0))
         with_one = float((labels > 0).flatten(1).any(1).float().mean())  # the cases have none of their own
         assert with_one == pytest.approx(share, abs=0.2)
 
