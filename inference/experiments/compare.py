@@ -84,8 +84,9 @@ def _outcome(run: Run, tested: range, place: _Place) -> Outcome:
         return Outcome.model_validate_json(kept.read_text())
     log.info("%s, seed %d", run.variant, run.seed)
     made = [_made(training, tests, place) for training in run.trainings]
+    paces = [one.seconds_per_step for one in made if one.seconds_per_step]  # none of a run that was at its end already
     outcome = Outcome(result=joined([one.result for one in made]), parameters=sum(one.parameters for one in made),
-                      seconds_per_step=float(np.mean([one.seconds_per_step for one in made])))
+                      seconds_per_step=float(np.mean(paces)) if paces else 0.0)
     beside = kept.with_suffix(".part")
     beside.write_text(outcome.model_dump_json())
     beside.rename(kept)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.errors import ModelError
+from inference.errors import DataError, ModelError
 from inference.evaluation.results import DatasetResult
 from inference.recipe import Output, Region
 from inference.training.cases import Case
@@ -58,7 +58,8 @@ def as_part(chosen: TrainingSettings, part: TrainingSettings) -> TrainingSetting
 def gather_parts(parts: Parts, cache: Path, *, workers: int = 2, beside: Path = Path()) -> Material:
     """Every part's cases with the labels of `as_one`; its `split` is a digest of all that the parts are.
 
-    Labels are held in memory, a byte a voxel. Errors as of `gather`.
+    Labels are held in memory, a byte a voxel. Errors as of `gather`; DataError too where no training case of a part
+    has the region.
     """
     own = {name: gather(part, cache, workers=workers, beside=beside) for name, part in parts.items()}
     label = _region(next(iter(parts.values()))).label
@@ -66,6 +67,9 @@ def gather_parts(parts: Parts, cache: Path, *, workers: int = 2, beside: Path = 
     for name, part in parts.items():
         members = _region(part).members
         training.append([relabelled(case, members, label) for case in own[name].training])
+        if not any(label in case.places for case in training[-1]):
+            raise DataError(f"none of the {len(training[-1])} training cases of {name} has the {_region(part).name}: "
+                            "give that part more cases, or other ones")
         validation += [relabelled(case, members, label) for case in own[name].validation]
     content = " ".join(f"{part.model_dump_json()} {own[name].split}" for name, part in parts.items())
     return Material(
@@ -86,8 +90,8 @@ def relabelled(case: Case, members: Sequence[int], label: int) -> Case:
 def evenly(parts: Sequence[Sequence[Case]], label: int) -> list[Case]:
     """The parts' cases in turn, as often as it takes for each part to come as often as another.
 
-    So it is among cases with `label` and among those without, for a run draws from either; a part that has none of a
-    kind is not among them.
+    So it is among cases with `label` and among those without, for a run draws from either; where a part has none of a
+    kind, all of that kind are the others'.
     """
     with_it = [[case for case in part if label in case.places] for part in parts]
     without = [[case for case in part if label not in case.places] for part in parts]

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from inference.errors import ModelError
+from inference.errors import DataError, ModelError
 from inference.evaluation.results import DatasetResult
 from inference.experiments.pool import as_one, as_part, check_parts, evenly, gather_parts, joined, relabelled
 from inference.experiments.settings import load_experiment, runs
@@ -64,6 +64,14 @@ def test_the_material_of_a_pool_is_told_in_the_first_part_s_label(parts, lits):
     assert len(material.validation) == 2
     assert "MR: BraTS" in material.origin
     assert "CT: LiTS" in material.origin
+
+
+def test_a_part_without_the_region_teaches_nothing_of_it_and_is_refused(parts, lits):
+    ct = parts["CT"]
+    region = ct.output.regions[0].model_copy(update={"members": (9,)})
+    ct = ct.model_copy(update={"output": ct.output.model_copy(update={"regions": (region,)})})
+    with pytest.raises(DataError, match="none of the 5 training cases of CT has the tumour"):
+        gather_parts({**parts, "CT": ct}, lits / "cache", workers=1, beside=lits)
 
 
 def test_a_pool_and_its_first_part_alone_are_different_material(parts, lits):
