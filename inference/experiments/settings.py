@@ -11,15 +11,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from inference.errors import ModelError
+from inference.experiments.pool import check_parts
 from inference.training.config import TrainingSettings
+
+PART = frozenset({"task", "recipe", "output", "cases", "data", "split"})  # keys that say what cases are
 
 
 class ExperimentSettings(BaseModel):
     """Several trainings that differ in what is named and in nothing else, judged on the same cases.
 
-    `base` is a training configuration; each variant changes some of its keys (a mapping key by key, but `network` and
-    `recipe` as a whole) and is trained once for each seed. `test_seeds` are phantoms that are never learnt from; a data
-    set brings its own test cases.
+    `base` is a training configuration; each variant changes some of its keys (a mapping key by key, but `network`,
+    `recipe` and `output` as a whole) and is trained once for each seed. `test_seeds` are phantoms that are never learnt
+    from; a data set brings its own test cases.
+
+    With a `pool` (by name, keys of `PART` that are other there than in `base`) a variant learns from the cases of all
+    its parts in one training, or with the key `apart: true` from each part in a training of its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +34,7 @@ class ExperimentSettings(BaseModel):
     base: Path
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     test_seeds: tuple[int, int] = (9000, 9019)  # first and last
+    pool: dict[str, dict[str, Any]] = Field(default_factory=dict)
     variants: dict[str, dict[str, Any]] = Field(min_length=2)
 
     @model_validator(mode="after")
@@ -37,6 +44,16 @@ class ExperimentSettings(BaseModel):
                 raise ValueError(f"a variant's name becomes a folder's; {name!r} cannot be one")
         return self
 
+    @model_validator(mode="after")
+    def _parts_differ_in_their_cases(self) -> ExperimentSettings:
+        if len(self.pool) == 1 or "" in self.pool:
+            raise ValueError("a pool has two or more parts, each with a name")
+        for name, changes in self.pool.items():
+            if foreign := sorted(set(changes) - PART):
+                raise ValueError(f"part {name} says {', '.join(foreign)}: the parts of a pool differ in what their "
+                                 f"cases are, by {', '.join(sorted(PART))}")
+        return self
+
     @property
     def tested(self) -> range:
         """Seeds of the phantoms that are judged."""
@@ -44,13 +61,26 @@ class ExperimentSettings(BaseModel):
 
 
 class Run(BaseModel):
-    """One training of an experiment."""
+    """One variant with one seed: its trainings, each by the name of the parts that it learns from.
+
+    Without a pool that is one training of one part, named "".
+    """
 
     model_config = ConfigDict(frozen=True)
 
     variant: str
     seed: int
-    settings: TrainingSettings
+    trainings: tuple[dict[str, TrainingSettings], ...]
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """Of its first training's first part: in all but its cases that of every other."""
+        return next(iter(self.trainings[0].values()))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether it learns from phantoms only."""
+        return all(part.synthetic for training in self.trainings for part in training.values())
 
 
 def load_experiment(path: Path) -> ExperimentSettings:
@@ -73,10 +103,22 @@ def runs(experiment: ExperimentSettings, beside: Path) -> Iterator[Run]:
     for seed in experiment.seeds:
         for variant, changes in experiment.variants.items():
             try:
-                settings = TrainingSettings.model_validate({**changed(base, changes), "seed": seed})
-            except ValidationError as fault:
+                trainings = _trainings(experiment, base, changes, seed)
+            except (ValidationError, ModelError) as fault:
                 raise ModelError(f"variant {variant} is no configuration: {fault}") from fault
-            yield Run(variant=variant, seed=seed, settings=settings)
+            yield Run(variant=variant, seed=seed, trainings=trainings)
+
+
+def _trainings(experiment: ExperimentSettings, base: Mapping[str, Any], changes: Mapping[str, Any],
+               seed: int) -> tuple[dict[str, TrainingSettings], ...]:
+    """The trainings of a variant; ModelError where the parts of its pool do not fit together."""
+    own = dict(changes)
+    apart = bool(experiment.pool) and own.pop("apart", False)
+    parts = {name: TrainingSettings.model_validate({**changed(changed(base, part), own), "seed": seed})
+             for name, part in (experiment.pool or {"": {}}).items()}
+    if experiment.pool:
+        check_parts(parts)
+    return tuple({name: part} for name, part in parts.items()) if apart else (parts,)
 
 
 def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

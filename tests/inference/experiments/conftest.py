@@ -40,3 +40,27 @@ def configuration(lits: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def pool(configuration: Callable[..., Path], lits: Path) -> Path:
+    """An experiment over the tumours of the miniature LiTS and of a miniature BraTS: a network each, or one for both.
+
+    On MR a tumour has three labels, on CT one.
+    """
+    configuration()
+    miniatures.write_data_set("brats", lits / "BraTS", 7)
+
+    def answer(*members: int) -> dict[str, Any]:
+        region = {"name": "tumour", "label": members[0], "members": list(members)}
+        return {"activation": "sigmoid", "regions": [region]}
+
+    mr = {"task": "brain_tumour", "data": {"kind": "brats", "folder": "BraTS"}, "split": {"file": "mr.json"},
+          "output": answer(1, 2, 3), "recipe": {"primary": "T1ce", "spacing_mm": [3, 3, 3],
+                                                "channels": [{"role": "FLAIR", "scale": "zscore"}]}}
+    path = lits / "pool.yaml"
+    YAML().dump({
+        "title": "Apart or together", "base": "run.yaml", "seeds": [0], "pool": {"MR": mr, "CT": {"output": answer(2)}},
+        "variants": {"each": {"apart": True}, "both": {}, "both, longer": {"steps": 8}},
+    }, path)  # fmt: skip
+    return path

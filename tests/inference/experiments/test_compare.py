@@ -51,3 +51,36 @@ def test_a_stopped_comparison_goes_on_where_it_was(experiment, lits, monkeypatch
     compare(experiment, lits / "out", lits / "cache", workers=1)
     assert trained == [("hybrid", 0), ("unet", 0), ("hybrid", 1), ("unet", 1)]
     assert read_comparison(lits / "out" / "comparison.json").models[0].seeds == 2
+
+
+def test_a_pool_is_judged_on_each_part_beside_a_network_for_each(pool, lits):
+    _, data, _ = compare(pool, lits / "out", lits / "cache", workers=1)
+    report = read_comparison(data)
+    each, both, longer = report.models
+    assert (each.name, both.name, longer.name) == ("each", "both", "both, longer")
+    assert {model.cases for model in report.models} == {2}
+    assert each.parameters == 2 * both.parameters
+    assert report.regions == ("tumour on MR", "tumour on CT")
+    assert report.dataset == "MR: BraTS; CT: LiTS"
+    for region in report.regions:
+        assert report.row("both", region, "dice").difference.n == 1
+
+
+def test_a_pool_that_was_stopped_goes_on_where_it_was(pool, lits, monkeypatch):
+    trained, stop_at = [], 2
+
+    def counting(settings, material, *others):
+        if len(trained) == stop_at:
+            raise KeyboardInterrupt
+        trainer = real(settings, material, *others)
+        trained.append((settings.task, settings.steps, trainer.seconds_per_step > 0))
+        return trainer
+
+    real = module.trained
+    monkeypatch.setattr(module, "trained", counting)
+    with pytest.raises(KeyboardInterrupt):
+        compare(pool, lits / "out", lits / "cache", workers=1)
+    stop_at = 99
+    compare(pool, lits / "out", lits / "cache", workers=1)
+    brain, liver = "brain_tumour", "liver_tumour"
+    assert trained == [(brain, 4, True), (liver, 4, True), (brain, 4, True), (brain, 8, True)]
