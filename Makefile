@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test viewers chaos fuzz bench lint tools train score clean
+.PHONY: help demo run test viewers chaos fuzz bench lint tools train score real clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 
 score: $(VENV)/.run ## Score the shipped bundles on phantoms that training never saw.
 	$(BIN)/segnode phantom score
+
+real: $(VENV)/.test ## Measure the shipped bundles on real images (SEGNODE_SAMPLES=folder, FIGURES=file.json).
+	$(BIN)/python -m pytest -q -s tests/real/test_labelled_samples.py $(ARGS)
 
 clean: ## Remove what was built (not your data).
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

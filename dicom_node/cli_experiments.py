@@ -49,9 +49,8 @@ def evaluate(configuration: Path, bundle: Path, output: Path, seeds: str, device
     from dicom_node import present
     from inference.experiments.evaluate import evaluate_bundle
 
-    wanted = seeds_of(seeds)
-    with present.progress_bar("test cases", len(wanted)) as tell:
-        _, _, page = evaluate_bundle(configuration, bundle, output, wanted, device=device, tell=tell)
+    with present.progress_bar("test cases") as tell:
+        _, _, page = evaluate_bundle(configuration, bundle, output, seeds_of(seeds), device=device, tell=tell)
     click.echo(f"report written to {page}")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,14 +39,20 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
 
 
+class Advance(Protocol):
+    """One more is done; of how many, where that was not known before."""
+
+    def __call__(self, total: int | None = None) -> None: ...
+
+
 @contextmanager
-def progress_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
+def progress_bar(text: str, total: int | None = None) -> Iterator[Advance]:
     """A bar on a terminal's standard error, moved on by one at each call; nothing where nobody looks."""
     columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     shown = Console(stderr=True)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bars:
         task = bars.add_task(text, total=total)
-        yield lambda: bars.advance(task)
+        yield lambda total=None: bars.update(task, advance=1, total=total)
 
 
 def as_json(view: Any) -> None:

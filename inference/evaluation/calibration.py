@@ -9,7 +9,7 @@ from inference.errors import Unscorable
 from inference.evaluation.metrics import Mask
 from inference.evaluation.record import Record
 
-BINS = 15
+BINS = 15  # of probability (Guo et al. 2017, 4)
 _AT_ONCE = 1 << 22  # voxels; a scan in float64 would be gigabytes
 
 
@@ -61,15 +61,17 @@ class ReliabilityCounter:
                              "apply the sigmoid or softmax first")
         for start in range(0, chances.size, _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            self._count(chances[part].astype(np.float64), real[part].astype(np.float64))
+            one = np.ones(chances[part].size)
+            self.add_groups(chances[part].astype(np.float64), real[part].astype(np.float64), one)
 
-    def _count(self, chances: NDArray[np.float64], real: NDArray[np.float64]) -> None:
+    def add_groups(self, chances: NDArray[np.float64], real: NDArray[np.float64], voxels: NDArray[np.float64]) -> None:
+        """Count groups of so many `voxels`, each group of one probability 0..1, `real` of them inside the region."""
         bins = self._voxels.size
         at = np.minimum((chances * bins).astype(np.intp), bins - 1)
-        self._voxels += np.bincount(at, minlength=bins)
-        self._said += np.bincount(at, weights=chances, minlength=bins)
+        self._voxels += np.bincount(at, weights=voxels, minlength=bins)
+        self._said += np.bincount(at, weights=chances * voxels, minlength=bins)
         self._true += np.bincount(at, weights=real, minlength=bins)
-        self._squares += float(np.sum((chances - real) ** 2))
+        self._squares += float(np.sum(real * (1 - chances) ** 2 + (voxels - real) * chances ** 2))
 
     def result(self, region: str) -> Reliability:
         """The calibration so far; Unscorable where no voxel was counted."""

@@ -73,7 +73,7 @@ class RegionScore(Record):
 
 
 class Failure(Record):
-    """A case that could not be judged, and why; it is in no mean."""
+    """A case that could not be used, and why; it is in no mean."""
 
     case: str
     reason: str

@@ -24,7 +24,7 @@ Files = tuple[Path, Path, Path]
 
 
 def evaluate_bundle(configuration: Path, bundle: Path, folder: Path, seeds: Sequence[int] = SCORED, *,
-                    device: str = "cpu", tell: Tell = lambda: None) -> Files:
+                    device: str = "cpu", tell: Tell = lambda _: None) -> Files:
     """The report of a bundle on the test cases of the configuration that it was trained by, in `folder`."""
     settings = load_settings(configuration)
     result = _judged(settings, configuration.parent, bundle, seeds, device, tell)
@@ -32,7 +32,7 @@ def evaluate_bundle(configuration: Path, bundle: Path, folder: Path, seeds: Sequ
 
 
 def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, workers: int = 2, device: str = "cpu",
-                   tell: Tell = lambda: None) -> Files:
+                   tell: Tell = lambda _: None) -> Files:
     """Five trainings, each judged on the fold that it did not see, and one report over all cases (paper III-E).
 
     `folder` keeps the configuration and the bundle of every fold; a fold whose bundle is there is not trained again.

@@ -15,14 +15,13 @@ from inference.evaluation.results import DatasetResult, Failure, LossPoint
 from inference.evaluation.score import REGIONS
 from inference.training.config import TrainingSettings
 from inference.training.datasets import CaseRef, DataSet, LabelledCase, walk
-from inference.training.datasets import Failure as Unreadable
 from inference.training.datasets.phantoms import Phantoms
 from inference.training.history import Judged
 from inference.training.material import grouped
 
 SCORED = range(9000, 9010)  # seeds of phantoms that no training uses
 
-Tell = Callable[[], None]
+Tell = Callable[[int], None]  # called before each case with how many there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +50,15 @@ def unseen(settings: TrainingSettings, beside: Path = Path(), seeds: Sequence[in
     return Unseen(groups.data, groups.test, groups.data.layout, settings.synthetic)
 
 
-def judge(test: Unseen, model: LoadedBackend, *, strict: bool = False, tell: Tell = lambda: None) -> DatasetResult:
+def judge(test: Unseen, model: LoadedBackend, *, strict: bool = False, tell: Tell = lambda _: None) -> DatasetResult:
     """Every test case read, segmented, cleaned by its task and measured on its own grid.
 
     A case that cannot be read is counted with its reason; where `strict`, the first one ends it as BadCase.
     """
-    card, unreadable = test.data.card, list[Unreadable]()
+    card, unreadable = test.data.card, list[Failure]()
 
     def shown(ref: CaseRef) -> Shown:
-        tell()
+        tell(len(test.refs))
         case = test.data.read(ref)
         return Shown(ref.case_id, case.truth, case.grid, case.volumes[case.card.primary].array, case)
 
@@ -70,8 +69,7 @@ def judge(test: Unseen, model: LoadedBackend, *, strict: bool = False, tell: Tel
 
     settings = settings_for(card.name, test.name, phantoms=test.synthetic)
     found = evaluate(walk(test.refs, shown, unreadable, strict=strict), answer, REGIONS[card.name], settings)
-    failures = [Failure(case=one.case_id, reason=one.reason) for one in unreadable]
-    return found.model_copy(update={"failures": (*failures, *found.failures)})
+    return found.model_copy(update={"failures": (*unreadable, *found.failures)})
 
 
 def losses(history: Sequence[Judged]) -> tuple[LossPoint, ...]:

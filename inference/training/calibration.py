@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
+from inference.evaluation.calibration import ReliabilityCounter
 from inference.recipe import Output, Region
 from inference.training.cases import Case
 
@@ -25,7 +26,6 @@ Logits = NDArray[np.float16]  # (channel, z, y, x) on the working grid
 _EDGES = np.linspace(-16.0, 16.0, 641)  # of the bins in which logits are counted; what lies beyond is in the outermost
 _CENTRES = (_EDGES[:-1] + _EDGES[1:]) / 2
 _SUSPECTED = 0.01  # probability from which a voxel counts for the error: else nothing but sure background would
-_BINS = 15  # of probability (Guo et al. 2017, 4)
 _BOUNDS = (0.25, 8.0)  # of temperatures that are tried
 _WORTHWHILE = 0.01  # share of the cross entropy; a temperature that saves less is luck
 
@@ -45,12 +45,12 @@ class Tally(NamedTuple):
 
     def error(self, temperature: float) -> float:
         """Expected calibration error, 0..1, of the voxels that the network suspects without a temperature."""
-        suspected = expit(_CENTRES) >= _SUSPECTED
-        chance, inside, count = expit(_CENTRES / temperature)[suspected], self.inside[suspected], self.all[suspected]
-        bins = np.minimum((chance * _BINS).astype(int), _BINS - 1)
-        gaps = np.bincount(bins, weights=inside, minlength=_BINS) - np.bincount(bins, weights=chance * count,
-                                                                                minlength=_BINS)
-        return float(np.abs(gaps).sum() / max(count.sum(), 1.0))
+        suspected = (expit(_CENTRES) >= _SUSPECTED) & (self.all > 0)
+        if not suspected.any():
+            return 0.0
+        counter = ReliabilityCounter()
+        counter.add_groups(expit(_CENTRES / temperature)[suspected], self.inside[suspected], self.all[suspected])
+        return counter.result("the region").ece
 
     def temperature(self) -> float:
         """That of the least cross entropy; 1 where it saves little, or where there is nothing to learn from."""

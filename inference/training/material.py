@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import DataError
+from inference.evaluation.results import Failure
 from inference.training.cases import Case, draw_cases
 from inference.training.config import CaseSettings, SplitSettings, TrainingSettings
-from inference.training.datasets import CaseRef, DataSet, Failure, walk
+from inference.training.datasets import CaseRef, DataSet, walk
 from inference.training.datasets.prepared import cached_case
 from inference.training.progress import progress
 from inference.training.splits import (
@@ -68,7 +69,7 @@ def gather(settings: TrainingSettings, cache: Path, *, workers: int = 2, beside:
     failures: list[Failure] = []
     sides = [_prepared(settings, groups.data, refs, cache, failures) for refs in (groups.training, groups.validation)]
     for failure in failures:
-        log.warning("%s is left out: %s", failure.case_id, failure.reason)
+        log.warning("%s is left out: %s", failure.case, failure.reason)
     for side, name in zip(sides, ("training", "validation"), strict=True):
         if not side:
             raise DataError(f"no case of {groups.data.layout} can be used for {name}: {failures[0].reason}")

@@ -12,9 +12,10 @@ from miniatures import draw, grid_of, write_data_set
 from pydantic import TypeAdapter, ValidationError
 
 from inference.errors import BadCase, DataError, WrongFolder
+from inference.evaluation.results import Failure
 from inference.phantom import PhantomCase
 from inference.tasks import LIVER_TUMOUR
-from inference.training.datasets import AnyDataSet, CaseRef, DataSet, DataSettings, Failure, build, phantoms, walk
+from inference.training.datasets import AnyDataSet, CaseRef, DataSet, DataSettings, build, phantoms, walk
 
 # Settings of each kind; a folder need not be there for its settings to hold.
 EXAMPLES = {
@@ -135,7 +136,7 @@ class TestInFolders:
         assert str(image.parent) not in str(caught.value)
         failures: list[Failure] = []
         seen = [case.case_id for case in walk(data.cases(), data.read, failures, strict=False)]
-        assert [failure.case_id for failure in failures] == [bad.case_id]
+        assert [failure.case for failure in failures] == [bad.case_id]
         assert seen == [ref.case_id for ref in good]
         with pytest.raises(BadCase):
             list(walk(data.cases(), data.read, [], strict=True))

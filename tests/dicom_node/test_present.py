@@ -126,3 +126,12 @@ def test_any_list_of_records(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0.877" in shown
     present.show_lines([])
     assert capsys.readouterr().out == "nothing\n"
+
+
+def test_a_bar_learns_its_total_once_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as if somebody looked
+    with present.progress_bar("test cases") as advance:
+        advance(3)
+    assert "1/3" in capsys.readouterr().err

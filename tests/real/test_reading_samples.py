@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import SAMPLES
 
 from inference.errors import Unfit
 from inference.fitness import check_brain, check_ct_units, check_liver, check_lungs, head_mask, liver_core_ml
@@ -15,8 +16,6 @@ from inference.transforms.geometry import crop, resample
 from inference.transforms.registration import register_rigid
 from inference.volume import Grid, Spacing, Volume
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
-
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not SAMPLES.is_dir(), reason="samples not here")]
 

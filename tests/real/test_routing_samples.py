@@ -8,6 +8,7 @@ import pydicom
 import pytest
 from pydicom.multival import MultiValue
 from ruamel.yaml import YAML
+from samples import SAMPLES
 
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.route import Routing
@@ -16,7 +17,6 @@ from storage.lifecycle import StudyState
 from storage.records import Instance, InstanceKind, Series, StoredFile, Study
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT.parent / "shared" / "samples"
 
 pytestmark = pytest.mark.real
 
@@ -32,7 +32,7 @@ def headers_of(sample):
     """(SOP class, series, header) of every data set in a sample, a folder or an archive."""
     path = SAMPLES / sample
     if not path.exists():
-        pytest.fail("samples not here: the folder shared/samples belongs beside the checkout")
+        pytest.fail("samples not here: SEGNODE_SAMPLES names no folder that holds them")
     if path.is_dir():
         contents = [file.read_bytes() for file in sorted(path.iterdir())]
     else:

@@ -8,10 +8,9 @@ from typing import Any
 
 import pydicom
 import pytest
+from samples import SAMPLES
 
 from dicom_node.network.client import find_dicom, send
-
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 
 pytestmark = [
     pytest.mark.real,

@@ -16,7 +16,7 @@ from inference.training.datasets.settings import (
     Luna16Settings,
     PhantomSettings,
 )
-from inference.training.datasets.walk import Failure, walk
+from inference.training.datasets.walk import walk
 
 AnyDataSet = Annotated[BratsSettings | LitsSettings | Luna16Settings | PhantomSettings, Field(discriminator="kind")]
 
@@ -32,4 +32,4 @@ def build(settings: Mapping[str, Any]) -> DataSettings:
         raise DataError(f"the data set's settings are wrong: {wrong}") from fault
 
 
-__all__ = ["AnyDataSet", "CaseRef", "DataSet", "DataSettings", "Failure", "LabelledCase", "Mark", "build", "walk"]
+__all__ = ["AnyDataSet", "CaseRef", "DataSet", "DataSettings", "LabelledCase", "Mark", "build", "walk"]

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from inference.errors import BadCase, Unfit
+from inference.evaluation.results import Failure
 from inference.training.datasets.base import CaseRef
 
 Made = TypeVar("Made")
-
-
-class Failure(NamedTuple):
-    """A case that could not be used, and the sentence that says why."""
-
-    case_id: str
-    reason: str
 
 
 def walk(refs: Iterable[CaseRef], make: Callable[[CaseRef], Made], failures: list[Failure], *,
@@ -31,6 +25,6 @@ def walk(refs: Iterable[CaseRef], make: Callable[[CaseRef], Made], failures: lis
             reason = fault.reason if isinstance(fault, BadCase) else str(fault)
             if strict:
                 raise BadCase(ref.case_id, reason) from fault
-            failures.append(Failure(ref.case_id, reason))
+            failures.append(Failure(case=ref.case_id, reason=reason))
         else:
             yield made

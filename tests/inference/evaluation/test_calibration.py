@@ -54,6 +54,15 @@ def test_cases_add_up_and_background_can_be_left_out():
     assert reliability("r", np.zeros(5), np.zeros(5, bool)).bins[3].mean_probability is None
 
 
+def test_groups_of_voxels_count_as_their_voxels_do():
+    apart, together = ReliabilityCounter(), ReliabilityCounter()
+    apart.add(np.array([0.2, 0.2, 0.2, 0.9]), np.array([True, False, False, True]))
+    together.add_groups(np.array([0.2, 0.9]), np.array([1.0, 1.0]), np.array([3.0, 1.0]))
+    groups, voxels = together.result("r"), apart.result("r")
+    assert [b.voxels for b in groups.bins] == [b.voxels for b in voxels.bins]
+    assert (groups.ece, groups.brier) == (pytest.approx(voxels.ece), pytest.approx(voxels.brier))
+
+
 def test_a_large_case_is_counted_in_parts(monkeypatch):
     rng = np.random.default_rng(3)
     chances, truth = rng.random(100), rng.random(100) < 0.5

@@ -21,8 +21,10 @@ def run(configuration, lits):
 
 def test_a_bundle_is_judged_on_the_cases_that_were_kept(run, lits):
     path, bundle = run
-    table, data, _ = evaluate_bundle(path, bundle, lits / "report")
+    told = []
+    table, data, _ = evaluate_bundle(path, bundle, lits / "report", tell=told.append)
     test = grouped(load_settings(path), lits).test
+    assert told == [len(test)] * len(test)
     assert {row.case for row in read_scores(table)} == {ref.case_id for ref in test}
     report = read_report(data)
     assert [point.epoch for point in report.losses] == [1, 2]

@@ -78,7 +78,7 @@ def test_a_bad_case_is_left_out_and_told_or_ends_a_strict_run(run, lits):
     material = gather(run(), lits / "cache", beside=lits)
     assert len(material.training) + len(material.validation) == 6
     [failure] = material.failures
-    assert failure.case_id == training[0].case_id
+    assert failure.case == training[0].case_id
     assert truth.name in failure.reason
     with pytest.raises(BadCase, match=truth.name):
         gather(run(strict=True), lits / "cache", beside=lits)

@@ -8,9 +8,10 @@ import pytest
 from miniatures import write_data_set
 
 from inference.errors import BadCase, Unfit
+from inference.evaluation.results import Failure
 from inference.training.datasets.base import CaseRef, LabelledCase
 from inference.training.datasets.lits import Lits
-from inference.training.datasets.walk import Failure, walk
+from inference.training.datasets.walk import walk
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def test_it_goes_on_and_says_what_failed(data: Lits) -> None:
     failures: list[Failure] = []
     seen = [case.case_id for case in walk(data.cases(), data.read, failures, strict=False)]
     assert seen == ["volume-0", "volume-2"]
-    assert failures == [Failure("volume-1", "its truth segmentation-1.nii is missing.")]
+    assert failures == [Failure(case="volume-1", reason="its truth segmentation-1.nii is missing.")]
 
 
 def test_it_stops_at_the_first_where_it_is_strict(data: Lits) -> None:
@@ -46,6 +47,6 @@ def test_what_is_found_unfit_is_a_failure_too(data: Lits) -> None:
 
     failures: list[Failure] = []
     assert list(walk(data.cases()[:1], refuse, failures, strict=False)) == []
-    assert failures == [Failure("volume-0", "no liver")]
+    assert failures == [Failure(case="volume-0", reason="no liver")]
     with pytest.raises(BadCase, match="volume-0: no liver"):
         list(walk(data.cases()[:1], refuse, [], strict=True))
