@@ -47,9 +47,10 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 
-# One process more than there are cores: walks wait for nodes and peers much of their time.
+# One process more than there are cores: walks wait for nodes and peers much of their time. Each computes in one
+# thread: the threads of several processes on the same cores would spin while they wait for each other.
 test: $(VENV)/.test tools lint ## Everything that must hold, file by file in up to four processes.
-	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile $(ARGS)
 
 viewers: $(VENV)/.test ## OHIF in Chromium shows the results of three studies (SCREENSHOTS=folder keeps what it showed).
 	@deploy/install-test-tools.sh $(VENV)/ohif

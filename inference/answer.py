@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from inference.prepare import Prepared
 from inference.recipe import Output
@@ -81,8 +81,8 @@ def activated(logits: NDArray[np.floating], output: Output) -> NDArray[np.float3
     """Sigmoid or softmax of logits (channel, …)."""
     values = np.asarray(logits, dtype=np.float32)
     if output.activation == "sigmoid":
-        return np.asarray(special.expit(values), dtype=np.float32)
-    return np.asarray(special.softmax(values, axis=0), dtype=np.float32)
+        return np.asarray(scipy.special.expit(values), dtype=np.float32)
+    return np.asarray(scipy.special.softmax(values, axis=0), dtype=np.float32)
 
 
 def convinced(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull
 
 from inference.findings import Axes, Point
 from inference.volume import Grid, Spacing
@@ -93,7 +93,7 @@ def _face_middles(indices: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    corners: NDArray[np.float64] = points[ConvexHull(points).vertices]
+    corners: NDArray[np.float64] = points[scipy.spatial.ConvexHull(points).vertices]
     return corners
 
 

@@ -8,11 +8,10 @@ knee as readily as for a head. Each check works on a copy at 4 mm, takes well un
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inference.errors import Unfit
-from inference.transforms.geometry import canonical, grid_at_spacing, resample
 from inference.volume import Spacing, Volume
 
 COARSE_MM = 4.0
@@ -55,12 +54,12 @@ def lung_mask(volume: Volume) -> Volume:
     """Aerated lung as bool on a canonical 4 mm grid."""
     coarse = _coarse(volume, -1024.0)
     array = np.asarray(coarse.array, dtype=np.float32)
-    parts, count = ndimage.label((array < -400) & ~_outside(array))
+    parts, count = scipy.ndimage.label((array < -400) & ~_outside(array))
     if count == 0:
         return coarse.with_array(parts > 0)
     index = np.arange(1, count + 1)
     volumes = np.bincount(parts.ravel())[1:] * coarse.grid.voxel_ml
-    means = ndimage.mean(array, parts, index)
+    means = scipy.ndimage.mean(array, parts, index)
     lungs = index[(volumes > 50.0) & (means > -960.0)]
     return coarse.with_array(np.isin(parts, lungs) & (array > -980.0))
 
@@ -80,16 +79,16 @@ def liver_core_ml(volume: Volume) -> float:
     liver of which the scan shows but a few slices.
     """
     coarse = _coarse(volume, -1024.0)
-    array = ndimage.uniform_filter(np.asarray(coarse.array, dtype=np.float32), 3)
+    array = scipy.ndimage.uniform_filter(np.asarray(coarse.array, dtype=np.float32), 3)
     body = array > -300
     if not body.any():
         return 0.0
     solid = (array > 20) & (array < 200)
-    depth = ndimage.distance_transform_edt(np.pad(solid, 1), sampling=coarse.grid.spacing)
+    depth = scipy.ndimage.distance_transform_edt(np.pad(solid, 1), sampling=coarse.grid.spacing)
     core = depth[1:-1, 1:-1, 1:-1] > 16.0
     middle = float(np.median(np.nonzero(body)[2]))
     core[:, :, int(middle):] = False  # x runs to the patient's left
-    parts, count = ndimage.label(core)
+    parts, count = scipy.ndimage.label(core)
     if count == 0:
         return 0.0
     return float(np.bincount(parts.ravel())[1:].max()) * coarse.grid.voxel_ml
@@ -105,14 +104,14 @@ def check_liver(volume: Volume) -> None:
 def head_mask(volume: Volume) -> Volume:
     """The head (or whatever lies in the coil) as bool on a canonical 4 mm grid: Otsu, closed, filled, largest part."""
     coarse = _coarse(volume, 0.0)
-    array = ndimage.gaussian_filter(np.asarray(coarse.array, dtype=np.float32), 1.0)
-    bright = ndimage.binary_closing(np.pad(array > _otsu(array), 4), iterations=3)[4:-4, 4:-4, 4:-4]
-    parts, count = ndimage.label(bright)
+    array = scipy.ndimage.gaussian_filter(np.asarray(coarse.array, dtype=np.float32), 1.0)
+    bright = scipy.ndimage.binary_closing(np.pad(array > _otsu(array), 4), iterations=3)[4:-4, 4:-4, 4:-4]
+    parts, count = scipy.ndimage.label(bright)
     if count == 0:
         return coarse.with_array(bright)
     mask = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     for k in range(mask.shape[0]):
-        mask[k] = ndimage.binary_fill_holes(mask[k])
+        mask[k] = scipy.ndimage.binary_fill_holes(mask[k])
     return coarse.with_array(mask)
 
 
@@ -135,6 +134,8 @@ def check_brain(volume: Volume, name: str = "series") -> None:
 
 
 def _coarse(volume: Volume, fill: float) -> Volume:
+    from inference.transforms.geometry import canonical, grid_at_spacing, resample
+
     volume = canonical(volume)
     return resample(volume, grid_at_spacing(volume.grid, Spacing(COARSE_MM, COARSE_MM, COARSE_MM)), fill=fill)
 
@@ -144,7 +145,7 @@ def _outside(array: NDArray[np.float32]) -> NDArray[np.bool_]:
     dark = array < -400
     out = np.zeros_like(dark)
     for k in range(array.shape[0]):
-        parts, _ = ndimage.label(dark[k])
+        parts, _ = scipy.ndimage.label(dark[k])
         edge = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
         out[k] = np.isin(parts, edge[edge > 0])
     return out

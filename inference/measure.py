@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inference import codes
 from inference.diameters import Diameters, in_plane_axes, largest_diameter
@@ -71,7 +71,7 @@ def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure],
         parts.append(part)
         parts_map[mask] = len(parts)
     midline = _midline(structures, volume) if parts else None
-    boxes = ndimage.find_objects(parts_map, max_label=len(parts))
+    boxes = scipy.ndimage.find_objects(parts_map, max_label=len(parts))
     findings = tuple(_finding(number, part, parts_map, volume, boxes[number - 1], midline)
                      for number, part in enumerate(parts, start=1))
     labelmap = parts_map.astype(np.uint8) if len(parts) <= 255 else parts_map

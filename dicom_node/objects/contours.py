@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Polygon: TypeAlias = NDArray[np.float64]  # corners (column, row), shape (n, 2); the last joins the first
 
@@ -32,7 +32,7 @@ class Outline:
 
 def outlines(mask: NDArray[np.bool_]) -> list[Outline]:
     """The areas of a mask of shape (row, column), largest first; pixels that touch in a corner only are apart."""
-    areas, count = ndimage.label(mask)
+    areas, count = scipy.ndimage.label(mask)
     rims: list[list[Polygon]] = [[] for _ in range(count)]
     holes: list[list[Polygon]] = [[] for _ in range(count)]
     for pixel, polygon in _loops(mask):

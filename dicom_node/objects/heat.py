@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
-from scipy import ndimage
 
 from dicom_node.objects import wording
 from dicom_node.objects.grey import Images, Window, values_of, window_for
@@ -96,4 +96,4 @@ def _lines(heat: Heat, z: int) -> Iterator[tuple[str, RGB]]:
 
 def _rim(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The outermost pixels of a mask, as wide as those of an overlay."""
-    return np.asarray(mask & ~ndimage.binary_erosion(mask, iterations=RIM))
+    return np.asarray(mask & ~scipy.ndimage.binary_erosion(mask, iterations=RIM))

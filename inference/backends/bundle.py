@@ -21,7 +21,6 @@ from inference.errors import BundleBroken, ModelError
 from inference.findings import ModelIdentity
 from inference.networks.registry import KINDS
 from inference.precision import Precision
-from inference.prepare import prepare
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
@@ -83,6 +82,7 @@ class LoadedBundle:
     def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
              ) -> dict[str, NDArray[np.float16]]:
         from inference.explain.network_maps import gate_maps, grad_cam_map
+        from inference.prepare import prepare
 
         report(0.0, "prepare")
         self._check_task(card)

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.answer import convinced, map_on_source, on_source
 from inference.backends.base import Report, Segmented
 from inference.errors import ModelError
-from inference.explain.entropy import entropy
-from inference.explain.members import consensus, flipped, flips
 from inference.precision import Precision
-from inference.prepare import Prepared, prepare
 from inference.recipe import Output, Recipe
 from inference.stopwatch import Stopwatch
 from inference.volume import Volume
@@ -23,6 +19,7 @@ from inference.volume import Volume
 if TYPE_CHECKING:
     from torch import nn
 
+    from inference.prepare import Prepared
     from inference.sliding import Sliding
 
 
@@ -53,6 +50,11 @@ class Plan:
 def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Plan, device: str,
                       report: Report) -> Segmented:
     """A network's answer on the primary role's source grid; ModelError where it has other channels than the plan."""
+    from inference.answer import convinced, map_on_source, on_source
+    from inference.explain.entropy import entropy
+    from inference.explain.members import consensus
+    from inference.prepare import prepare
+
     watch = Stopwatch()
     report(0.0, "prepare")
     with watch.time("prepare"):
@@ -69,6 +71,7 @@ def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Pl
 def _members(network: nn.Module, prepared: Prepared, plan: Plan, device: str,
              report: Report) -> Iterator[NDArray[np.float32]]:
     """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass."""
+    from inference.explain.members import flipped, flips
     from inference.sliding import probabilities, slide
 
     passes, sliding = list(flips(plan.flips)), plan.sliding(device)

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from inference.answer import on_source
 from inference.backends.base import Report, Segmented
 from inference.backends.foreign import Foreign
 from inference.backends.manifest import Described
@@ -33,17 +32,17 @@ from inference.backends.present import present
 from inference.errors import BundleBroken, Exhausted, ModelError
 from inference.findings import ModelIdentity
 from inference.precision import compute_in
-from inference.prepare import Prepared
 from inference.recipe import Output, Region
 from inference.stopwatch import Stopwatch
 from inference.tasks.card import TaskCard
-from inference.transforms.geometry import crop_grid, restore, uncrop
 from inference.volume import Grid, Volume
 
 if TYPE_CHECKING:
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from torch import nn
+
+    from inference.prepare import Prepared
 
 RAS_READER = "NibabelIOWithReorient"
 
@@ -193,6 +192,9 @@ class LoadedNnUNet:
     def _on_source(self, logits: NDArray[np.float32], told: dict[str, Any], prepared: Prepared,
                    output: Output) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
         """Labels and their probability on the source grid."""
+        from inference.answer import on_source
+        from inference.transforms.geometry import crop_grid, restore, uncrop
+
         back = self.predictor.plans_manager.transpose_backward
         logits = self._turned(np.transpose(logits, (0, *(axis + 1 for axis in back))))
         edges = [tuple(told["bbox_used_for_cropping"][axis]) for axis in back]

@@ -22,16 +22,15 @@ from inference.backends.zoo_boxes import found_boxes, painted
 from inference.backends.zoo_image import answer_of
 from inference.errors import BundleBroken, ModelError
 from inference.findings import ModelIdentity
-from inference.prepare import Prepared
 from inference.stopwatch import Stopwatch
 from inference.tasks.card import TaskCard
-from inference.transforms.geometry import resample_labels
 from inference.volume import Volume
 
 if TYPE_CHECKING:
     from torch import nn
 
     from inference.backends.zoo_workflow import BundleWorkflow
+    from inference.prepare import Prepared
 
 METADATA = "configs/metadata.json"
 
@@ -135,6 +134,8 @@ class LoadedZoo:
 
     def _on_source(self, item: Mapping[str, Any], prepared: Prepared, labels: Mapping[str, int]) -> NDArray[np.uint8]:
         """Labels on the source grid from a map of numbers, or from a mask a channel."""
+        from inference.transforms.geometry import resample_labels
+
         key = self.settings.answer_key
         if key not in item:
             raise ModelError(f"Bundle {self.settings.path.name} gave no {key!r}; it gave {', '.join(map(str, item))}.")

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ModelError
-from inference.transforms.grow import grow_in_box
 from inference.volume import Volume
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def found_boxes(item: Mapping[str, Any], folder: Path, answer: BoxAnswer) -> lis
 def painted(boxes: Sequence[FoundBox], volume: Volume,
             labels: Mapping[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
     """Labels and scores on the volume's grid: in each box what stands out there; the surest box over the others."""
+    from inference.transforms.grow import grow_in_box
+
     painting = np.zeros(volume.grid.shape, dtype=np.uint8)
     chances = np.zeros(volume.grid.shape, dtype=np.float16)
     for box in boxes:

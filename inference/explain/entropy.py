@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.special import entr
 
 from inference.findings import Entropy
 from inference.measure import Measured
@@ -26,15 +25,15 @@ def entropy(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.f
     Regions of a sigmoid are questions of their own: the one that the model is least sure of counts.
     """
     if output.activation == "softmax":
-        return np.asarray(sum(entr(channel) for channel in probabilities) / np.log(len(probabilities)))
+        return np.asarray(sum(scipy.special.entr(channel) for channel in probabilities) / np.log(len(probabilities)))
     least_sure = np.min([np.abs(channel - 0.5) for channel in probabilities], axis=0)
     chance = 0.5 - least_sure
-    return np.asarray((entr(chance) + entr(1 - chance)) / _LN2)
+    return np.asarray((scipy.special.entr(chance) + scipy.special.entr(1 - chance)) / _LN2)
 
 
 def with_entropy(measured: Measured, values: NDArray[np.floating]) -> Measured:
     """Each finding with the mean entropy (z, y, x) of its voxels, and of those on both sides of its surface."""
-    boxes = ndimage.find_objects(measured.labelmap, max_label=len(measured.findings))
+    boxes = scipy.ndimage.find_objects(measured.labelmap, max_label=len(measured.findings))
     findings = []
     for finding, found in zip(measured.findings, boxes, strict=True):
         box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in found)
@@ -48,4 +47,4 @@ def with_entropy(measured: Measured, values: NDArray[np.floating]) -> Measured:
 
 def border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The voxels on both sides of a mask's surface: a face apart from what is not its like. The array's end is none."""
-    return ndimage.binary_dilation(mask) & ~ndimage.binary_erosion(mask, border_value=1)
+    return scipy.ndimage.binary_dilation(mask) & ~scipy.ndimage.binary_erosion(mask, border_value=1)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inference import codes
 from inference.findings import Finding
@@ -50,14 +50,14 @@ def _with_flags(measured: Measured, flags: Iterator[tuple[int, str]]) -> Measure
 
 def _outside(measured: Measured, labels: NDArray[np.uint8], volume: Volume, organ: Organ) -> Iterator[tuple[int, str]]:
     region = None if organ.label else find_region(volume, organ.region)
-    boxes = ndimage.find_objects(measured.labelmap, max_label=len(measured.findings))
+    boxes = scipy.ndimage.find_objects(measured.labelmap, max_label=len(measured.findings))
     for finding, found in zip(measured.findings, boxes, strict=True):
         if not _is_lesion(finding):
             continue
         box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in found)
         mask = measured.labelmap[box] == finding.number
         if region is None:
-            if not (ndimage.binary_dilation(mask, _TOUCH) & (labels[box] == organ.label)).any():
+            if not (scipy.ndimage.binary_dilation(mask, _TOUCH) & (labels[box] == organ.label)).any():
                 yield finding.number, f"lies apart from the {organ.name}"
         elif _share_in(region, mask, box, volume.grid) < 0.5:
             yield finding.number, f"lies for the most part outside the {organ.name}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inference.fitness import head_mask
 from inference.prepare import average_blocks
@@ -58,7 +58,7 @@ def coarse(volume: Volume, step_mm: float | None = None) -> Coarse:
     seen = np.asarray(resample_labels(whole, volume.grid, grid)) > 0
     if volume.units == "HU":
         array = np.clip(array, *WINDOW_HU)
-    patient = ndimage.binary_dilation(_patient(volume, array, grid), iterations=RIM) & seen
+    patient = scipy.ndimage.binary_dilation(_patient(volume, array, grid), iterations=RIM) & seen
     return Coarse(array, seen, patient, grid)
 
 
@@ -66,8 +66,8 @@ def _patient(volume: Volume, array: NDArray[np.float32], grid: Grid) -> NDArray[
     if volume.units != "HU":
         head = head_mask(volume)
         return np.asarray(resample_labels(head.array.astype(np.uint8), head.grid, grid)) > 0
-    body = largest(ndimage.binary_opening(array > -300))
-    return np.stack([ndimage.binary_fill_holes(layer) for layer in body])
+    body = largest(scipy.ndimage.binary_opening(array > -300))
+    return np.stack([scipy.ndimage.binary_fill_holes(layer) for layer in body])
 
 
 def _lattice(grid: Grid, step: float) -> Grid:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inference.codes import Code
 from inference.diameters import in_plane_axes
@@ -76,7 +76,7 @@ def lesions_of(labelmap: NDArray[np.unsignedinteger], grid: Grid,
         raise ValueError(f"a label map of {labelmap.shape} does not lie on a grid of {grid.shape}")
     if len({identity.uid for identity in identities.values()}) < len(identities):
         raise ValueError("two lesions of one time point have the same identity")
-    boxes = ndimage.find_objects(labelmap, max_label=max(identities, default=0))
+    boxes = scipy.ndimage.find_objects(labelmap, max_label=max(identities, default=0))
     return tuple(_lesion(labelmap[boxes[number - 1]] == number, boxes[number - 1], grid, identity)
                  for number, identity in sorted(identities.items()) if boxes[number - 1] is not None)
 

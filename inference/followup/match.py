@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from inference.followup.lesion import Lesion
 from inference.followup.pairing import LEAST_OVERLAP, MOST_RESIDUAL_MM, Pair, pairs_near
@@ -147,7 +147,8 @@ def _assigned(pairs: list[Pair]) -> list[Pair]:
     prior, current = _names(fit.values())
     never = 1e3
     costs = np.array([[fit[p, c].cost if (p, c) in fit else never for c in current] for p in prior])
-    chosen = [(prior[row], current[column]) for row, column in zip(*linear_sum_assignment(costs), strict=True)]
+    rows, columns = scipy.optimize.linear_sum_assignment(costs)
+    chosen = [(prior[row], current[column]) for row, column in zip(rows, columns, strict=True)]
     return [fit[both] for both in chosen if both in fit]
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from inference.volume import Grid
 
@@ -63,7 +63,7 @@ def residual_of(fixed: NDArray[np.float32], moved: NDArray[np.float32], inside: 
 
 def _middles(inside: NDArray[np.bool_]) -> NDArray[np.intp]:
     reach = HALF + SEARCH
-    clear = ndimage.minimum_filter(inside.astype(np.uint8), 2 * SEARCH + 1, mode="constant") > 0
+    clear = scipy.ndimage.minimum_filter(inside.astype(np.uint8), 2 * SEARCH + 1, mode="constant") > 0
     lattice = np.zeros(inside.shape, dtype=bool)
     lattice[tuple(slice(reach, -reach, STRIDE) for _ in range(3))] = True
     return np.argwhere(clear & lattice)

@@ -7,8 +7,8 @@ be found in a scan of chest and belly, where centres of mass would lie far apart
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from inference.followup.coarse import Coarse
 
@@ -43,7 +43,7 @@ def _thinned(image: Coarse) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Every third voxel of the blurred image, 0 outside the patient and centred inside; and the patient."""
     every = (slice(None, None, SHRINK),) * 3
     mask = image.patient[every].astype(np.float64)
-    smooth = ndimage.gaussian_filter(image.array, BLUR)[every].astype(np.float64)
+    smooth = scipy.ndimage.gaussian_filter(image.array, BLUR)[every].astype(np.float64)
     if mask.any():
         smooth -= smooth[mask > 0].mean()
     return smooth * mask, mask
@@ -52,6 +52,6 @@ def _thinned(image: Coarse) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _correlate(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums of products at every shift; [i] is that of index i less b's last index."""
     full = [m + n - 1 for m, n in zip(a.shape, b.shape, strict=True)]
-    fast = [fft.next_fast_len(n, real=True) for n in full]
-    product = fft.irfftn(fft.rfftn(a, fast) * fft.rfftn(b[::-1, ::-1, ::-1], fast), fast)
+    fast = [scipy.fft.next_fast_len(n, real=True) for n in full]
+    product = scipy.fft.irfftn(scipy.fft.rfftn(a, fast) * scipy.fft.rfftn(b[::-1, ::-1, ::-1], fast), fast)
     return np.asarray(product[tuple(slice(n) for n in full)])

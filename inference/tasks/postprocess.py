@@ -7,8 +7,8 @@ lesion on thick slices stays one.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inference.volume import Grid
 
@@ -36,7 +36,7 @@ def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     box = bounding_box(mask)
     if box is None:
         return labels, np.zeros(0, dtype=np.int64)
-    part, _ = ndimage.label(mask[box], structure=_NEIGHBOURS)
+    part, _ = scipy.ndimage.label(mask[box], structure=_NEIGHBOURS)
     counts = np.bincount(part.ravel())[1:]
     order = np.argsort(-counts, kind="stable")
     rank = np.zeros(counts.size + 1, dtype=np.int32)
@@ -64,5 +64,5 @@ def fill_holes(mask: Mask) -> Mask:
     if box is None:
         return mask
     filled = mask.copy()
-    filled[box] = ndimage.binary_fill_holes(mask[box])
+    filled[box] = scipy.ndimage.binary_fill_holes(mask[box])
     return filled

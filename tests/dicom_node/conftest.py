@@ -105,9 +105,11 @@ def conf(tmp_path) -> Path:
 
 
 @pytest.fixture
-def parts(conf) -> Iterator[Parts]:
+def parts(conf, empty_sqlite) -> Iterator[Parts]:
     """The storage of a node with that configuration."""
-    parts = assemble(load(conf))
+    settings = load(conf)
+    empty_sqlite(settings.node.data_folder / "segnode.sqlite")
+    parts = assemble(settings)
     yield parts
     parts.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from empty_sqlite import EmptySqlite
 from reviewing import CORRECTED, FOUND, JOB, OBLIQUE, Scene, liver_scene
 
 from dicom_node.export import Line, export_reviewed
@@ -23,9 +24,9 @@ Export = Callable[..., list[Line]]
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Scene]:
+def node(tmp_path: Path, empty_sqlite: EmptySqlite) -> Iterator[Scene]:
     """A study whose job was corrected at 100 s."""
-    database = Database.open(f"sqlite:///{tmp_path / 'node.db'}")
+    database = Database.open(empty_sqlite(tmp_path / "node.db"))
     scene = liver_scene(database, Archive(tmp_path / "archive"), tmp_path)
     scene.finish(FOUND)
     send_back(scene, CORRECTED, 100.0)

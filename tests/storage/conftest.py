@@ -102,20 +102,11 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("fresh_postgres")()
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed SQLite file with the newest schema, to be copied."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    Database.open(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with the newest schema and nothing in it."""
     if request.param == "sqlite":
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / "node.db")
-        return f"sqlite:///{tmp_path}/node.db"
+        return request.getfixturevalue("empty_sqlite")(tmp_path / "node.db")
     return request.getfixturevalue("migrated_postgres")()
 
 

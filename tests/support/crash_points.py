@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dicom_node.pipeline
 from dicom_node.assembly import assemble, server, stages
 from dicom_node.settings import load
 from inference.executors.inline import Inline
@@ -31,9 +33,13 @@ _HOUSE = ("dicom_node", "storage")
 _QUIET = ("keeper.py", "heartbeat.py", "database.py", "crash_points.py")  # threads beside the work; plumbing
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    ["dicom_node.assembly", "dicom_node.network.server", "dicom_node.pipeline.infer", "dicom_node.objects.encode",
-     "dicom_node.network.client", "highdicom", "inference.backends.threshold", "inference.predict"]
+CONTEXT.set_forkserver_preload(  # all that a walk loads on its way: what is left out here, every child loads anew
+    [*(f"dicom_node.pipeline.{module.name}" for module in pkgutil.iter_modules(dicom_node.pipeline.__path__)),
+     "dicom_node.assembly", "dicom_node.encoding", "dicom_node.network.client", "dicom_node.network.remote",
+     "dicom_node.network.server", "dicom_node.network.web_remote", "dicom_node.objects.encode",
+     "dicom_node.objects.rejection", "highdicom", "inference.backends.threshold", "inference.executors.residents",
+     "inference.predict", "scipy.ndimage", "scipy.spatial", "SimpleITK", "storage.migrations.upgrade",
+     "tests.support.iod_tables"]  # the last by its place in the checkout, where the tests are started
 )  # fmt: skip
 
 

@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from dicom_node.cli import main
 from dicom_node.errors import PeerError
 from dicom_node.network.client import echo, send
 from dicom_node.network.embedded_archive import EmbeddedArchive
@@ -31,6 +33,18 @@ from storage.errors import NotFound
 QUIET_S = 0.5
 TRIP_LIMIT_S = 240.0
 START_LIMIT_S = 180.0  # also on a machine that is busy with other things
+ONE_AFTER_ANOTHER = """
+import json, sys
+from dicom_node.cli import main
+
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        main(words)
+    except SystemExit as ended:
+        codes.append(ended.code or 0)
+sys.exit(max(codes))
+"""
 
 
 @dataclass
@@ -85,15 +99,20 @@ class RunningNode:
         assert all(status.stored for status in statuses.values()), statuses
 
     def command(self, *args: str, ok: tuple[int, ...] = (0,)) -> Any:
-        """Run a `segnode` command on this node's configuration and return its JSON."""
-        command = [sys.executable, "-m", "dicom_node.cli", *args, "--conf", str(self.conf), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode in ok, done.stderr
+        """Run a `segnode` command on this node's configuration, without the start of a process; its JSON."""
+        done = CliRunner().invoke(main, [*args, "--conf", str(self.conf), "--json"], catch_exceptions=False)
+        assert done.exit_code in ok, done.output
         return json.loads(done.stdout)
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run a `segnode` command on this node's configuration."""
         command = [sys.executable, "-m", "dicom_node.cli", *args, "--conf", str(self.conf)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def run_all(self, *commands: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """The same for several, in one process that loads everything once; its exit code is the highest of theirs."""
+        lines = [[*words, "--conf", str(self.conf)] for words in commands]
+        command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps(lines)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def study(self, uid: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ the DICOM files, in the database's header columns and its patient IDs, and in th
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 import time
@@ -171,12 +170,11 @@ def leaks(node: RunningNode, printed: list[str]) -> list[str]:
 
 def commands(node: RunningNode, uids: list[str]) -> Iterator[str]:
     """What a person can ask, printed and as JSON."""
-    for arguments in (("status",), *(("study", uid) for uid in uids), *(("explain", uid) for uid in uids)):
-        done = node.run(*arguments)
-        yield done.stdout + done.stderr
-        yield json.dumps(node.command(*arguments))
-    for uid in uids:
-        done = node.run("retry", uid, "--resend", "--release")
+    asked = [("status",), *(("study", uid) for uid in uids), *(("explain", uid) for uid in uids)]
+    looks = node.run_all(*asked, *((*words, "--json") for words in asked))
+    assert looks.returncode == 0, looks.stderr
+    again = node.run_all(*(("retry", uid, "--resend", "--release") for uid in uids))
+    for done in (looks, again):
         yield done.stdout + done.stderr
 
 

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from audit_schema import code, decoded, read
+from empty_sqlite import EmptySqlite
 
 from dicom_node.audit import recorder as module
 from dicom_node.audit.facts import Outcome, Participant, PersonAction, Reporter
@@ -32,9 +33,9 @@ JOB = Job("job", "1.2.3", 1, "liver", "liver_tumour", "liver", JobState.PENDING,
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path, empty_sqlite: EmptySqlite) -> Iterator[Database]:
     """One study of one patient, with one result."""
-    database = Database.open(f"sqlite:///{tmp_path / 'node.sqlite'}")
+    database = Database.open(empty_sqlite(tmp_path / "node.sqlite"))
     file = StoredFile("a.dcm", 1, "a")
     header = {"PatientID": "P-17", "PatientName": "Doe^Jane"}
     with database.transaction() as tx:

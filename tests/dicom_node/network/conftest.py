@@ -57,8 +57,8 @@ class Ear:
 
 
 @pytest.fixture
-def database(tmp_path) -> Iterator[Database]:
-    database = Database.open(f"sqlite:///{tmp_path / 'node.sqlite'}")
+def database(tmp_path, empty_sqlite) -> Iterator[Database]:
+    database = Database.open(empty_sqlite(tmp_path / "node.sqlite"))
     yield database
     database.close()
 

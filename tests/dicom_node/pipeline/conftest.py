@@ -10,6 +10,7 @@ import pytest
 from asking import ask, earlier, hand, pacs, settle  # noqa: F401 (fixtures of test_recall and test_bring)
 from delivering import clock, deliver, look, peer, result, step  # noqa: F401 (fixtures of test_deliver*)
 from dispatching import dispatch, scan  # noqa: F401 (fixtures of test_dispatch*)
+from empty_sqlite import EmptySqlite
 from reviewing import scene, send_back  # noqa: F401 (fixtures of test_review*)
 
 from storage.archive import Archive
@@ -22,8 +23,8 @@ SERIES = "1.2.3.1"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path / 'node.db'}")
+def database(tmp_path: Path, empty_sqlite: EmptySqlite) -> Iterator[Database]:
+    opened = Database.open(empty_sqlite(tmp_path / "node.db"))
     yield opened
     opened.close()
 
