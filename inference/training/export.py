@@ -27,6 +27,9 @@ SYNTHETIC = ("Trained on synthetic cases only. For demonstration: it has never s
              "one.")
 RESEARCH = "Trained on a published data set. For research: nobody has cleared it for the care of patients."
 
+BOOTSTRAPPED = ("Trained on scans of patients with procedural lesions drawn into them. For research: it has never been "
+                "shown a lesion as such that was real, and nobody has cleared it for the care of patients.")
+
 
 def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path, material: Material) -> None:
     """Write the bundle of a trained network into `folder`; `material` is what it learnt from."""
@@ -151,7 +154,9 @@ from, after {best.step} steps{_start(settings)}:
 
 def notice(settings: TrainingSettings) -> str:
     """What everybody who gets a result must know."""
-    return SYNTHETIC if settings.synthetic else RESEARCH
+    if settings.synthetic:
+        return SYNTHETIC
+    return BOOTSTRAPPED if settings.data and settings.data.kind == "organs" else RESEARCH
 
 
 def _start(settings: TrainingSettings) -> str:
