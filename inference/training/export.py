@@ -36,7 +36,7 @@ def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, fol
     for name in ("configs", "models", "docs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _write_json(folder / METADATA, _metadata(settings, best, material))
-    _write_json(folder / INFERENCE, _inference(settings))
+    _write_json(folder / INFERENCE, engine_configuration(settings))
     torch.save(half_weights(network), folder / WEIGHTS)
     (folder / "docs" / "README.md").write_text(_model_card(settings, best, material))
     (folder / "LICENSE").write_text(LICENCE)
@@ -92,8 +92,8 @@ def _data_format(settings: TrainingSettings) -> dict[str, Any]:
     }
 
 
-def _inference(settings: TrainingSettings) -> dict[str, Any]:
-    """What MONAI's engine runs; the node needs `network_def` alone."""
+def engine_configuration(settings: TrainingSettings) -> dict[str, Any]:
+    """The content of inference.json: what MONAI's engine runs; the node needs `network_def` alone."""
     return {
         "imports": ["$import torch", "$from inference.backends import monai_steps"],
         "bundle_root": ".",
