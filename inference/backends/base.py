@@ -5,17 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from inference.findings import Agreement, ModelIdentity
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
 Report = Callable[[float, str], None]
+Flips = Annotated[frozenset[Literal["x", "y", "z"]], PlainSerializer(sorted)]  # axes along which a model looks again
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import field_serializer
 
-from inference.backends.base import BackendSettings, Report, Segmented, Target
+from inference.backends.base import BackendSettings, Flips, Report, Segmented, Target
 from inference.backends.bundle_files import WEIGHTS, BundleCard, BundleFiles, read_bundle
 from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.errors import BundleBroken, ModelError
@@ -40,7 +39,7 @@ class Bundle(BackendSettings):
 
     kind: Literal["bundle"] = "bundle"
     path: Path
-    flips: frozenset[Literal["x", "y", "z"]] = frozenset()
+    flips: Flips = frozenset()
     precision: Precision = "auto"
 
     def identity(self) -> ModelIdentity:
@@ -57,10 +56,6 @@ class Bundle(BackendSettings):
             return files.identity
         run = f"{files.identity.sha256} flips {' '.join(sorted(self.flips))}"
         return replace(files.identity, sha256=hashlib.sha256(run.encode()).hexdigest())
-
-    @field_serializer("flips")
-    def _in_order(self, flips: frozenset[str]) -> list[str]:
-        return sorted(flips)
 
 
 @dataclass(frozen=True, eq=False)

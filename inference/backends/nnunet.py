@@ -1,7 +1,8 @@
 """A model that nnU-Net v2 trained: prepared and run by nnU-Net itself, read back by this program.
 
 Of nnU-Net's own way one step is done otherwise: its logits are not brought to the full resolution by scikit-image,
-which often takes longer than the network, but slice by slice where something was found.
+which often takes longer than the network, but slice by slice where something was found. And each fold is asked by
+itself, or each flip where there is one fold, so that the answer says how well they agree.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import contextlib
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ from inference.backends.nnunet_folder import (
 from inference.backends.pins import digest_of
 from inference.backends.present import present
 from inference.errors import BundleBroken, Exhausted, ModelError
-from inference.findings import ModelIdentity
+from inference.findings import Agreement, ModelIdentity
 from inference.precision import compute_in
 from inference.recipe import Output, Region
 from inference.stopwatch import Stopwatch
@@ -42,7 +44,11 @@ if TYPE_CHECKING:
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from torch import nn
 
+    from inference.explain.members import Masks
     from inference.prepare import Prepared
+
+Weights = dict[str, Any]
+T = TypeVar("T", bound=np.generic)
 
 RAS_READER = "NibabelIOWithReorient"
 
@@ -50,8 +56,8 @@ RAS_READER = "NibabelIOWithReorient"
 class NnUNet(Foreign):
     """The trained-model folder `path` (TRAINER__PLANS__CONFIGURATION, with plans.json in it).
 
-    `folds` are averaged; all that are there where none is named. `mirror` runs each window once for every flip that
-    the training allowed. `orientation` is how the training images lay in memory: what SimpleITK reads of most NIfTI
+    `folds` are averaged; all that are there where none is named. `mirror` averages over every flip that the training
+    allowed. `orientation` is how the training images lay in memory: what SimpleITK reads of most NIfTI
     files is LPS (x to the left, y to the back, z to the head); images made canonical by nibabel are RAS.
     """
 
@@ -120,11 +126,11 @@ class LoadedNnUNet:
             prepared = present(inputs, card, roles, register_roles=self.settings.register_roles)
             data, told = self._preprocessed(prepared)
         with watch.time("network"), self._windows_told(data.shape[1:], report):
-            logits = self._logits(data)
+            logits, agreed = self._consensus(data, output)
         report(0.95, "back to the source grid")
         with watch.time("restore"):
-            labels, chances = self._on_source(logits, told, prepared, output)
-        return Segmented(labels, watch.seconds, prepared.notes, chances)
+            labels, chances, unsure = self._on_source(logits, told, prepared, output)
+        return Segmented(labels, watch.seconds, prepared.notes, chances, unsure, agreed)
 
     @property
     def _ras(self) -> bool:
@@ -146,6 +152,41 @@ class LoadedNnUNet:
             np.ascontiguousarray(self._turned(prepared.array)), None, {"spacing": list(prepared.grid.spacing)},
             self.predictor.plans_manager, self.predictor.configuration_manager, self.folder.dataset)
         return np.ascontiguousarray(data, dtype=np.float32), told
+
+    def _consensus(self, data: NDArray[np.float32], output: Output) -> tuple[NDArray[np.float32], Agreement | None]:
+        """The mean of the members' logits (channel, …), as nnU-Net takes it, and how well the members agree."""
+        from inference.answer import activated
+        from inference.explain.members import agreement, found_by
+
+        passes, total, found = self._passes(), None, list["Masks"]()
+        for weights, axes in passes:
+            logits = self._member(data, weights, axes, mirrored=len(self.predictor.list_of_parameters) > 1)
+            if len(passes) > 1:
+                found.append(found_by(activated(logits, output), output))
+            total = logits if total is None else np.add(total, logits, out=total)
+        assert total is not None
+        total /= len(passes)
+        return total, agreement(found, (region.name for region in output.regions if region.label))
+
+    def _passes(self) -> list[tuple[Weights, tuple[int, ...]]]:
+        """Whose weights look, and along which axes of a window (batch, channel, …) it runs backwards."""
+        folds: list[Weights] = self.predictor.list_of_parameters
+        if len(folds) > 1 or not self.predictor.use_mirroring:
+            return [(weights, ()) for weights in folds]
+        axes = [2 + axis for axis in self.predictor.allowed_mirroring_axes or ()]
+        return [(folds[0], some) for count in range(len(axes) + 1) for some in combinations(axes, count)]
+
+    def _member(self, data: NDArray[np.float32], weights: Weights, axes: tuple[int, ...], *,
+                mirrored: bool) -> NDArray[np.float32]:
+        """Logits of one fold, or of one flip of every window; `mirrored`: nnU-Net averages over flips where asked."""
+        predictor = self.predictor
+        wanted = predictor.list_of_parameters, predictor.use_mirroring
+        predictor.list_of_parameters, predictor.use_mirroring = [weights], mirrored and predictor.use_mirroring
+        try:
+            with _flipped(self.network, axes):
+                return self._logits(data)
+        finally:
+            predictor.list_of_parameters, predictor.use_mirroring = wanted
 
     def _logits(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (channel, …) of a preprocessed array; on the CPU where the device's memory does not suffice."""
@@ -190,9 +231,10 @@ class LoadedNnUNet:
             hook.remove()
 
     def _on_source(self, logits: NDArray[np.float32], told: dict[str, Any], prepared: Prepared,
-                   output: Output) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
-        """Labels and their probability on the source grid."""
-        from inference.answer import on_source
+                   output: Output) -> tuple[NDArray[np.uint8], NDArray[np.float16], NDArray[np.float16]]:
+        """Labels, their probability and the entropy on the source grid."""
+        from inference.answer import activated, map_on_source, on_source
+        from inference.explain.entropy import entropy
         from inference.transforms.geometry import crop_grid, restore, uncrop
 
         back = self.predictor.plans_manager.transpose_backward
@@ -205,9 +247,12 @@ class LoadedNnUNet:
         part = crop_grid(prepared.grid, box)
         shown = replace(prepared, grid=_stretched(part, logits.shape[1:]), canonical=part, source=part)
         answer = on_source(logits, shown, output, logits=True)
-        whole = prepared.grid.shape
-        return (np.asarray(restore(uncrop(answer.labels, box, whole), prepared.source), dtype=np.uint8),
-                np.asarray(restore(uncrop(answer.probability, box, whole), prepared.source), dtype=np.float16))
+        unsure = map_on_source(entropy(activated(logits, output), output), shown)
+
+        def whole(part: NDArray[T]) -> NDArray[T]:
+            return np.asarray(restore(uncrop(part, box, prepared.grid.shape), prepared.source), dtype=part.dtype)
+
+        return whole(answer.labels), whole(answer.probability), whole(unsure)
 
 
 def _output(folder: ModelFolder, labels: Mapping[str, int]) -> Output:
@@ -233,6 +278,18 @@ def _predictor(device: str, step: float, *, mirror: bool) -> nnUNetPredictor:
 
         return nnUNetPredictor(tile_step_size=step, use_mirroring=mirror, device=torch.device(device),
                                perform_everything_on_device=device != "cpu", allow_tqdm=False)
+
+
+@contextlib.contextmanager
+def _flipped(network: nn.Module, axes: tuple[int, ...]) -> Iterator[None]:
+    """The network sees its windows (batch, channel, …) run backwards along `axes`, and its answers are turned back."""
+    hooks = [network.register_forward_pre_hook(lambda _module, seen: (seen[0].flip(axes), *seen[1:])),
+             network.register_forward_hook(lambda _module, _seen, answer: answer.flip(axes))] if axes else []
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _array(logits: torch.Tensor) -> NDArray[np.float32]:

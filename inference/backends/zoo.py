@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from inference.backends.base import Report, Segmented
+from inference.backends.base import Flips, Report, Segmented
 from inference.backends.foreign import Foreign
 from inference.backends.json_file import json_object
 from inference.backends.manifest import Described, translated
@@ -21,10 +21,11 @@ from inference.backends.present import present
 from inference.backends.zoo_boxes import found_boxes, painted
 from inference.backends.zoo_image import answer_of
 from inference.errors import BundleBroken, ModelError
-from inference.findings import ModelIdentity
+from inference.findings import Agreement, ModelIdentity
+from inference.recipe import Output, Region
 from inference.stopwatch import Stopwatch
 from inference.tasks.card import TaskCard
-from inference.volume import Volume
+from inference.volume import Grid, Volume
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,6 +52,8 @@ class BoxAnswer(BaseModel):
 class Zoo(Foreign):
     """The bundle folder `path`, unmodified.
 
+    With `flips` it also runs on its input run backwards along these axes, one by one and together (z from the feet, y
+    from the front, x from the patient's right): its answer stays the same, and tells how well those agree with it.
     `labels` are the numbers of its answer by name, where its metadata does not tell them. With `boxes` it is a
     detector. `overrides` are settings of the bundle's own, by MONAI's ids.
     """
@@ -66,8 +69,15 @@ class Zoo(Foreign):
     boxes: BoxAnswer | None = None
     spacing_mm: tuple[float, float, float] | None = None
     register_roles: bool = True
+    flips: Flips = frozenset()
     clamp_hu: tuple[float, float] = (-1024.0, 3071.0)
     overrides: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _masks_agree(self) -> Zoo:
+        if self.flips and self.boxes is not None:
+            raise ValueError("flips tell how well masks agree, and boxes have none: leave out one of both")
+        return self
 
     def describe(self) -> Described:
         metadata = _metadata(self.path)
@@ -109,6 +119,8 @@ class LoadedZoo:
         return self.settings.describe()
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+        from inference.transforms.geometry import resample_labels
+
         settings = self.settings
         roles = settings.names.roles(self._described.channels, card)
         labels = settings.names.labels(self._described.finds, card)
@@ -123,35 +135,66 @@ class LoadedZoo:
         with ExitStack() as running:
             with watch.time("network"):
                 item, folder = running.enter_context(self.workflow.run(channels, prepared.grid))
-            report(0.95, "back to the source grid")
+            report(0.6 if settings.flips else 0.95, "back to the source grid")
             with watch.time("restore"):
                 if settings.boxes is not None:
                     boxes = found_boxes(item, folder, settings.boxes)
                     answer, chances = painted(boxes, inputs[card.primary], _named(settings.labels, labels))
-                else:
-                    answer, chances = self._on_source(item, prepared, labels), None
-        return Segmented(answer, watch.seconds, prepared.notes, chances)
+                    return Segmented(answer, watch.seconds, prepared.notes, chances)
+                labelled, grid = self._labelled(item, prepared.grid, labels)
+                unsure = self._unsure(prepared)
+        with watch.time("network"):
+            agreed = self._agreement(resample_labels(labelled, grid, prepared.grid), channels, prepared.grid, labels)
+        answer = np.asarray(resample_labels(labelled, grid, prepared.source), dtype=np.uint8)
+        return Segmented(answer, watch.seconds, prepared.notes, None, unsure, agreed)
 
-    def _on_source(self, item: Mapping[str, Any], prepared: Prepared, labels: Mapping[str, int]) -> NDArray[np.uint8]:
-        """Labels on the source grid from a map of numbers, or from a mask a channel."""
+    def _unsure(self, prepared: Prepared) -> NDArray[np.float16] | None:
+        """The entropy of the network's answer on the source grid, where the bundle says what makes it probabilities."""
+        from inference.answer import activated
+        from inference.explain.entropy import entropy
+        from inference.transforms.geometry import resample
+
+        logits, activation = self.workflow.logits, self.workflow.activation
+        if logits is None or activation is None:
+            return None
+        array, grid = answer_of(logits[0], prepared.grid)
+        if activation == "softmax" and len(array) < 2:
+            return None
+        output = Output(activation=activation, regions=(Region(name="any", label=1, members=(1,)),))
+        values = Volume(entropy(activated(array, output), output), grid)
+        return np.asarray(np.clip(resample(values, prepared.source).array, 0, 1), dtype=np.float16)
+
+    def _agreement(self, plain: NDArray[np.generic], channels: NDArray[np.float32], grid: Grid,
+                   labels: Mapping[str, int]) -> Agreement | None:
+        """How well the answer (z, y, x) on the grid agrees with those to the channels run backwards."""
+        from inference.explain.members import agreement, flipped, flips
         from inference.transforms.geometry import resample_labels
 
+        found = [[plain == label for label in labels.values()]]
+        for axes in list(flips(sorted(self.settings.flips)))[1:]:
+            with self.workflow.run(np.ascontiguousarray(flipped(channels, axes)), grid) as (item, _):
+                labelled, own = self._labelled(item, grid, labels)
+            back = flipped(resample_labels(labelled, own, grid), axes)
+            found.append([back == label for label in labels.values()])
+        return agreement(found, labels)
+
+    def _labelled(self, item: Mapping[str, Any], shown: Grid,
+                  labels: Mapping[str, int]) -> tuple[NDArray[np.uint8], Grid]:
+        """Labels (z, y, x) from a map of numbers, or from a mask a channel, and the grid that they lie on."""
         key = self.settings.answer_key
         if key not in item:
             raise ModelError(f"Bundle {self.settings.path.name} gave no {key!r}; it gave {', '.join(map(str, item))}.")
-        array, grid = answer_of(item[key], prepared.grid)
+        array, grid = answer_of(item[key], shown)
         told = _channel_def(_metadata(self.settings.path), "outputs", key)
         numbers = self.settings.labels or told
         if len(array) > 1 or (len(numbers) == 1 and not self.settings.labels):
-            labelled = _masks(array, numbers, labels)
-        elif self.settings.labels or next(iter(told), "").casefold() == "background":
-            labelled = translated(np.rint(array[0]), {number: name for name, number in numbers.items() if number},
-                                  labels)
-        else:
-            raise ModelError(f"Bundle {self.settings.path.name} answers with one map of numbers, and its metadata "
-                             f"names the network's channels ({', '.join(told)}) instead: say under labels which "
-                             "number of its answer is what.")
-        return np.asarray(resample_labels(labelled, grid, prepared.source), dtype=np.uint8)
+            return _masks(array, numbers, labels), grid
+        if self.settings.labels or next(iter(told), "").casefold() == "background":
+            named = {number: name for name, number in numbers.items() if number}
+            return translated(np.rint(array[0]), named, labels), grid
+        raise ModelError(f"Bundle {self.settings.path.name} answers with one map of numbers, and its metadata "
+                         f"names the network's channels ({', '.join(told)}) instead: say under labels which "
+                         "number of its answer is what.")
 
 
 def _masks(array: NDArray[Any], numbers: Mapping[str, int], labels: Mapping[str, int]) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from pydoc import locate
-from typing import Any
+from typing import Any, Literal
 
 from inference.errors import BundleBroken
 
@@ -37,6 +37,14 @@ def reads_files_itself(config: dict[str, Any]) -> bool:
 def channel_comes_first(config: dict[str, Any]) -> bool:
     """Whether the bundle's steps count on a channel axis that reading would have added."""
     return any(_loads(step) and step.get("ensure_channel_first") is True for step in _steps(config, "preprocessing"))
+
+
+def activation(config: dict[str, Any]) -> Literal["sigmoid", "softmax", None]:
+    """What the bundle makes probabilities of its network's answer by; None where its steps do not say."""
+    for step in _steps(config, "postprocessing"):
+        if str(step.get("_target_")).rpartition(".")[2] in ("Activationsd", "ActivationsD", "ActivationsDict"):
+            return "softmax" if step.get("softmax") is True else "sigmoid" if step.get("sigmoid") is True else None
+    return None
 
 
 def fitted(config: dict[str, Any], root: Path, device: str, output: Path, *, in_memory: bool) -> dict[str, Any]:

@@ -53,12 +53,15 @@ class BundleWorkflow:
         if find_spec("ignite") is None:
             raise ModelError(INSTALL)
         from monai.bundle import ConfigParser, ConfigWorkflow
+        from monai.engines import IterationEvents
 
         self._held: dict[str, ModuleType] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="segnode-bundle-")
         path = zoo_config.config_file(self.root, self.config)
         config = ConfigParser.load_config_file(path)
         self.in_memory = self.mode == "memory" or (self.mode == "auto" and not zoo_config.reads_files_itself(config))
+        self.activation = zoo_config.activation(config)
+        self.logits: Any = None  # of the last run: (1, channel, x, y, z) as the network gave them
         self._channel_first = zoo_config.channel_comes_first(config)
         with self._own_scripts(), self._told_plainly():
             run = "run" if "run" in config else "evaluating"  # as bundles called it before MONAI 1.2
@@ -69,6 +72,7 @@ class BundleWorkflow:
             self._workflow.parser.update(pairs=fitted | self.overrides)
             self._workflow.initialize()
             self._evaluator = self._workflow.parser.get_parsed_content("evaluator")
+            self._evaluator.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._keep_logits)
             self._dataset = self._workflow.parser.get_parsed_content("dataset")
         if not hasattr(self._dataset, "data"):
             raise ModelError(f"Bundle {self.root.name} has a dataset of kind {type(self._dataset).__name__}, which "
@@ -96,9 +100,15 @@ class BundleWorkflow:
                 self._workflow.run()
             yield self._evaluator.state.output[0], folder
         finally:
+            self.logits = None
             self._dataset.data, self._evaluator.state.output, self._evaluator.state.batch = [None], None, None
             for path in sorted(folder.rglob("*"), reverse=True):
                 path.rmdir() if path.is_dir() else path.unlink()
+
+    def _keep_logits(self, engine: Any) -> None:
+        """The network's answer before the bundle makes a mask of it, where the answer is an image at all."""
+        found = engine.state.output.get("pred") if isinstance(engine.state.output, dict) else None
+        self.logits = found if getattr(found, "ndim", 0) == 5 else None
 
     @contextlib.contextmanager
     def _own_scripts(self) -> Iterator[None]:

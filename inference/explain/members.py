@@ -6,7 +6,7 @@ arXiv 2406.03323). Flipped inputs are members where there is one network only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations
 from typing import NamedTuple, TypeVar
 
@@ -39,15 +39,29 @@ def consensus(members: Iterable[NDArray[np.float32]], output: Output) -> Consens
     found: list[Masks] = []
     for member in members:
         if not found:
-            found, total = [_found(total, output)], total.copy()
-        found.append(_found(member, output))
+            found, total = [found_by(total, output)], total.copy()
+        found.append(found_by(member, output))
         total += member
     if not found:
         return Consensus(total, None)
     total /= len(found)
-    names = [region.name for region in output.regions]
-    by_region = dict(zip(names, map(pairwise_dice, zip(*found, strict=True)), strict=True))
-    return Consensus(total, Agreement(len(found), by_region))
+    return Consensus(total, agreement(found, (region.name for region in output.regions if region.label)))
+
+
+def agreement(found: Sequence[Masks], names: Iterable[str]) -> Agreement | None:
+    """How well members agree, by what each found of the things that are named; None where there is one only."""
+    if len(found) < 2:
+        return None
+    return Agreement(len(found), dict(zip(names, map(pairwise_dice, zip(*found, strict=True)), strict=True)))
+
+
+def found_by(probabilities: NDArray[np.float32], output: Output) -> Masks:
+    """Where a member by itself would find each region that has a label."""
+    if output.activation == "softmax":
+        labels = decode(probabilities, output)
+        return [labels == region.label for region in output.regions if region.label]
+    sure = convinced(probabilities, output)
+    return [sure[channel] > region.threshold for channel, region in output.foreground()]
 
 
 def pairwise_dice(masks: Iterable[NDArray[np.bool_]]) -> float:
@@ -72,12 +86,3 @@ def in_words(agreement: Agreement) -> str:
     weak = [name for name, value in agreement.dice.items() if value < LITTLE]
     care = f" That is little for {', '.join(weak)}: look with care." if weak else ""
     return f"Agreement of {agreement.members} runs of the model (mean pairwise Dice, 1 at best): {parts}.{care}"
-
-
-def _found(probabilities: NDArray[np.float32], output: Output) -> Masks:
-    """Where a member by itself would find each region."""
-    if output.activation == "softmax":
-        labels = decode(probabilities, output)
-        return [labels == region.label for region in output.regions]
-    sure = convinced(probabilities, output)
-    return [sure[channel] > region.threshold for channel, region in output.foreground()]

@@ -27,13 +27,16 @@ SYNTHETIC = ("Trained on synthetic cases only. For demonstration: it has never s
              "one.")
 RESEARCH = "Trained on a published data set. For research: nobody has cleared it for the care of patients."
 
+BOOTSTRAPPED = ("Trained on scans of patients with procedural lesions drawn into them. For research: it has never been "
+                "shown a lesion as such that was real, and nobody has cleared it for the care of patients.")
+
 
 def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path, material: Material) -> None:
     """Write the bundle of a trained network into `folder`; `material` is what it learnt from."""
     for name in ("configs", "models", "docs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _write_json(folder / METADATA, _metadata(settings, best, material))
-    _write_json(folder / INFERENCE, _inference(settings))
+    _write_json(folder / INFERENCE, engine_configuration(settings))
     torch.save(half_weights(network), folder / WEIGHTS)
     (folder / "docs" / "README.md").write_text(_model_card(settings, best, material))
     (folder / "LICENSE").write_text(LICENCE)
@@ -89,8 +92,8 @@ def _data_format(settings: TrainingSettings) -> dict[str, Any]:
     }
 
 
-def _inference(settings: TrainingSettings) -> dict[str, Any]:
-    """What MONAI's engine runs; the node needs `network_def` alone."""
+def engine_configuration(settings: TrainingSettings) -> dict[str, Any]:
+    """The content of inference.json: what MONAI's engine runs; the node needs `network_def` alone."""
     return {
         "imports": ["$import torch", "$from inference.backends import monai_steps"],
         "bundle_root": ".",
@@ -151,7 +154,9 @@ from, after {best.step} steps{_start(settings)}:
 
 def notice(settings: TrainingSettings) -> str:
     """What everybody who gets a result must know."""
-    return SYNTHETIC if settings.synthetic else RESEARCH
+    if settings.synthetic:
+        return SYNTHETIC
+    return BOOTSTRAPPED if settings.data and settings.data.kind == "organs" else RESEARCH
 
 
 def _start(settings: TrainingSettings) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniatures import draw, grid_of, write_data_set
+from miniatures import SMALL_LESIONS, draw, grid_of, write_data_set
 from pydantic import TypeAdapter, ValidationError
 
 from inference.errors import BadCase, DataError, WrongFolder
@@ -22,6 +22,7 @@ EXAMPLES = {
     "brats": {"kind": "brats", "folder": "data"},
     "lits": {"kind": "lits", "folder": "data"},
     "luna16": {"kind": "luna16", "folder": "data", "lidc_xml": None, "patients": None},
+    "organs": {"kind": "organs", "task": "liver_tumour", "folder": "data", "lesions": SMALL_LESIONS},
     "phantoms": {"kind": "phantoms", "task": "liver_tumour", "first_seed": 0, "count": 3},
 }
 IN_FOLDERS = sorted(set(EXAMPLES) - {"phantoms"})
@@ -141,17 +142,17 @@ class TestInFolders:
         with pytest.raises(BadCase):
             list(walk(data.cases(), data.read, [], strict=True))
 
-    def test_a_folder_of_something_else_is_said(self, data: DataSet, tmp_path: Path) -> None:
+    def test_a_folder_of_something_else_is_said(self, data: DataSet, settings: DataSettings, tmp_path: Path) -> None:
+        assert data.cases()
         for path in sorted((tmp_path / "data").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
         (tmp_path / "data" / "holiday.jpg").touch()
-        fresh = type(data)(tmp_path / "data")
         with pytest.raises(WrongFolder, match=r"looked for .+; found 1 files, of which 1 \*\.jpg"):
-            fresh.cases()
+            settings.open(tmp_path).cases()
         (tmp_path / "data" / "holiday.jpg").unlink()
         (tmp_path / "data").rmdir()
         with pytest.raises(WrongFolder, match="is not there"):
-            type(data)(tmp_path / "data").cases()
+            settings.open(tmp_path).cases()
 
 
 def image_of(data: DataSet, ref: CaseRef) -> Path:

@@ -29,6 +29,10 @@ TURNED = np.linalg.qr(np.array([[0.2, 0.3, 0.9], [0.1, 0.9, -0.3], [-0.95, 0.2, 
 TURNED *= [-np.sign(np.linalg.det(TURNED)), 1, 1]  # slices along row × column, as readers give them
 DIRECTIONS = {"axial": AXIAL, "flipped": FLIPPED, "oblique": TURNED}
 
+# Lesions small enough for the miniatures' livers.
+SMALL_LESIONS = {"share": 1, "label": 2, "within": 1, "median_mm": 5, "spread": 0.1, "largest_mm": 6, "through_hu": 0,
+                 "densities": [{"weight": 1, "relative": True, "hu": [-80, -60]}]}
+
 # How files of a role end in each naming of BraTS, and what a case is called there.
 BRATS_OLD = {"T1": "_t1", "T1ce": "_t1ce", "T2": "_t2", "FLAIR": "_flair", "truth": "_seg"}
 BRATS_NEW = {"T1": "-t1n", "T1ce": "-t1c", "T2": "-t2w", "FLAIR": "-t2f", "truth": "-seg"}
@@ -106,6 +110,16 @@ def write_lits(folder: Path, cases: Mapping[int, Miniature], ending: str = ".nii
         write_image(case.truth, case.grid, batch / f"segmentation-{n}{ending}")
 
 
+def write_organs(folder: Path, cases: Mapping[int, Miniature], ending: str = ".nii.gz") -> None:
+    """The CTs of cases by number as if nothing were in their livers, with masks of those; odd ones in own folders."""
+    for n, case in cases.items():
+        organ = case.truth > 0
+        array = np.where(organ, 110, case.volumes["CT"].array).astype(np.int16)
+        image, mask = (f"scan-{n}/ct", f"scan-{n}/segmentations/liver") if n % 2 else (f"scan-{n}", f"scan-{n}_liver")
+        write_image(array, case.grid, folder / f"{image}{ending}")
+        write_image(organ.astype(np.uint8), case.grid, folder / f"{mask}{ending}")
+
+
 def write_lits_series(folder: Path, n: int, case: Miniature) -> list[Path]:
     """A LiTS CT as a DICOM series in the folder volume-N; its truth is the caller's."""
     return write_series(case.volumes["CT"], Acquisition.ct(StudyDetails.of(f"lits {n}")), folder / f"volume-{n}")
@@ -178,8 +192,9 @@ def write_image(array: NDArray[np.generic], grid: Grid, path: Path) -> None:
 
 
 def write_data_set(kind: str, folder: Path, count: int = 3) -> dict[int, Miniature]:
-    """A miniature of a kind (brats, lits, luna16) with cases 0, 1, 2…; the cases as they were drawn."""
-    card = {"brats": BRAIN_TUMOUR, "lits": LIVER_TUMOUR, "luna16": LUNG_NODULE}[kind]
+    """A miniature of a kind (brats, lits, luna16, organs) with cases 0, 1, 2…; the cases as they were drawn."""
+    card = {"brats": BRAIN_TUMOUR, "lits": LIVER_TUMOUR, "luna16": LUNG_NODULE, "organs": LIVER_TUMOUR}[kind]
     cases = {n: draw(card, n) for n in range(count)}
-    {"brats": write_brats, "lits": write_lits, "luna16": write_luna16}[kind](folder, cases)
+    write = {"brats": write_brats, "lits": write_lits, "luna16": write_luna16, "organs": write_organs}[kind]
+    write(folder, cases)
     return cases

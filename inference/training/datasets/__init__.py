@@ -14,11 +14,14 @@ from inference.training.datasets.settings import (
     DataSettings,
     LitsSettings,
     Luna16Settings,
+    OrganSettings,
     PhantomSettings,
 )
 from inference.training.datasets.walk import walk
 
-AnyDataSet = Annotated[BratsSettings | LitsSettings | Luna16Settings | PhantomSettings, Field(discriminator="kind")]
+AnyDataSet = Annotated[
+    BratsSettings | LitsSettings | Luna16Settings | OrganSettings | PhantomSettings, Field(discriminator="kind")
+]
 
 _ADAPTER: TypeAdapter[DataSettings] = TypeAdapter(AnyDataSet)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from inference.tasks import TASKS
 from inference.training.datasets.base import DataSet
 from inference.training.datasets.brats import Brats
 from inference.training.datasets.lits import Lits
 from inference.training.datasets.luna16 import Luna16
+from inference.training.datasets.organs import Organs, Sowing
 from inference.training.datasets.phantoms import Phantoms
+from inference.training.implants import ImplantSettings
 
 
 class DataSettings(BaseModel, ABC):
@@ -90,6 +93,42 @@ class PhantomSettings(DataSettings):
     def open(self, beside: Path = Path()) -> Phantoms:
         del beside  # they lie nowhere
         return Phantoms(self.task, self.first_seed, self.count)
+
+
+class OrganSettings(DataSettings):
+    """CTs of a site with masks of the organ, into which lesions are drawn.
+
+    `organ` is what the masks' files are called, the task's own word for it where none is given. `organ_labels` are its
+    numbers in a mask of several organs. Of the cases a `share` gets lesions, from so many to so many.
+    """
+
+    kind: Literal["organs"] = "organs"
+    task: Literal["liver_tumour", "lung_nodule"]
+    folder: Path
+    organ: str = Field(default="", pattern=r"^[\w-]*$")
+    organ_labels: tuple[int, ...] = ()
+    lesions: ImplantSettings
+    lesions_per_case: tuple[int, int] = (1, 8)
+
+    @property
+    def answers(self) -> str:
+        return self.task
+
+    def open(self, beside: Path = Path()) -> Organs:
+        card = TASKS[self.task]
+        organ = self.organ or (card.organ.name if card.organ else "organ")
+        return Organs(_from(beside, self.folder), card, Sowing(self.lesions, self.lesions_per_case), organ,
+                      self.organ_labels)
+
+    @model_validator(mode="after")
+    def _lesions_of_the_task(self) -> Self:
+        card = TASKS[self.task]
+        if self.lesions.label not in card.lesions:
+            raise ValueError(f"a lesion of {self.task} has the label {' or '.join(map(str, card.lesions))}, not "
+                             f"{self.lesions.label}")
+        if not 1 <= self.lesions_per_case[0] <= self.lesions_per_case[1]:
+            raise ValueError("lesions_per_case are from 1 on, the lower number first")
+        return self
 
 
 def _from(beside: Path, path: Path) -> Path:

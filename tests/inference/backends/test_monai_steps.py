@@ -1,10 +1,13 @@
 """MONAI's own engine runs a bundle of ours and answers as the node does, voxel by voxel."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
+import inference
 from inference.backends.bundle import Bundle
 from inference.backends.bundle_files import INFERENCE, METADATA
 from inference.backends.monai_steps import Show, cases
@@ -12,8 +15,11 @@ from inference.errors import Unfit
 from inference.readers import nifti
 from inference.readers.dicom import read_series
 from inference.tasks import TASKS
+from inference.volume import Grid, Spacing, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 from inference.writers.image_file import write_image
+
+SHIPPED = Path(inference.__file__).parent / "bundles" / "liver_tumour"
 
 
 def workflow(bundle, images, answers) -> ConfigWorkflow:
@@ -56,6 +62,22 @@ def test_plain_monai_answers_as_the_node_does(bundle, images, tmp_path):
         assert found.grid.matches(scan.grid, 1e-3)
         assert 0 < np.count_nonzero(expected) < expected.size
         assert np.array_equal(found.array.astype(np.uint8), expected), name
+
+
+def test_plain_monai_runs_a_shipped_bundle(tmp_path):
+    body = Grid((16, 16, 16), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(2.5, 2.5, 2.5)))
+    noise = np.random.default_rng(0).normal(90, 60, body.shape).astype(np.int16)
+    (tmp_path / "images").mkdir()
+    write_image(noise, body, tmp_path / "images" / "one.nii.gz")
+    run = workflow(SHIPPED, tmp_path / "images", tmp_path / "answers")
+    run.initialize()
+    assert not run.check_properties()
+    run.run()
+    run.finalize()
+    card, scan = TASKS["liver_tumour"], nifti.read(tmp_path / "images" / "one.nii.gz", "HU")
+    labels = Bundle(path=SHIPPED).load("cpu").segment({"CT": scan}, card, lambda *_: None).labels
+    found = nifti.read(tmp_path / "answers" / "one.nii.gz").array.astype(np.uint8)
+    assert np.array_equal(found, card.postprocess(labels, scan.grid))
 
 
 def test_a_case_without_its_role_is_told(bundle, tmp_path):

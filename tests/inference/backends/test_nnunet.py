@@ -14,12 +14,15 @@ import torch
 from nnunet_folders import ARCHITECTURE, BRATS_REGIONS, nnunet_folder
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from scipy import ndimage
 
+from inference.answer import LEAST
 from inference.backends import LoadedBackend, build
 from inference.backends.base import Segmented
 from inference.backends.nnunet_folder import read_checkpoint, read_folder
 from inference.backends.pins import hashes_of
 from inference.errors import BundleBroken, Exhausted, ModelError
+from inference.explain.members import pairwise_dice
 from inference.tasks import TASKS
 from inference.transforms.geometry import canonical, restore
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -86,6 +89,62 @@ def test_it_answers_as_nnunets_own_predictor(tmp_path, plain, made, keys, own):
     same = labels == answer.labels
     of_label = np.take_along_axis(chances, labels[None].astype(int), 0)[0]
     assert np.abs(np.where(labels > 0, of_label, 0) - answer.probability)[same].max() < 2e-3
+
+
+def test_folds_tell_how_well_they_agree(tmp_path, plain):
+    folder = nnunet_folder(tmp_path, folds=(0, 1, 2))
+    alone = [segment(model(folder, folds=[fold]), {"CT": plain}) for fold in range(3)]
+    assert [one.agreement for one in alone] == [None] * 3
+    agreement = segment(model(folder), {"CT": plain}).agreement
+    assert agreement.members == 3
+    for name, label in (("liver", 1), ("tumor", 2)):
+        assert agreement.dice[name] == pytest.approx(pairwise_dice(one.labels == label for one in alone), abs=0.01)
+
+
+def test_flips_of_one_fold_tell_how_well_they_agree(tmp_path, plain):
+    folder = nnunet_folder(tmp_path, folds=(0, 1), mirror_axes=(0, 2))
+    answer = segment(model(folder, folds=[0], mirror=True), {"CT": plain})
+    assert (answer.agreement.members, set(answer.agreement.dice)) == (4, {"liver", "tumor"})
+    assert 0 < answer.agreement.dice["liver"] < 1
+    labels, chances = by_nnunet(folder, plain.array[None], SPACING, mirror_axes=(0, 2))
+    assert np.mean(labels == answer.labels) > 0.999, "the mean is nnU-Net's"
+    of_label = np.where(labels > 0, np.take_along_axis(chances, labels[None].astype(int), 0)[0], 0)
+    off = np.abs(of_label - answer.probability)[labels == answer.labels]
+    assert np.quantile(off, 0.99) < 2e-3, "the rest is half precision, in which it sums windows"
+    assert segment(model(folder, mirror=True), {"CT": plain}).agreement.members == 2, "folds, each with its flips"
+
+
+def test_what_is_left_out_has_no_part_in_the_agreement(tmp_path):
+    folder = nnunet_folder(tmp_path, channels=("T1", "T1ce", "T2", "FLAIR"), labels=BRATS_REGIONS, folds=(0, 1))
+    grid = Grid((16, 16, 16), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], SPACING))
+    noise = {role.name: Volume(np.random.default_rng(n).uniform(1, 9, grid.shape).astype(np.float32), grid)
+             for n, role in enumerate(TASKS["brain_tumour"].roles)}
+    for outputs in (GLIOMA, {"tumor core": "Necrotic core"}):
+        loaded = model(folder, outputs=outputs, register_roles=False)
+        assert set(segment(loaded, noise, "brain_tumour").agreement.dice) == set(outputs)
+
+
+def test_it_tells_how_unsure_it_is(tmp_path, plain):
+    folder = nnunet_folder(tmp_path)
+    unsure = segment(model(folder), {"CT": plain}).uncertainty
+    _, chances = by_nnunet(folder, plain.array[None], SPACING)
+    theirs = -(chances * np.log(chances)).sum(axis=0) / np.log(len(chances))
+    assert (unsure.dtype, unsure.shape) == (np.float16, plain.grid.shape)
+    assert 0 <= unsure.min() < unsure.max() <= 1
+    told = theirs > LEAST
+    assert np.abs(unsure - theirs)[told].max() < 3e-3
+
+
+def test_how_unsure_it_is_comes_back_where_it_looked(tmp_path, plain):
+    """Through resampling, cropping and axes in another order."""
+    shown = np.zeros_like(plain.array)
+    shown[4:14, 3:18, 5:20] = plain.array[4:14, 3:18, 5:20] + 300
+    volume = plain.with_array(shown)
+    straight = segment(model(nnunet_folder(tmp_path / "one")), {"CT": volume}).uncertainty
+    turned = segment(model(nnunet_folder(tmp_path / "other", transpose=(2, 0, 1), spacing=(2, 2, 3))), {"CT": volume})
+    assert turned.uncertainty.shape == straight.shape == volume.grid.shape
+    inside = shown != 0
+    assert not turned.uncertainty[~np.asarray(ndimage.binary_dilation(inside, iterations=2))].any()
 
 
 def test_air_around_a_head_is_cropped_and_put_back(tmp_path):

@@ -18,6 +18,7 @@ from inference.backends import build
 from inference.backends.base import LoadedBackend, Segmented
 from inference.backends.pins import hashes_of
 from inference.errors import BundleBroken, Exhausted, ModelError
+from inference.explain.members import pairwise_dice
 from inference.tasks.card import TaskCard
 from inference.transforms.geometry import canonical, restore
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -133,6 +134,52 @@ def test_a_mask_a_channel_is_read_by_the_channels_names(tmp_path, grid):
     regions = run(model(root, "brats", labels={}, outputs=outputs), "brats", noise("brats", grid)).labels
     assert np.array_equal(regions > 0, numbered > 0)
     assert set(np.unique(regions)) == {0, 1, 2, 3}
+
+
+def test_it_tells_how_unsure_its_network_is(tmp_path, grid):
+    loaded, inputs = model(zoo_bundle(tmp_path, "brats"), "brats"), noise("brats", grid)
+    unsure = run(loaded, "brats", inputs).uncertainty
+    assert (unsure.dtype, unsure.shape) == (np.float16, grid.shape)
+    with loaded.workflow.run(np.stack([volume.array for volume in inputs.values()])[[1, 0, 2, 3]], grid):
+        chances = loaded.workflow.logits[0].double().sigmoid().numpy().clip(1e-9, 1 - 1e-9)  # T1c comes first
+    bits = -(chances * np.log2(chances) + (1 - chances) * np.log2(1 - chances)).min(axis=0)
+    assert np.ptp(bits) > 0.1
+    assert np.abs(unsure - bits.transpose(2, 1, 0)).max() < 5e-3
+
+
+def test_how_unsure_it_is_lies_where_the_patient_does(tmp_path, grid):
+    """Also where the bundle works on voxels of another size, in another order."""
+    affine = grid.affine.copy()
+    affine[:3, 3], affine[:3, 0] = grid.to_lps((13, 0, 0)), -affine[:3, 0]
+    upright = noise("spleen", grid)["CT"]
+    upside_down = Volume(upright.array[::-1].copy(), Grid(grid.shape, affine), "HU")
+    loaded = model(zoo_bundle(tmp_path, "spleen"), "spleen")
+    one, other = (run(loaded, "spleen", {"CT": scan}).uncertainty for scan in (upright, upside_down))
+    assert 0 <= one.min() < one.max() <= 1
+    assert np.abs(one - other[::-1]).max() < 5e-3
+
+
+def test_it_tells_nothing_of_what_the_bundle_does_not_say(tmp_path, grid):
+    root = zoo_bundle(tmp_path, "spleen")
+    edit(root / "configs/inference.json", lambda c: c["postprocessing"]["transforms"].pop(0))
+    assert run(model(root, "spleen"), "spleen", noise("spleen", grid)).uncertainty is None
+
+
+def test_flips_tell_how_well_they_agree_and_leave_the_answer(tmp_path, grid):
+    root, inputs = zoo_bundle(tmp_path, "spleen"), noise("spleen", grid)
+    plain, asked = model(root, "spleen"), model(root, "spleen", flips=["x", "z"])
+    alone, answer = run(plain, "spleen", inputs), run(asked, "spleen", inputs)
+    assert alone.agreement is None
+    assert np.array_equal(alone.labels, answer.labels)
+    assert plain.identity == asked.identity
+    assert answer.agreement.members == 4
+    mirrored = {"CT": Volume(inputs["CT"].array[:, :, ::-1].copy(), grid, "HU")}
+    back = run(plain, "spleen", mirrored).labels[:, :, ::-1]
+    (name,) = answer.agreement.dice
+    two = run(model(root, "spleen", flips=["x"]), "spleen", inputs).agreement
+    assert two.dice[name] == pytest.approx(pairwise_dice([alone.labels > 0, back > 0]))
+    with pytest.raises(ModelError, match="boxes have none"):
+        model(root, "spleen", flips=["x"], boxes={})
 
 
 class TestDetector:

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 from zoo_bundles import MAKERS, brats, lung, spleen, step, swin, whole_body
 
-from inference.backends.zoo_config import channel_comes_first, config_file, fitted, reads_files_itself
+from inference.backends.zoo_config import activation, channel_comes_first, config_file, fitted, reads_files_itself
 from inference.errors import BundleBroken
 
 
@@ -79,3 +79,14 @@ def test_what_is_no_bundle_for_inference_says_so(tmp_path):
         config_file(tmp_path)
     with pytest.raises(BundleBroken, match="has no dataset and evaluator"):
         fit({"network_def": "$None"}, tmp_path)
+
+
+@pytest.mark.parametrize(("steps", "found"), [
+    ([{"_target_": "Activationsd", "keys": "pred", "softmax": True}], "softmax"),
+    ([{"_target_": "monai.transforms.ActivationsD", "keys": "pred", "sigmoid": True}], "sigmoid"),
+    ([{"_target_": "Activationsd", "keys": "pred", "softmax": "@how"}], None),
+    ([{"_target_": "AsDiscreted", "keys": "pred", "argmax": True}], None),
+    ("$@computed", None),
+])  # fmt: skip
+def test_what_makes_probabilities_is_read_where_it_is_written(steps, found):
+    assert activation({"postprocessing": {"_target_": "Compose", "transforms": steps}}) == found

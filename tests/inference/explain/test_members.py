@@ -48,6 +48,15 @@ def test_agreement_is_a_count_over_every_pair(output, channels):
         assert agreement.dice[name] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("output", [NESTED, CLASSES], ids=["sigmoid", "softmax"])
+def test_regions_that_are_left_out_are_not_asked_about(output):
+    first, second = output.regions
+    without = output.model_copy(update={"regions": (first.model_copy(update={"label": 0}), second)})
+    members = [drawn(3 if output is CLASSES else 2, seed) for seed in range(2)]
+    whole = consensus(members, output).agreement
+    assert consensus(members, without).agreement.dice == {"tumour": whole.dice["tumour"]}
+
+
 def test_one_member_agrees_with_nobody():
     alone = drawn(2, 0)
     found = consensus([alone], NESTED)

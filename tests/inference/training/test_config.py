@@ -48,6 +48,16 @@ def test_the_data_sets_are_trained_on_as_the_paper_says(name, task):
     assert not settings.synthetic
 
 
+def test_the_bootstrap_trains_as_on_lits_with_lesions_drawn_into_livers():
+    lits, bootstrap = (load_settings(CONF / f"{name}.yaml") for name in ("lits", "bootstrap"))
+    assert (bootstrap.data.kind, bootstrap.data.answers) == ("organs", "liver_tumour")
+    assert bootstrap.implants == bootstrap.data.lesions
+    assert (bootstrap.implants.within, bootstrap.implants.label) == (1, 2)
+    same = {"title": lits.title, "data": lits.data, "split": lits.split, "implants": None}
+    assert bootstrap.model_copy(update=same) == lits
+    assert not bootstrap.synthetic
+
+
 def test_epochs_become_steps_by_the_number_of_cases(settings):
     run = settings(epochs=3, patches_per_case=4, batch=2).in_steps(10)
     assert (run.steps, run.validate_every, run.epochs) == (60, 20, None)

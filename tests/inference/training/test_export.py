@@ -1,15 +1,22 @@
 """A trained network becomes a bundle that says what it is."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
-from inference.backends.bundle_files import METADATA, WEIGHTS, read_bundle
+import inference
+from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, read_bundle
 from inference.networks.registry import Hybrid
-from inference.training.export import export, half_weights
+from inference.tasks import TASKS
+from inference.training.config import load_settings
+from inference.training.export import engine_configuration, export, half_weights
 from inference.training.loop import Best
 from inference.training.material import Material
+
+BUNDLES = Path(inference.__file__).parent / "bundles"
+CONF = BUNDLES.parents[1] / "conf" / "training"
 
 
 @pytest.fixture
@@ -60,3 +67,12 @@ def test_a_full_size_network_fits_into_12_megabytes(settings, tmp_path):
     network = Hybrid().build(4, 3)
     torch.save(half_weights(network), tmp_path / "model.pt")
     assert (tmp_path / "model.pt").stat().st_size < 12e6
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_the_shipped_bundles_are_configured_as_they_would_be_today(task):
+    """What is in them is what training by their configuration would write, but for the weights."""
+    settings = load_settings(CONF / f"{task}.yaml")
+    assert json.loads((BUNDLES / task / INFERENCE).read_text()) == engine_configuration(settings)
+    card = read_bundle(BUNDLES / task).card
+    assert (card.recipe, card.window, card.overlap) == (settings.recipe, settings.window, settings.overlap)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy import ndimage
 
 from inference.recipe import Channel
-from inference.training.implants import ImplantSettings, implant, place_for
+from inference.training.implants import ImplantSettings, implant, implant_many, place_for
 
 CHANNELS = (
     Channel(role="CT", scale="window", low=-1000, high=200), Channel(role="CT", scale="window", low=-200, high=400),
@@ -118,6 +119,67 @@ def test_no_two_are_alike_and_each_is_its_seeds():
         shapes.append(labels)
     assert np.array_equal(shapes[0], shapes[2])
     assert not np.array_equal(shapes[0], shapes[1])
+
+
+def organ() -> tuple[np.ndarray, np.ndarray]:
+    """HU and labels of a liver's half (3) beside fat."""
+    labels = np.zeros((32, 32, 32), np.uint8)
+    labels[:, :, 16:] = 3
+    hu = np.where(labels == 3, 110, -100) + np.random.default_rng(0).normal(0, 8, labels.shape)
+    return hu.astype(np.float32), labels
+
+
+def shown(hu: np.ndarray) -> np.ndarray:
+    return np.stack([np.clip((hu - c.low) / (c.high - c.low), 0, 1) for c in CHANNELS]).astype(np.float32)
+
+
+def test_what_would_reach_out_of_its_organ_is_cut_off():
+    hu, labels = organ()
+    image, before = shown(hu), shown(hu)
+    beside = labels == 0
+    assert put(image, labels, place=(16, 16, 18), median_mm=18, spread=0, within=3)
+    assert (labels == 1).sum() > 100
+    assert not labels[beside].any()
+    assert np.array_equal(image[:, beside], before[:, beside])
+
+
+def test_a_lesion_of_which_less_than_half_lies_in_its_organ_is_none():
+    hu, labels = organ()
+    labels[:, :, 20:] = 0  # no more than a thin sheet of it
+    image, before = shown(hu), labels.copy()
+    assert not put(image, labels, place=(16, 16, 18), median_mm=24, spread=0, within=3)
+    assert np.array_equal(labels, before)
+
+
+def test_places_lie_within_the_organ():
+    hu, labels = organ()
+    within = ImplantSettings.model_validate(SOLID | {"within": 3})
+    for seed in range(20):
+        assert place_for(shown(hu), labels, CHANNELS, within, np.random.default_rng(seed))[2] >= 16
+
+
+def test_a_relative_density_is_told_from_the_tissue():
+    hu, labels = organ()
+    image = shown(hu)
+    darker = [{"weight": 1, "relative": True, "hu": [-60, -60]}]
+    assert put(image, labels, place=(16, 16, 24), median_mm=15, spread=0, within=3, densities=darker, through_hu=0)
+    channel = CHANNELS[1]
+    found = image[1][labels == 1].mean() * (channel.high - channel.low) + channel.low
+    assert found == pytest.approx(110 - 60, abs=25)
+
+
+def test_a_whole_scan_gets_as_many_as_find_room():
+    settings = ImplantSettings.model_validate(SOLID | {"within": 3, "median_mm": 6, "spread": 0, "through_hu": 0})
+    hu, labels = organ()
+    hu[0, 0, 0] = 9000  # metal, beyond what any window shows
+    before, beside = hu.copy(), labels == 0
+    assert implant_many(hu, labels, 3, SPACING, settings, np.random.default_rng(0)) == 3
+    assert ndimage.label(labels == 1)[1] == 3
+    assert np.array_equal(hu[beside], before[beside])
+    assert hu[labels == 1].mean() == pytest.approx(40, abs=25)
+    large = settings.model_copy(update={"median_mm": 16, "largest_mm": 16})
+    assert 0 < implant_many(*organ(), 12, SPACING, large, np.random.default_rng(1)) < 12
+    assert implant_many(hu, np.zeros_like(labels), 3, SPACING, settings, np.random.default_rng(0)) == 0
 
 
 @pytest.mark.parametrize("density", [

@@ -1,5 +1,6 @@
 """One call leads from a configuration file to a bundle that runs."""
 
+import miniatures
 import numpy as np
 from ruamel.yaml import YAML
 
@@ -17,3 +18,23 @@ def test_a_trained_bundle_finds_what_it_never_saw(balls, settings, cache, tmp_pa
     loaded = build({"kind": "bundle", "path": str(folder)}).load("cpu")
     found = loaded.segment(unseen.volumes, TASKS["lung_nodule"], lambda *_: None).labels
     assert dice(found > 0, np.asarray(unseen.truth) > 0) > 0.8
+
+
+def test_scans_without_a_marked_lesion_become_a_bundle_that_predicts(settings, cache, tmp_path):
+    miniatures.write_data_set("organs", tmp_path / "scans", 4)
+    regions = [{"name": "liver", "label": 1, "members": [1, 2]}, {"name": "liver tumour", "label": 2, "members": [2]}]
+    content = settings(
+        task="liver_tumour", cases=None, split={"file": "split.json"}, strict=True, steps=30, validate_every=15,
+        recipe={"primary": "CT", "channels": [{"role": "CT", "scale": "window", "low": -200, "high": 300}],
+                "spacing_mm": [2, 2, 2]},
+        data={"kind": "organs", "task": "liver_tumour", "folder": "scans", "lesions": miniatures.SMALL_LESIONS},
+        implants=miniatures.SMALL_LESIONS, output={"activation": "sigmoid", "regions": regions},
+    ).model_dump(mode="json")  # fmt: skip
+    YAML(typ="safe").dump(content, tmp_path / "run.yaml")
+    folder = train(tmp_path / "run.yaml", tmp_path / "bundle", cache, workers=1)
+    assert "procedural lesions drawn into" in (folder / "docs" / "README.md").read_text()
+    model = build({"kind": "bundle", "path": str(folder)})
+    assert model.identity().intended_use == "research"
+    drawn = miniatures.draw(TASKS["liver_tumour"], 9)
+    found = model.load("cpu").segment(drawn.volumes, TASKS["liver_tumour"], lambda *_: None).labels
+    assert dice(found > 0, drawn.truth > 0) > 0.6
