@@ -75,7 +75,7 @@ score: $(VENV)/.run ## Score the shipped bundles on phantoms that training never
 	$(BIN)/segnode phantom score
 
 real: $(VENV)/.test ## Measure the shipped bundles on real images (SEGNODE_SAMPLES=folder, FIGURES=file.json).
-	$(BIN)/python -m pytest -q -s tests/real/test_labelled_samples.py $(ARGS)
+	$(BIN)/python -m pytest -q -s -m measure tests/real $(ARGS)
 
 clean: ## Remove what was built (not your data).
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -20,7 +20,7 @@ from inference.tasks import TASKS
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.slow,
+    pytest.mark.measure,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(not SAMPLES.is_dir(), reason="samples not here"),
 ]
