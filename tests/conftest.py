@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from certificates import expired, hospital, ours, scanner, strangers  # noqa: F401 (fixtures for all)
 from empty_sqlite import empty_sqlite  # noqa: F401 (a fixture for all)
-from running_node import make_node  # noqa: F401 (a fixture for all)
+from running_node import make_node, make_shared_node  # noqa: F401 (fixtures for all)
 
 START_LIMIT_S = 30.0
 

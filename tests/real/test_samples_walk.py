@@ -8,6 +8,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from running_node import MakeNode, RunningNode
 from samples import SAMPLES
 
 from dicom_node.network.client import find_dicom, send
@@ -17,6 +18,11 @@ pytestmark = [
     pytest.mark.skipif(not SAMPLES.is_dir(), reason="samples not here"),
     pytest.mark.timeout(600),
 ]
+
+
+@pytest.fixture(scope="module")
+def node(make_shared_node: MakeNode) -> RunningNode:
+    return make_shared_node()
 
 
 def images(name: str, folder: Path) -> list[Path]:
@@ -29,8 +35,7 @@ def study_of(paths: list[Path]) -> str:
     return str(pydicom.dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
 
 
-def test_a_chest_ct_with_its_structure_set(make_node: Any, tmp_path: Path) -> None:
-    node = make_node()
+def test_a_chest_ct_with_its_structure_set(node: RunningNode, tmp_path: Path) -> None:
     paths = images("chest_ct_lung1-001.tar.xz", tmp_path / "chest")
     node.send(paths)
     view = node.until_over(study_of(paths))
@@ -40,8 +45,7 @@ def test_a_chest_ct_with_its_structure_set(make_node: Any, tmp_path: Path) -> No
     assert any("not abdomen" in reason for reason in reasons), reasons
 
 
-def test_a_brain_mr_without_its_other_contrasts(make_node: Any, tmp_path: Path) -> None:
-    node = make_node()
+def test_a_brain_mr_without_its_other_contrasts(node: RunningNode, tmp_path: Path) -> None:
     paths = images("brain_mr_t1_vs-seg-001.tar.xz", tmp_path / "brain")
     node.send(paths)
     view = node.until_over(study_of(paths))

@@ -175,6 +175,19 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
 
     `profile` is that archive's, `beside` is YAML of further destinations.
     """
+    with _nodes(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeNode]:
+    """The same for a module, whose tests each look at a study of their own: a start costs seven CPU seconds."""
+    with _nodes(tmp_path_factory.mktemp("shared")) as make:
+        yield make
+
+
+@contextlib.contextmanager
+def _nodes(place: Path) -> Iterator[MakeNode]:
     number = itertools.count(1)
     with contextlib.ExitStack() as stack:
 
@@ -189,7 +202,7 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
             beside: str = "",
         ) -> RunningNode:
             archive = None
-            folder = tmp_path / f"node-{next(number)}"
+            folder = place / f"node-{next(number)}"
             if pacs is None:
                 archive = stack.enter_context(EmbeddedArchive(folder / "archive"))
                 pacs = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=archive.port)

@@ -14,6 +14,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import KeyObjectSelectionDocumentStorage, generate_uid
+from running_node import MakeNode, RunningNode
 
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
@@ -29,6 +30,12 @@ GRID = Grid((12, 24, 20), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 NEW = {"PatientID": "CORRECT-1", "PatientName": "Right^Person", "AccessionNumber": "A-2"}
+
+
+@pytest.fixture(scope="module")
+def node(make_shared_node: MakeNode) -> RunningNode:
+    """For those that look at their study alone."""
+    return make_shared_node(routes=ROUTES, models=MODELS)
 
 
 def scan(name: str, folder: Path) -> tuple[str, list[Path]]:
@@ -134,8 +141,7 @@ def test_a_correction_before_delivery_is_encoded_anew_by_itself(make_node: Any, 
     assert [predecessors(one) for one in found] == [set()] * 3, "nobody holds what never left"
 
 
-def test_a_correction_of_what_results_do_not_copy_changes_the_index_only(make_node: Any, tmp_path: Path) -> None:
-    node = make_node(routes=ROUTES, models=MODELS)
+def test_a_correction_of_what_results_do_not_copy_changes_the_index_only(node: RunningNode, tmp_path: Path) -> None:
     study, paths = scan("series", tmp_path / "sent")
     node.send(paths)
     node.until(study, generation(1))
@@ -145,8 +151,7 @@ def test_a_correction_of_what_results_do_not_copy_changes_the_index_only(make_no
     assert [(job["state"], job["mark"], job["generation"]) for job in view["jobs"]] == [("DONE", "", 1)]
 
 
-def test_other_pixels_stay_a_conflict(make_node: Any, tmp_path: Path) -> None:
-    node = make_node(routes=ROUTES, models=MODELS)
+def test_other_pixels_stay_a_conflict(node: RunningNode, tmp_path: Path) -> None:
     study, paths = scan("pixels", tmp_path / "sent")
     node.send(paths)
     node.until(study, generation(1))
@@ -192,8 +197,7 @@ def test_rejection_notes_both_ways(make_node: Any, tmp_path: Path) -> None:
     assert dciodvfy_is_content(node, out)
 
 
-def test_a_note_holds_for_what_comes_after_it(make_node: Any, tmp_path: Path) -> None:
-    node = make_node(routes=ROUTES, models=MODELS)
+def test_a_note_holds_for_what_comes_after_it(node: RunningNode, tmp_path: Path) -> None:
     study, paths = scan("later", tmp_path / "sent")
     node.send([rejection_of(paths, tmp_path / "note", codes.DCM.IncorrectModalityWorklistEntry)])
     node.until(study, lambda view: len(view["rejected"]) == len(paths))

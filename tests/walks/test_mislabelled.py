@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from running_node import MakeNode, RunningNode
 
 from inference.phantom import PhantomCase, make_case, write_study
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -39,12 +40,16 @@ def above_the_liver(case: PhantomCase, share: float = 0.62) -> PhantomCase:
     return replace(case, volumes={"CT": upper}, truth=case.truth[first:])
 
 
+@pytest.fixture(scope="module")
+def node(make_shared_node: MakeNode) -> RunningNode:
+    return make_shared_node()
+
+
 def jobs_of(view: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {job["task"]: (job["state"], job["reason"]) for job in view["jobs"]}
 
 
-def test_a_chest_labelled_abdomen(make_node: Any, tmp_path: Path) -> None:
-    node = make_node()
+def test_a_chest_labelled_abdomen(node: RunningNode, tmp_path: Path) -> None:
     case = above_the_liver(relabelled(make_case("lung_nodule", 9001), "ABDOMEN"))
     node.send(write_study(case, tmp_path / "sent"))
     uid = case.acquisitions["CT"].study.study_instance_uid
@@ -56,8 +61,7 @@ def test_a_chest_labelled_abdomen(make_node: Any, tmp_path: Path) -> None:
     assert reason in node.journal(uid, "refused")
 
 
-def test_an_abdomen_labelled_chest(make_node: Any, tmp_path: Path) -> None:
-    node = make_node()
+def test_an_abdomen_labelled_chest(node: RunningNode, tmp_path: Path) -> None:
     case = relabelled(make_case("liver_tumour", 9001), "CHEST")
     node.send(write_study(case, tmp_path / "sent"))
     uid = case.acquisitions["CT"].study.study_instance_uid
@@ -85,8 +89,7 @@ def knee(bright: float, fluid: float, seed: int) -> Volume:
     return Volume(np.clip(image + noise, 0, None).astype(np.float32), grid, "signal")
 
 
-def test_a_knee_labelled_head(make_node: Any, tmp_path: Path) -> None:
-    node = make_node()
+def test_a_knee_labelled_head(node: RunningNode, tmp_path: Path) -> None:
     study = StudyDetails.of("knee labelled head")
     signals = {"T1": (700, 150), "T1ce": (720, 260), "T2": (420, 900), "FLAIR": (400, 200)}
     for number, (weighting, (bright, fluid)) in enumerate(signals.items(), start=1):
