@@ -43,7 +43,7 @@ def main() -> None:
 
 @main.command()
 @conf_option
-@click.option("--roles", default="receive,pipeline,clock", show_default=True, help="Which roles run here.")
+@click.option("--roles", default="receive,pipeline,web,clock", show_default=True, help="Which roles run here.")
 @plainly
 def serve(conf: Path | None, roles: str) -> None:
     """Run the node until it is told to stop."""
@@ -57,6 +57,10 @@ def serve(conf: Path | None, roles: str) -> None:
         raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
     settings = load(conf, look_at_files=True)
     setup(settings.logging)
+    if settings.node.web.port is None:
+        wanted = [role for role in wanted if role != "web"]
+    elif "web" in wanted:
+        click.echo(f"The console is at {settings.node.web.address}.", err=True)
     click.echo(
         f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
         "Stop with Ctrl-C.",

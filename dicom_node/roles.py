@@ -74,9 +74,17 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision, upkeep, chores).run(stop)
 
 
+def web(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
+    """The console and the API, for people and programs."""
+    from dicom_node.web.server import serve
+
+    serve(parts, stop, heartbeat)
+
+
 ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {
     "receive": receive,
     "pipeline": pipeline,
+    "web": web,
     "clock": clock,
 }
 
