@@ -31,6 +31,7 @@ class WebSettings(BaseModel):
     proxies: tuple[Annotated[str, AfterValidator(_address)], ...] = ()
     session_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 10.0
     idle_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60.0
+    goal_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
     names_for: frozenset[RoleName] = frozenset({"operator", "admin"})
 
     @property

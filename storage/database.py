@@ -25,6 +25,7 @@ from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
 from storage.fetches import Fetches
+from storage.figures import FiguresStore
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.keys import Keys
@@ -124,6 +125,10 @@ class Transaction:
     @cached_property
     def search(self) -> Search:
         return Search(self._connection)
+
+    @cached_property
+    def figures(self) -> FiguresStore:
+        return FiguresStore(self._connection)
 
     @cached_property
     def users(self) -> Users:

@@ -74,7 +74,7 @@ class PersonAction:
     REISSUE = Code("reissue", "99SEGNODE", "Results asked for anew under a corrected header by a person")
     FETCH = Code("fetch", "99SEGNODE", "Study asked for from an archive by a person")
     EXPORT = Code("export", "99SEGNODE", "Reviewed images written out for training by a person")
-    LOOK = Code("look", "99SEGNODE", "Study and its patient looked at by a person")
+    LOOK = Code("look", "99SEGNODE", "Study looked at by a person")
     EXPLAIN = Code("explain", "99SEGNODE", "Maps of what a model looked at written out by a person")
 
 

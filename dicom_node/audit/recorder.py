@@ -171,7 +171,7 @@ class Recorder:
         self._accessed("U", action, study_uid, who or person())
 
     def looked_at(self, study_uid: str, who: Participant) -> None:
-        """A person was shown a study and whose it is."""
+        """A person was shown a study."""
         self._accessed("R", facts.PersonAction.LOOK, study_uid, who)
 
     def signed_in(self, who: Participant, failure: str = "") -> None:

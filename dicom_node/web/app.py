@@ -13,16 +13,35 @@ from starlette.staticfiles import StaticFiles
 from dicom_node.assembly import Parts
 from dicom_node.web import health
 from dicom_node.web.access import admit
+from dicom_node.web.api import deliveries as api_deliveries
+from dicom_node.web.api import node as api_node
+from dicom_node.web.api import studies as api_studies
 from dicom_node.web.console import Console
 from dicom_node.web.cookies import Cookies
-from dicom_node.web.pages import entrance
+from dicom_node.web.pages import about, account, deliveries, entrance, overview, studies, study, users
 from dicom_node.web.passwords import Passwords
 from dicom_node.web.permissions import check_complete
 from dicom_node.web.problems import add_problems
 from dicom_node.web.rendering import HERE
 from dicom_node.web.shield import STATIC, Shield
 
-ROUTERS = (health.router, entrance.router)
+ROUTERS = tuple(
+    part.router
+    for part in (
+        health,
+        api_node,
+        api_studies,
+        api_deliveries,
+        entrance,
+        overview,
+        studies,
+        study,
+        deliveries,
+        about,
+        account,
+        users,
+    )
+)
 
 
 def open_console(

@@ -36,6 +36,40 @@ ROUTES: Mapping[str, Permission] = {
     "GET /welcome": Permission.ANYBODY,
     "POST /welcome": Permission.ANYBODY,
     "POST /sign-out": Permission.LOOK,
+    # what everybody sees who has signed in
+    "GET /": Permission.LOOK,
+    "GET /studies": Permission.LOOK,
+    "GET /studies/{uid}": Permission.LOOK,
+    "GET /deliveries": Permission.LOOK,
+    "GET /models": Permission.LOOK,
+    "GET /about": Permission.LOOK,
+    # what is done about it
+    "POST /studies/{uid}/retry": Permission.ACT,
+    "POST /studies/{uid}/reissue": Permission.ACT,
+    "POST /deliveries/retry": Permission.ACT,
+    # the same for programs
+    "GET /api/v1/openapi.json": Permission.LOOK,
+    "GET /api/v1/status": Permission.LOOK,
+    "GET /api/v1/models": Permission.LOOK,
+    "GET /api/v1/changes": Permission.LOOK,
+    "GET /api/v1/studies": Permission.LOOK,
+    "GET /api/v1/studies/{uid}": Permission.LOOK,
+    "GET /api/v1/studies/{uid}/explain": Permission.LOOK,
+    "POST /api/v1/studies/{uid}/retry": Permission.ACT,
+    "POST /api/v1/studies/{uid}/reissue": Permission.ACT,
+    "GET /api/v1/deliveries": Permission.LOOK,
+    "POST /api/v1/deliveries/retry": Permission.ACT,
+    # oneself
+    "GET /account": Permission.LOOK,
+    "POST /account/password": Permission.LOOK,
+    "POST /account/tokens": Permission.LOOK,
+    "POST /account/tokens/revoke": Permission.LOOK,
+    # others
+    "GET /users": Permission.ADMINISTER,
+    "POST /users": Permission.ADMINISTER,
+    "POST /users/link": Permission.ADMINISTER,
+    "POST /users/role": Permission.ADMINISTER,
+    "POST /users/shut-out": Permission.ADMINISTER,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,13 @@ from dicom_node.web.console import console_of
 from dicom_node.web.cookies import MESSAGE
 from dicom_node.web.permissions import Permission, permitted
 
+# Pages that answer what a command answers.
+PAGES = (
+    (re.compile(r"segnode (?:explain|study|retry|reissue) ([0-9.]+)(?: --\w+)?"), r"/studies/\1"),
+    (re.compile(r"segnode (?:deliveries|retry) --dead"), "/deliveries?state=DEAD"),
+    (re.compile(r"segnode retry --destination ([\w.-]+)"), r"/deliveries?destination=\1"),
+    (re.compile(r"segnode retry --all(?: --release)?"), "/studies?trouble=true"),
+)
 HERE = Path(__file__).parent
 
 
@@ -49,7 +57,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     filters = {"moment": moment, "clock": clock, "duration": duration, "size": size, "words": words, "count": count,
-               "coded": coded}
+               "coded": coded, "sentence": sentence}
     environment.filters.update(filters)
     return environment
 
@@ -103,7 +111,20 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def sentence(text: str) -> str:
+    """A reason as a sentence of its own."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 def coded(text: str) -> Markup:
-    """A sentence in which `what stands between backticks` is a command."""
-    parts = [escape(part) for part in text.split("`")]
-    return Markup("").join(Markup("<code>{}</code>").format(p) if n % 2 else p for n, p in enumerate(parts))
+    """A sentence in which `what stands between backticks` is a command, and leads to the page that does the same."""
+    parts = text.split("`")
+    return Markup("").join(_command(part) if number % 2 else escape(part) for number, part in enumerate(parts))
+
+
+def _command(command: str) -> Markup:
+    shown = Markup("<code>{}</code>").format(command)
+    for pattern, place in PAGES:
+        if found := pattern.fullmatch(command):
+            return Markup('<a href="{}">{}</a>').format(found.expand(place), shown)
+    return shown

@@ -16,9 +16,9 @@ from dicom_node.errors import NodeError
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.network.tls import BrowserTls
 from dicom_node.network.tls_keeper import Keeper
+from dicom_node.people import LINK_S, address_of, first_link
 from dicom_node.settings_web import WebSettings
 from dicom_node.web.app import create_app, open_console
-from dicom_node.web.signing_in import LINK_S, first_link
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def serve(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [ear]}, name="web")
     thread.start()  # outside the main thread it leaves the process's signals alone
     log.info("the console answers", extra={"at": settings.address})
-    _show_the_way_in(parts, settings, console.clock())
+    _show_the_way_in(parts, console.clock())
     while not stop.wait(1.0):
         if not thread.is_alive():
             raise NodeError("the console has ended; the log says why")
@@ -81,7 +81,7 @@ def _contexts(tls: BrowserTls, heartbeat: Heartbeat) -> Callable[..., ssl.SSLCon
     return context
 
 
-def _show_the_way_in(parts: Parts, settings: WebSettings, now: float) -> None:
+def _show_the_way_in(parts: Parts, now: float) -> None:
     """Where nobody can administer yet, print a link for the first administrator; never into a log."""
     with parts.database.transaction() as tx:
         link = "" if tx.users.has_admin() else first_link(tx, now)
@@ -89,6 +89,6 @@ def _show_the_way_in(parts: Parts, settings: WebSettings, now: float) -> None:
         hours = LINK_S / 3600
         click.echo(
             f"\nThe console has no administrator yet. Open this link within {hours:.0f} hours, it is good once:\n"
-            f"  {settings.address}/welcome?link={link}\n",
+            f"  {address_of(parts, link)}\n",
             err=True,
         )

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from dicom_node.audit.facts import Participant
 from dicom_node.errors import NodeError
+from dicom_node.people import LONGEST_NAME, checked_name
 from dicom_node.web import throttle
 from dicom_node.web.console import Console
 from storage.database import Transaction
-from storage.errors import IllegalStep
 from storage.tickets import Ticket, TicketKind
-from storage.users import Role, User, as_name
+from storage.users import Role, User
 
-LINK_S = 24 * 3600.0  # a link is good for a day
-LONGEST_NAME = 64
 WRONG = "name or password is wrong"
 
 
@@ -67,18 +65,6 @@ def sign_out(console: Console, user: User, ticket_id: int, who: Participant) -> 
     console.parts.audit.signed_out(who)
 
 
-def first_link(tx: Transaction, now: float) -> str:
-    """A token that makes the first administrator; the one before it is good no more."""
-    tx.tickets.revoke_first_links()
-    return tx.tickets.issue(TicketKind.LINK, None, now, lasts_s=LINK_S)
-
-
-def link_for(tx: Transaction, user: User, now: float) -> str:
-    """A token by which the user chooses a new password; the one before it is good no more."""
-    tx.tickets.revoke_all(user.user_id, TicketKind.LINK)
-    return tx.tickets.issue(TicketKind.LINK, user.user_id, now, lasts_s=LINK_S)
-
-
 def whose_link(console: Console, token: str) -> User | None:
     """The user that a link is for, None where it makes the first administrator; LinkSpent."""
     with console.parts.database.reading() as tx:
@@ -93,9 +79,7 @@ def come_by_link(console: Console, token: str, comer: Comer) -> str:
     """
     now = console.clock()
     chosen = whose_link(console, token)
-    name = chosen.name if chosen else as_name(comer.name)
-    if not name or len(name) > LONGEST_NAME:
-        raise IllegalStep(f"a name has 1 to {LONGEST_NAME} characters")
+    name = chosen.name if chosen else checked_name(comer.name)
     password = console.passwords.hashed(comer.password, name)
     with console.parts.database.transaction() as tx:
         ticket = _link(tx, token, now)

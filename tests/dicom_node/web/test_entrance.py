@@ -8,8 +8,9 @@ from xml.etree.ElementTree import Element
 import pytest
 from browsing import PASSWORD, Browser, Clock
 
+from dicom_node.people import LINK_S, first_link, new_link
 from dicom_node.web.console import Console
-from dicom_node.web.signing_in import LINK_S, WRONG, first_link, link_for
+from dicom_node.web.signing_in import WRONG
 from storage.tickets import TicketKind
 from storage.users import Role
 
@@ -92,7 +93,7 @@ def test_who_signs_out_is_out_on_our_side_too(signed_in: MakeBrowser) -> None:
 
 
 def test_guessing_becomes_slow_and_the_true_password_waits_too(visitor: Browser, clock: Clock) -> None:
-    for _ in range(6):
+    for _ in range(5):
         assert WRONG.capitalize() in visitor.sign_in("vera", "wrong password").text
         clock.now += 0.01
     answer = visitor.sign_in("vera")
@@ -147,9 +148,9 @@ class TestLinks:
         self, visitor: Browser, signed_in: MakeBrowser, console: Console, people: dict[str, int]
     ) -> None:
         old = signed_in("vera")
-        with console.parts.database.transaction() as tx:
-            link_for(tx, tx.users.get(people["vera"]), console.clock())
-            link = link_for(tx, tx.users.get(people["vera"]), console.clock())
+        new_link(console.parts, "vera", console.clock())
+        link = new_link(console.parts, "vera", console.clock())
+        with console.parts.database.reading() as tx:
             assert len(tx.tickets.of_user(people["vera"], TicketKind.LINK)) == 1, "the newest counts"
         fields = {"link": link, "name": "ada", "password": "correct horse battery", "again": "correct horse battery"}
         assert visitor.fill_in("/welcome", f"/welcome?link={link}", **fields).status_code == 303
