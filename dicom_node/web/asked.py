@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from dicom_node.study_views import Looking, read_cursor, whole_study
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.console import Console
 from storage.identifiers import check_uid
-from storage.lifecycle import StudyState
+from storage.lifecycle import DeliveryState, StudyState
 from storage.search import Sought
 
 Words = Annotated[str, Query(max_length=200, description="Words to be found in the study UID or, by who may, in the "
                              "patient's name, ID and accession number; each must be.")]
-States = Annotated[list[StudyState], Query(description="Only studies in one of these states.")]
+def _chosen(values: object) -> object:
+    """A form sends an empty word where nothing was chosen."""
+    return [value for value in values if value != ""] if isinstance(values, list) else values
+
+
+NoEmptyOnes = BeforeValidator(_chosen)
+DeliveryStates = Annotated[list[DeliveryState], NoEmptyOnes, Query(description="Only those in one of these states.")]
+States = Annotated[list[StudyState], NoEmptyOnes, Query(description="Only studies in one of these states.")]
 Trouble = Annotated[bool, Query(description="Only studies of which something waits for a person.")]
 Cursor = Annotated[str, Query(max_length=100, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]

@@ -12,8 +12,7 @@ from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.api.studies import Key, Retried
-from dicom_node.web.asked import Limit, looking
-from storage.lifecycle import DeliveryState
+from dicom_node.web.asked import DeliveryStates, Limit, looking
 
 router = APIRouter(tags=["deliveries"], responses=PROBLEMS)
 
@@ -54,7 +53,7 @@ class Wanted(BaseModel):
 def list_deliveries(
     console: Here,
     look: Annotated[Looking, Depends(looking)],
-    state: Annotated[list[DeliveryState], Query()] = [],  # noqa: B006
+    state: DeliveryStates = [],  # noqa: B006
     destination: Annotated[str | None, Query(max_length=64)] = None,
     before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
     limit: Limit = 50,

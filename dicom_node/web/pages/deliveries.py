@@ -11,7 +11,7 @@ from starlette.responses import Response
 from dicom_node.study_views import Looking, Wished, deliveries_page
 from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
-from dicom_node.web.asked import looking
+from dicom_node.web.asked import DeliveryStates, looking
 from dicom_node.web.pages.forms import Text, done
 from dicom_node.web.rendering import page
 from storage.lifecycle import DeliveryState
@@ -24,7 +24,7 @@ def deliveries(
     request: Request,
     console: Here,
     look: Annotated[Looking, Depends(looking)],
-    state: Annotated[list[DeliveryState], Query()] = [],  # noqa: B006
+    state: DeliveryStates = [],  # noqa: B006
     destination: Annotated[str, Query(max_length=64)] = "",
     before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
 ) -> Response:
