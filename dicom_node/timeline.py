@@ -10,6 +10,7 @@ from storage.lifecycle import LEFT, DeliveryState, JobState, StudyState
 from storage.records import Delivery, Job, JournalEntry, Study
 
 SETTLED = ("complete", "incomplete", "settled")
+GOES_ON = ("running", "waiting", "held")
 ROUTED = ("job made", "not routed", "known")
 
 
@@ -19,14 +20,14 @@ class Step:
 
     step: str
     of: str  # which route's job, which destination
-    state: str  # "done", "running", "waiting", "failed"
+    state: str  # "done", "running", "waiting", "held", "failed"
     begin: float | None
     end: float | None = None
     note: str = ""
 
     def view(self, now: float) -> dict[str, Any]:
         """As plain data, with the seconds that it took, or has taken so far."""
-        until = self.end if self.end is not None else now if self.state in ("running", "waiting") else None
+        until = self.end if self.end is not None else now if self.state in GOES_ON else None
         seconds = None if self.begin is None or until is None else max(0.0, until - self.begin)
         return {**asdict(self), "seconds": seconds}
 
@@ -92,7 +93,7 @@ def _delivered(delivery: Delivery, journal: Sequence[JournalEntry]) -> Iterator[
     elif delivery.state is DeliveryState.SUPERSEDED:
         return
     else:
-        state = "waiting" if delivery.state is DeliveryState.PENDING else "failed"
+        state = {DeliveryState.PENDING: "waiting", DeliveryState.HELD: "held"}.get(delivery.state, "failed")
         yield Step("delivered", place, state, delivery.created_at, None, delivery.reason)
     if delivery.state is DeliveryState.COMMITTED:
         told = [one.at for one in journal if one.event == "committed" and one.text.startswith(f"{place}:")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -37,6 +37,31 @@ class FiguresStore(Store):
             failed=self._ended(JobState.FAILED, at),
             result_s=self._times(at),
         )
+
+    def jobs(self) -> dict[tuple[str, str, str], int]:
+        """How many jobs there are of each route, task and state."""
+        by = (jobs.c.route, jobs.c.task, jobs.c.state)
+        found = self._connection.execute(select(*by, func.count()).group_by(*by))
+        return {(route, task, state): number for route, task, state, number in found}
+
+    def deliveries(self) -> dict[tuple[str, str], int]:
+        """How many deliveries there are to each destination in each state."""
+        by = (deliveries.c.destination, deliveries.c.state)
+        found = self._connection.execute(select(*by, func.count()).group_by(*by))
+        return {(destination, state): number for destination, state, number in found}
+
+    def done_between(self, after: float, until: float) -> list[tuple[str, Mapping[str, float]]]:
+        """Task and seconds by step of each job that was done after the one moment and not after the other."""
+        ended = (jobs.c.state == JobState.DONE.value, jobs.c.finished_at > after, jobs.c.finished_at <= until)
+        found = self._connection.execute(select(jobs.c.task, jobs.c.summary).where(*ended).limit(MOST_TIMES))
+        return [(task, summary.get("seconds") or {}) for task, summary in found]
+
+    def sent_between(self, after: float, until: float) -> list[tuple[str, float]]:
+        """Destination of each delivery that was sent in that time, with the seconds since its study's last image."""
+        took = deliveries.c.sent_at - studies.c.changed_at
+        query = select(deliveries.c.destination, took).join(studies, studies.c.study_uid == deliveries.c.study_uid)
+        sent = query.where(deliveries.c.sent_at > after, deliveries.c.sent_at <= until).limit(MOST_TIMES)
+        return [(destination, max(0.0, float(seconds))) for destination, seconds in self._connection.execute(sent)]
 
     def _ended(self, state: JobState, at: float) -> int:
         query = select(func.count()).select_from(jobs).where(jobs.c.state == state.value, jobs.c.finished_at >= at)

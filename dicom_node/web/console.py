@@ -11,6 +11,7 @@ from fastapi import Request
 from dicom_node.assembly import Parts
 from dicom_node.settings_web import WebSettings
 from dicom_node.web.cookies import Cookies
+from dicom_node.web.metrics import Metrics
 from dicom_node.web.passwords import Passwords
 from dicom_node.web.seen import Seen
 
@@ -25,6 +26,7 @@ class Console:
     clock: Callable[[], float]
     stop: threading.Event
     seen: Seen = field(default_factory=Seen)
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def settings(self) -> WebSettings:

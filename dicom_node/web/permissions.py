@@ -49,6 +49,7 @@ ROUTES: Mapping[str, Permission] = {
     "POST /deliveries/retry": Permission.ACT,
     # the same for programs
     "GET /api/v1/openapi.json": Permission.LOOK,
+    "GET /metrics": Permission.LOOK,
     "GET /api/v1/status": Permission.LOOK,
     "GET /api/v1/models": Permission.LOOK,
     "GET /api/v1/changes": Permission.LOOK,

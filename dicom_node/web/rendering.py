@@ -57,7 +57,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     filters = {"moment": moment, "clock": clock, "duration": duration, "size": size, "words": words, "count": count,
-               "coded": coded, "sentence": sentence}
+               "coded": coded, "sentence": sentence, "day": day}
     environment.filters.update(filters)
     return environment
 
@@ -109,6 +109,11 @@ def words(name: str) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """1 study, 2 studies."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def day(date: str) -> str:
+    """A date of DICOM (PS3.5 6.2, DA) as people in all countries read it; anything else as it is."""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else date
 
 
 def sentence(text: str) -> str:

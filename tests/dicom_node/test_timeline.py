@@ -60,6 +60,7 @@ def test_a_job_is_where_it_stands(job: Job, state: str, seconds: float, note: st
 
 @pytest.mark.parametrize(("delivery", "told"), [
     (replace(SENT, state=DeliveryState.PENDING, sent_at=None), [("delivered", "waiting", 20.0)]),
+    (replace(SENT, state=DeliveryState.HELD, sent_at=None), [("delivered", "held", 20.0)]),
     (replace(SENT, state=DeliveryState.DEAD, sent_at=None), [("delivered", "failed", None)]),
     (replace(SENT, state=DeliveryState.SENT), [("delivered", "done", 5.0)]),
     (replace(SENT, state=DeliveryState.SUPERSEDED), []),

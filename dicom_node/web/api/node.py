@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from dicom_node.status import models_view, node_status, today_view
 from dicom_node.web.access import Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.changes import stream
+from dicom_node.web.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["node"], responses=PROBLEMS)
 
@@ -29,6 +30,15 @@ def status(console: Here) -> dict[str, Any]:
 def models(console: Here) -> list[dict[str, Any]]:
     """Installed models: task, version, intended use, hash."""
     return models_view(console.parts.settings)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(console: Here) -> Response:
+    """Figures for Prometheus, in its text form; it calls with a token of a viewer (`authorization` of its scrape)."""
+    now = console.clock()
+    with console.parts.database.reading() as tx:
+        text = console.metrics.read(tx, console.parts.archive.free_bytes(), now)
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 @router.get("/api/v1/changes", response_class=StreamingResponse)
