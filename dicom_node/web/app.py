@@ -18,7 +18,7 @@ from dicom_node.web.api import node as api_node
 from dicom_node.web.api import studies as api_studies
 from dicom_node.web.console import Console
 from dicom_node.web.cookies import Cookies
-from dicom_node.web.pages import about, account, deliveries, entrance, overview, studies, study, users
+from dicom_node.web.pages import about, account, deliveries, entrance, overview, pictures, studies, study, users
 from dicom_node.web.passwords import Passwords
 from dicom_node.web.permissions import check_complete
 from dicom_node.web.problems import add_problems
@@ -36,6 +36,7 @@ ROUTERS = tuple(
         overview,
         studies,
         study,
+        pictures,
         deliveries,
         about,
         account,
@@ -65,6 +66,7 @@ def create_app(console: Console) -> Shield:
         title="Segnode",
         version=version("segnode"),
         dependencies=[Depends(admit)],
+        redirect_slashes=False,  # else an unknown address is answered by another one
         docs_url=None,  # its page would fetch scripts from elsewhere
         redoc_url=None,
         openapi_url=None,  # a route of ours gives it, to who has signed in

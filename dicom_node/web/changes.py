@@ -52,8 +52,8 @@ def look(console: Console, after: int | None) -> News:
 
 async def stream(console: Console, after: int | None, every_s: float = LOOK_EVERY_S) -> AsyncIterator[str]:
     """Events until the caller goes, the console stops, or ten minutes are over."""
-    yield "retry: 3000\n\n"
     last = await run_in_threadpool(look, console, after)
+    yield "retry: 3000\n\n"
     if after is not None and last.newest != after:
         yield last.event()
     begun = spoke = time.monotonic()

@@ -13,6 +13,7 @@ from dicom_node.settings_web import WebSettings
 from dicom_node.web.cookies import Cookies
 from dicom_node.web.metrics import Metrics
 from dicom_node.web.passwords import Passwords
+from dicom_node.web.pictures import Pictures
 from dicom_node.web.seen import Seen
 
 
@@ -27,6 +28,7 @@ class Console:
     stop: threading.Event
     seen: Seen = field(default_factory=Seen)
     metrics: Metrics = field(default_factory=Metrics)
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def settings(self) -> WebSettings:

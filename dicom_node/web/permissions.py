@@ -40,6 +40,8 @@ ROUTES: Mapping[str, Permission] = {
     "GET /": Permission.LOOK,
     "GET /studies": Permission.LOOK,
     "GET /studies/{uid}": Permission.LOOK,
+    "GET /studies/{uid}/pictures/{sop}": Permission.LOOK,
+    "GET /studies/{uid}/pictures/{sop}/{number}": Permission.LOOK,
     "GET /deliveries": Permission.LOOK,
     "GET /models": Permission.LOOK,
     "GET /about": Permission.LOOK,

@@ -53,6 +53,7 @@ def _templates() -> Environment:
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -60,6 +61,13 @@ def _templates() -> Environment:
                "coded": coded, "sentence": sentence, "day": day}
     environment.filters.update(filters)
     return environment
+
+
+def _plain(value: object) -> object:
+    """What strangers wrote, without the control characters that no page can hold."""
+    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
+        return "".join(c if c.isprintable() or c == "\n" else " " for c in value)
+    return value
 
 
 def moment(at: float | None) -> Markup:

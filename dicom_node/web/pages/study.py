@@ -21,6 +21,7 @@ router = APIRouter(include_in_schema=False)
 
 SCALE = 1000.0  # the timeline's width in units of its drawing
 THINNEST = 4.0
+MOST_SHOWN = 4  # segmentations whose pictures are offered
 
 
 @router.get("/studies/{uid}")
@@ -37,6 +38,7 @@ def study(
         steps=drawn(view["timeline"], look.now),
         verdicts=by_series(view["verdicts"]),
         results=_by_job(view["results"]),
+        shown_segs=[one["sop_instance_uid"] for one in view["results"] if one["kind"] == "seg"][:MOST_SHOWN],
         can_retry="DEAD" in states or bool({job["state"] for job in view["jobs"]} & {"FAILED", "REFUSED"}),
         can_release="HELD" in states,
         can_resend=bool(states & {"SENT", "COMMITTED"}),

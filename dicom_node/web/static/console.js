@@ -1,5 +1,30 @@
-// Pages are whole without this file. With it, parts marked data-live are kept up to date while they are looked at.
+// Pages are whole without this file. With it, parts marked data-live are kept up to date while they are looked at,
+// and pictures can be scrolled.
 "use strict";
+(() => {
+  document.addEventListener("toggle", async (event) => {
+    const box = event.target;
+    if (!box.open || !box.dataset?.pictures || box.dataset.shown) return;
+    box.dataset.shown = "yes";
+    const answer = await fetch(box.dataset.pictures, { headers: { Accept: "application/json" } });
+    if (!answer.ok) { box.querySelector("p").textContent = "The pictures cannot be made: images or results are no longer held."; return; }
+    const { slices, best } = await answer.json();
+    const [figure, image, range, caption] = ["figure", "img", "input", "figcaption"].map((name) => box.querySelector(name));
+    const show = () => {
+      const number = Number(range.value);
+      image.src = `${box.dataset.pictures}/${number}`;
+      caption.textContent = `${number + 1} of ${slices.length}: ${slices[number].join(", ")}`;
+      image.alt = `Slice ${caption.textContent}`;
+      range.setAttribute("aria-valuetext", caption.textContent);
+    };
+    range.max = slices.length - 1;
+    range.value = best;
+    range.addEventListener("input", show);
+    image.addEventListener("wheel", (turn) => { turn.preventDefault(); range.value = Number(range.value) + Math.sign(turn.deltaY); show(); }, { passive: false });
+    figure.hidden = !slices.length;
+    if (slices.length) show();
+  }, true);
+})();
 (() => {
   const parts = [...document.querySelectorAll("[data-live]")];
   if (!parts.length || !window.EventSource) return;
@@ -35,6 +60,7 @@
   function show(page) {
     for (const old of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(old.id);
+      if ("keep" in old.dataset && old.childElementCount) continue;
       if (!fresh || fresh.innerHTML === old.innerHTML) continue;
       const focus = old.contains(document.activeElement) ? path(document.activeElement, old) : null;
       const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
