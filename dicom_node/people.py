@@ -75,6 +75,14 @@ def let_in(parts: Parts, name: str, who: Participant | None = None) -> None:
     parts.audit.user_changed(user.name, "let in again", who)
 
 
+def forget(parts: Parts, now: float) -> None:
+    """Drop sessions and links that are over, failed sign-ins and answered commands of yesterday; for the clock."""
+    with parts.database.transaction() as tx:
+        tx.tickets.forget(now)
+        tx.sign_ins.forget(now)
+        tx.commands.forget(now)
+
+
 def checked_name(name: str) -> str:
     """The name as it is kept; IllegalStep where it is none."""
     kept = as_name(name)

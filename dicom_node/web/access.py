@@ -20,6 +20,8 @@ from storage.users import User
 READING = frozenset({"GET", "HEAD"})
 NOTED_EVERY_S = 60.0  # a session's last use is written down no oftener
 BEARER = "bearer "
+BACKGROUND = "X-Background"  # a page that renews itself says so: nobody is at it for that
+CHANGES = "/api/v1/changes"
 FORM_FIELD, FORM_HEADER = "csrf", "X-CSRF-Token"
 BY_PROGRAMS = ("/api/", "/metrics")
 
@@ -78,12 +80,15 @@ def visit_of(request: Request, console: Console) -> Visit:
         token = told[len(BEARER) :].strip() if told.lower().startswith(BEARER) else ""
         return _known(console, TicketKind.PROGRAM, token, now, address) or Visit(address)
     session = console.cookies.read(request, SESSION)
-    known = _known(console, TicketKind.SESSION, session, now, address) if session else None
+    used = BACKGROUND not in request.headers and request.url.path != CHANGES
+    known = _known(console, TicketKind.SESSION, session, now, address, used=used) if session else None
     return known or Visit(address, token=console.cookies.read(request, VISITOR))
 
 
-def _known(console: Console, kind: TicketKind, token: str, now: float, address: str) -> Visit | None:
-    """Whose token it is, as long as it is good and its user is not shut out."""
+def _known(
+    console: Console, kind: TicketKind, token: str, now: float, address: str, *, used: bool = True
+) -> Visit | None:
+    """Whose token it is, as long as it is good and its user is not shut out; `used` notes that it was used."""
     with console.parts.database.reading() as tx:
         ticket = tx.tickets.find(kind, token, now)
         user = _owner(tx, ticket)
@@ -92,7 +97,7 @@ def _known(console: Console, kind: TicketKind, token: str, now: float, address: 
     last = ticket.used_at or ticket.created_at
     if kind is TicketKind.SESSION and now - last >= console.settings.idle_s:
         return None
-    if now - last >= NOTED_EVERY_S or ticket.used_at is None:
+    if used and (now - last >= NOTED_EVERY_S or ticket.used_at is None):
         with console.parts.database.transaction() as tx:
             tx.tickets.use(ticket.ticket_id, now)
     program = kind is TicketKind.PROGRAM

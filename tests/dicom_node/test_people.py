@@ -47,6 +47,17 @@ def test_who_is_shut_out_keeps_nothing(parts: Parts) -> None:
         assert not tx.users.named("vera").disabled
 
 
+def test_what_is_over_is_forgotten(parts: Parts) -> None:
+    with parts.database.transaction() as tx:
+        vera = tx.users.add("vera", Role.VIEWER, NOW).user_id
+        over = tx.tickets.issue(TicketKind.SESSION, vera, NOW, lasts_s=60.0)
+        good = tx.tickets.issue(TicketKind.PROGRAM, vera, NOW)
+    people.forget(parts, NOW + 61)
+    with parts.database.reading() as tx:
+        assert tx.tickets.find(TicketKind.SESSION, over, NOW) is None
+        assert tx.tickets.find(TicketKind.PROGRAM, good, NOW)
+
+
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\x1bb"])
 def test_a_name_is_one_line_of_letters(name: str) -> None:
     with pytest.raises(IllegalStep, match="a name has 1 to 64 characters"):

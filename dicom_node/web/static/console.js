@@ -48,7 +48,7 @@
     if (busy) { again = true; return; }
     busy = true;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+      const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Background": "yes" }, cache: "no-store" });
       if (answer.redirected) { location.reload(); return; }  // the session has ended
       if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch { /* the node is away; the stream tells when it is back */ }

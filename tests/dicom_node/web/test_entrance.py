@@ -83,6 +83,14 @@ def test_a_session_ends_when_nothing_was_asked_for_and_after_its_time(signed_in:
     assert last == 303, "ten hours are over"
 
 
+def test_a_page_that_renews_itself_keeps_no_session_open(signed_in: MakeBrowser, clock: Clock) -> None:
+    browser = signed_in("vera")
+    for _ in range(2):
+        clock.now += 40 * 60
+        last = browser.get("/account", headers={"X-Background": "yes"}).status_code
+    assert last == 303
+
+
 def test_who_signs_out_is_out_on_our_side_too(signed_in: MakeBrowser) -> None:
     browser = signed_in("vera")
     kept = browser.cookies["segnode"]

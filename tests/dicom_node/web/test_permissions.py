@@ -68,12 +68,13 @@ def test_a_form_without_its_token_is_taken_from_nobody(name: str, signed_in: Mak
 
 
 def test_a_program_needs_no_form_token_and_may_what_its_person_may(program: MakeBrowser, visitor: Browser) -> None:
+    programs = {name: program(name) for name in ("vera", "otto", "ada")}
     for route, needed in ROUTES.items():
         method, place = address(route)
         if not place.startswith("/api/") or route in ENDLESS:
             continue
-        for name in ("vera", "otto", "ada"):
-            assert (program(name).request(method, place).status_code in (401, 403)) is (needed not in MAY[name]), route
+        for name, one in programs.items():
+            assert (one.request(method, place).status_code in (401, 403)) is (needed not in MAY[name]), route
         stranger = visitor.request(method, place, headers={"Authorization": "Bearer guessed"})
         assert stranger.status_code == 401
         assert stranger.headers["Content-Type"] == "application/problem+json"
