@@ -15,10 +15,10 @@ MakeBrowser = Callable[[str], Browser]
 
 
 def figures(browser: Browser) -> dict[tuple[str, ...], float]:
-    """Samples by name and labels."""
+    """Samples by name and the values of their labels, in the order of the labels' names."""
     text = browser.get("/metrics").text
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-    return {(one.name, *one.labels.values()): one.value for one in samples}
+    return {(one.name, *(one.labels[key] for key in sorted(one.labels))): one.value for one in samples}
 
 
 def test_queues_roles_and_destinations_as_they_are(story: Parts, program: MakeBrowser) -> None:
@@ -29,7 +29,7 @@ def test_queues_roles_and_destinations_as_they_are(story: Parts, program: MakeBr
         tx.circuits.open("dead", NOW + 60)
     found = figures(program("vera"))
     assert found["segnode_studies", "NOT_ROUTED"] == 1
-    assert found["segnode_jobs", "everything", "liver_tumour", "FAILED"] == 1
+    assert found["segnode_jobs", "everything", "FAILED", "liver_tumour"] == 1
     assert found["segnode_deliveries", "dead", "DEAD"] == 1
     assert found["segnode_destination_down", "dead"] == 1
     assert (found["segnode_role_up", "pipeline"], found["segnode_role_up", "clock"]) == (1, 0)
@@ -39,7 +39,7 @@ def test_queues_roles_and_destinations_as_they_are(story: Parts, program: MakeBr
 
 def test_what_ends_between_two_looks_is_counted_once(story: Parts, program: MakeBrowser, clock: Clock) -> None:
     monitor = program("vera")
-    steps = ("segnode_step_seconds_count", "liver_tumour", "network")
+    steps = ("segnode_step_seconds_count", "network", "liver_tumour")
     assert steps not in figures(monitor), "what was done before is no news"
     with story.database.transaction() as tx:
         tx.jobs.claim("me", NOW + 1, 60.0)
@@ -51,7 +51,7 @@ def test_what_ends_between_two_looks_is_counted_once(story: Parts, program: Make
     for _ in range(2):
         found = figures(monitor)
         assert found[steps] == 1
-        assert found["segnode_step_seconds_bucket", "liver_tumour", "network", "5.0"] == 1
+        assert found["segnode_step_seconds_bucket", "5.0", "network", "liver_tumour"] == 1
         assert found["segnode_result_seconds_count", "share"] == 1
         clock.now += 10
 
