@@ -1,4 +1,8 @@
-"""The API for programs (dicom_node.web.api.studies, .deliveries, .node, .answers; dicom_node.web.commands, .asked)."""
+"""The API for programs, and what people do from pages too.
+
+dicom_node.web.api.studies, dicom_node.web.api.deliveries, dicom_node.web.api.node, dicom_node.web.api.answers;
+dicom_node.web.commands, dicom_node.web.asked
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Each page of dicom_node.web.pages (overview, studies, study, deliveries, about) shows what there is, and does it."""
+"""Each page shows what there is, and does what it offers.
+
+dicom_node.web.pages.overview, dicom_node.web.pages.studies, dicom_node.web.pages.study,
+dicom_node.web.pages.deliveries, dicom_node.web.pages.about, dicom_node.web.pages.forms
+"""
 
 from __future__ import annotations
 
