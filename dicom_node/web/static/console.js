@@ -1,6 +1,16 @@
 // Pages are whole without this file. With it, parts marked data-live are kept up to date while they are looked at,
 // and pictures can be scrolled.
 "use strict";
+// On a phone rows of tables are drawn as cards; for the ear they stay tables.
+const tell = (root) => {
+  const roles = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", "thead th": "columnheader", "tbody th": "rowheader", td: "cell" };
+  for (const table of root.querySelectorAll("table.cards")) {
+    table.setAttribute("role", "table");
+    for (const [name, role] of Object.entries(roles)) table.querySelectorAll(name).forEach((one) => one.setAttribute("role", role));
+  }
+};
+tell(document);
+
 (() => {
   document.addEventListener("toggle", async (event) => {
     const box = event.target;
@@ -61,6 +71,7 @@
     for (const old of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(old.id);
       if ("keep" in old.dataset && old.childElementCount) continue;
+      if (fresh) tell(fresh);
       if (!fresh || fresh.innerHTML === old.innerHTML) continue;
       const focus = old.contains(document.activeElement) ? path(document.activeElement, old) : null;
       const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
