@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from browsing import NOW, PASSWORD, Browser, Clock
+from pictured import place  # noqa: F401 (a fixture for all)
 
 from dicom_node.assembly import Parts
 from dicom_node.web.app import create_app, open_console

@@ -34,10 +34,10 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def site(story: Parts, people: dict[str, int], passwords: Passwords) -> Iterator[str]:
-    """The address of a console that shows the story."""
+def site(parts: Parts, people: dict[str, int], passwords: Passwords) -> Iterator[str]:
+    """The address of a console."""
     stop, port = threading.Event(), free_port()
-    app = create_app(open_console(story, stop, passwords=passwords))
+    app = create_app(open_console(parts, stop, passwords=passwords))
     config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -77,7 +77,7 @@ def enter(browser: Any, site: str) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
-def test_every_page_fits_its_window(enter: Callable[..., Any], width: int, scheme: str) -> None:
+def test_every_page_fits_its_window(enter: Callable[..., Any], story: Parts, width: int, scheme: str) -> None:
     page = enter("ada", width, scheme)
     for name, place in PLACES.items():
         page.goto(place, wait_until="domcontentloaded")
@@ -96,7 +96,7 @@ def test_a_page_follows_what_happens_and_keeps_what_a_person_is_at(enter: Callab
     assert page.evaluate("document.activeElement.closest('details')?.id") == "history"
 
 
-def test_what_ended_badly_goes_again_by_a_button(enter: Callable[..., Any]) -> None:
+def test_what_ended_badly_goes_again_by_a_button(enter: Callable[..., Any], story: Parts) -> None:
     page = enter("otto")
     page.goto("/studies/1.2.3", wait_until="domcontentloaded")
     page.get_by_role("button", name="Try again").click()
@@ -109,3 +109,16 @@ def test_by_keyboard_alone(enter: Callable[..., Any]) -> None:
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_pictures_are_scrolled_by_keyboard(enter: Callable[..., Any], place: str) -> None:
+    page = enter("vera")
+    page.goto(place.partition("/pictures")[0], wait_until="domcontentloaded")
+    page.locator(".pictures summary").click()
+    page.get_by_text("1 of 2: Liver").wait_for()
+    page.locator(".pictures img").evaluate("image => image.decode()")
+    page.get_by_label("Slice").press("ArrowRight")
+    page.get_by_text("2 of 2: Liver").wait_for()
+    assert page.get_by_role("img", name="Slice 2 of 2: Liver").count() == 1
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / "console-pictures.png", full_page=True)
