@@ -52,10 +52,10 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 test: $(VENV)/.test tools lint ## Everything that must hold, file by file in up to four processes.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile $(ARGS)
 
-viewers: $(VENV)/.test ## OHIF in Chromium shows the results of three studies (SCREENSHOTS=folder keeps what it showed).
+viewers: $(VENV)/.test ## In Chromium: OHIF shows results, the console is used (SCREENSHOTS=folder keeps what was shown).
 	@deploy/install-test-tools.sh $(VENV)/ohif
 	$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/constraints.txt -e '.[viewers]'
-	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m viewer tests/viewers $(ARGS)
+	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m viewer tests/viewers tests/dicom_node/web $(ARGS)
 
 chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive; then once more over a failing disk.
 	CHAOS=long $(BIN)/python -m pytest -q -s tests/walks/test_chaos.py

@@ -85,7 +85,12 @@ def _held(settings: Settings, uses: dict[str, IntendedUse]) -> Iterator[str]:
 
 
 def _in_the_clear(settings: Settings) -> Iterator[str]:
-    """Web servers that are shown, or whose token server is shown, our password without TLS."""
+    """Web servers that are shown, or whose token server is shown, our password without TLS; and our own console."""
+    if settings.node.web.in_the_clear:
+        yield (
+            f"web: passwords and patient names travel to {settings.node.web.address} in the clear; give it tls, or "
+            "let it listen on 127.0.0.1 behind a proxy that has"
+        )
     for name, one in _web_servers(settings):
         if one.authentication:
             addresses = (one.url, getattr(one.authentication, "token_url", ""))

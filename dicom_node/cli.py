@@ -32,6 +32,7 @@ from dicom_node.cli_options import (
 )
 from dicom_node.cli_probe import probe
 from dicom_node.cli_review import export_reviewed
+from dicom_node.cli_users import users
 from dicom_node.cli_validate import validate
 
 
@@ -43,7 +44,7 @@ def main() -> None:
 
 @main.command()
 @conf_option
-@click.option("--roles", default="receive,pipeline,clock", show_default=True, help="Which roles run here.")
+@click.option("--roles", default="receive,pipeline,web,clock", show_default=True, help="Which roles run here.")
 @plainly
 def serve(conf: Path | None, roles: str) -> None:
     """Run the node until it is told to stop."""
@@ -57,6 +58,10 @@ def serve(conf: Path | None, roles: str) -> None:
         raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
     settings = load(conf, look_at_files=True)
     setup(settings.logging)
+    if settings.node.web.port is None:
+        wanted = [role for role in wanted if role != "web"]
+    elif "web" in wanted:
+        click.echo(f"The console is at {settings.node.web.address}.", err=True)
     click.echo(
         f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
         "Stop with Ctrl-C.",
@@ -144,21 +149,17 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
 def status(conf: Path | None, as_json: bool, limit: int) -> None:
     """Is the node well, and where are the newest studies?"""
     from dicom_node import present
-    from dicom_node.assembly import audit_spool, cleaner, watermarks
     from dicom_node.present_deliveries import show_destinations
-    from dicom_node.upkeep import disk_lines
-    from dicom_node.views import status_view, study_line
+    from dicom_node.status import node_status
+    from dicom_node.views import study_line
 
     now = time.time()
     with open_storage(conf) as parts, parts.database.reading() as tx:
-        free = parts.archive.free_bytes()
-        view = status_view(tx, now, free, audit_spool(parts.settings).state())
+        view = node_status(parts, tx, now)
         view["newest"] = [
             study_line(s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now)
             for s in tx.studies.list(limit=limit)
         ]
-        short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
-    view["needs_a_person"] = short + view["needs_a_person"]
     if as_json:
         present.as_json(view)
         return
@@ -258,6 +259,7 @@ main.add_command(validate)
 main.add_command(models)
 main.add_command(export_reviewed)
 main.add_command(explain_model)
+main.add_command(users)
 
 
 @main.group()

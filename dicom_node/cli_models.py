@@ -25,20 +25,10 @@ def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
         context.obj = conf
         return
     from dicom_node import present
-    from dicom_node.assembly import installed_models
     from dicom_node.settings import load
+    from dicom_node.status import models_view
 
-    lines = [
-        {
-            "model": model.name,
-            "task": model.task,
-            "kind": model.settings["kind"],
-            "version": model.identity.version,
-            "intended_use": str(model.identity.intended_use),
-            "sha256": model.identity.sha256,
-        }
-        for model in installed_models(load(conf)).values()
-    ]
+    lines = models_view(load(conf))
     (present.as_json if as_json else present.show_lines)(lines)
 
 

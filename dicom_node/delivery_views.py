@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dicom_node.network.statuses import is_stored
@@ -28,10 +28,16 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
 
 
 def deliveries_view(
-    tx: Transaction, *, dead: bool = False, destination: str | None = None, limit: int = 50
+    tx: Transaction,
+    *,
+    dead: bool = False,
+    destination: str | None = None,
+    limit: int = 50,
+    before: int | None = None,
+    states: Collection[DeliveryState] | None = None,
 ) -> list[dict[str, Any]]:
-    """The newest deliveries, or dead letters alone, each with what to do about it."""
-    states = [DeliveryState.DEAD] if dead else None
+    """The newest deliveries, or dead letters alone, each with what to do about it; `before` turns the page."""
+    states = [DeliveryState.DEAD] if dead else states
     circuits = {circuit.destination: circuit for circuit in tx.circuits.in_trouble()}
     return [
         {
@@ -44,7 +50,7 @@ def deliveries_view(
             "stored": sum(map(is_stored, delivery.statuses.values())),
             "to_do": _to_do(delivery, circuits),
         }
-        for delivery in tx.deliveries.list(states=states, limit=limit, destination=destination)
+        for delivery in tx.deliveries.list(states=states, limit=limit, destination=destination, before=before)
     ]
 
 

@@ -45,6 +45,7 @@ host: 127.0.0.1
 port: {port}
 data_folder: {data}
 quiet_s: {quiet}
+web: {{port: null}}
 destinations:
   pacs:
     kind: dimse

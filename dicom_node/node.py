@@ -15,7 +15,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-ROLES = ("receive", "pipeline", "clock")
+ROLES = ("receive", "pipeline", "web", "clock")
 RESTART_S = 1.0  # doubled for a role that keeps dying, up to RESTART_MAX_S
 RESTART_MAX_S = 30.0
 GRACE_S = 20.0

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 LAST_WORD_S = 10.0  # for all stages together; what a sender cannot end by then is taken again after its lease
 
 AUDIT_EVERY_S = 5
+PEOPLE_EVERY_S = 3600
 
 
 def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
@@ -61,22 +62,34 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Recovery, retention and the disk by the clock, and what the audit trail needs."""
-    from dicom_node.clock import Chore, Clock
+    from dicom_node.clock import Chore, Clock, keep
+    from dicom_node.people import forget
     from dicom_node.upkeep import Upkeep
 
     def upkeep(stopping: Callable[[], bool]) -> Upkeep:
         return Upkeep(cleaner(parts), watermarks(parts.settings), stopping=stopping)
 
-    chores = []
+    def people() -> None:
+        forget(parts, time.time())
+
+    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people))]
     if (sender := audit_sender(parts.settings)) is not None:
         chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
         heartbeat.tell("audit_sender", sender.state)
     Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision, upkeep, chores).run(stop)
 
 
+def web(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
+    """The console and the API, for people and programs."""
+    from dicom_node.web.server import serve
+
+    serve(parts, stop, heartbeat)
+
+
 ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {
     "receive": receive,
     "pipeline": pipeline,
+    "web": web,
     "clock": clock,
 }
 

@@ -37,6 +37,7 @@ from dicom_node.settings_priors import PriorSettings
 from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
 from dicom_node.settings_secrets import secret_mistakes, with_secrets
 from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
+from dicom_node.settings_web import WebSettings
 from dicom_node.sources import Backfill, Source, Sources
 from inference.executors.devices import DEVICE_NAME
 
@@ -116,6 +117,7 @@ class NodeSettings(Frozen):
     sources: dict[Annotated[str, Field(min_length=1, max_length=64)], Source] = Field(default_factory=dict)
     backfill: Backfill = Backfill()
     priors: PriorSettings = PriorSettings()
+    web: WebSettings = WebSettings()
 
     @model_validator(mode="after")
     def _listens_somewhere(self) -> NodeSettings:

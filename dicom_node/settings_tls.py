@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dicom_node.errors import BadTlsFiles, Mistake
-from dicom_node.network.tls import ClientTls, ServerTls, Tls
+from dicom_node.network.tls import BrowserTls, ClientTls, ServerTls, Tls
 from dicom_node.settings_files import Document, Place
 
 if TYPE_CHECKING:
@@ -25,22 +25,27 @@ def with_tls(node: NodeSettings, base: Path) -> NodeSettings:
 
     def completed(partner: Any) -> Any:
         tls, inner = getattr(partner, "tls", None), getattr(partner, INNER, None)
-        changed = {"tls": _absolute(tls, base).completed(own)} if tls else {}
+        changed = {"tls": _absolute(tls, base)} if tls else {}
+        if isinstance(tls, ClientTls):
+            changed = {"tls": _absolute(tls, base).completed(own)}
         return partner.model_copy(update=changed | ({INNER: completed(inner)} if inner else {}))
 
     return node.model_copy(
         update={
             "tls": own,
+            "web": completed(node.web),
             "peers": {name: completed(peer) for name, peer in node.peers.items()},
             "destinations": {name: completed(one) for name, one in node.destinations.items()},
         }
     )
 
 
-def every_tls(node: NodeSettings) -> Iterator[tuple[Place, ServerTls | ClientTls]]:
+def every_tls(node: NodeSettings) -> Iterator[tuple[Place, ServerTls | BrowserTls | ClientTls]]:
     """Each TLS setting that there is, with its place in node.yaml."""
     if node.tls:
         yield ("tls",), node.tls
+    if node.web.tls:
+        yield ("web", "tls"), node.web.tls
     for group, partners in (("peers", node.peers), ("destinations", node.destinations)):
         for name, partner in partners.items():
             yield from _of_partner((group, name), partner)

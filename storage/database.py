@@ -19,13 +19,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.associations import Associations
 from storage.circuits import Circuits
+from storage.commands import Commands
 from storage.commitments import Commitments
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
 from storage.fetches import Fetches
+from storage.figures import FiguresStore
 from storage.jobs import Jobs
 from storage.journal import Journal
+from storage.keys import Keys
 from storage.migrations import HEAD
 from storage.outbox import Outbox
 from storage.processes import Processes
@@ -37,7 +40,11 @@ from storage.results import Results
 from storage.reviews import Reviews
 from storage.revisions import Revisions
 from storage.schema import check_whole, version_of
+from storage.search import Search
+from storage.sign_ins import SignIns
 from storage.studies import Studies
+from storage.tickets import Tickets
+from storage.users import Users
 from storage.versions import Versions
 
 
@@ -114,6 +121,34 @@ class Transaction:
     @cached_property
     def removals(self) -> Removals:
         return Removals(self._connection)
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self._connection)
+
+    @cached_property
+    def figures(self) -> FiguresStore:
+        return FiguresStore(self._connection)
+
+    @cached_property
+    def users(self) -> Users:
+        return Users(self._connection)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        return Tickets(self._connection)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        return SignIns(self._connection)
+
+    @cached_property
+    def commands(self) -> Commands:
+        return Commands(self._connection)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self._connection)
 
     @cached_property
     def revisions(self) -> Revisions:

@@ -91,12 +91,18 @@ class Deliveries(Store):
         return self._deliveries(query.order_by(deliveries.c.delivery_id))
 
     def list(
-        self, states: Collection[DeliveryState] | None = None, limit: int = 100, destination: str | None = None
+        self,
+        states: Collection[DeliveryState] | None = None,
+        limit: int = 100,
+        destination: str | None = None,
+        before: int | None = None,
     ) -> Deliveries_:
-        """The newest first, of one destination or of all."""
+        """The newest first, of one destination or of all; `before` (a number of one) turns the page."""
         query = select(deliveries).order_by(deliveries.c.delivery_id.desc()).limit(limit)
         if destination is not None:
             query = query.where(deliveries.c.destination == destination)
+        if before is not None:
+            query = query.where(deliveries.c.delivery_id < before)
         if states is not None:
             query = query.where(among(deliveries.c.state, states))
         return self._deliveries(query)

@@ -51,6 +51,12 @@ class Jobs(Store):
             query = query.where(among(jobs.c.state, states))
         return [_job(row) for row in self._connection.execute(query)]
 
+    def running(self, now: float) -> Jobs_:
+        """Jobs that somebody works at, in the order of the queue."""
+        query = select(jobs).where(_PENDING, jobs.c.lease_until > now)
+        ordered = query.order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
+        return [_job(row) for row in self._connection.execute(ordered)]
+
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state; a state without one is left out."""
         return self._counts(jobs.c.state, JobState)

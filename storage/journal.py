@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Row, Select, insert, select
+from sqlalchemy import Row, Select, func, insert, select
 
 from storage.records import JournalEntry
 from storage.store import Store, plain
@@ -50,6 +50,15 @@ class Journal(Store):
     def recent(self, limit: int) -> list[JournalEntry]:
         """The newest first."""
         return self._entries(select(journal).order_by(journal.c.entry_id.desc()).limit(limit))
+
+    def newest(self) -> int:
+        """The number of the newest entry; 0 before the first."""
+        return int(self._connection.execute(select(func.max(journal.c.entry_id))).scalar() or 0)
+
+    def since(self, entry_id: int, limit: int) -> list[JournalEntry]:
+        """The entries after this one, oldest first."""
+        later = select(journal).where(journal.c.entry_id > entry_id)
+        return self._entries(later.order_by(journal.c.entry_id).limit(limit))
 
     def _entries(self, query: Select[Any]) -> list[JournalEntry]:
         return [_entry(row) for row in self._connection.execute(query)]

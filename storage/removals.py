@@ -11,6 +11,7 @@ from sqlalchemy import Select, delete, exists, func, select, text, tuple_, union
 
 from storage import tables
 from storage.errors import NotFound
+from storage.headers import header_columns
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.promises import Promises
 from storage.records import StoredFile
@@ -78,7 +79,7 @@ class Removals(Store):
         # One that was done once, run again and failed has made objects, whose UIDs stay known.
         kept = [jobs.c.job_id.not_in(select(table.c.job_id)) for table in (results, tables.reviews)]
         execute(delete(jobs).where(jobs.c.study_uid == uid, among(jobs.c.state, NEVER_MADE), *kept))
-        empty: dict[str, Any] = {"state": StudyState.REMOVED.value, "images": 0, "header": {}, "patient_id": ""}
+        empty: dict[str, Any] = {"state": StudyState.REMOVED.value, "images": 0, **header_columns({})}
         execute(update(studies).where(studies.c.study_uid == uid).values(**empty))
         Promises(self._connection).forget(uid)
         return files

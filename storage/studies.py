@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, and_, case, exists, or_, select, update
 
 from storage import tables
 from storage.errors import NotFound
+from storage.headers import HEADER_COLUMNS, header_columns
 from storage.identifiers import check_uid
 from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
 from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
@@ -51,13 +52,13 @@ class Studies(Store):
     def get(self, uid: str) -> Study:
         """The study; NotFound. In a writing transaction its row is held: arrivals wait for the commit."""
         query = select(studies).where(studies.c.study_uid == uid)
-        found = self._studies(query.with_for_update(key_share=True) if self._writing else query)
+        found = self.selected(query.with_for_update(key_share=True) if self._writing else query)
         if not found:
             raise NotFound(f"no study {uid}")
         return found[0]
 
     def find(self, uid: str) -> Study | None:
-        return next(iter(self._studies(select(studies).where(studies.c.study_uid == uid))), None)
+        return next(iter(self.selected(select(studies).where(studies.c.study_uid == uid))), None)
 
     def list(
         self, states: Collection[StudyState] | None = None, limit: int = 100, before: float | None = None
@@ -68,7 +69,7 @@ class Studies(Store):
             query = query.where(among(studies.c.state, states))
         if before is not None:
             query = query.where(studies.c.received_at < before)
-        return self._studies(query)
+        return self.selected(query)
 
     def of_patient(self, patient_id: str, limit: int = 50) -> Studies_:
         """The newest arrivals under this patient ID, which must not be empty; whose they are is for the caller to ask.
@@ -78,7 +79,7 @@ class Studies(Store):
         if not patient_id:
             raise ValueError("an empty patient ID is nobody's")
         query = select(studies).where(studies.c.patient_id == patient_id).order_by(studies.c.received_at.desc())
-        return self._studies(query.limit(limit))
+        return self.selected(query.limit(limit))
 
     def counts(self) -> dict[StudyState, int]:
         """How many studies are in each state; a state without one is left out."""
@@ -156,7 +157,7 @@ class Studies(Store):
             .where(~exists(select(1).where(instances.c.study_uid == studies.c.study_uid, instances.c.unread, bears)))
             .order_by(studies.c.changed_at)
         )
-        return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
+        return self.selected(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
     def ready(self, now: float, limit: int = 1) -> Studies_:
         """COMPLETE studies that can be dispatched, the newest first: no recall of theirs is waited for any more.
@@ -175,7 +176,7 @@ class Studies(Store):
             .order_by(studies.c.received_at.desc())
             .limit(limit)
         )
-        return self._studies(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
+        return self.selected(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
     def move(self, uid: str, to: StudyState, now: float, *, incomplete: str | None = None) -> None:
         """Take the step to `to`, or IllegalStep; back to RECEIVING the quiet time begins anew.
@@ -258,7 +259,7 @@ class Studies(Store):
     ) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
         new = self._insert(studies)
-        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", "header", "patient_id")}
+        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", *HEADER_COLUMNS)}
         key, removed = [studies.c.study_uid], studies.c.state == StudyState.REMOVED.value
         seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
         self._connection.execute(seen, _study_values(instance, study_header, awaited))
@@ -270,7 +271,7 @@ class Studies(Store):
         removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
         forgotten = {
             name: case((removed, new.excluded[name]), else_=studies.c[name])
-            for name in ("received_at", "header", "patient_id")
+            for name in ("received_at", *HEADER_COLUMNS)
         }
         reopened = forgotten | {
             "images": studies.c.images + 1,
@@ -287,7 +288,8 @@ class Studies(Store):
             new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened), values
         )
 
-    def _studies(self, query: Select[Any]) -> Studies_:
+    def selected(self, query: Select[Any]) -> Studies_:
+        """The studies of the rows that `query` selects, in its order; the package's other stores ask so as well."""
         rows = self._connection.execute(query).all()
         aets = self._calling_aets([row.study_uid for row in rows])
         return [_study(row, aets[row.study_uid]) for row in rows]
@@ -315,14 +317,8 @@ def _study_values(instance: Instance, header: Mapping[str, Any], awaited: FetchP
         "received_at": instance.received_at,
         "changed_at": instance.received_at,
         "images": 0,
-        "header": dict(header),
-        "patient_id": patient_id_of(header),
+        **header_columns(header),
     }
-
-
-def patient_id_of(header: Mapping[str, Any]) -> str:
-    """The patient ID (0010,0020) as studies are found by it; "" where there is none."""
-    return plain(str(header.get("PatientID") or "")).strip()
 
 
 def _series_values(instance: Instance) -> dict[str, Any]:

@@ -47,10 +47,11 @@ studies = Table(
     Column("header", JSON, nullable=False),
     Column("incomplete", Text, nullable=False, server_default=""),
     Column("patient_id", Text, nullable=False, server_default=""),
+    Column("found_by", Text, nullable=False, server_default=""),
     Index("ix_studies_patient", "patient_id", "received_at"),
     Index("ix_studies_settled", "state", "changed_at"),
-    Index("ix_studies_state_received", "state", "received_at"),
-    Index("ix_studies_received", "received_at"),
+    Index("ix_studies_state_received", "state", "received_at", "study_uid"),
+    Index("ix_studies_received", "received_at", "study_uid"),
 )
 
 # A hostile or careless peer may use one series UID in two studies: they are two series here.

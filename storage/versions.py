@@ -13,9 +13,10 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
 from storage import tables
 from storage.errors import NotFound
+from storage.headers import header_columns
 from storage.records import Instance, InstanceKind
 from storage.store import Store, plain
-from storage.studies import instance_of, patient_id_of
+from storage.studies import instance_of
 
 instances = tables.instances
 
@@ -68,8 +69,7 @@ class Versions(Store):
         modality = plain(str(new.header.get("Modality", "")))
         self._connection.execute(series.values(header=new.header, modality=modality))
         study = update(tables.studies).where(tables.studies.c.study_uid == new.study_instance_uid)
-        patient = patient_id_of(study_header)
-        self._connection.execute(study.values(header=dict(study_header), patient_id=patient))
+        self._connection.execute(study.values(**header_columns(study_header)))
         if copied:  # who the patient is may have changed: an archive is asked anew for earlier results
             stale = tables.recalls.c.study_uid == new.study_instance_uid
             self._connection.execute(delete(tables.recalls).where(stale))

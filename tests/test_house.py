@@ -59,6 +59,10 @@ DOORS = {
     "sqlalchemy": ("storage/",),
     "alembic": ("storage/",),
     "apscheduler": ("dicom_node/clock.py",),
+    **dict.fromkeys(
+        ("fastapi", "starlette", "uvicorn", "jinja2", "argon2", "itsdangerous", "prometheus_client"),
+        ("dicom_node/web/",),
+    ),
     "fpdf": ("dicom_node/objects/page.py",),
 }
 

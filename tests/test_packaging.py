@@ -40,6 +40,14 @@ def test_every_file_of_a_shipped_model_is_installed(options: configparser.Config
     assert {path for path in installed if bundles in path.parents} == {p for p in bundles.rglob("*") if p.is_file()}
 
 
+def test_every_template_and_file_of_the_console_is_installed(options: configparser.ConfigParser) -> None:
+    patterns = options["options.package_data"]["dicom_node"].split()
+    installed = {path for pattern in patterns for path in (ROOT / "dicom_node").glob(pattern) if path.is_file()}
+    web = ROOT / "dicom_node" / "web"
+    kept = (path for part in ("templates", "static") for path in (web / part).rglob("*"))
+    assert installed == {path for path in kept if path.is_file()}
+
+
 @pytest.mark.parametrize("package", ["dicom_node", "inference", "storage"])
 def test_every_folder_of_modules_is_a_package(package: str) -> None:
     """Otherwise a wheel leaves it out."""

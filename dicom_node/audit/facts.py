@@ -40,11 +40,16 @@ INSTANCES_TRANSFERRED = _dcm("110104", "DICOM Instances Transferred")
 STUDY_DELETED = _dcm("110105", "DICOM Study Deleted")
 QUERY = _dcm("110112", "Query")
 SECURITY_ALERT = _dcm("110113", "Security Alert")
+USER_AUTHENTICATION = _dcm("110114", "User Authentication")
 
 # Audit Event Type Code (CID 401), Security Alert Type Code (CID 403)
 APPLICATION_START = _dcm("110120", "Application Start")
 APPLICATION_STOP = _dcm("110121", "Application Stop")
+LOGIN = _dcm("110122", "Login")
+LOGOUT = _dcm("110123", "Logout")
 NODE_AUTHENTICATION = _dcm("110126", "Node Authentication")
+ROLES_CHANGED = _dcm("110136", "Security Roles Changed")
+USER_CHANGED = _dcm("110137", "User Security Attributes Changed")
 
 # Audit Active Participant Role ID Code (CID 402)
 APPLICATION = _dcm("110150", "Application")
@@ -69,6 +74,7 @@ class PersonAction:
     REISSUE = Code("reissue", "99SEGNODE", "Results asked for anew under a corrected header by a person")
     FETCH = Code("fetch", "99SEGNODE", "Study asked for from an archive by a person")
     EXPORT = Code("export", "99SEGNODE", "Reviewed images written out for training by a person")
+    LOOK = Code("look", "99SEGNODE", "Study looked at by a person")
     EXPLAIN = Code("explain", "99SEGNODE", "Maps of what a model looked at written out by a person")
 
 

@@ -135,6 +135,30 @@ def security_alert(
     return _bytes(root)
 
 
+def user_authentication(
+    reporter: Reporter, event: Happened, user: Participant, node: Participant, *, login: bool
+) -> bytes:
+    """A person signs in, or is kept from it, or out (A.5.3.12)."""
+    root = _message(facts.USER_AUTHENTICATION, "E", event, facts.LOGIN if login else facts.LOGOUT)
+    _participant(root, user)
+    _participant(root, node)
+    return _finished(root, reporter)
+
+
+def security_changed(
+    reporter: Reporter, event: Happened, participants: Sequence[Participant], subject: str, text: str, *, kind: Code
+) -> bytes:
+    """What a user may do was changed by a person (A.5.3.11); `subject` is the user's URI, `kind` is of CID 403."""
+    root = _message(facts.SECURITY_ALERT, "E", event, kind)
+    for participant in participants:
+        _participant(root, participant)
+    _source(root, reporter)
+    about = _object(root, facts.URI, subject, SYSTEM_OBJECT, SECURITY_RESOURCE_ROLE)
+    SubElement(about, "ParticipantObjectName").text = _clean(subject) or UNKNOWN
+    _detail(about, "Alert Description", text)
+    return _bytes(root)
+
+
 def _message(event_id: Code, action: str, event: Happened, kind: Code | None = None) -> Element:
     root = Element("AuditMessage")
     head = SubElement(

@@ -14,6 +14,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from dicom_node.audit import facts, messages
 from dicom_node.audit.arrivals import Arrivals, Arrived
@@ -165,13 +166,32 @@ class Recorder:
             )
         )
 
-    def asked_by_a_person(self, action: Code, study_uid: str) -> None:
-        """A person has the node do something about a study (`PersonAction`)."""
-        event, who = self._now(), person()
+    def asked_by_a_person(self, action: Code, study_uid: str, who: Participant | None = None) -> None:
+        """A person has the node do something about a study (`PersonAction`): `who`, or who runs this process."""
+        self._accessed("U", action, study_uid, who or person())
+
+    def looked_at(self, study_uid: str, who: Participant) -> None:
+        """A person was shown a study."""
+        self._accessed("R", facts.PersonAction.LOOK, study_uid, who)
+
+    def signed_in(self, who: Participant, failure: str = "") -> None:
+        """A person has signed in, or with a `failure` was kept from it."""
+        event = self._now(Outcome.MINOR_FAILURE if failure else Outcome.SUCCESS, failure)
+        self._tell(lambda: messages.user_authentication(self._reporter, event, who, self._ours, login=True))
+
+    def signed_out(self, who: Participant) -> None:
+        """A person has signed out."""
+        event = self._now()
+        self._tell(lambda: messages.user_authentication(self._reporter, event, who, self._ours, login=False))
+
+    def user_changed(
+        self, name: str, text: str, who: Participant | None = None, kind: Code = facts.USER_CHANGED
+    ) -> None:
+        """What user `name` is or may do was changed by `who`, or by who runs this process."""
+        event, people = self._now(), [who or person(), self._ours]
+        subject = f"urn:segnode:user:{quote(name)}"
         self._tell(
-            lambda: messages.instances_accessed(
-                self._reporter, event, [who, self._ours], self._study(study_uid), action="U", kind=action
-            )
+            lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
         )
 
     def study_deleted(self, gone: Gone, *, by_person: bool) -> None:
@@ -208,6 +228,14 @@ class Recorder:
         """A person reads the spooled trail through this program."""
         event, who = self._now(), person()
         self._tell(lambda: messages.audit_log_used(self._reporter, event, [who, self._ours], log_uri))
+
+    def _accessed(self, action: str, kind: Code, study_uid: str, who: Participant) -> None:
+        event = self._now()
+        self._tell(
+            lambda: messages.instances_accessed(
+                self._reporter, event, [who, self._ours], self._study(study_uid), action=action, kind=kind
+            )
+        )
 
     def _tell(self, make: Callable[[], bytes]) -> None:
         if self._writer is not None:

@@ -115,6 +115,22 @@ class ServerTls(Tls):
         return _filled(context, self)
 
 
+class BrowserTls(Tls):
+    """The ear of the web console. Browsers show no certificate, so nobody's is asked for."""
+
+    certificate: Path
+
+    @model_validator(mode="after")
+    def _no_authorities(self) -> BrowserTls:
+        if self.authorities or self.revocations:
+            raise ValueError("authorities and revocations are of no use here: browsers are asked for no certificate")
+        return self
+
+    def context(self) -> ssl.SSLContext:
+        """A context for the side that is called; BadTlsFiles tells every mistake."""
+        return _filled(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self)
+
+
 class ClientTls(Tls):
     """How we call a peer. What is left out is taken from the node's own `tls`.
 

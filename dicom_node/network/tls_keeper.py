@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from dicom_node.errors import BadTlsFiles
-from dicom_node.network.tls import ClientTls, ServerTls, certificates_in
+from dicom_node.network.tls import BrowserTls, ClientTls, ServerTls, certificates_in
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Keeper:
     the old one goes on, and `trouble` says why until they do. BadTlsFiles where there has been none yet.
     """
 
-    def __init__(self, tls: ServerTls | ClientTls) -> None:
+    def __init__(self, tls: ServerTls | BrowserTls | ClientTls) -> None:
         self._tls = tls
         self._stamps = self._now()
         self._context = tls.context()

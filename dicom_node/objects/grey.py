@@ -65,6 +65,11 @@ class Images:
         self._paths = {_uid(path): path for path in files}
         self._read = lru_cache(maxsize=1)(lambda path: dcmread(path, force=True))
 
+    @property
+    def order(self) -> dict[str, int]:
+        """At which place each image came, by SOP Instance UID."""
+        return {uid: place for place, uid in enumerate(self._paths)}
+
     def __getitem__(self, sop_instance_uid: str) -> Dataset:
         if sop_instance_uid not in self._paths:
             raise ResultInvalid("a source image is not among the files")

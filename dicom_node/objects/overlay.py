@@ -27,19 +27,50 @@ LETTERING = Lettering(text=18, letters=26, margin=12, stroke=2)
 RIM = 2
 
 
+class Overlay:
+    """A SEG, decoded once, on its source images; `slices` are those that show something, in the order of the files."""
+
+    def __init__(self, seg_path: Path, source_files: Iterable[Path]) -> None:
+        self._seg = dcmread(seg_path)
+        self._masks = masks(self._seg)
+        self._images = Images(source_files)
+        self._segments = {s.number: s for s in _segments(self._seg)}
+        order = self._images.order
+        self.slices = sorted(self._masks, key=lambda one: (order.get(one.sop_instance_uid, 0), one.frame or 0))
+
+    @property
+    def label(self) -> str:
+        """What the SEG calls its content."""
+        return content_label(str(self._seg.ContentLabel))
+
+    def key_slices(self, count: int) -> list[Reference]:
+        """At most `count` slices that show most; lesions' largest come first."""
+        areas = {one: {n: int(m.sum()) for n, m in found.items()} for one, found in self._masks.items()}
+        return key_slices(areas, self._segments.values(), count)
+
+    def shows(self, reference: Reference) -> list[str]:
+        """The labels of the segments that are seen on a slice."""
+        return [self._segments[number].label for number in sorted(self._masks[reference])]
+
+    def is_burned_in(self, reference: Reference) -> bool:
+        """Whether the image says that it has words in its pixels, which may name the patient (PS3.3 C.7.6.1.1.7)."""
+        image = self._images[reference.sop_instance_uid]
+        return str(image.get("BurnedInAnnotation", "")).upper() == "YES"
+
+    def paint(self, reference: Reference) -> Image.Image:
+        """The slice with its segments, letters of orientation and a legend."""
+        image = self._images[reference.sop_instance_uid]
+        return _paint(image, reference, self._masks[reference], self._seg, self._segments)
+
+
 def write_overlays(seg_path: Path, source_files: Iterable[Path], folder: Path, count: int = 4) -> list[Path]:
     """PNGs of at most `count` key slices, masks decoded from the SEG; lesions' largest slices come first."""
-    seg = dcmread(seg_path)
-    by_source = masks(seg)
-    segments = {s.number: s for s in _segments(seg)}
-    images = Images(source_files)
-    areas = {reference: {n: int(m.sum()) for n, m in found.items()} for reference, found in by_source.items()}
+    overlay = Overlay(seg_path, source_files)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for rank, reference in enumerate(key_slices(areas, segments.values(), count), start=1):
-        picture = _paint(images[reference.sop_instance_uid], reference, by_source[reference], seg, segments)
-        path = folder / f"{content_label(str(seg.ContentLabel)).lower()}-{rank}.png"
-        picture.save(path)
+    for rank, reference in enumerate(overlay.key_slices(count), start=1):
+        path = folder / f"{overlay.label.lower()}-{rank}.png"
+        overlay.paint(reference).save(path)
         written.append(path)
     return written
 

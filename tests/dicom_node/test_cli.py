@@ -209,12 +209,27 @@ class TestServe:
         result = segnode("serve", "--roles", "receive, clock")
         assert result.exit_code == 7
         assert "SEGNODE listens on 127.0.0.1:11112" in result.stderr
+        assert "console" not in result.stderr
 
-    @pytest.mark.parametrize("words", [("serve", "--roles", "receive,web"), ("role", "web")])
+    @pytest.mark.parametrize(("web", "roles"), [
+        ("", ["receive", "pipeline", "web", "clock"]), ("web: {port: null}", ["receive", "pipeline", "clock"])
+    ])
+    def test_the_console_is_one_of_them_where_it_has_a_port(
+        self, conf: Path, segnode: Segnode, monkeypatch: pytest.MonkeyPatch, web: str, roles: list[str]
+    ) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write(web + "\n")
+        monkeypatch.setattr("dicom_node.log.setup", lambda settings: None)
+        monkeypatch.setattr("dicom_node.node.serve", lambda wanted, folder: 7 if wanted == roles else 8)
+        result = segnode("serve")
+        assert result.exit_code == 7
+        assert ("The console is at http://127.0.0.1:8470." in result.stderr) is ("web" in roles)
+
+    @pytest.mark.parametrize("words", [("serve", "--roles", "receive,wab"), ("role", "wab")])
     def test_an_unknown_role_is_wrong_usage(self, segnode: Segnode, words: tuple[str, ...]) -> None:
         result = segnode(*words)
         assert result.exit_code == 2
-        assert "allowed: receive, pipeline, clock" in result.stderr
+        assert "allowed: receive, pipeline, web, clock" in result.stderr
 
 
 class TestPhantomsAndTraining:

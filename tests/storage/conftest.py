@@ -19,7 +19,7 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
-from storage.tables import metadata
+from storage.tables_people import metadata
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"

@@ -284,3 +284,13 @@ def test_the_job_and_its_deliveries_are_one_commit(db, job):
     with db.reading() as tx:
         assert tx.jobs.get("job-1") == job
         assert tx.deliveries.list() == []
+
+
+def test_a_list_goes_on_before_a_number(db, job):
+    with db.transaction() as tx:
+        numbers = [
+            tx.deliveries.add(job.job_id, job.study_instance_uid, place, DeliveryState.PENDING, 1.0)
+            for place in ("one", "two", "three")
+        ]
+        assert [one.destination for one in tx.deliveries.list(before=numbers[2], limit=5)] == ["two", "one"]
+        assert tx.deliveries.list(before=numbers[0]) == []

@@ -294,3 +294,11 @@ def test_a_job_says_whose_results_it_rejects(db, job, make_job):
         tx.jobs.add(make_job("note", state=JobState.DONE, rejects=job.job_id, mark=JobMark.WITHDRAWN))
         found = tx.jobs.get("note")
     assert (found.rejects, found.mark, found.state) == (job.job_id, JobMark.WITHDRAWN, JobState.DONE)
+
+
+def test_running_is_what_somebody_holds(db, job):
+    with db.transaction() as tx:
+        assert tx.jobs.running(200.0) == []
+        tx.jobs.claim("me", 200.0, 60.0)
+        assert [one.job_id for one in tx.jobs.running(259.0)] == [job.job_id]
+        assert tx.jobs.running(260.0) == []

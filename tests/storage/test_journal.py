@@ -41,3 +41,12 @@ def test_a_damaged_description_in_a_reason_is_kept_as_text(db):
     with db.transaction() as tx:
         tx.journal.add(1.0, "verdict", "series t1\0 \ud800 is a localizer")
         assert tx.journal.recent(1)[0].text == "series t1 ? is a localizer"
+
+
+def test_what_came_after_an_entry_is_told_in_order(db):
+    with db.transaction() as tx:
+        assert tx.journal.newest() == 0
+        first, second, third = (tx.journal.add(1.0, "note", text) for text in ("one", "two", "three"))
+        assert tx.journal.newest() == third
+        assert [entry.entry_id for entry in tx.journal.since(first, 10)] == [second, third]
+        assert [entry.text for entry in tx.journal.since(0, 2)] == ["one", "two"]

@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.engines import WRITING, make_engine
 from storage.errors import SchemaDamaged, SchemaTooNew
 from storage.migrations import HEAD
-from storage.tables import metadata
+from storage.tables_people import metadata
 
 ROOT = Path(migrations.__file__).parents[2]
 

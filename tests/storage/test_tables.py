@@ -7,7 +7,9 @@ from storage.database import Database
 from storage.lifecycle import DeliveryState, FetchState, JobState, StudyState
 from storage.outbox import Sender
 from storage.records import FetchPurpose
-from storage.tables import metadata
+from storage.search import Sought
+from storage.tables_people import metadata
+from storage.tickets import TicketKind
 
 STAND_IN = Sender("pacs", 2, {"other": {"other": 60.0}})
 
@@ -61,6 +63,16 @@ QUESTIONS = {
     "history of job": lambda tx: tx.journal.of_job("job-1"),
     "open associations": lambda tx: tx.associations.open_count(1.0),
     "lapsed associations": lambda tx: tx.associations.close_lapsed(1.0),
+    "first page of studies": lambda tx: tx.search.studies(Sought()),
+    "next page of studies": lambda tx: tx.search.studies(Sought(after=(5.0, "1.2"))),
+    "next page of a state": lambda tx: tx.search.studies(Sought([StudyState.NOT_ROUTED], after=(5.0, "1.2"))),
+    "studies in trouble": lambda tx: tx.search.studies(Sought(in_trouble=True)),
+    "ticket": lambda tx: tx.tickets.find(TicketKind.SESSION, "token", 1.0),
+    "tickets of user": lambda tx: tx.tickets.of_user(1, TicketKind.PROGRAM),
+    "stale tickets": lambda tx: tx.tickets.forget(1.0),
+    "user": lambda tx: tx.users.find("anne"),
+    "failed sign-ins": lambda tx: tx.sign_ins.failures("anne", 1.0),
+    "command": lambda tx: tx.commands.answer(1, "key", "asked"),
 }
 NEWEST_BY_KEY = {
     "news": lambda tx: tx.journal.recent(10),

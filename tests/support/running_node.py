@@ -173,7 +173,7 @@ MakeNode = Callable[..., RunningNode]
 def make_node(tmp_path: Path) -> Iterator[MakeNode]:
     """`make_node(routes=YAML, models=YAML, pacs=Peer)` starts a node; without `pacs` it has an archive of its own.
 
-    `profile` is that archive's, `beside` is YAML of further destinations.
+    `profile` is that archive's, `web` the console's port, `beside` is YAML of further destinations.
     """
     with _nodes(tmp_path) as make:
         yield make
@@ -200,6 +200,7 @@ def _nodes(place: Path) -> Iterator[MakeNode]:
             iocm: bool = False,
             profile: str = "standard",
             beside: str = "",
+            web: int | None = None,
         ) -> RunningNode:
             archive = None
             folder = place / f"node-{next(number)}"
@@ -211,6 +212,7 @@ def _nodes(place: Path) -> Iterator[MakeNode]:
             (running.conf / "node.yaml").write_text(
                 f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {folder / 'data'}\n"
                 f"quiet_s: {QUIET_S}\nlease_term_s: 5\n{node}\n"
+                f"web: {{port: {web or 'null'}}}\n"
                 f"destinations:\n  pacs:\n    kind: dimse\n    ae_title: {pacs.ae_title}\n    host: {pacs.host}\n"
                 f"    port: {pacs.port}\n    accepts: [demonstration]\n    iocm: {str(iocm).lower()}\n"
                 f"    profile: {profile}\n{_tls_of(pacs)}{beside}"

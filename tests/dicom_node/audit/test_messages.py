@@ -41,6 +41,11 @@ MADE: dict[str, bytes] = {
         SCANNER,
         kind=facts.NODE_AUTHENTICATION,
     ),
+    "login": messages.user_authentication(REPORTER, NOW, ANNE, OURS, login=True),
+    "logout": messages.user_authentication(REPORTER, NOW, ANNE, OURS, login=False),
+    "user changed": messages.security_changed(
+        REPORTER, NOW, [ANNE, OURS], "urn:segnode:user:bob", "role viewer", kind=facts.ROLES_CHANGED
+    ),
 }
 
 # Table: EventID, EventActionCode, EventTypeCode, roles of the participants, objects as (type, role, ID type).
@@ -55,6 +60,9 @@ TABLES: dict[str, tuple[str, str, str | None, list[str | None], list[tuple[str, 
     "deleted": ("110105", "D", None, [None, None], [STUDY, PATIENT]),  # A.5.3.8
     "query": ("110112", "E", None, ["110153", "110152"], [("2", "3", "110181")]),  # A.5.3.10
     "alert": ("110113", "E", "110126", [None, None], [("2", "13", "110182")]),  # A.5.3.11
+    "user changed": ("110113", "E", "110136", [None, None], [("2", "13", "12")]),
+    "login": ("110114", "E", "110122", [None, None], []),  # A.5.3.12
+    "logout": ("110114", "E", "110123", [None, None], []),
 }
 
 

@@ -157,6 +157,24 @@ def test_what_a_person_asks_names_the_person(recorder: Recorder, told: Callable[
     assert event(seen)[:2] == ("110101", "R")
 
 
+def test_what_somebody_does_in_the_console_names_who_signed_in(
+    recorder: Recorder, told: Callable[[], list[Element]]
+) -> None:
+    bob = Participant("bob", requestor=True, name="bob", address="10.0.0.9")
+    recorder.signed_in(bob, "name or password is wrong")
+    recorder.signed_in(bob)
+    recorder.asked_by_a_person(PersonAction.RETRY, "1.2.3", bob)
+    recorder.looked_at("1.2.3", bob)
+    recorder.user_changed("anne", "shut out", bob)
+    recorder.signed_out(bob)
+    messages = told()
+    assert [event(message)[:3] for message in messages] == [
+        ("110114", "E", "4"), ("110114", "E", "0"), ("110103", "U", "0"), ("110103", "R", "0"), ("110113", "E", "0"),
+        ("110114", "E", "0"),
+    ]  # fmt: skip
+    assert {users(message)[0] for message in messages} == {("bob", "true")}
+
+
 def test_a_deletion_names_whose_it_was(recorder: Recorder, told: Callable[[], list[Element]]) -> None:
     gone = Gone("1.2.9", {"PatientID": "P-18"})
     recorder.study_deleted(gone, by_person=False)

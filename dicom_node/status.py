@@ -1,0 +1,62 @@
+"""How the node fares and what is installed on it, put together of its parts: for the command line and the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dicom_node.assembly import audit_spool, cleaner, installed_models, watermarks
+from dicom_node.settings import Settings
+from dicom_node.upkeep import disk_lines
+from dicom_node.views import status_view
+from storage.database import Transaction
+
+if TYPE_CHECKING:
+    from dicom_node.assembly import Parts
+
+
+def node_status(parts: Parts, tx: Transaction, now: float) -> dict[str, Any]:
+    """Roles, queues, disk, certificates; what needs a person, a short disk first."""
+    free = parts.archive.free_bytes()
+    view = status_view(tx, now, free, audit_spool(parts.settings).state())
+    short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
+    view["needs_a_person"] = short + view["needs_a_person"]
+    return view
+
+
+def today_view(tx: Transaction, now: float, goal_s: float) -> dict[str, Any]:
+    """What was done since midnight of the node's time zone, and how long a result took after its last image."""
+    midnight = datetime.fromtimestamp(now, UTC).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    figures = tx.figures.since(midnight.timestamp())
+    took = sorted(figures.result_s)
+    return {
+        "since": midnight.timestamp(),
+        "studies": figures.studies,
+        "results": figures.results,
+        "failed": figures.failed,
+        "delivered": len(took),
+        "median_s": _quantile(took, 0.5),
+        "slowest_tenth_s": _quantile(took, 0.9),
+        "goal_s": goal_s,
+        "within_goal": sum(seconds <= goal_s for seconds in took),
+    }
+
+
+def models_view(settings: Settings) -> list[dict[str, Any]]:
+    """Installed models: task, version, intended use, hash."""
+    return [
+        {
+            "model": model.name,
+            "task": model.task,
+            "kind": model.settings["kind"],
+            "version": model.identity.version,
+            "intended_use": str(model.identity.intended_use),
+            "sha256": model.identity.sha256,
+        }
+        for model in installed_models(settings).values()
+    ]
+
+
+def _quantile(ordered: Sequence[float], part: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None

@@ -1,0 +1,1 @@
+"""The API, version 1: the verbs of the command line for programs; each file is one kind of thing."""

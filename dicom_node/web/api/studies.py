@@ -1,0 +1,121 @@
+"""Studies: the list, one, why it got what it got; and what can be done about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+from pydantic import BaseModel, ConfigDict, Field
+
+from dicom_node.study_views import Looking, studies_page
+from dicom_node.web import commands
+from dicom_node.web.access import Caller, Here
+from dicom_node.web.api.answers import PROBLEMS
+from dicom_node.web.asked import look_at, looking, sought
+from storage.identifiers import check_uid
+from storage.search import Sought
+
+router = APIRouter(prefix="", tags=["studies"], responses=PROBLEMS)
+
+Look = Annotated[Looking, Depends(looking)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128,
+                                   description="Asked again under the same key, it is not done again.")]
+ONLY_EXPLAINED = ("verdicts", "history", "timeline")
+
+
+class Patient(BaseModel):
+    """Whose study it is; `hidden` stands where the caller may not know."""
+
+    name: str
+    id: str
+    birth_date: str
+    accession: str
+    referrer: str
+    sex: str
+    shown: bool
+
+
+class Study(BaseModel):
+    """A study in a list; further fields are described by the command line's `segnode study --json`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    study: str = Field(description="Study Instance UID")
+    state: str
+    images: int
+    incomplete: str
+    received_at: float = Field(description="seconds since 1970, UTC")
+    patient: Patient
+    description: str
+    date: str
+    modalities: list[str]
+    time_to_result_s: float | None
+    jobs: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]]
+
+
+class StudiesPage(BaseModel):
+    """One page; `next` is the cursor of the page after it, null at the end."""
+
+    studies: list[Study]
+    next: str | None
+
+
+class Retry(BaseModel):
+    """What goes again beside failed and refused jobs and dead deliveries."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    release: bool = Field(default=False, description="Let held deliveries go as well.")
+    resend: bool = Field(default=False, description="Send what was sent once more: the same instances.")
+
+
+class Retried(BaseModel):
+    """How much goes again."""
+
+    jobs: int
+    deliveries: int
+    tried_now: bool
+
+
+class Reissued(BaseModel):
+    """How many stale results are made anew."""
+
+    results: int
+
+
+@router.get("/api/v1/studies", response_model=StudiesPage)
+def list_studies(console: Here, look: Look, asked: Annotated[Sought, Depends(sought)]) -> dict[str, Any]:
+    """Studies, the newest first."""
+    with console.parts.database.reading() as tx:
+        return studies_page(tx, asked, look)
+
+
+@router.get("/api/v1/studies/{uid}", response_model=Study)
+def one_study(uid: str, console: Here, caller: Caller, look: Look) -> dict[str, Any]:
+    """One study: its series, jobs, findings and deliveries."""
+    view = explain_study(uid, console, caller, look)
+    return {key: value for key, value in view.items() if key not in ONLY_EXPLAINED}
+
+
+@router.get("/api/v1/studies/{uid}/explain", response_model=Study)
+def explain_study(uid: str, console: Here, caller: Caller, look: Look) -> dict[str, Any]:
+    """The same with every verdict on every series, the timeline and the whole history."""
+    return look_at(console, caller, look, uid)
+
+
+@router.post("/api/v1/studies/{uid}/retry", response_model=Retried)
+def retry_study(
+    uid: str, console: Here, caller: Caller, wanted: Retry | None = None, key: Key = None
+) -> dict[str, Any]:
+    """Run its failed and refused jobs again, and send its dead deliveries again."""
+    wanted = wanted or Retry()
+    command = commands.again(check_uid(uid), release=wanted.release, resend=wanted.resend)
+    asked = f"retry {uid} release={wanted.release} resend={wanted.resend}"
+    return commands.carry_out_once(console, caller, command, asked, key)
+
+
+@router.post("/api/v1/studies/{uid}/reissue", response_model=Reissued)
+def reissue_study(uid: str, console: Here, caller: Caller, key: Key = None) -> dict[str, Any]:
+    """Make delivered results anew under the study's corrected header."""
+    return commands.carry_out_once(console, caller, commands.anew(check_uid(uid)), f"reissue {uid}", key)

@@ -1,0 +1,79 @@
+"""The application: every router, behind one look at who asks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from dicom_node.assembly import Parts
+from dicom_node.web import health
+from dicom_node.web.access import admit
+from dicom_node.web.api import deliveries as api_deliveries
+from dicom_node.web.api import node as api_node
+from dicom_node.web.api import studies as api_studies
+from dicom_node.web.console import Console
+from dicom_node.web.cookies import Cookies
+from dicom_node.web.pages import about, account, deliveries, entrance, overview, pictures, studies, study, users
+from dicom_node.web.passwords import Passwords
+from dicom_node.web.permissions import check_complete
+from dicom_node.web.problems import add_problems
+from dicom_node.web.rendering import HERE
+from dicom_node.web.shield import STATIC, Shield
+
+ROUTERS = tuple(
+    part.router
+    for part in (
+        health,
+        api_node,
+        api_studies,
+        api_deliveries,
+        entrance,
+        overview,
+        studies,
+        study,
+        pictures,
+        deliveries,
+        about,
+        account,
+        users,
+    )
+)
+
+
+def open_console(
+    parts: Parts,
+    stop: threading.Event | None = None,
+    *,
+    passwords: Passwords | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Console:
+    """What the routes of one process share."""
+    with parts.database.transaction() as tx:
+        key = tx.keys.get("cookies")
+    cookies = Cookies(key, secure=parts.settings.node.web.secure)
+    return Console(parts, cookies, passwords or Passwords(), clock, stop or threading.Event())
+
+
+def create_app(console: Console) -> Shield:
+    """The application that answers for `console`."""
+    check_complete(ROUTERS)
+    app = FastAPI(
+        title="Segnode",
+        version=version("segnode"),
+        dependencies=[Depends(admit)],
+        redirect_slashes=False,  # else an unknown address is answered by another one
+        docs_url=None,  # its page would fetch scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,  # a route of ours gives it, to who has signed in
+    )
+    app.state.console = console
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount(STATIC.rstrip("/"), StaticFiles(directory=HERE / "static"))
+    add_problems(app)
+    return Shield(app, secure=console.settings.secure)

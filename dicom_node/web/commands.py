@@ -1,0 +1,94 @@
+"""What a person has the node do about studies and deliveries, from a page or by a program; audited with who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_node import reissue, retry
+from dicom_node.audit.facts import Code, PersonAction
+from dicom_node.web.access import Visit
+from dicom_node.web.console import Console
+from storage.database import Transaction
+
+LONGEST_KEY = 128
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a command: the answer for a program, the sentence for a person, what the audit trail is told."""
+
+    answer: dict[str, Any]
+    sentence: str
+    asked: tuple[tuple[Code, str], ...] = ()
+
+
+Command = Callable[[Transaction, float], Done]
+
+
+def again(study_uid: str | None, *, release: bool = False, resend: bool = False) -> Command:
+    """Failed jobs and dead deliveries of a study, or of all, go again (`dicom_node.retry`)."""
+
+    def run(tx: Transaction, now: float) -> Done:
+        return _retried(retry.retry(tx, now, study_uid, release_held=release, resend=resend))
+
+    return run
+
+
+def dead_again(destination: str | None) -> Command:
+    """Dead letters of a destination, which is tried at once, or of all go again."""
+    return lambda tx, now: _retried(retry.resend_dead(tx, now, destination))
+
+
+def anew(study_uid: str) -> Command:
+    """Stale results of a study are made anew under its corrected header (`dicom_node.reissue`)."""
+
+    def run(tx: Transaction, now: float) -> Done:
+        number = reissue.reissue(tx, now, study_uid)
+        sentence = f"{number} stale results are made anew." if number else "No result of this study is stale."
+        return Done({"results": number}, sentence, ((PersonAction.REISSUE, study_uid),) if number else ())
+
+    return run
+
+
+def carry_out(console: Console, caller: Visit, command: Command) -> Done:
+    """Do it, in one commit."""
+    with console.parts.database.transaction() as tx:
+        done = command(tx, console.clock())
+    _tell(console, caller, done)
+    return done
+
+
+def carry_out_once(console: Console, caller: Visit, command: Command, asked: str, key: str | None) -> dict[str, Any]:
+    """Do it unless it was done under this key before, and give the answer. IllegalStep where the key was another's."""
+    if not key:
+        return carry_out(console, caller, command).answer
+    now, user = console.clock(), caller.somebody.user_id
+    with console.parts.database.transaction() as tx:
+        if (known := tx.commands.answer(user, key[:LONGEST_KEY], asked)) is not None:
+            return known
+        done = command(tx, now)
+        tx.commands.keep(user, key[:LONGEST_KEY], asked, done.answer, now)
+    _tell(console, caller, done)
+    return done.answer
+
+
+def _retried(done: retry.Retried) -> Done:
+    answer = {"jobs": done.jobs, "deliveries": done.deliveries, "tried_now": done.tried_now}
+    sentence = f"{_number(done.jobs, 'job')} and {_number(done.deliveries, 'delivery')} go again."
+    if not done.anything:
+        sentence = "There was nothing to send or to run again."
+    elif done.tried_now:
+        sentence += " The destination is tried now."
+    return Done(answer, sentence, done.asked)
+
+
+def _number(number: int, one: str) -> str:
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+    return f"{number} {one if number == 1 else many}"
+
+
+def _tell(console: Console, caller: Visit, done: Done) -> None:
+    for action, study in done.asked:
+        console.parts.audit.asked_by_a_person(action, study, caller.participant)

@@ -1,0 +1,61 @@
+"""Whether this process lives (/healthz), and whether the node can do its work (/readyz); what is not well is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse
+
+from dicom_node.assembly import watermarks
+from dicom_node.upkeep import gigabytes
+from dicom_node.views import ROLE_SILENT_S
+from dicom_node.web.access import Here
+from dicom_node.web.console import Console
+from storage.database import Transaction
+from storage.disk import Level
+from storage.errors import Unavailable
+
+router = APIRouter(tags=["health"])
+
+NEEDED = ("receive", "pipeline", "clock")
+
+
+@router.get("/healthz")
+def healthz(console: Here) -> JSONResponse:
+    """200 while this process and its database answer, 503 with the trouble otherwise."""
+    troubles = []
+    try:
+        with console.parts.database.reading() as tx:
+            tx.revisions.newest()
+    except Unavailable as trouble:
+        troubles.append(str(trouble))
+    return _answer(troubles)
+
+
+@router.get("/readyz")
+def readyz(console: Here) -> JSONResponse:
+    """200 when studies are taken, processed and sent; 503 with each thing that keeps the node from it otherwise."""
+    try:
+        with console.parts.database.reading() as tx:
+            troubles = _silent(tx, console.clock())
+    except Unavailable as trouble:
+        return _answer([str(trouble)])
+    return _answer(troubles + _full(console))
+
+
+def _silent(tx: Transaction, now: float) -> list[str]:
+    heard = {row.role for row in tx.processes.list(now, ROLE_SILENT_S)}
+    return [f"role {role} is silent" for role in NEEDED if role not in heard]
+
+
+def _full(console: Console) -> list[str]:
+    free = console.parts.archive.free_bytes()
+    if watermarks(console.parts.settings).level(free) is not Level.FULL:
+        return []
+    return [f"the disk is full: {gigabytes(free)} free, new instances are refused"]
+
+
+def _answer(troubles: list[str]) -> JSONResponse:
+    told: dict[str, Any] = {"status": "not well" if troubles else "well", "troubles": troubles}
+    return JSONResponse(told, 503 if troubles else 200)

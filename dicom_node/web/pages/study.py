@@ -1,0 +1,94 @@
+"""One study: whose it is, its way, its series with every verdict, its results, where they went, what can be done."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from dicom_node.study_views import Looking
+from dicom_node.web import commands
+from dicom_node.web.access import Caller, Here
+from dicom_node.web.asked import look_at, looking
+from dicom_node.web.pages.forms import Ticked, done
+from dicom_node.web.rendering import page
+from storage.identifiers import check_uid
+
+router = APIRouter(include_in_schema=False)
+
+SCALE = 1000.0  # the timeline's width in units of its drawing
+THINNEST = 4.0
+MOST_SHOWN = 4  # segmentations whose pictures are offered
+
+
+@router.get("/studies/{uid}")
+def study(
+    request: Request, uid: str, console: Here, caller: Caller, look: Annotated[Looking, Depends(looking)]
+) -> Response:
+    """Everything about it."""
+    view = look_at(console, caller, look, uid)
+    states = {one["state"] for one in view["deliveries"]}
+    return page(
+        request,
+        "study.html",
+        study=view,
+        steps=drawn(view["timeline"], look.now),
+        verdicts=by_series(view["verdicts"]),
+        results=_by_job(view["results"]),
+        shown_segs=[one["sop_instance_uid"] for one in view["results"] if one["kind"] == "seg"][:MOST_SHOWN],
+        can_retry="DEAD" in states or bool({job["state"] for job in view["jobs"]} & {"FAILED", "REFUSED"}),
+        can_release="HELD" in states,
+        can_resend=bool(states & {"SENT", "COMMITTED"}),
+        can_reissue=any(job["mark"] == "stale" for job in view["jobs"]),
+    )
+
+
+@router.post("/studies/{uid}/retry")
+def retry(uid: str, console: Here, caller: Caller, release: Ticked = False, resend: Ticked = False) -> Response:
+    """Let go again what ended badly; with `release` also what is held, with `resend` also what was sent."""
+    command = commands.again(check_uid(uid), release=release, resend=resend)
+    return done(console, f"/studies/{uid}", commands.carry_out(console, caller, command).sentence)
+
+
+@router.post("/studies/{uid}/reissue")
+def reissue(uid: str, console: Here, caller: Caller) -> Response:
+    """Make stale results anew."""
+    return done(console, f"/studies/{uid}", commands.carry_out(console, caller, commands.anew(check_uid(uid))).sentence)
+
+
+def drawn(timeline: Sequence[Mapping[str, Any]], now: float) -> list[dict[str, Any]]:
+    """The steps with where each begins in a drawing of `SCALE` units, and how wide it is."""
+    begins = [step["begin"] for step in timeline if step["begin"] is not None]
+    ends = [step["begin"] + step["seconds"] for step in timeline if step["seconds"] is not None]
+    first, last = min(begins, default=now), max(ends, default=now)
+    unit = SCALE / max(last - first, 1e-3)
+    steps = []
+    for step in timeline:
+        begin = first if step["begin"] is None else step["begin"]
+        width = max(THINNEST, (step["seconds"] or 0.0) * unit)
+        x = min((begin - first) * unit, SCALE - THINNEST)
+        steps.append({**step, "x": round(x, 1), "width": round(min(width, SCALE - x), 1)})
+    return steps
+
+
+def by_series(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The newest verdict of each route on each series, and under "" those on the whole study."""
+    newest = {(one["series"], one["route"], one["reason"]): one for one in verdicts}
+    latest: dict[tuple[str, str], float] = {}
+    for (series, route, _), one in newest.items():
+        latest[series, route] = max(one["at"], latest.get((series, route), one["at"]))
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for (series, route, _), one in newest.items():
+        if one["at"] == latest[series, route]:
+            found[series].append(one)
+    return found
+
+
+def _by_job(results: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for one in results:
+        found[one["job"]].append(one)
+    return found

@@ -1,0 +1,99 @@
+"""Who may do what: one permission a role, one permission a route. A route that is not in the table does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from storage.users import Role
+
+
+class Permission(StrEnum):
+    """What a route asks of who calls it."""
+
+    ANYBODY = "anybody"  # also who has not signed in
+    LOOK = "look"  # at everything but the patient, who is shown by the settings
+    ACT = "act"  # send again, let go, run again
+    ADMINISTER = "administer"  # decide who may
+
+
+GRANTED: Mapping[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.ANYBODY, Permission.LOOK}),
+    Role.OPERATOR: frozenset({Permission.ANYBODY, Permission.LOOK, Permission.ACT}),
+    Role.ADMIN: frozenset(Permission),
+}
+
+ROUTES: Mapping[str, Permission] = {
+    # how the process fares, for machines that watch it
+    "GET /healthz": Permission.ANYBODY,
+    "GET /readyz": Permission.ANYBODY,
+    # coming and going
+    "GET /sign-in": Permission.ANYBODY,
+    "POST /sign-in": Permission.ANYBODY,
+    "GET /welcome": Permission.ANYBODY,
+    "POST /welcome": Permission.ANYBODY,
+    "POST /sign-out": Permission.LOOK,
+    # what everybody sees who has signed in
+    "GET /": Permission.LOOK,
+    "GET /studies": Permission.LOOK,
+    "GET /studies/{uid}": Permission.LOOK,
+    "GET /studies/{uid}/pictures/{sop}": Permission.LOOK,
+    "GET /studies/{uid}/pictures/{sop}/{number}": Permission.LOOK,
+    "GET /deliveries": Permission.LOOK,
+    "GET /models": Permission.LOOK,
+    "GET /about": Permission.LOOK,
+    # what is done about it
+    "POST /studies/{uid}/retry": Permission.ACT,
+    "POST /studies/{uid}/reissue": Permission.ACT,
+    "POST /deliveries/retry": Permission.ACT,
+    # the same for programs
+    "GET /api/v1/openapi.json": Permission.LOOK,
+    "GET /metrics": Permission.LOOK,
+    "GET /api/v1/status": Permission.LOOK,
+    "GET /api/v1/models": Permission.LOOK,
+    "GET /api/v1/changes": Permission.LOOK,
+    "GET /api/v1/studies": Permission.LOOK,
+    "GET /api/v1/studies/{uid}": Permission.LOOK,
+    "GET /api/v1/studies/{uid}/explain": Permission.LOOK,
+    "POST /api/v1/studies/{uid}/retry": Permission.ACT,
+    "POST /api/v1/studies/{uid}/reissue": Permission.ACT,
+    "GET /api/v1/deliveries": Permission.LOOK,
+    "POST /api/v1/deliveries/retry": Permission.ACT,
+    # oneself
+    "GET /account": Permission.LOOK,
+    "POST /account/password": Permission.LOOK,
+    "POST /account/tokens": Permission.LOOK,
+    "POST /account/tokens/revoke": Permission.LOOK,
+    # others
+    "GET /users": Permission.ADMINISTER,
+    "POST /users": Permission.ADMINISTER,
+    "POST /users/link": Permission.ADMINISTER,
+    "POST /users/role": Permission.ADMINISTER,
+    "POST /users/shut-out": Permission.ADMINISTER,
+}
+
+
+def named(method: str, path: str) -> str:
+    """A route as the table calls it."""
+    return f"{method} {path}"
+
+
+def check_complete(routers: Iterable[APIRouter]) -> None:
+    """ValueError where a route has no permission, or a permission no route: nothing is open by oversight."""
+    found = {
+        named(method, route.path)
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+    if found != ROUTES.keys():
+        raise ValueError(f"routes and permissions differ: {', '.join(sorted(found ^ ROUTES.keys()))}")
+
+
+def permitted(role: Role | None, needed: Permission) -> bool:
+    """Whether somebody with this role, or with none, may."""
+    return needed is Permission.ANYBODY or (role is not None and needed in GRANTED[role])

@@ -1,0 +1,47 @@
+"""How long somebody waits who has failed to sign in: nothing at first, then twice as long each time.
+
+Failures are counted by who tries for whom from where (a person mistypes), by address (one machine tries many names),
+and by name (many machines try one name; lenient, for else anybody could lock anybody out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from storage.database import Transaction
+from storage.users import as_name
+
+FREE = {"both": 5, "address": 20, "name": 50}  # so many failures cost no wait
+LONGEST_WAIT_S = 900.0
+
+
+def wait_s(tx: Transaction, name: str, address: str, now: float) -> float:
+    """For how many seconds no further attempt is looked at; 0 where the next one is."""
+    waits = []
+    for kind, key in _keys(name, address):
+        failures, last = tx.sign_ins.failures(key, now)
+        waits.append(last + _pause_s(failures - FREE[kind]) - now)
+    return max(0.0, *waits)
+
+
+def count(tx: Transaction, name: str, address: str, now: float) -> None:
+    """An attempt is made: it counts as failed until it has succeeded, so that many at once gain nothing."""
+    for _, key in _keys(name, address):
+        tx.sign_ins.failed(key, now)
+
+
+def forgive(tx: Transaction, name: str, address: str) -> None:
+    """The attempt succeeded. The address keeps its count: one good name there must not help to guess others."""
+    for kind, key in _keys(name, address):
+        if kind != "address":
+            tx.sign_ins.succeeded(key)
+
+
+def _pause_s(beyond: int) -> float:
+    return 0.0 if beyond < 0 else min(LONGEST_WAIT_S, 2.0**beyond)
+
+
+def _keys(name: str, address: str) -> Iterator[tuple[str, str]]:
+    yield "both", f"{as_name(name)}\n{address}"
+    yield "address", f"address {address}"
+    yield "name", f"name {as_name(name)}"

@@ -1,0 +1,75 @@
+"""Figures of what was done since a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from storage.lifecycle import LEFT, JobState
+from storage.store import Store, among
+from storage.tables import deliveries, jobs, studies
+
+MOST_TIMES = 10_000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Studies that arrived, jobs that ended well and badly, and of each delivered result the seconds since its
+    study's last image."""
+
+    studies: int
+    results: int
+    failed: int
+    result_s: Sequence[float]
+
+
+class FiguresStore(Store):
+    """Figures, seen from one transaction."""
+
+    def since(self, at: float) -> Figures:
+        """What was done from `at` on."""
+        arrived = select(func.count()).select_from(studies).where(studies.c.received_at >= at)
+        return Figures(
+            studies=int(self._connection.execute(arrived).scalar_one()),
+            results=self._ended(JobState.DONE, at),
+            failed=self._ended(JobState.FAILED, at),
+            result_s=self._times(at),
+        )
+
+    def jobs(self) -> dict[tuple[str, str, str], int]:
+        """How many jobs there are of each route, task and state."""
+        by = (jobs.c.route, jobs.c.task, jobs.c.state)
+        found = self._connection.execute(select(*by, func.count()).group_by(*by))
+        return {(route, task, state): number for route, task, state, number in found}
+
+    def deliveries(self) -> dict[tuple[str, str], int]:
+        """How many deliveries there are to each destination in each state."""
+        by = (deliveries.c.destination, deliveries.c.state)
+        found = self._connection.execute(select(*by, func.count()).group_by(*by))
+        return {(destination, state): number for destination, state, number in found}
+
+    def done_between(self, after: float, until: float) -> list[tuple[str, Mapping[str, float]]]:
+        """Task and seconds by step of each job that was done after the one moment and not after the other."""
+        ended = (jobs.c.state == JobState.DONE.value, jobs.c.finished_at > after, jobs.c.finished_at <= until)
+        found = self._connection.execute(select(jobs.c.task, jobs.c.summary).where(*ended).limit(MOST_TIMES))
+        return [(task, summary.get("seconds") or {}) for task, summary in found]
+
+    def sent_between(self, after: float, until: float) -> list[tuple[str, float]]:
+        """Destination of each delivery that was sent in that time, with the seconds since its study's last image."""
+        took = deliveries.c.sent_at - studies.c.changed_at
+        query = select(deliveries.c.destination, took).join(studies, studies.c.study_uid == deliveries.c.study_uid)
+        sent = query.where(deliveries.c.sent_at > after, deliveries.c.sent_at <= until).limit(MOST_TIMES)
+        return [(destination, max(0.0, float(seconds))) for destination, seconds in self._connection.execute(sent)]
+
+    def _ended(self, state: JobState, at: float) -> int:
+        query = select(func.count()).select_from(jobs).where(jobs.c.state == state.value, jobs.c.finished_at >= at)
+        return int(self._connection.execute(query).scalar_one())
+
+    def _times(self, at: float) -> list[float]:
+        took = deliveries.c.sent_at - studies.c.changed_at
+        query = select(took).join(studies, studies.c.study_uid == deliveries.c.study_uid)
+        sent = query.where(among(deliveries.c.state, LEFT), deliveries.c.sent_at >= at)
+        newest = sent.order_by(deliveries.c.delivery_id.desc()).limit(MOST_TIMES)
+        return [max(0.0, float(seconds)) for seconds in self._connection.execute(newest).scalars()]

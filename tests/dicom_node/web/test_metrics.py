@@ -1,0 +1,63 @@
+"""Figures for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from browsing import NOW, Browser, Clock
+from prometheus_client.parser import text_string_to_metric_families
+
+from dicom_node.assembly import Parts
+from storage.lifecycle import DeliveryState, JobState
+from storage.outbox import Sender
+
+MakeBrowser = Callable[[str], Browser]
+
+
+def figures(browser: Browser) -> dict[tuple[str, ...], float]:
+    """Samples by name and the values of their labels, in the order of the labels' names."""
+    text = browser.get("/metrics").text
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    return {(one.name, *(one.labels[key] for key in sorted(one.labels))): one.value for one in samples}
+
+
+def test_queues_roles_and_destinations_as_they_are(story: Parts, program: MakeBrowser) -> None:
+    with story.database.transaction() as tx:
+        tx.processes.beat("pipeline", 1, "host", 1.0, NOW, [], {})
+        tx.processes.beat("clock", 2, "host", 1.0, NOW - 30, [], {})
+        tx.circuits.failed("dead", NOW, "gone")
+        tx.circuits.open("dead", NOW + 60)
+    found = figures(program("vera"))
+    assert found["segnode_studies", "NOT_ROUTED"] == 1
+    assert found["segnode_jobs", "everything", "FAILED", "liver_tumour"] == 1
+    assert found["segnode_deliveries", "dead", "DEAD"] == 1
+    assert found["segnode_destination_down", "dead"] == 1
+    assert (found["segnode_role_up", "pipeline"], found["segnode_role_up", "clock"]) == (1, 0)
+    assert found[("segnode_disk_free_bytes",)] > 0
+    assert found[("segnode_jobs_running",)] == 0
+
+
+def test_what_ends_between_two_looks_is_counted_once(story: Parts, program: MakeBrowser, clock: Clock) -> None:
+    monitor = program("vera")
+    steps = ("segnode_step_seconds_count", "network", "liver_tumour")
+    assert steps not in figures(monitor), "what was done before is no news"
+    with story.database.transaction() as tx:
+        tx.jobs.claim("me", NOW + 1, 60.0)
+        tx.jobs.finish("job-3", "me", JobState.DONE, NOW + 5, "", {"seconds": {"network": 3.5}})
+        number = tx.deliveries.add("job-3", "1.2.3", "share", DeliveryState.PENDING, NOW + 5)
+        tx.outbox.claim(Sender("share"), "me", NOW + 6, 60.0)
+        tx.deliveries.sent(number, "me", NOW + 7, {})
+    clock.now += 10
+    for _ in range(2):
+        found = figures(monitor)
+        assert found[steps] == 1
+        assert found["segnode_step_seconds_bucket", "5.0", "network", "liver_tumour"] == 1
+        assert found["segnode_result_seconds_count", "share"] == 1
+        clock.now += 10
+
+
+def test_it_names_nobody_and_is_not_for_everybody(story: Parts, program: MakeBrowser, visitor: Browser) -> None:
+    text = program("ada").get("/metrics").text
+    assert "Doe" not in text
+    assert "1.2.3" not in text
+    assert visitor.get("/metrics").status_code == 401

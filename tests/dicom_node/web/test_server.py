@@ -1,0 +1,112 @@
+"""The role `web` on a real socket."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dicom_node.assembly import Parts, assemble
+from dicom_node.errors import NodeError
+from dicom_node.heartbeat import Heartbeat
+from dicom_node.network.ports import free_port
+from dicom_node.roles import web
+from dicom_node.settings import load
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def port(conf: Path) -> int:
+    return free_port()
+
+
+@contextmanager
+def served(parts: Parts, heartbeat: Heartbeat | None = None) -> Iterator[None]:
+    """The role runs in a thread."""
+    stop = threading.Event()
+    role = threading.Thread(target=web, args=(parts, stop, heartbeat or Heartbeat(parts.database, "web")))
+    role.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        role.join(PATIENCE_S)
+        assert not role.is_alive()
+
+
+def ask(url: str, **options: object) -> tuple[int, str]:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=20, **options) as answer:
+                return answer.status, answer.read().decode()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def configured(conf: Path, line: str) -> Parts:
+    with (conf / "node.yaml").open("a") as file:
+        file.write(line + "\n")
+    return assemble(load(conf), "web")
+
+
+def test_it_answers_prints_the_way_in_once_nobody_is_there_and_ends_when_told(
+    conf: Path, port: int, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = configured(conf, f"web: {{port: {port}}}")
+    with served(parts):
+        assert ask(f"http://127.0.0.1:{port}/healthz") == (200, '{"status":"well","troubles":[]}')
+        deadline = time.monotonic() + PATIENCE_S
+        printed = ""
+        while "/welcome?link=" not in printed and time.monotonic() < deadline:
+            printed += capsys.readouterr().err
+            time.sleep(0.05)
+        link = printed.partition("http://")[2].split()[0]
+        assert link.startswith(f"127.0.0.1:{port}/welcome?link=")
+        assert "Choose a name and a password" in ask(f"http://{link}")[1]
+    assert link.partition("=")[2] not in caplog.text, "what is logged is kept, and read by others"
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    parts.close()
+
+
+def test_by_tls_with_the_files_as_they_are_then(conf: Path, port: int, ours, hospital) -> None:
+    parts = configured(conf, f"web: {{port: {port}, tls: {{certificate: {ours.certificate}, key: {ours.key}}}}}")
+    heartbeat = Heartbeat(parts.database, "web")
+    trust = ssl.create_default_context(cafile=str(hospital.certificate))
+    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    with served(parts, heartbeat):
+        assert ask(f"https://localhost:{port}/healthz", context=trust)[0] == 200
+        (state,) = heartbeat._facts["tls"]()
+    assert (state["trouble"], state["expires_at"] > 0) == ("", True)
+    parts.close()
+
+
+def test_a_taken_port_is_told_in_a_sentence(conf: Path, port: int) -> None:
+    parts = configured(conf, f"web: {{port: {port}}}")
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(NodeError, match=rf"cannot listen on 127.0.0.1:{port} for the console: Address already in use"),
+    ):
+        web(parts, threading.Event(), Heartbeat(parts.database, "web"))
+    parts.close()
+
+
+def test_it_loads_no_torch() -> None:
+    code = "import sys, dicom_node.web.server; print([m for m in ('torch', 'monai') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+

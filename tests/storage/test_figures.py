@@ -1,0 +1,38 @@
+"""What was done since a moment."""
+
+from storage.figures import Figures
+from storage.lifecycle import DeliveryState, JobState
+from storage.outbox import Sender
+
+
+def test_what_came_what_was_made_and_how_long_it_took(db, job):
+    with db.transaction() as tx:
+        assert tx.figures.since(0.0) == Figures(1, 0, 0, [])
+        assert tx.figures.since(102.0) == Figures(0, 0, 0, [])
+        tx.jobs.claim("me", 200.0, 60.0)
+        tx.jobs.finish(job.job_id, "me", JobState.DONE, 230.0)
+        number = tx.deliveries.add(job.job_id, job.study_instance_uid, "pacs", DeliveryState.PENDING, 230.0)
+        tx.outbox.claim(Sender("pacs"), "me", 231.0, 60.0)
+        tx.deliveries.sent(number, "me", 240.0, {})
+        assert tx.figures.since(200.0) == Figures(0, 1, 0, [139.0])
+        assert tx.figures.since(241.0) == Figures(0, 0, 0, [])
+
+
+def test_jobs_and_deliveries_by_what_they_are(db, job):
+    with db.transaction() as tx:
+        tx.deliveries.add(job.job_id, job.study_instance_uid, "pacs", DeliveryState.HELD, 230.0)
+        assert tx.figures.jobs() == {("brain", "brain_tumour", "PENDING"): 1}
+        assert tx.figures.deliveries() == {("pacs", "HELD"): 1}
+
+
+def test_what_ended_between_two_moments(db, job):
+    with db.transaction() as tx:
+        tx.jobs.claim("me", 200.0, 60.0)
+        tx.jobs.finish(job.job_id, "me", JobState.DONE, 230.0, "", {"seconds": {"read": 1.5}})
+        number = tx.deliveries.add(job.job_id, job.study_instance_uid, "pacs", DeliveryState.PENDING, 230.0)
+        tx.outbox.claim(Sender("pacs"), "me", 231.0, 60.0)
+        tx.deliveries.sent(number, "me", 240.0, {})
+        assert tx.figures.done_between(229.0, 230.0) == [("brain_tumour", {"read": 1.5})]
+        assert tx.figures.done_between(230.0, 300.0) == []
+        assert tx.figures.sent_between(239.0, 240.0) == [("pacs", 139.0)]
+        assert tx.figures.sent_between(240.0, 300.0) == []
