@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,34 +29,42 @@ class Chosen:
     best: Best
 
 
+class Candidate(NamedTuple):
+    """Weights that may be kept, and after how many steps the latest of them were there."""
+
+    name: str
+    weights: Weights
+    step: int
+
+
 def choose(trainer: Trainer) -> Chosen:
     """Temperatures, thresholds and peaks by the validation cases; with `average` the weights too, see `candidates`."""
     tried = []
-    for name, weights in candidates(trainer):
-        trainer.judged.load_state_dict(weights)
+    for candidate in candidates(trainer):
+        trainer.judged.load_state_dict(candidate.weights)
         trainer.judged.eval()
         settings, dice = _calibrated(trainer)
-        tried.append((float(np.mean(list(dice.values()))), dice, settings, weights))
-        log.info("%s, calibrated: validation Dice %.3f %s", name, tried[-1][0],
+        tried.append((float(np.mean(list(dice.values()))), dice, settings, candidate))
+        log.info("%s, calibrated: validation Dice %.3f %s", candidate.name, tried[-1][0],
                  " ".join(f"{r.name} above {r.threshold:g} with a peak of {r.peak:g}" for r in settings.output.regions))
-    score, dice, settings, weights = max(tried, key=lambda one: one[0])
-    trainer.judged.load_state_dict(weights)
-    return Chosen(trainer.judged, settings, Best(score, dice, trainer.best.step))
+    score, dice, settings, chosen = max(tried, key=lambda one: one[0])
+    trainer.judged.load_state_dict(chosen.weights)
+    return Chosen(trainer.judged, settings, Best(score, dice, chosen.step))
 
 
-def candidates(trainer: Trainer) -> Iterator[tuple[str, Weights]]:
+def candidates(trainer: Trainer) -> Iterator[Candidate]:
     """The best weights, the last, and means of them: between good weights often lie better ones.
 
     The last may have only needed other thresholds. Means: Wortsman et al. 2022, "Model soups".
     """
-    yield "best", trainer.best_weights
+    best, last = trainer.best_weights, trainer.last_weights
+    yield Candidate("best", best, trainer.best.step)
     if trainer.settings.average:
         if trainer.best.step != trainer.step:
-            yield "last", trainer.last_weights
-            yield "mean of best and last", _mean([trainer.best_weights, trainer.last_weights])
+            yield Candidate("last", last, trainer.step)
+            yield Candidate("mean of best and last", _mean([best, last]), trainer.step)
         if trainer.first_weights:
-            three = [trainer.first_weights, trainer.best_weights, trainer.last_weights]
-            yield "mean of first, best and last", _mean(three)
+            yield Candidate("mean of first, best and last", _mean([trainer.first_weights, best, last]), trainer.step)
 
 
 def _calibrated(trainer: Trainer) -> tuple[TrainingSettings, dict[str, float]]:

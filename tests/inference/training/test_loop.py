@@ -86,12 +86,13 @@ def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
     run.run()
     run.best.step = 2
     run.best_weights, run.first_weights = {k: v * 0 for k, v in run.last_weights.items()}, dict(run.last_weights)
-    tried = dict(candidates(run))
+    tried = {one.name: one.weights for one in candidates(run)}
     assert list(tried) == ["best", "last", "mean of best and last", "mean of first, best and last"]
     for name, value in run.last_weights.items():
         assert tried["mean of best and last"][name].dtype == value.dtype
         if value.is_floating_point():
             assert torch.allclose(tried["mean of first, best and last"][name], value * 2 / 3, atol=1e-6), name
+    assert [one.step for one in candidates(run)] == [2, 6, 6, 6]
     zero = trainer(steps=6, validate_every=2)
     zero.best_weights = run.best_weights
     assert choose(run).best.score >= choose(zero).best.score
