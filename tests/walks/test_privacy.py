@@ -2,7 +2,7 @@
 
 One node goes through all that writes sentences: arrivals good and malformed, refusals, jobs done, refused and
 failed, deliveries sent, held and dead, an archive whose answers quote the patient, retries. They may stand in
-the DICOM files, in the database's header columns and its patient IDs, and in the audit trail, and there they do.
+the DICOM files, in the database's header columns, and in the audit trail, and there they do.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.settings import load
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
+from storage.headers import HEADER_COLUMNS
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -140,7 +141,7 @@ def offer_nonsense(node: RunningNode, path: Path) -> None:
 
 
 def database_texts(path: Path) -> Iterator[str]:
-    """Every value of every table but the header columns and the ID by which a patient's studies are found."""
+    """Every value of every table but the header columns: the header, and what a patient's studies are found by."""
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         assert {"studies", "journal", "jobs", "deliveries"} <= set(tables)
@@ -149,7 +150,7 @@ def database_texts(path: Path) -> Iterator[str]:
             names = [column[0] for column in rows.description]
             for row in rows:
                 for name, value in zip(names, row, strict=True):
-                    if name not in ("header", "patient_id"):
+                    if name not in HEADER_COLUMNS:
                         yield f"{table}.{name}: {value}"
 
 
