@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -16,36 +15,27 @@ from storage.recovery import Recovered
 PATIENCE_S = 30.0
 
 
-@pytest.fixture
-def running(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """`running(n)` keeps a quick clock going until it has recovered `n` times."""
-
-    def run(times: int) -> None:
-        stop, calls = threading.Event(), threading.Semaphore(0)
-        monkeypatch.setattr(clock, "RECOVER_EVERY_S", 0.01)
-        monkeypatch.setattr(Clock, "recover", lambda self: calls.release())
-        thread = threading.Thread(target=Clock(parts.database, parts.archive, 2).run, args=(stop,))
-        thread.start()
-        assert all(calls.acquire(timeout=PATIENCE_S) for _ in range(times))
-        stop.set()
-        thread.join(PATIENCE_S)
-        assert not thread.is_alive(), "it ends when told to"
-
-    return run
-
-
-def test_it_recovers_again_and_again(running: Callable[[int], None]) -> None:
-    running(3)
-
-
-def test_other_chores_begin_at_once_and_come_again(parts: Parts) -> None:
-    stop, calls = threading.Event(), threading.Semaphore(0)
-    chore = Chore("audit", 0.01, calls.release)
-    thread = threading.Thread(target=Clock(parts.database, parts.archive, 2, chores=[chore]).run, args=(stop,))
+def assert_comes_again(quick: Clock, calls: threading.Semaphore) -> None:
+    """Run the clock until it has called three times; it ends when told to."""
+    stop = threading.Event()
+    thread = threading.Thread(target=quick.run, args=(stop,))
     thread.start()
     assert all(calls.acquire(timeout=PATIENCE_S) for _ in range(3))
     stop.set()
     thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def test_it_recovers_again_and_again(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = threading.Semaphore(0)
+    monkeypatch.setattr(clock, "RECOVER_EVERY_S", 0.01)
+    monkeypatch.setattr(Clock, "recover", lambda self: calls.release())
+    assert_comes_again(Clock(parts.database, parts.archive, 2), calls)
+
+
+def test_other_chores_begin_at_once_and_come_again(parts: Parts) -> None:
+    calls = threading.Semaphore(0)
+    assert_comes_again(Clock(parts.database, parts.archive, 2, chores=[Chore("audit", 0.01, calls.release)]), calls)
 
 
 def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:

@@ -144,7 +144,7 @@ STEPS_OF_AN_OWNER = {
 class TestALostLease:
     """Whoever lost the lease may not change the job any more."""
 
-    def refused(self, db, step):
+    def assert_refused(self, db, step):
         before = look(db)
         with pytest.raises(LeaseLost, match="job-1"), db.transaction() as tx:
             step(tx.jobs)
@@ -153,24 +153,24 @@ class TestALostLease:
     def test_taken_over(self, db, job, step):
         claim(db, "a", 1000.0)
         assert claim(db, "b", 1060.0).lease_owner == "b"
-        self.refused(db, step)
+        self.assert_refused(db, step)
 
     def test_reaped(self, db, job, step):
         claim(db, "a", 1000.0)
         with db.transaction() as tx:
             tx.jobs.reap(1060.0)
-        self.refused(db, step)
+        self.assert_refused(db, step)
 
     def test_superseded(self, db, job, step):
         claim(db, "a", 1000.0)
         with db.transaction() as tx:
             tx.jobs.supersede("job-1", 1010.0, "late images")
-        self.refused(db, step)
+        self.assert_refused(db, step)
 
     def test_ended(self, db, job, step):
         claim(db, "a", 1000.0)
         finish(db)
-        self.refused(db, step)
+        self.assert_refused(db, step)
 
 
 def test_an_owner_that_is_late_but_alone_still_holds_its_job(db, job):

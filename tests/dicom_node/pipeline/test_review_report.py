@@ -309,7 +309,7 @@ def test_ours_that_retention_removed_cannot_be_compared(node: Scene, send_back: 
     assert_no_review(node, send_back, report, "no longer held")
 
 
-def untold(node: Scene, send_back: SendBack, report: Dataset) -> None:
+def assert_untold(node: Scene, send_back: SendBack, report: Dataset) -> None:
     assert send_back(node, report) is None
     assert node.told() == []
 
@@ -317,7 +317,7 @@ def untold(node: Scene, send_back: SendBack, report: Dataset) -> None:
 def test_another_kind_of_document_is_read_in_silence(node: Scene, send_back: SendBack) -> None:
     report = edited(node.ours("sr"))
     report.ConceptNameCodeSequence = [code("113701", "DCM", "X-Ray Radiation Dose Report")]
-    untold(node, send_back, report)
+    assert_untold(node, send_back, report)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_so_is_any_report_where_no_job_has_finished(
     scene: Callable[..., Scene], send_back: SendBack, state: JobState, rejects: str
 ) -> None:
     node = scene(kinds=KINDS, state=state, rejects=rejects)
-    untold(node, send_back, edited(node.ours("sr"), verified=True))
+    assert_untold(node, send_back, edited(node.ours("sr"), verified=True))
 
 
 def test_our_own_that_comes_back_is_not_looked_at(node: Scene) -> None:

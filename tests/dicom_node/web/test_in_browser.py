@@ -18,6 +18,7 @@ from dicom_node.assembly import Parts
 from dicom_node.network.ports import free_port
 from dicom_node.web.app import create_app, open_console
 from dicom_node.web.passwords import Passwords
+from storage.lifecycle import JobState
 
 pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow]
 
@@ -101,6 +102,8 @@ def test_what_ended_badly_goes_again_by_a_button(enter: Callable[..., Any], stor
     page.goto("/studies/1.2.3", wait_until="domcontentloaded")
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("status").get_by_text("2 jobs and 1 delivery go again.").wait_for()
+    with story.database.reading() as tx:
+        assert tx.jobs.get("job-1").state is JobState.PENDING
 
 
 def test_by_keyboard_alone(enter: Callable[..., Any]) -> None:

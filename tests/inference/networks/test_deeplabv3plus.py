@@ -32,7 +32,9 @@ def test_the_whole_image_is_one_branch():
 
 def test_a_single_patch_can_be_trained_on():
     """The branch of the whole has one value then, over which no normalisation can be taken."""
-    DeepLabV3Plus(1, 1, dimensions=2, widths=WIDTHS)(torch.randn(1, 1, 32, 32)).sum().backward()
+    network = DeepLabV3Plus(1, 1, dimensions=2, widths=WIDTHS)
+    network(torch.randn(1, 1, 32, 32)).sum().backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.parameters())
 
 
 def test_fine_features_join_at_a_quarter_and_coarse_ones_at_a_sixteenth_of_the_grid():
