@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -15,25 +13,8 @@ from dicom_node.assembly import Parts
 from dicom_node.web.app import create_app, open_console
 from dicom_node.web.console import Console
 from dicom_node.web.passwords import Passwords
-from storage.database import Database
 from storage.tickets import TicketKind
 from storage.users import Role
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed database with the newest schema, to be copied: to make one anew takes its time."""
-    path = tmp_path_factory.mktemp("migrated") / "segnode.sqlite"
-    Database.open(f"sqlite:///{path}").close()
-    return path
-
-
-@pytest.fixture
-def conf(conf: Path, migrated: Path) -> Path:
-    """The small configuration of the node's other tests, whose database is there already."""
-    (conf / "data").mkdir()
-    shutil.copyfile(migrated, conf / "data" / migrated.name)
-    return conf
 
 
 @pytest.fixture
