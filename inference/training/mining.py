@@ -6,12 +6,13 @@ from them, and tells which few places are worth a step (hard example mining; Shr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.recipe import Output
 from inference.tasks import TASKS
 from inference.tasks.postprocess import components
 from inference.training.cases import Case
@@ -62,21 +63,33 @@ class HardPlaces:
         self._index = [(case, number) for case, p in sorted(self.places.items()) for number in range(len(p))]
 
     def _wrong(self, chances: Chances, case: Case) -> NDArray[np.int16]:
-        """One voxel of every part of a lesion's region that was found and is not there, or is there and was missed."""
-        wrong = []
-        for channel, region in self.settings.output.foreground():
-            if not set(region.members) <= set(self.lesions):
-                continue
-            found, truth = chances[channel] > FOUND, np.isin(case.labels, region.members)
-            wrong += [*_apart(found, truth), *_apart(truth, found)]
+        """One voxel of each mistake in a case."""
+        wrong = mistakes(chances > FOUND, case.labels, self.settings.output, self.lesions)
         return np.array(wrong[:MOST_PARTS], dtype=np.int16).reshape(-1, 3)
 
 
-def _apart(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+def mistakes(found: NDArray[np.bool_], labels: NDArray[np.uint8], output: Output, lesions: Collection[int],
+             least: int = 1) -> list[NDArray[np.intp]]:
+    """One voxel of every part of a lesion's region that was found and is not there, or is there and was missed.
+
+    `found` (channel, z, y, x) is what the network found, `labels` (z, y, x) the truth. Parts of fewer than `least`
+    voxels do not count.
+    """
+    wrong = []
+    for channel, region in output.foreground():
+        if set(region.members) <= set(lesions):
+            truth = np.isin(labels, region.members)
+            wrong += [*_apart(found[channel], truth, least), *_apart(truth, found[channel], least)]
+    return wrong
+
+
+def _apart(mask: NDArray[np.bool_], other: NDArray[np.bool_], least: int) -> list[NDArray[np.intp]]:
     """The middle voxel of each connected part of `mask` that `other` does not touch, largest part first."""
+    if np.count_nonzero(mask) < least:
+        return []
     numbered, voxels = components(mask)
     touched = np.bincount(numbered[other], minlength=voxels.size + 1)[1:] > 0
-    alone = np.flatnonzero(~touched)[:MOST_PARTS] + 1
+    alone = np.flatnonzero(~touched & (voxels >= least))[:MOST_PARTS] + 1
     places = []
     for part in alone:
         where = np.argwhere(numbered == part)

@@ -6,7 +6,7 @@ for nothing whether its place is hard (a prioritised memory; Schaul et al. 2016,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from inference.recipe import Output
 from inference.tasks import TASKS
-from inference.tasks.postprocess import components
 from inference.training.cases import Case
 from inference.training.config import TrainingSettings
+from inference.training.mining import mistakes
 
 FOUND = 0.5  # probability from which on a voxel counts as found
 LEAST = 8  # voxels of a part that counts; less is the noise of a network that learns
@@ -27,7 +27,7 @@ class Replay:
 
     def __init__(self, cases: Sequence[Case], settings: TrainingSettings) -> None:
         self.cases, self.most, self.output = cases, settings.replayed, settings.output
-        self.lesions = set(TASKS[settings.task].lesions)
+        self.lesions = TASKS[settings.task].lesions
         self._numbers = {id(case): number for number, case in enumerate(cases)}
         self._places: dict[tuple[int, int, int, int], None] = {}  # (case, z, y, x), in the order of their last mistake
 
@@ -60,23 +60,7 @@ class Replay:
         self._places = {(int(n), int(z), int(y), int(x)): None for n, z, y, x in state}
 
 
-def went_wrong(logits: torch.Tensor, labels: torch.Tensor, output: Output, lesions: set[int]) -> bool:
+def went_wrong(logits: torch.Tensor, labels: torch.Tensor, output: Output, lesions: Collection[int]) -> bool:
     """Whether a part of a lesion's region was found that is not there, or one that is there was missed."""
     chances = logits.sigmoid() if output.activation == "sigmoid" else logits.softmax(0)
-    for channel, region in output.foreground():
-        if not set(region.members) <= lesions:
-            continue
-        found = (chances[channel] > FOUND).cpu().numpy()
-        truth = np.isin(labels.cpu().numpy(), region.members)
-        if _apart(found, truth) or _apart(truth, found):
-            return True
-    return False
-
-
-def _apart(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    """Whether a connected part of `mask` of some size touches nothing of `other`."""
-    if mask.sum() < LEAST:
-        return False
-    numbered, voxels = components(mask)
-    touched = np.bincount(numbered[other], minlength=voxels.size + 1)[1:] > 0
-    return bool((~touched & (voxels >= LEAST)).any())
+    return bool(mistakes((chances > FOUND).cpu().numpy(), labels.cpu().numpy(), output, lesions, LEAST))

@@ -55,9 +55,12 @@ class Interrupting(Board):
             raise Interruption
 
 
-def test_an_interrupted_run_goes_on_to_the_same_end(trainer, cache):
-    dropping = {"widths": [4, 8, 8], "transformer_layers": 1, "heads": 2, "dropout": 0.3}
-    changes = {"steps": 8, "validate_every": 2, "network": dropping}
+DROPPING = {"widths": [4, 8, 8], "transformer_layers": 1, "heads": 2, "dropout": 0.3}
+
+
+@pytest.mark.parametrize("changes", [{"network": DROPPING}, {"smoothing": 0.8, "replayed": 20, "hard_share": 0.5}])
+def test_an_interrupted_run_goes_on_to_the_same_end(trainer, changes):
+    changes = {"steps": 8, "validate_every": 2, **changes}
     whole = trainer(**changes)
     whole.run()
     whole.kept.unlink()
@@ -67,6 +70,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(trainer, cache):
     second.run()
     assert second.step == 8
     assert second.history == whole.history
+    assert torch.equal(second.replay.state(), whole.replay.state())
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, second.network.state_dict()[name]), name
 
@@ -100,8 +104,7 @@ def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
 
 def test_with_smoothing_the_mean_of_the_weights_is_judged_and_kept(trainer):
     run = trainer(steps=6, validate_every=3, smoothing=0.9)
-    drawn = dict(run.network.state_dict())
-    drawn = {name: value.clone() for name, value in drawn.items()}
+    drawn = {name: value.clone() for name, value in run.network.state_dict().items()}
     run._learn()
     for name, value in run.network.state_dict().items():
         if value.is_floating_point():  # the first step is taken as it is, the mean begins with it
@@ -114,21 +117,6 @@ def test_with_smoothing_the_mean_of_the_weights_is_judged_and_kept(trainer):
     run.run()
     assert all(torch.equal(value, run.judged.state_dict()[name]) for name, value in run.best_weights.items())
     assert any(not torch.equal(value, drawn[name]) for name, value in run.best_weights.items())
-
-
-def test_an_interrupted_run_with_smoothing_and_replay_goes_on_to_the_same_end(trainer):
-    changes = {"steps": 8, "validate_every": 2, "smoothing": 0.8, "replayed": 20, "hard_share": 0.5}
-    whole = trainer(**changes)
-    whole.run()
-    whole.kept.unlink()
-    with pytest.raises(Interruption):
-        trainer(**changes).run(Interrupting())
-    second = trainer(**changes)
-    second.run()
-    assert second.history == whole.history
-    assert torch.equal(second.replay.state(), whole.replay.state())
-    for name, value in whole.network.state_dict().items():
-        assert torch.equal(value, second.network.state_dict()[name]), name
 
 
 def test_the_loss_may_decide_instead_of_dice(trainer):
