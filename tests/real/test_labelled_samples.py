@@ -13,22 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled_samples import CASES, Figure, RealCase, as_json, figure, table
-from samples import SAMPLES
+from samples import sample
 
 from inference.readers.dicom import read_series
 from inference.tasks import TASKS
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.measure,
-    pytest.mark.timeout(1200),
-    pytest.mark.skipif(not SAMPLES.is_dir(), reason="samples not here"),
-]
+pytestmark = [pytest.mark.real, pytest.mark.measure, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module", params=CASES)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RealCase:
-    return CASES[request.param](SAMPLES, tmp_path_factory.mktemp(request.param))
+    return CASES[request.param](sample(""), tmp_path_factory.mktemp(request.param))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from pydicom.multival import MultiValue
 from ruamel.yaml import YAML
-from samples import SAMPLES
+from samples import sample
 
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.route import Routing
@@ -28,11 +28,9 @@ KEYWORDS = (
 )  # fmt: skip
 
 
-def headers_of(sample):
+def headers_of(name):
     """(SOP class, series, header) of every data set in a sample, a folder or an archive."""
-    path = SAMPLES / sample
-    if not path.exists():
-        pytest.fail("samples not here: SEGNODE_SAMPLES names no folder that holds them")
+    path = sample(name)
     if path.is_dir():
         contents = [file.read_bytes() for file in sorted(path.iterdir())]
     else:
@@ -54,9 +52,9 @@ def as_json(value):
 def decision():
     routes = Routing.model_validate(YAML(typ="safe").load(ROOT / "conf" / "routes.yaml")).routes
 
-    def decide_on(sample):
+    def decide_on(name):
         instances, description = [], ""
-        for number, (data, header) in enumerate(headers_of(sample)):
+        for number, (data, header) in enumerate(headers_of(name)):
             kind = InstanceKind.IMAGE if header["Modality"] in ("CT", "MR") else InstanceKind.OTHER
             description = str(data.get("StudyDescription", "")) or description
             uids = (str(data.get("SOPInstanceUID") or f"1.2.{number}"), str(data.get("SOPClassUID", "")),
