@@ -8,7 +8,7 @@ from pathlib import Path
 from dicom_node.destinations.base import Destination
 from dicom_node.objects.context import EncodeContext, Replaced
 from dicom_node.objects.encode import Encoded, encode
-from dicom_node.objects.profile import STANDARD
+from dicom_node.objects.profile import PAGE, STANDARD
 from dicom_node.objects.rejection import encode_rejection
 from dicom_node.pipeline.predecessors import predecessors
 from inference.findings import Result
@@ -26,9 +26,14 @@ def encode_for(
     result: Result,
     files: Mapping[str, Sequence[Path]],
 ) -> tuple[Encoded, ...]:
-    """The objects as the job's destinations want them, of those that its route lets out."""
+    """The objects as the job's destinations want them, of those that its route lets out.
+
+    Who brought a study by hand gets them in the standard form as well, and a page.
+    """
     encoded: list[Encoded] = []
     wanted = [destinations[name].profile for name in job.parameters["destinations"] if name in destinations]
+    if job.parameters.get("by_hand"):
+        wanted += [STANDARD, PAGE]
     for profile in {one.variant: one for one in wanted or [STANDARD]}.values():
         with database.reading() as tx:
             replaces = tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dicom_node.audit.facts import Code, PersonAction
+from dicom_node.outgoing import let_go
 from storage.database import Transaction
 from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobMark, JobState
@@ -78,6 +79,8 @@ def retry(
     else:
         tx.studies.get(study_uid)
         jobs = [job for job in tx.jobs.of_study(study_uid) if job.state in AGAIN]
+        if resend:
+            let_go(tx, study_uid, "a person asked for it to be sent", 0, now)
         made_again = _make_again(tx, study_uid, now) if resend else []
         deliveries = [d for d in tx.deliveries.of_study(study_uid) if d.job_id not in made_again]
         jobs_again += len(made_again)

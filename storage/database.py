@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.associations import Associations
+from storage.by_hand import ByHand
 from storage.circuits import Circuits
 from storage.commands import Commands
 from storage.commitments import Commitments
@@ -57,6 +58,10 @@ class Transaction:
     @cached_property
     def studies(self) -> Studies:
         return Studies(self._connection)
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        return ByHand(self._connection)
 
     @cached_property
     def versions(self) -> Versions:

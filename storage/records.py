@@ -89,6 +89,7 @@ class Study:
     """One study. `header` holds patient and study attributes; it is never logged.
 
     `incomplete` says what it lacked when it was given up waiting for, "" where nothing is known to be missing.
+    `by_hand`: a person brought it, so what is made of it goes nowhere until somebody asks for that.
     """
 
     study_instance_uid: str
@@ -100,6 +101,8 @@ class Study:
     images: int
     header: dict[str, Any] = field(default_factory=dict, repr=False)
     incomplete: str = ""
+    by_hand: bool = False
+    wanted_task: str = ""  # the only one to be solved, whatever the routes' conditions say; "": theirs
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ class Studies(Store):
         return found
 
     def settled(self, now: float, quiet_s: float) -> Studies_:
-        """RECEIVING studies, quiet for `quiet_s`, with no open association that gave them something.
+        """RECEIVING studies, quiet for `quiet_s` or by hand, with no open association that gave them something.
 
         A study with a second content of one of its images waits until that has been judged.
         In a writing transaction the rows are held, so that an image that arrives meanwhile waits and then
@@ -152,7 +152,8 @@ class Studies(Store):
         bears = ~among(instances.c.kind, REVIEWS)  # a review changes no input
         query = (
             select(studies)
-            .where(studies.c.state == StudyState.RECEIVING.value, studies.c.changed_at <= now - quiet_s)
+            .where(studies.c.state == StudyState.RECEIVING.value)
+            .where(or_(studies.c.changed_at <= now - quiet_s, studies.c.by_hand))
             .where(~exists(select(1).select_from(senders).join(associations, sends)).correlate(studies))
             .where(~exists(select(1).where(instances.c.study_uid == studies.c.study_uid, instances.c.unread, bears)))
             .order_by(studies.c.changed_at)
@@ -363,6 +364,8 @@ def _study(row: Row[Any], calling_aets: Sequence[str]) -> Study:
         images=row.images,
         header=row.header,
         incomplete=row.incomplete,
+        by_hand=row.by_hand,
+        wanted_task=row.wanted_task,
     )
 
 

@@ -48,6 +48,8 @@ studies = Table(
     Column("incomplete", Text, nullable=False, server_default=""),
     Column("patient_id", Text, nullable=False, server_default=""),
     Column("found_by", Text, nullable=False, server_default=""),
+    Column("by_hand", Boolean, nullable=False, server_default=false()),  # what is made of it goes nowhere by itself
+    Column("wanted_task", Text, nullable=False, server_default=""),
     Index("ix_studies_patient", "patient_id", "received_at"),
     Index("ix_studies_settled", "state", "changed_at"),
     Index("ix_studies_state_received", "state", "received_at", "study_uid"),

@@ -32,13 +32,21 @@ from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to, meaning_of
 from storage.archive import Archive
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
 from storage.records import REVIEWS, Arrival, Instance, InstanceKind, StoredFile
 
 log = logging.getLogger(__name__)
 
 PREAMBLE = bytes(128) + b"DICM"
+SENT_ALREADY = "its study is here already, sent by a peer; what is made of it goes its own way"
+
+
+@dataclass(frozen=True)
+class ByHandWish:
+    """What a person wants who brings a study: a task, or "" for what the routes say."""
+
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Receiver:
     Segmentations and reports are results by their SOP Instance UID alone, which the index knows: what a reader made of
     ours keeps the equipment that contributed to it (PS3.3 C.12.1), and is read as a review.
     `fetched`: all that comes answers a C-GET of ours; what answers our C-MOVE says so itself.
+    `by_hand`: all that comes was brought by a person, for this task or, where it names none, for any.
     """
 
     def __init__(
@@ -77,10 +86,12 @@ class Receiver:
         *,
         device_uids: frozenset[str] = frozenset(),
         fetched: bool = False,
+        by_hand: ByHandWish | None = None,
         revision: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._fetched = fetched
+        self._by_hand = by_hand
         self._database = database
         self._archive = archive
         self._register = register
@@ -98,6 +109,7 @@ class Receiver:
         try:
             header = _header_of(offer)
             _check_agreement(header, offer)
+            self._check_is_new(header)
             arrival = self._keep(header, offer, association)
         except DiskFull as full:
             association.refused += 1
@@ -121,6 +133,7 @@ class Receiver:
                 self._register.note(tx, association, now)
                 arrival = tx.studies.add_instance(instance, header.study)
                 self._archive.confirm(file)
+                self._note_by_hand(tx, instance, association, now)
                 if arrival is Arrival.CONFLICT:
                     tx.journal.add(
                         now,
@@ -143,6 +156,28 @@ class Receiver:
                     )
             association.noted = True
         return arrival
+
+    def _check_is_new(self, header: Header) -> None:
+        """BadDataset where a person brings what is of a study that peers have sent."""
+        if self._by_hand is None:
+            return
+        with _storage_faults(), self._database.reading() as tx:
+            study = tx.studies.find(header.study_instance_uid)
+        if study is not None and study.calling_aets and not study.by_hand:
+            raise BadDataset(SENT_ALREADY)
+
+    def _note_by_hand(self, tx: Transaction, instance: Instance, association: OpenAssociation, now: float) -> None:
+        """A person brings the study; or it was brought before, and now a peer sends it: the routes decide anew."""
+        uid = instance.study_instance_uid
+        if self._by_hand is not None:
+            if not tx.by_hand.take(uid, association.association_id, self._by_hand.task):
+                raise BadDataset(SENT_ALREADY)
+        elif not instance.fetched and instance.kind is not InstanceKind.RESULT and tx.by_hand.end(
+            uid, association.association_id
+        ):
+            tx.studies.reopen(uid, now)
+            text = f"{association.calling_aet} sends what a person had brought: from now on it goes its own way"
+            tx.journal.add(now, "let go", text, study=uid, revision=self._revision)
 
     def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
         digest = hashlib.sha256(offer.data).hexdigest()

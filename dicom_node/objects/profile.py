@@ -107,3 +107,4 @@ class Profile(BaseModel):
 
 
 STANDARD = Profile()
+PAGE = Profile(seg="none", sr="none", document=True)

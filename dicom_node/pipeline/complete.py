@@ -1,7 +1,8 @@
 """RECEIVING → COMPLETE, or FETCHING: a study has settled when it is quiet and no association that sent it is open.
 
 Where its sender has a source, that is asked first whether the study is here in full (`fetch`). Where node.yaml names
-an archive for priors, a COMPLETE study waits for that one, up to a deadline (`recall`).
+an archive for priors, a COMPLETE study waits for that one, up to a deadline (`recall`). A study that a person brought
+waits for nothing: it is whole, and nobody is asked about it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Complete:
         with self.database.transaction() as tx:
             settled = tx.studies.settled(now, self.quiet_s)
             for study in settled:
-                source = self.sources.of(study.calling_aets)
+                source = None if study.by_hand else self.sources.of(study.calling_aets)
                 if source is None:
                     self._complete(tx, study, now)
                 else:
@@ -47,7 +48,8 @@ class Complete:
         return bool(settled)
 
     def _complete(self, tx: Transaction, study: Study, now: float) -> None:
-        settle(tx, study.study_instance_uid, self.priors, now, incomplete="")
+        priors = PriorSettings() if study.by_hand else self.priors  # of what a person tries nobody else is told
+        settle(tx, study.study_instance_uid, priors, now, incomplete="")
         self._journal(tx, study, now, "complete", _settled(study, now))
 
     def _ask(self, tx: Transaction, study: Study, source: Source, now: float) -> None:
@@ -64,4 +66,6 @@ class Complete:
 
 
 def _settled(study: Study, now: float) -> str:
+    if study.by_hand:
+        return f"{study.images} images, brought by a person"
     return f"{study.images} images; quiet for {now - study.changed_at:.1f} s and every association closed"

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from dicom_node.outgoing import send_kept
 from dicom_node.pipeline.identity import job_identity
 from dicom_node.pipeline.priors import priors_of
+from dicom_node.routing.asked import for_task
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
@@ -69,7 +71,8 @@ class Dispatch:
         facts = study_facts(study, series, instances, self.routing.vocabulary)
         fetch = tx.fetches.find(uid)
         refuse = fetch is not None and fetch.policy.get("incomplete") == "refuse"
-        decision = decide(self.routing.routes, replace(facts, refuse_incomplete=refuse))
+        routes = self.routing.routes if not study.wanted_task else for_task(self.routing.routes, study.wanted_task)
+        decision = decide(routes, replace(facts, refuse_incomplete=refuse))
         self._record_verdicts(tx, uid, decision, now)
         earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
         current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
@@ -77,6 +80,7 @@ class Dispatch:
         planned = [_of_backfill(self._job(study, plan, earlier, corrections, now), fetch) for plan in decision.plans]
         planned = self._with_priors(tx, study, planned, now)
         fresh = [job for job in planned if not self._is_known(tx, job, current, corrections, now)]
+        self._send_kept(tx, study, current, planned, now)
         generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         for job in fresh:
             self._supersede(tx, current, job, generation, now)
@@ -87,6 +91,15 @@ class Dispatch:
             text = "no route wanted this study; it is kept"
             tx.journal.add(now, "not routed", text, study=uid, revision=self.revision)
         log.info("study dispatched", extra={"study": uid, "jobs": len(fresh), "routed": routed})
+
+    def _send_kept(
+        self, tx: Transaction, study: Study, current: Sequence[Job], planned: Sequence[Job], now: float
+    ) -> None:
+        """What was made of a study while it was a person's alone leaves where the routes want just that."""
+        wanted = {job.job_id for job in planned}
+        for job in current:
+            if job.job_id in wanted and not study.by_hand:
+                send_kept(tx, job, self.revision, now)
 
     def _record_verdicts(self, tx: Transaction, uid: str, decision: Decision, now: float) -> None:
         for verdict in decision.verdicts:
@@ -111,6 +124,8 @@ class Dispatch:
         # Where a result goes is no part of what it is, and the model's identity stands for its settings.
         defining = {"task": dict(plan.parameters), "outputs": list(plan.outputs)}
         parameters = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
+        if study.by_hand:
+            parameters["by_hand"] = True
         if study.incomplete:
             parameters["incomplete"] = study.incomplete
         if before := [job.job_id for job in earlier if job.route == plan.route]:

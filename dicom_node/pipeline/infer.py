@@ -19,6 +19,7 @@ from dicom_node.audit.recorder import Recorder
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
+from dicom_node.outgoing import Outgoing, kept_back, send_or_keep
 from dicom_node.pipeline.inputs import inputs_of
 from dicom_node.pipeline.keeper import LeaseKeeper
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
@@ -31,7 +32,7 @@ from inference.trend import Trend
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import NotFound
-from storage.lifecycle import DeliveryState, JobState
+from storage.lifecycle import JobState
 from storage.records import Job, ResultObject, StoredFile
 
 log = logging.getLogger(__name__)
@@ -129,12 +130,14 @@ class Infer:
 
     def _commit(self, job: Job, result: Result, stored: Sequence[tuple[Encoded, StoredFile]]) -> None:
         now = self.clock()
+        outgoing = [self._outgoing(name, result.model.intended_use) for name in job.parameters["destinations"]]
         summary = {
             "seconds": result.seconds,
             "device": result.device,
             "findings": [_summary_of(finding) for finding in result.findings],
             "totals": {name: round(m.value, 3) for name, m in result.totals},
             "notes": [note for note in (job.parameters.get("incomplete", ""), *result.notes) if note],
+            **kept_back(job, outgoing),
         }
         if result.trend:
             summary["trend"] = {"prior": result.trend.prior_study_uid, "history": to_plain(result.trend.points)}
@@ -158,8 +161,7 @@ class Infer:
             self._journal(tx, job, now, "done", f"{len(result.findings)} findings, {len(stored)} objects")
             for text in dict.fromkeys(text for item, _ in stored for text in item.filled):
                 self._journal(tx, job, now, "filled", text)
-            for destination in job.parameters["destinations"]:
-                self._deliver_to(tx, job, destination, result.model.intended_use, now)
+            send_or_keep(tx, job, outgoing, self.revision, now)
         log.info("job done", extra={"study": job.study_instance_uid, "job": job.job_id})
 
     def _tell_trend(self, tx: Transaction, job: Job, trend: Trend, now: float) -> None:
@@ -181,21 +183,18 @@ class Infer:
             },
         )
 
-    def _deliver_to(self, tx: Transaction, job: Job, name: str, use: IntendedUse, now: float) -> None:
+    def _outgoing(self, name: str, use: IntendedUse) -> Outgoing:
+        """A result for that use on its way to that destination."""
         destination = self.destinations.get(name)
-        state, reason = DeliveryState.PENDING, ""
+        reason = ""
         if destination is None:
-            state, reason = DeliveryState.HELD, f"no destination {name} is configured any more"
+            reason = f"no destination {name} is configured any more"
         elif use not in destination.accepts:
-            state = DeliveryState.HELD
             reason = (
                 f"the model's results are for {use}, destination {name} accepts {', '.join(destination.accepts)}; "
                 f"add {use} to its 'accepts', or release the delivery by hand"
             )
-        variant = destination.profile.variant if destination else ""
-        tx.deliveries.add(job.job_id, job.study_instance_uid, name, state, now, reason, variant=variant)
-        if reason:
-            self._journal(tx, job, now, "held", reason)
+        return Outgoing(name, destination.profile.variant if destination else "", reason)
 
     def _end(self, job: Job, state: JobState, reason: str) -> None:
         now = self.clock()
