@@ -43,13 +43,6 @@ SENT_ALREADY = "its study is here already, sent by a peer; what is made of it go
 
 
 @dataclass(frozen=True)
-class ByHandWish:
-    """What a person wants who brings a study: a task, or "" for what the routes say."""
-
-    task: str = ""
-
-
-@dataclass(frozen=True)
 class Offer:
     """One instance: what its C-STORE request or the head of its file says of it, and its data set as sent."""
 
@@ -75,7 +68,6 @@ class Receiver:
     Segmentations and reports are results by their SOP Instance UID alone, which the index knows: what a reader made of
     ours keeps the equipment that contributed to it (PS3.3 C.12.1), and is read as a review.
     `fetched`: all that comes answers a C-GET of ours; what answers our C-MOVE says so itself.
-    `by_hand`: all that comes was brought by a person, for this task or, where it names none, for any.
     """
 
     def __init__(
@@ -86,12 +78,10 @@ class Receiver:
         *,
         device_uids: frozenset[str] = frozenset(),
         fetched: bool = False,
-        by_hand: ByHandWish | None = None,
         revision: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._fetched = fetched
-        self._by_hand = by_hand
         self._database = database
         self._archive = archive
         self._register = register
@@ -109,7 +99,7 @@ class Receiver:
         try:
             header = _header_of(offer)
             _check_agreement(header, offer)
-            self._check_is_new(header)
+            self._check_is_new(header, association)
             arrival = self._keep(header, offer, association)
         except DiskFull as full:
             association.refused += 1
@@ -157,9 +147,9 @@ class Receiver:
             association.noted = True
         return arrival
 
-    def _check_is_new(self, header: Header) -> None:
+    def _check_is_new(self, header: Header, association: OpenAssociation) -> None:
         """BadDataset where a person brings what is of a study that peers have sent."""
-        if self._by_hand is None:
+        if association.wanted_task is None:
             return
         with _storage_faults(), self._database.reading() as tx:
             study = tx.studies.find(header.study_instance_uid)
@@ -169,8 +159,8 @@ class Receiver:
     def _note_by_hand(self, tx: Transaction, instance: Instance, association: OpenAssociation, now: float) -> None:
         """A person brings the study; or it was brought before, and now a peer sends it: the routes decide anew."""
         uid = instance.study_instance_uid
-        if self._by_hand is not None:
-            if not tx.by_hand.take(uid, association.association_id, self._by_hand.task):
+        if association.wanted_task is not None:
+            if not tx.by_hand.take(uid, association.association_id, association.wanted_task):
                 raise BadDataset(SENT_ALREADY)
         elif not instance.fetched and instance.kind is not InstanceKind.RESULT and tx.by_hand.end(
             uid, association.association_id

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class OpenAssociation:
-    """One association while it lasts; `noted` once its row is committed."""
+    """One association while it lasts; `noted` once its row is committed.
+
+    `wanted_task` is None but where a person brings what comes: then a task, or "" for what the routes say.
+    """
 
     calling_aet: str
     called_aet: str
@@ -30,6 +33,7 @@ class OpenAssociation:
     noted: bool = False
     kept: int = 0
     refused: int = 0
+    wanted_task: str | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)  # for the audit trail
 
 

@@ -123,13 +123,13 @@ class Dispatch:
         identity = {"name": model.identity.name, "version": model.identity.version, "sha256": model.identity.sha256}
         # Where a result goes is no part of what it is, and the model's identity stands for its settings.
         defining = {"task": dict(plan.parameters), "outputs": list(plan.outputs)}
-        parameters = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
-        if study.by_hand:
-            parameters["by_hand"] = True
+        parameters: dict[str, Any] = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
         if study.incomplete:
             parameters["incomplete"] = study.incomplete
         if before := [job.job_id for job in earlier if job.route == plan.route]:
             parameters["replaces"] = before[-1]
+        if study.by_hand:
+            parameters["by_hand"] = True
         ended = {job.job_id for job in earlier if job.state is JobState.SUPERSEDED}
         names = (job_identity(plan.task, inputs, identity, defining, corrections=corrections, again=n) for n in count())
         return Job(
