@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dicom_node.audit.facts import Participant, Reporter
+from dicom_node.audit.facts import Reporter
 from dicom_node.audit.recorder import Recorder, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
-from dicom_node.destinations import Destination, DimseDestination, FolderDestination, StowDestination
 from dicom_node.settings import Settings
-from dicom_node.witness import called, witness
+from dicom_node.witness import participants, witness
 from storage.archive import INCOMING, Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
@@ -129,18 +128,9 @@ def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
         Writer(audit_spool(settings)),
         reporter=Reporter(source, audit.enterprise_site_id or ""),
         ours=process(role, node.ae_title),
-        peers={name: _participant(name, destination) for name, destination in settings.destinations().items()},
+        peers=participants(settings.destinations()),
         database=database,
     )
-
-
-def _participant(name: str, destination: Destination) -> Participant:
-    """A destination in the words of the audit trail."""
-    if isinstance(destination, DimseDestination):
-        return called(destination.peer)
-    if isinstance(destination, StowDestination):
-        return Participant(destination.url, address=destination.peer.host)
-    return Participant(destination.path.as_uri() if isinstance(destination, FolderDestination) else name)
 
 
 def owner(role: str) -> str:

@@ -15,6 +15,8 @@ from dicom_node.errors import NodeError
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.node import die_with
+from dicom_node.reload import Watch, follow
+from dicom_node.witness import participants
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,13 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     except OSError as error:
         raise NodeError(f"cannot listen on {node.ears}: {error.strerror}") from error
     heartbeat.tell("tls", ear.tls_states)
+
+    def adopt(new: Parts) -> None:
+        node = new.settings.node
+        ear.adopt(node, frozenset(node.known_peers), new.revision)
+
     try:
-        stop.wait()
+        follow(Watch(parts), stop, heartbeat, adopt)
     finally:
         ear.stop()
 
@@ -42,22 +49,26 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
     from dicom_node.fits import tell_unfit
-    from dicom_node.pipeline.loop import start_stage
+    from dicom_node.pipeline.loop import Crew
 
-    run = executor(parts.settings)
+    run, watch, crew = executor(parts.settings), Watch(parts), Crew()
     run.start()
-    asked = (parts.settings.destinations(), parts.database, parts.revision)
-    threading.Thread(target=tell_unfit, args=asked, name="profiles", daemon=True).start()
     heartbeat.tell("workers", run.pids)
-    heartbeat.tell("tls", lambda: destination_tls(parts))
+    heartbeat.tell("tls", lambda: destination_tls(watch.parts))
+
+    def work(parts: Parts) -> None:
+        asked = (parts.settings.destinations(), parts.database, parts.revision)
+        threading.Thread(target=tell_unfit, args=asked, name="profiles", daemon=True).start()
+        parts.audit.know(participants(parts.settings.destinations()))
+        crew.take_over(stages(parts, run))
+
     try:
-        threads = [start_stage(stage, stop) for stage in stages(parts, run)]
-        stop.wait()
+        work(parts)
+        follow(watch, stop, heartbeat, work)
     finally:
+        crew.tell_to_stop()
         run.stop()
-    deadline = time.monotonic() + LAST_WORD_S
-    for thread in threads:
-        thread.join(timeout=max(0.0, deadline - time.monotonic()))
+    crew.stop(LAST_WORD_S)
 
 
 def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
@@ -66,8 +77,11 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     from dicom_node.people import forget
     from dicom_node.upkeep import Upkeep
 
+    watch = Watch(parts)
+    threading.Thread(target=follow, args=(watch, stop, heartbeat), name="configuration", daemon=True).start()
+
     def upkeep(stopping: Callable[[], bool]) -> Upkeep:
-        return Upkeep(cleaner(parts), watermarks(parts.settings), stopping=stopping)
+        return Upkeep(cleaner(watch.parts), watermarks(parts.settings), stopping=stopping)
 
     def people() -> None:
         forget(parts, time.time())

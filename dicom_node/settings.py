@@ -9,6 +9,7 @@ import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -30,7 +31,7 @@ from dicom_node.network.web_peer import WebPeer
 from dicom_node.network.web_server import WebServer
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
-from dicom_node.settings_files import Document, Place, problems_of, read_document
+from dicom_node.settings_files import Document, Place, document_of, problems_of, read_document
 from dicom_node.settings_models import LOCK, Models, ModelSettings, Name, model_mistakes, read_lock, with_files
 from dicom_node.settings_peers import AnyPeer, archives_of, unknown_archives
 from dicom_node.settings_priors import PriorSettings
@@ -162,7 +163,10 @@ class NodeSettings(Frozen):
 
 
 class Settings(Frozen):
-    """Everything. `content` is the files' text by name, `sha256` its hash: a revision of the configuration."""
+    """Everything. `content` is the files' text by name, `sha256` its hash: a revision of the configuration.
+
+    `folder` is where the files are; None where all of them are those that are shipped.
+    """
 
     node: NodeSettings
     routing: Routing
@@ -170,6 +174,7 @@ class Settings(Frozen):
     logging: LoggingSettings
     content: dict[str, str] = Field(repr=False)
     sha256: str
+    folder: Path | None = None
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -204,13 +209,16 @@ class Settings(Frozen):
         return Sources({titles[name]: source for name, source in self.node.sources.items()})
 
 
-def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings:
+def load(
+    folder: Path | None = None, *, look_at_files: bool = False, instead: Mapping[str, str] = MappingProxyType({})
+) -> Settings:
     """Read and validate the configuration in `folder`; ConfigurationError names every mistake at once.
 
     `look_at_files`: those of TLS and of passwords as well, which not every user who may ask for the status may read.
+    `instead`: texts, by the names of files, that stand for what these files say now.
     """
     problems: list[str] = []
-    documents = {name: _document(folder, name, problems) for name in FILES}
+    documents = {name: _document(folder, name, instead.get(name), problems) for name in FILES}
     base = (folder or Path.cwd()).resolve()
     node = _validated(documents["node.yaml"], NodeSettings, problems)
     routing = _validated(documents["routes.yaml"], Routing, problems)
@@ -241,6 +249,7 @@ def load(folder: Path | None = None, *, look_at_files: bool = False) -> Settings
         logging=logging,
         content=content,
         sha256=digest,
+        folder=folder,
     )
 
 
@@ -250,9 +259,11 @@ def shipped_folder() -> Path:
     return checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "segnode" / "conf"
 
 
-def _document(folder: Path | None, name: str, problems: list[str]) -> Document | None:
+def _document(folder: Path | None, name: str, instead: str | None, problems: list[str]) -> Document | None:
     own = folder / name if folder else None
     try:
+        if instead is not None:
+            return document_of(instead, name)
         if own is not None and own.exists():
             return read_document(own, name)
         return read_document(shipped_folder() / name, f"shipped {name}")

@@ -40,11 +40,19 @@ def read_document(path: Path, name: str) -> Document:
     """Read a YAML file; ConfigurationError where it cannot be read or is no YAML. An empty file is an empty mapping."""
     try:
         text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{name}: cannot be read: {type(error).__name__}"]) from error
+    return document_of(text, name)
+
+
+def document_of(text: str, name: str) -> Document:
+    """What a YAML file says whose text this is; ConfigurationError where it is no YAML."""
+    try:
         loaded = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError([f"{name}:{line}: no valid YAML: {error.problem}"]) from error
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except YAMLError as error:
         raise ConfigurationError([f"{name}: cannot be read: {type(error).__name__}"]) from error
     lines: dict[Place, int] = {}
     data = _plain(loaded, (), lines)
@@ -61,7 +69,8 @@ def _plain(node: Any, place: Place, lines: dict[Place, int]) -> Any:
     """Copy `node` into dict, list and scalars, noting the line of each entry in `lines`."""
     if isinstance(node, CommentedMap):
         for key in node:
-            lines[(*place, key)] = node.lc.key(key)[0] + 1
+            if key in (node.lc.data or {}):  # not merged from elsewhere (`<<`)
+                lines[(*place, key)] = node.lc.key(key)[0] + 1
         return {key: _plain(value, (*place, key), lines) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):

@@ -236,6 +236,7 @@ def status_view(
         "audit": dict(audit or {}),
         "needs_a_person": [
             *_needs_a_person(tx),
+            *_configuration_needs_a_person(roles),
             *_tls_needs_a_person(roles, now),
             *_audit_needs_a_person(roles, audit or {}),
         ],
@@ -265,6 +266,11 @@ def _needs_a_person(tx: Transaction) -> list[str]:
         why = f"`segnode explain {study.study_instance_uid}` says why for the newest"
         lines.append(f"{_count(unrouted, 'study', 'studies')} not routed: {why}")
     return lines
+
+
+def _configuration_needs_a_person(roles: list[dict[str, Any]]) -> list[str]:
+    """What the files say and is not in use; told once, though every role sees it."""
+    return list(dict.fromkeys(told for role in roles if (told := role.get("configuration", {}).get("trouble"))))
 
 
 def _audit_needs_a_person(roles: list[dict[str, Any]], spool: Mapping[str, Any]) -> list[str]:

@@ -48,6 +48,8 @@ APPLICATION_STOP = _dcm("110121", "Application Stop")
 LOGIN = _dcm("110122", "Login")
 LOGOUT = _dcm("110123", "Logout")
 NODE_AUTHENTICATION = _dcm("110126", "Node Authentication")
+NETWORK_CONFIGURATION = _dcm("110128", "Network Configuration")
+RESTRICTED_FUNCTION = _dcm("110132", "Use of Restricted Function")
 ROLES_CHANGED = _dcm("110136", "Security Roles Changed")
 USER_CHANGED = _dcm("110137", "User Security Attributes Changed")
 

@@ -95,6 +95,10 @@ class Recorder:
         """What waits in memory and what was lost, for the heartbeat; empty where nothing is recorded."""
         return self._writer.state() if self._writer else {}
 
+    def know(self, peers: Mapping[str, Participant]) -> None:
+        """Destinations by name, where they have changed."""
+        self._peers = peers
+
     def close(self) -> None:
         """Write what waits."""
         if self._writer is not None:
@@ -190,6 +194,16 @@ class Recorder:
         """What user `name` is or may do was changed by `who`, or by who runs this process."""
         event, people = self._now(), [who or person(), self._ours]
         subject = f"urn:segnode:user:{quote(name)}"
+        self._tell(
+            lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
+        )
+
+    def peer_touched(
+        self, name: str, text: str, who: Participant | None = None, kind: Code = facts.NETWORK_CONFIGURATION
+    ) -> None:
+        """How peer `name` is called, or who may come in, was changed by `who`; with another `kind`, it was called."""
+        event, people = self._now(), [who or person(), self._ours]
+        subject = f"urn:segnode:peer:{quote(name)}"
         self._tell(
             lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
         )

@@ -27,6 +27,10 @@ class Door:
         self._inside: set[Association] = set()
         self._lock = threading.Lock()
 
+    def adopt(self, rules: HouseRules) -> None:
+        """Decide by other rules from the next request on."""
+        self._rules = rules
+
     def guard(self, event: Event) -> None:
         """Stand before a connection that has just been opened (EVT_CONN_OPEN)."""
         event.assoc.acse = _Gate(event.assoc, self)

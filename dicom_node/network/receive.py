@@ -86,7 +86,7 @@ class Receiver:
         self._archive = archive
         self._register = register
         self._device_uids = device_uids
-        self._revision = revision
+        self.revision = revision
         self._clock = clock
 
     def store(self, event: Event) -> int:
@@ -132,7 +132,7 @@ class Receiver:
                         "content; both are kept, the first one counts until they have been compared",
                         study=header.study_instance_uid,
                         series=header.series_instance_uid,
-                        revision=self._revision,
+                        revision=self.revision,
                     )
                 elif arrival is Arrival.REPLACED:
                     tx.journal.add(
@@ -142,7 +142,7 @@ class Receiver:
                         "before its correction; the correction stands",
                         study=header.study_instance_uid,
                         series=header.series_instance_uid,
-                        revision=self._revision,
+                        revision=self.revision,
                     )
             association.noted = True
         return arrival
@@ -211,7 +211,7 @@ class Receiver:
         log.warning("%s", text, extra={"study": study})
         try:
             with self._database.transaction() as tx:
-                tx.journal.add(self._clock(), "refused", text, study=study, revision=self._revision)
+                tx.journal.add(self._clock(), "refused", text, study=study, revision=self.revision)
         except StorageError as trouble:
             log.warning("refusal not journalled: %s", trouble)
         return status

@@ -21,7 +21,7 @@ class Refusals:
 
     def __init__(self, database: Database, revision: int = 0, clock: Callable[[], float] = time.time) -> None:
         self._database = database
-        self._revision = revision
+        self.revision = revision
         self._clock = clock
         self._told: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class Refusals:
             return
         try:
             with self._database.transaction() as tx:
-                tx.journal.add(now, "refused", sentence, revision=self._revision)
+                tx.journal.add(now, "refused", sentence, revision=self.revision)
         except StorageError as trouble:
             log.warning("refusal not journalled: %s", trouble)
 

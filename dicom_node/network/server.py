@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -138,13 +140,22 @@ class Server:
         """How TLS fares; empty where it is not spoken."""
         return [self._keeper.state()] if self._keeper else []
 
+    def adopt(self, rules: HouseRules, called: Collection[str], revision: int) -> None:
+        """Judge the associations from the next one on by `rules`; open ones go on as they are.
+
+        `called` are the AE titles that a commitment report can go to. Where we listen stays as it is.
+        """
+        self._door.adopt(rules)
+        self._commitment = replace(self._commitment, peers=called, revision=revision)
+        self._receiver.revision = self._refusals.revision = revision
+
     def start(self) -> None:
         """Listen, in threads of its own; OSError where a port is taken."""
         handlers = [
             (evt.EVT_CONN_OPEN, self._door.guard),
             (evt.EVT_C_STORE, self._receiver.store),
-            (evt.EVT_N_ACTION, self._commitment.asked),
-            (evt.EVT_N_EVENT_REPORT, self._commitment.told),
+            (evt.EVT_N_ACTION, self._asked),
+            (evt.EVT_N_EVENT_REPORT, self._told),
             (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_REJECTED, self._rejected),
             (evt.EVT_RELEASED, self._ended),
@@ -192,6 +203,12 @@ class Server:
             asked = requestor.primitive
             titles = (asked.calling_ae_title, asked.called_ae_title)
             self._audit.refused_association(*titles, requestor.address, answer.reason_str.lower())
+
+    def _asked(self, event: Event) -> tuple[int, None]:
+        return self._commitment.asked(event)
+
+    def _told(self, event: Event) -> tuple[int, None]:
+        return self._commitment.told(event)
 
     def _ended(self, event: Event) -> None:
         self._register.closed(event.assoc)

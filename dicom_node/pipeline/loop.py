@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from storage.errors import LeaseLost, Unavailable
@@ -46,8 +46,49 @@ def run_stage(stage: Stage, stop: threading.Event, clock: Callable[[], float] = 
             stop.wait(pause)
 
 
-def start_stage(stage: Stage, stop: threading.Event, clock: Callable[[], float] = time.time) -> threading.Thread:
-    """Run `stage` in a thread of its own."""
-    thread = threading.Thread(target=run_stage, args=(stage, stop, clock), name=stage.name, daemon=True)
+def start_stage(
+    stage: Stage,
+    stop: threading.Event,
+    clock: Callable[[], float] = time.time,
+    after: threading.Thread | None = None,
+) -> threading.Thread:
+    """Run `stage` in a thread of its own, once the thread `after` has ended."""
+
+    def run() -> None:
+        if after is not None:
+            after.join()
+        run_stage(stage, stop, clock)
+
+    thread = threading.Thread(target=run, name=stage.name, daemon=True)
     thread.start()
     return thread
+
+
+class Crew:
+    """The stages at work. Others may take over: each begins when its namesake has ended the step that it was in."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._stop = threading.Event()
+        self._threads: dict[str, threading.Thread] = {}
+        self._leaving: list[threading.Thread] = []
+
+    def take_over(self, stages: Iterable[Stage]) -> None:
+        """Have `stages` do the work from now on, and those of before nothing more."""
+        self._stop.set()
+        before, self._stop = self._threads, threading.Event()
+        self._threads = {
+            stage.name: start_stage(stage, self._stop, self._clock, before.get(stage.name)) for stage in stages
+        }
+        self._leaving = [one for one in (*self._leaving, *before.values()) if one.is_alive()]
+
+    def tell_to_stop(self) -> None:
+        """Have every stage end after the step that it is in."""
+        self._stop.set()
+
+    def stop(self, patience_s: float) -> None:
+        """The same, and wait for them, for all together so many seconds at most."""
+        self.tell_to_stop()
+        deadline = time.monotonic() + patience_s
+        for thread in (*self._leaving, *self._threads.values()):
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))

@@ -10,12 +10,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pynetdicom import build_context
 
-from dicom_node import roles
+from dicom_node import reload, roles
 from dicom_node.assembly import Parts, assemble, audit_spool
-from dicom_node.errors import NodeError, PeerError
+from dicom_node.errors import NodeError, PeerError, Rejected
 from dicom_node.heartbeat import Heartbeat
-from dicom_node.network.client import echo
+from dicom_node.network.client import echo, open_association
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
@@ -63,6 +66,37 @@ def test_receive_listens_until_it_is_told_to_stop(conf: Path, port: int) -> None
         echo(peer)
 
 
+def test_an_association_outlives_a_change_and_the_next_one_is_judged_by_it(
+    conf: Path, port: int, ct_series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "LOOK_EVERY_S", 0.02)
+    parts, stop = assemble(load(conf)), threading.Event()
+    heartbeat = Heartbeat(parts.database, "receive")
+    role = threading.Thread(target=roles.receive, args=(parts, stop, heartbeat))
+    role.start()
+    peer = Peer(ae_title="SEGNODE", host="127.0.0.1", port=port)
+    until_answers(peer)
+    data = dcmread(ct_series[0])
+    with open_association(peer, "CT1", [build_context(CTImageStorage, ExplicitVRLittleEndian)]) as association:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("admission:\n  - {ae_titles: [MR1], may: [store]}\n")
+        deadline = time.monotonic() + PATIENCE_S
+        while heartbeat._facts["revision"]() == parts.revision:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with pytest.raises(Rejected):
+            echo(peer, calling_aet="CT1")
+        echo(peer, calling_aet="MR1")
+        assert association is not None
+        assert association.send_c_store(data).Status == 0x0000
+    stop.set()
+    role.join(PATIENCE_S)
+    with parts.database.reading() as tx:
+        assert tx.studies.get(data.StudyInstanceUID).images == 1
+        refusals = [one.revision for one in tx.journal.recent(9) if one.event == "refused"]
+    assert refusals == [parts.revision + 1], "and the journal names the revision that judged"
+
+
 def test_a_taken_port_is_told_in_a_sentence(conf: Path, port: int, tmp_path: Path) -> None:
     parts = assemble(load(conf))
     with (
@@ -101,7 +135,9 @@ def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pyt
     role.join(PATIENCE_S)
     assert devices.running is False
     assert not stages & {thread.name for thread in threading.enumerate()}
-    assert {name: fact() for name, fact in heartbeat._facts.items()} == {"workers": {"cpu": 17}, "tls": []}
+    assert {name: fact() for name, fact in heartbeat._facts.items()} == {
+        "workers": {"cpu": 17}, "tls": [], "revision": parts.revision, "configuration": {"trouble": ""}
+    }
 
 
 def test_a_role_shows_itself_while_it_runs(
