@@ -26,6 +26,7 @@ from storage.errors import Unavailable
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
     from dicom_node.network.peer import Peer
+    from dicom_node.network.receive import Receiver
     from dicom_node.network.remote import Remote
     from dicom_node.network.server import Server
     from dicom_node.network.tls_keeper import TlsState
@@ -185,6 +186,16 @@ def server(parts: Parts) -> Server:
         commitment=commitment,
         audit=parts.audit,
     )
+
+
+def receiver_for_people(parts: Parts) -> Receiver:
+    """What keeps instances that come otherwise than by an association of ours."""
+    from dicom_node.network.receive import Receiver
+    from dicom_node.network.register import Register
+
+    register = Register(parts.database, owner("web"), parts.settings.node.lease_term_s)
+    ours = _device_uids(parts.settings)
+    return Receiver(parts.database, parts.archive, register, device_uids=ours, revision=parts.revision)
 
 
 def _device_uids(settings: Settings) -> frozenset[str]:

@@ -32,6 +32,8 @@ class WebSettings(BaseModel):
     session_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 10.0
     idle_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60.0
     goal_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
+    upload_bytes: Annotated[int, Field(ge=1024, le=1024**4)] = 4_000_000_000
+    unpacked_bytes: Annotated[int, Field(ge=1024, le=1024**4)] = 16_000_000_000
     names_for: frozenset[RoleName] = frozenset({"operator", "admin"})
 
     @property

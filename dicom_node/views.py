@@ -113,6 +113,7 @@ def study_line(study: Study, jobs: list[Job], deliveries: list[Delivery], now: f
         "state": str(study.state),
         "images": study.images,
         "incomplete": study.incomplete,
+        "by_hand": study.by_hand,
         "received_at": study.received_at,
         "from": list(study.calling_aets),
         "jobs": [job_view(job, now) for job in jobs],

@@ -77,6 +77,9 @@ class PersonAction:
     FETCH = Code("fetch", "99SEGNODE", "Study asked for from an archive by a person")
     EXPORT = Code("export", "99SEGNODE", "Reviewed images written out for training by a person")
     LOOK = Code("look", "99SEGNODE", "Study looked at by a person")
+    BRING = Code("bring", "99SEGNODE", "Study brought by a person")
+    SEND = Code("send", "99SEGNODE", "Results of a study that a person brought sent at a person's wish")
+    DOWNLOAD = Code("download", "99SEGNODE", "Result downloaded by a person")
     EXPLAIN = Code("explain", "99SEGNODE", "Maps of what a model looked at written out by a person")
 
 

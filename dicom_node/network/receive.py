@@ -103,6 +103,7 @@ class Receiver:
             arrival = self._keep(header, offer, association)
         except DiskFull as full:
             association.refused += 1
+            association.last_refusal = str(full)
             return answer_to(full)  # the clock journals the crossing: a line an instance would fill the disk for good
         except ReceiveError as error:
             return self._refuse(association, offer, header, answer_to(error), str(error))
@@ -110,6 +111,7 @@ class Receiver:
             log.critical("unforeseen fault while receiving: %s", _where(error))  # its text may name the patient
             return self._refuse(association, offer, header, UNFORESEEN, f"unforeseen {type(error).__name__}")
         association.kept += 1
+        association.last_study = header.study_instance_uid
         held = arrival is Arrival.DUPLICATE
         association.arrivals.kept(header.study_instance_uid, header.study, offer.sop_class_uid, held=held)
         return SUCCESS
@@ -167,7 +169,7 @@ class Receiver:
         ):
             tx.studies.reopen(uid, now)
             text = f"{association.calling_aet} sends what a person had brought: from now on it goes its own way"
-            tx.journal.add(now, "let go", text, study=uid, revision=self._revision)
+            tx.journal.add(now, "let go", text, study=uid, revision=self.revision)
 
     def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
         digest = hashlib.sha256(offer.data).hexdigest()
@@ -199,6 +201,7 @@ class Receiver:
         self, association: OpenAssociation, offer: Offer, header: Header | None, status: int, reason: str
     ) -> int:
         association.refused += 1
+        association.last_refusal = reason
         study = header.study_instance_uid if header else ""
         association.arrivals.refused(
             study,

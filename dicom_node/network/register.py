@@ -34,6 +34,8 @@ class OpenAssociation:
     kept: int = 0
     refused: int = 0
     wanted_task: str | None = None
+    last_study: str = ""  # of which an instance was kept
+    last_refusal: str = ""  # why one was not
     arrivals: Arrivals = field(default_factory=Arrivals)  # for the audit trail
 
 

@@ -12,7 +12,7 @@ from dicom_node.audit.facts import Participant
 from dicom_node.errors import NodeError
 from dicom_node.web.console import Console, console_of
 from dicom_node.web.cookies import SESSION, VISITOR
-from dicom_node.web.permissions import ROUTES, Permission, named, permitted
+from dicom_node.web.permissions import ROUTES, STREAMED, Permission, named, permitted
 from storage.database import Transaction
 from storage.tickets import Ticket, TicketKind
 from storage.users import User
@@ -23,6 +23,7 @@ BEARER = "bearer "
 BACKGROUND = "X-Background"  # a page that renews itself says so: nobody is at it for that
 CHANGES = "/api/v1/changes"
 FORM_FIELD, FORM_HEADER = "csrf", "X-CSRF-Token"
+EXPIRED = "this form has expired: go back, load the page again and send it once more"
 BY_PROGRAMS = ("/api/", "/metrics")
 
 
@@ -64,9 +65,10 @@ async def admit(request: Request) -> None:
     console = console_of(request)
     visit = await run_in_threadpool(visit_of, request, console)
     request.state.visit = visit
-    if request.method not in READING and not visit.program:
+    route = named(request.method, request.scope["route"].path)
+    if request.method not in READING and not visit.program and route not in STREAMED:
         await _ours(request, console, visit)
-    needed = ROUTES[named(request.method, request.scope["route"].path)]
+    needed = ROUTES[route]
     if not permitted(visit.user.role if visit.user else None, needed):
         _refuse(visit, needed)
 
@@ -117,10 +119,15 @@ async def _ours(request: Request, console: Console, visit: Visit) -> None:
     brought = request.headers.get(FORM_HEADER)
     if brought is None:
         brought = str((await request.form()).get(FORM_FIELD, ""))
-    if not console.cookies.is_form_token(brought, visit.token):
+    if not is_ours(console, visit, brought):
         if visit.user is None and ROUTES[named(request.method, request.scope["route"].path)] is not Permission.ANYBODY:
             raise SignInFirst("sign in first")
-        raise Forbidden("this form has expired: go back, load the page again and send it once more")
+        raise Forbidden(EXPIRED)
+
+
+def is_ours(console: Console, visit: Visit, brought: str) -> bool:
+    """Whether a form's token is the one that this browser was given."""
+    return console.cookies.is_form_token(brought, visit.token)
 
 
 def _refuse(visit: Visit, needed: Permission) -> None:

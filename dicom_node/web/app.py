@@ -18,9 +18,20 @@ from dicom_node.web.api import node as api_node
 from dicom_node.web.api import studies as api_studies
 from dicom_node.web.console import Console
 from dicom_node.web.cookies import Cookies
-from dicom_node.web.pages import about, account, deliveries, entrance, overview, pictures, studies, study, users
+from dicom_node.web.pages import (
+    about,
+    account,
+    deliveries,
+    entrance,
+    overview,
+    pictures,
+    studies,
+    study,
+    try_out,
+    users,
+)
 from dicom_node.web.passwords import Passwords
-from dicom_node.web.permissions import check_complete
+from dicom_node.web.permissions import STREAMED, check_complete
 from dicom_node.web.problems import add_problems
 from dicom_node.web.rendering import HERE
 from dicom_node.web.shield import STATIC, Shield
@@ -37,6 +48,7 @@ ROUTERS = tuple(
         studies,
         study,
         pictures,
+        try_out,
         deliveries,
         about,
         account,
@@ -76,4 +88,5 @@ def create_app(console: Console) -> Shield:
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=HERE / "static"))
     add_problems(app)
-    return Shield(app, secure=console.settings.secure)
+    larger = {route.split()[1]: console.settings.upload_bytes for route in STREAMED}
+    return Shield(app, secure=console.settings.secure, larger=larger)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_node import reissue, retry
+from dicom_node import outgoing, reissue, retry
 from dicom_node.audit.facts import Code, PersonAction
 from dicom_node.web.access import Visit
 from dicom_node.web.console import Console
@@ -48,6 +48,20 @@ def anew(study_uid: str) -> Command:
         number = reissue.reissue(tx, now, study_uid)
         sentence = f"{number} stale results are made anew." if number else "No result of this study is stale."
         return Done({"results": number}, sentence, ((PersonAction.REISSUE, study_uid),) if number else ())
+
+    return run
+
+
+def let_go(study_uid: str, revision: int) -> Command:
+    """What was made of a study that a person brought is sent where its routes say (`dicom_node.outgoing`)."""
+
+    def run(tx: Transaction, now: float) -> Done:
+        tx.studies.get(study_uid)
+        was_kept = tx.by_hand.has(study_uid)
+        number = outgoing.let_go(tx, study_uid, "a person asked for it to be sent", revision, now)
+        sentence = f"{_number(number, 'delivery')} made; what is still to come is sent as well."
+        asked = ((PersonAction.SEND, study_uid),) if was_kept else ()
+        return Done({"deliveries": number}, sentence if was_kept else "Nothing of this study is kept back.", asked)
 
     return run
 

@@ -45,6 +45,12 @@ ROUTES: Mapping[str, Permission] = {
     "GET /deliveries": Permission.LOOK,
     "GET /models": Permission.LOOK,
     "GET /about": Permission.LOOK,
+    # a study of one's own, tried
+    "GET /try": Permission.ACT,
+    "POST /try": Permission.ACT,
+    "POST /studies/{uid}/send": Permission.ACT,
+    "GET /studies/{uid}/results/{sop}": Permission.ACT,
+    "GET /studies/{uid}/results/{sop}/pdf": Permission.ACT,
     # what is done about it
     "POST /studies/{uid}/retry": Permission.ACT,
     "POST /studies/{uid}/reissue": Permission.ACT,
@@ -56,6 +62,9 @@ ROUTES: Mapping[str, Permission] = {
     "GET /api/v1/models": Permission.LOOK,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,
+    "POST /api/v1/studies": Permission.ACT,
+    "POST /api/v1/studies/{uid}/send": Permission.ACT,
+    "GET /api/v1/studies/{uid}/results/{sop}": Permission.ACT,
     "GET /api/v1/studies/{uid}": Permission.LOOK,
     "GET /api/v1/studies/{uid}/explain": Permission.LOOK,
     "POST /api/v1/studies/{uid}/retry": Permission.ACT,
@@ -74,6 +83,8 @@ ROUTES: Mapping[str, Permission] = {
     "POST /users/role": Permission.ADMINISTER,
     "POST /users/shut-out": Permission.ADMINISTER,
 }
+
+STREAMED = frozenset({"POST /try", "POST /api/v1/studies"})  # whose body may be large: the route reads it itself
 
 
 def named(method: str, path: str) -> str:

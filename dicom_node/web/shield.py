@@ -6,6 +6,7 @@ No page needs a script or style of its own: the policy allows files of ours alon
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -38,10 +39,14 @@ HEADERS: Mapping[str, str] = {
 
 
 class Shield:
-    """Wraps the application. `secure`: browsers come by TLS, and are told to come by nothing else for a year."""
+    """Wraps the application. `secure`: browsers come by TLS, and are told to come by nothing else for a year.
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+    `larger`: how many bytes may be sent to addresses that take more than usual.
+    """
+
+    def __init__(self, app: ASGIApp, *, secure: bool, larger: Mapping[str, int] = MappingProxyType({})) -> None:
         self._app = app
+        self._larger = larger
         self._headers = dict(HEADERS)
         if secure:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -59,13 +64,14 @@ class Shield:
             await send(message)
 
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) <= LARGEST_BODY:
-            await self._app(scope, _bounded(receive), answer)
+        largest = self._larger.get(scope["path"], LARGEST_BODY) if scope["method"] == "POST" else LARGEST_BODY
+        if announced.isdigit() and int(announced) <= largest:
+            await self._app(scope, _bounded(receive, largest), answer)
         else:
-            await PlainTextResponse(f"more than {LARGEST_BODY} bytes are not taken\n", 413)(scope, receive, answer)
+            await PlainTextResponse(f"more than {largest} bytes are not taken\n", 413)(scope, receive, answer)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, largest: int) -> Receive:
     """`receive` that ends where more comes than may; it need not have been announced."""
     came = 0
 
@@ -73,7 +79,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal came
         message = await receive()
         came += len(message.get("body", b""))
-        if came > LARGEST_BODY:
+        if came > largest:
             return {"type": "http.disconnect"}
         return message
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import FileResponse
 
 from dicom_node.study_views import Looking, studies_page
-from dicom_node.web import commands
+from dicom_node.web import commands, uploading
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.asked import look_at, looking, sought
+from dicom_node.web.results import result_file
 from storage.identifiers import check_uid
 from storage.search import Sought
 
@@ -20,6 +22,12 @@ router = APIRouter(prefix="", tags=["studies"], responses=PROBLEMS)
 Look = Annotated[Looking, Depends(looking)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128,
                                    description="Asked again under the same key, it is not done again.")]
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+UPLOAD = {
+    "parameters": [{"in": "query", "name": "task", "schema": {"type": "string"},
+                    "description": "The only task that is wanted, whatever the routes say; left out, theirs."}],
+    "requestBody": {"required": True, "content": {"application/zip": BINARY, "application/dicom": BINARY}},
+}  # fmt: skip
 ONLY_EXPLAINED = ("verdicts", "history", "timeline")
 
 
@@ -78,6 +86,34 @@ class Retried(BaseModel):
     tried_now: bool
 
 
+class BroughtStudy(BaseModel):
+    """A study of which something was taken."""
+
+    study: str
+    instances: int
+
+
+class Skipped(BaseModel):
+    """A file, or an entry of a zip, that was not taken."""
+
+    name: str
+    reason: str
+
+
+class BroughtAnswer(BaseModel):
+    """What became of what was brought."""
+
+    studies: list[BroughtStudy]
+    skipped: list[Skipped]
+    skipped_further: int
+
+
+class Sent(BaseModel):
+    """How many deliveries were made of what was kept back."""
+
+    deliveries: int
+
+
 class Reissued(BaseModel):
     """How many stale results are made anew."""
 
@@ -89,6 +125,25 @@ def list_studies(console: Here, look: Look, asked: Annotated[Sought, Depends(sou
     """Studies, the newest first."""
     with console.parts.database.reading() as tx:
         return studies_page(tx, asked, look)
+
+
+@router.post("/api/v1/studies", response_model=BroughtAnswer, openapi_extra=UPLOAD)
+async def bring_study(request: Request, console: Here, caller: Caller) -> dict[str, Any]:
+    """Bring a study to be tried: a zip or DICOM file as the body, or a form; nothing is sent on unless asked."""
+    return uploading.as_answer(await uploading.take(request, console, caller))
+
+
+@router.post("/api/v1/studies/{uid}/send", response_model=Sent)
+def send_study(uid: str, console: Here, caller: Caller, key: Key = None) -> dict[str, Any]:
+    """Send the results of a study that was brought where its routes say."""
+    command = commands.let_go(check_uid(uid), console.parts.revision)
+    return commands.carry_out_once(console, caller, command, f"send {uid}", key)
+
+
+@router.get("/api/v1/studies/{uid}/results/{sop}", response_class=FileResponse)
+def study_result(uid: str, sop: str, console: Here, caller: Caller) -> FileResponse:
+    """A result of the study as a DICOM file."""
+    return FileResponse(result_file(console, caller, uid, sop).path, media_type="application/dicom")
 
 
 @router.get("/api/v1/studies/{uid}", response_model=Study)

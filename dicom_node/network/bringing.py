@@ -1,0 +1,182 @@
+"""What a person brings: files or zips of them, received as they come as if a peer had sent them; what became of it.
+
+Names of files are told to that person only: they may hold a patient's name, and are neither logged nor journalled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dicom_node.network.incoming_file import IncomingFile
+from dicom_node.network.receive import Receiver
+from dicom_node.network.register import OpenAssociation
+from dicom_node.network.spool import Spool
+from dicom_node.network.statuses import SUCCESS
+from dicom_node.network.zip_entries import BadEntry, Zip
+from storage.archive import INCOMING, Archive
+from storage.database import Database
+
+SENDER = "console"  # stands where a peer's AE title would
+ZIP = b"PK\x03\x04"
+MOST_TOLD = 500  # names of what was skipped; beyond, they are counted
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How large, in bytes, one object, one zip, and all that comes out of a zip may be."""
+
+    object_bytes: int
+    zip_bytes: int
+    unpacked_bytes: int
+
+
+@dataclass
+class Brought:
+    """What became of it: instances by study, and what was skipped, by name and with the reason."""
+
+    studies: Counter[str] = field(default_factory=Counter)
+    skipped: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    further: int = 0  # that were skipped too, and are not named any more
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note what is not taken."""
+        if len(self.skipped) < MOST_TOLD:
+            self.skipped.append((name, reason))
+        else:
+            self.further += 1
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where it goes: what keeps it, the archive that it is spooled beside, and for how long a sign of life is good."""
+
+    database: Database
+    archive: Archive
+    receiver: Receiver
+    owner: str
+    term_s: float
+    clock: Callable[[], float] = time.time
+
+
+class Bringing:
+    """One person's files between `open` and `close`, as one association of `sender`; then their studies settle."""
+
+    def __init__(self, shelf: Shelf, bounds: Bounds, sender: OpenAssociation) -> None:
+        self._shelf = shelf
+        self._bounds = bounds
+        self._sender = sender
+        self._renewed_at = 0.0
+        self.brought = Brought()
+
+    def open(self) -> None:
+        """Files are about to come."""
+        self._sign_of_life()
+
+    def close(self) -> None:
+        """No more of them will."""
+        with self._shelf.database.transaction() as tx:
+            tx.associations.close(self._sender.association_id, self._shelf.clock())
+        self._sender.arrivals.ended()
+
+    def want(self, task: str) -> None:
+        """Of what comes from now on this task alone is wanted; "" leaves it to the routes."""
+        self._sender.wanted_task = task
+
+    def file(self, name: str) -> BroughtFile:
+        """The next file, to be written piece by piece."""
+        return BroughtFile(name, self)
+
+    def spool(self, limit: int) -> Spool:
+        """Where a file waits until it is whole."""
+        archive = self._shelf.archive
+        return Spool(limit, archive.root / INCOMING, archive.has_room)
+
+    @property
+    def bounds(self) -> Bounds:
+        return self._bounds
+
+    def keep(self, name: str, file: IncomingFile) -> None:
+        """Receive a file that has come in."""
+        self._sign_of_life()
+        offer = file.offer()
+        if offer.content is None:
+            self.brought.skip(name, "it is no DICOM file (PS3.10)")
+        elif self._shelf.receiver.take(offer, self._sender) == SUCCESS:
+            self.brought.studies[self._sender.last_study] += 1
+        else:
+            self.brought.skip(name, self._sender.last_refusal)
+
+    def unpack(self, name: str, spool: Spool) -> None:
+        """Receive the entries of a zip that has come in."""
+        if spool.trouble:
+            return self.brought.skip(name, spool.trouble)
+        try:
+            archive = Zip(spool.getbuffer(), self._bounds.unpacked_bytes)
+        except BadEntry as bad:
+            return self.brought.skip(name, str(bad))
+        for entry, info in archive.entries():
+            if archive.is_spent:
+                return self.brought.skip(name, "the rest of it was not looked at")
+            file = IncomingFile(self.spool(self._bounds.object_bytes))
+            try:
+                for piece in archive.pieces(info):
+                    file.write(piece)
+            except BadEntry as bad:
+                self.brought.skip(entry, str(bad))
+                continue
+            self.keep(entry, file)
+        return None
+
+    def _sign_of_life(self) -> None:
+        """Keep the association's row, so that its studies do not settle before the last file."""
+        now, shelf, sender = self._shelf.clock(), self._shelf, self._sender
+        if now - self._renewed_at < shelf.term_s / 3:
+            return
+        names = (sender.calling_aet, sender.called_aet, sender.address)
+        with shelf.database.transaction() as tx:
+            tx.associations.open(sender.association_id, shelf.owner, *names, now, shelf.term_s)
+            tx.associations.renew(shelf.owner, now, shelf.term_s)
+        self._renewed_at, sender.noted = now, True
+
+
+class BroughtFile:
+    """One file of a person's: an object, or a zip of such; which it is, its first bytes tell."""
+
+    def __init__(self, name: str, bringing: Bringing) -> None:
+        self._name = name
+        self._bringing = bringing
+        self._start = b""
+        self._zip: Spool | None = None
+        self._file: IncomingFile | None = None
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        if self._zip is None and self._file is None:
+            self._start += piece
+            if len(self._start) < len(ZIP):
+                return
+            piece = self._start
+            self._choose()
+        if self._zip is not None:
+            self._zip.write(piece)
+        elif self._file is not None:
+            self._file.write(piece)
+
+    def close(self) -> None:
+        """All of it has come: receive it."""
+        if self._zip is not None:
+            self._bringing.unpack(self._name, self._zip)
+        elif self._file is not None:
+            self._bringing.keep(self._name, self._file)
+        elif self._name or self._start:  # a form's empty field has no name
+            self._bringing.brought.skip(self._name, "it is no DICOM file (PS3.10)")
+
+    def _choose(self) -> None:
+        bounds = self._bringing.bounds
+        if self._start.startswith(ZIP):
+            self._zip = self._bringing.spool(bounds.zip_bytes)
+        else:
+            self._file = IncomingFile(self._bringing.spool(bounds.object_bytes))
