@@ -93,3 +93,9 @@ tell(document);
   window.addEventListener("pagehide", hush);
   listen();
 })();
+// A large study takes its time: say that it is on its way.
+for (const form of document.querySelectorAll("form[data-upload]"))
+  form.addEventListener("submit", () => {
+    form.querySelector("[data-told]").textContent = "On its way. This page must stay open until it has arrived.";
+    form.querySelector("button").disabled = true;
+  });
