@@ -13,7 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings_files import document_of
@@ -153,7 +153,8 @@ def _entry(key: str, value: Any, column: int) -> str:
 def flow(value: Any) -> str:
     """A value on one line, as YAML."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = True, WIDEST, False
+    yaml.default_flow_style, yaml.width = True, WIDEST
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     written = StringIO()
     yaml.dump({"": value}, written)
     return written.getvalue().strip().removeprefix("{'': ").removesuffix("}")
@@ -169,7 +170,7 @@ def _pair(node: Node, key: str) -> tuple[Node, Node] | None:
 
 def _end(node: Node) -> int:
     """Where the last character of a value is over; of a block that of its last value."""
-    if isinstance(node, ScalarNode) or node.flow_style:
+    if not isinstance(node, CollectionNode) or node.flow_style:
         return int(node.end_mark.index)
     last = node.value[-1]
     return _end(last[1] if isinstance(node, MappingNode) else last)
