@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dicom_node.assembly import Parts, owner, receiver_for_people
 from dicom_node.network.bringing import SENDER, Bounds, Bringing, Shelf
+from dicom_node.network.headers_only import HeadersOnly
 from dicom_node.network.register import OpenAssociation
 
 
@@ -14,4 +15,14 @@ def bringing(parts: Parts, person: str, address: str) -> Bringing:
     association.arrivals = parts.audit.arrivals(person, address)
     holder = f"{owner('web')}:{association.association_id}"
     shelf = Shelf(parts.database, parts.archive, receiver_for_people(parts), holder, node.lease_term_s)
-    return Bringing(shelf, Bounds(node.max_object_bytes, node.web.upload_bytes, node.web.unpacked_bytes), association)
+    return Bringing(shelf, _bounds(parts), association)
+
+
+def headers_only(parts: Parts) -> HeadersOnly:
+    """What a person brings is only looked at."""
+    return HeadersOnly(parts.archive, _bounds(parts))
+
+
+def _bounds(parts: Parts) -> Bounds:
+    node = parts.settings.node
+    return Bounds(node.max_object_bytes, node.web.upload_bytes, node.web.unpacked_bytes)

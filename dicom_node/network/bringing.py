@@ -6,12 +6,13 @@ Names of files are told to that person only: they may hold a patient's name, and
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dicom_node.network.incoming_file import IncomingFile
-from dicom_node.network.receive import Receiver
+from dicom_node.network.receive import Offer, Receiver
 from dicom_node.network.register import OpenAssociation
 from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS
@@ -21,6 +22,7 @@ from storage.database import Database
 
 SENDER = "console"  # stands where a peer's AE title would
 ZIP = b"PK\x03\x04"
+NO_DICOM = "it is no DICOM file (PS3.10)"
 MOST_TOLD = 500  # names of what was skipped; beyond, they are counted
 
 
@@ -61,29 +63,29 @@ class Shelf:
     clock: Callable[[], float] = time.time
 
 
-class Bringing:
-    """One person's files between `open` and `close`, as one association of `sender`; then their studies settle."""
+class Intake(ABC):
+    """Files of a person's, as they come in; `brought` says what became of them."""
 
-    def __init__(self, shelf: Shelf, bounds: Bounds, sender: OpenAssociation) -> None:
-        self._shelf = shelf
-        self._bounds = bounds
-        self._sender = sender
-        self._renewed_at = 0.0
+    def __init__(self, archive: Archive, bounds: Bounds) -> None:
+        self._archive = archive
+        self.bounds = bounds
         self.brought = Brought()
 
+    @abstractmethod
     def open(self) -> None:
         """Files are about to come."""
-        self._sign_of_life()
 
+    @abstractmethod
     def close(self) -> None:
         """No more of them will."""
-        with self._shelf.database.transaction() as tx:
-            tx.associations.close(self._sender.association_id, self._shelf.clock())
-        self._sender.arrivals.ended()
 
+    @abstractmethod
     def want(self, task: str) -> None:
         """Of what comes from now on this task alone is wanted; "" leaves it to the routes."""
-        self._sender.wanted_task = task
+
+    @abstractmethod
+    def receive(self, offer: Offer) -> str:
+        """Take what a DICOM file holds; why it is not taken, "" where it is. Its study goes into `brought`."""
 
     def file(self, name: str) -> BroughtFile:
         """The next file, to be written piece by piece."""
@@ -91,36 +93,27 @@ class Bringing:
 
     def spool(self, limit: int) -> Spool:
         """Where a file waits until it is whole."""
-        archive = self._shelf.archive
-        return Spool(limit, archive.root / INCOMING, archive.has_room)
-
-    @property
-    def bounds(self) -> Bounds:
-        return self._bounds
+        return Spool(limit, self._archive.root / INCOMING, self._archive.has_room)
 
     def keep(self, name: str, file: IncomingFile) -> None:
         """Receive a file that has come in."""
-        self._sign_of_life()
         offer = file.offer()
-        if offer.content is None:
-            self.brought.skip(name, "it is no DICOM file (PS3.10)")
-        elif self._shelf.receiver.take(offer, self._sender) == SUCCESS:
-            self.brought.studies[self._sender.last_study] += 1
-        else:
-            self.brought.skip(name, self._sender.last_refusal)
+        reason = NO_DICOM if offer.content is None else self.receive(offer)
+        if reason:
+            self.brought.skip(name, reason)
 
     def unpack(self, name: str, spool: Spool) -> None:
         """Receive the entries of a zip that has come in."""
         if spool.trouble:
             return self.brought.skip(name, spool.trouble)
         try:
-            archive = Zip(spool.getbuffer(), self._bounds.unpacked_bytes)
+            archive = Zip(spool.getbuffer(), self.bounds.unpacked_bytes)
         except BadEntry as bad:
             return self.brought.skip(name, str(bad))
         for entry, info in archive.entries():
             if archive.is_spent:
                 return self.brought.skip(name, "the rest of it was not looked at")
-            file = IncomingFile(self.spool(self._bounds.object_bytes))
+            file = IncomingFile(self.spool(self.bounds.object_bytes))
             try:
                 for piece in archive.pieces(info):
                     file.write(piece)
@@ -129,6 +122,34 @@ class Bringing:
                 continue
             self.keep(entry, file)
         return None
+
+
+class Bringing(Intake):
+    """What comes is kept, as by one association of `sender`; when that is closed, its studies settle."""
+
+    def __init__(self, shelf: Shelf, bounds: Bounds, sender: OpenAssociation) -> None:
+        super().__init__(shelf.archive, bounds)
+        self._shelf = shelf
+        self._sender = sender
+        self._renewed_at = 0.0
+
+    def open(self) -> None:
+        self._sign_of_life()
+
+    def close(self) -> None:
+        with self._shelf.database.transaction() as tx:
+            tx.associations.close(self._sender.association_id, self._shelf.clock())
+        self._sender.arrivals.ended()
+
+    def want(self, task: str) -> None:
+        self._sender.wanted_task = task
+
+    def receive(self, offer: Offer) -> str:
+        self._sign_of_life()
+        if self._shelf.receiver.take(offer, self._sender) != SUCCESS:
+            return self._sender.last_refusal
+        self.brought.studies[self._sender.last_study] += 1
+        return ""
 
     def _sign_of_life(self) -> None:
         """Keep the association's row, so that its studies do not settle before the last file."""
@@ -145,7 +166,7 @@ class Bringing:
 class BroughtFile:
     """One file of a person's: an object, or a zip of such; which it is, its first bytes tell."""
 
-    def __init__(self, name: str, bringing: Bringing) -> None:
+    def __init__(self, name: str, bringing: Intake) -> None:
         self._name = name
         self._bringing = bringing
         self._start = b""
@@ -172,7 +193,7 @@ class BroughtFile:
         elif self._file is not None:
             self._bringing.keep(self._name, self._file)
         elif self._name or self._start:  # a form's empty field has no name
-            self._bringing.brought.skip(self._name, "it is no DICOM file (PS3.10)")
+            self._bringing.brought.skip(self._name, NO_DICOM)
 
     def _choose(self) -> None:
         bounds = self._bringing.bounds

@@ -180,9 +180,7 @@ class Receiver:
     def _instance(
         self, header: Header, offer: Offer, file: StoredFile, association: OpenAssociation, now: float
     ) -> Instance:
-        kind = STORAGE_CLASSES[UID(header.sop_class_uid)]
-        if kind not in REVIEWS and self._device_uids & header.equipment_uids:
-            kind = InstanceKind.RESULT
+        kind = kind_of(header, self._device_uids)
         return Instance(
             sop_instance_uid=header.sop_instance_uid,
             sop_class_uid=header.sop_class_uid,
@@ -218,6 +216,19 @@ class Receiver:
         except StorageError as trouble:
             log.warning("refusal not journalled: %s", trouble)
         return status
+
+
+def read_offer(offer: Offer) -> Header:
+    """The header of an instance that would be taken; ReceiveError."""
+    header = _header_of(offer)
+    _check_agreement(header, offer)
+    return header
+
+
+def kind_of(header: Header, device_uids: frozenset[str] = frozenset()) -> InstanceKind:
+    """What an instance means for its study, whose results these devices of ours make."""
+    kind = STORAGE_CLASSES[UID(header.sop_class_uid)]
+    return InstanceKind.RESULT if kind not in REVIEWS and device_uids & header.equipment_uids else kind
 
 
 def _offer(event: Event) -> Offer:

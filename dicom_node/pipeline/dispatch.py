@@ -16,17 +16,17 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from dicom_node.indexed import indexed
 from dicom_node.outgoing import send_kept
 from dicom_node.pipeline.identity import job_identity
 from dicom_node.pipeline.priors import priors_of
 from dicom_node.routing.asked import for_task
-from dicom_node.routing.facts import study_facts
 from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
 from inference.findings import ModelIdentity
 from storage.database import Database, Transaction
 from storage.lifecycle import JobMark, JobState, StudyState
-from storage.records import Fetch, FetchPurpose, InstanceKind, Job, Study
+from storage.records import Fetch, FetchPurpose, Job, Study
 
 log = logging.getLogger(__name__)
 
@@ -64,20 +64,15 @@ class Dispatch:
 
     def _dispatch(self, tx: Transaction, study: Study, now: float) -> None:
         uid = study.study_instance_uid
-        instances = tx.studies.instances(study_uid=uid, rejected=False)
-        left = {instance.series_instance_uid for instance in instances if instance.kind is InstanceKind.IMAGE}
-        # A series whose images were all rejected is none; one that never had images still gets its verdict.
-        series = [one for one in tx.studies.series(uid) if not one.images or one.series_instance_uid in left]
-        facts = study_facts(study, series, instances, self.routing.vocabulary)
-        fetch = tx.fetches.find(uid)
-        refuse = fetch is not None and fetch.policy.get("incomplete") == "refuse"
+        found = indexed(tx, study)
         routes = self.routing.routes if not study.wanted_task else for_task(self.routing.routes, study.wanted_task)
-        decision = decide(routes, replace(facts, refuse_incomplete=refuse))
+        decision = decide(routes, found.facts(self.routing.vocabulary))
         self._record_verdicts(tx, uid, decision, now)
         earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
         current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
-        corrections = {i.sop_instance_uid: i.correction for i in instances if i.correction}
-        planned = [_of_backfill(self._job(study, plan, earlier, corrections, now), fetch) for plan in decision.plans]
+        corrections = {i.sop_instance_uid: i.correction for i in found.instances if i.correction}
+        planned = [self._job(study, plan, earlier, corrections, now) for plan in decision.plans]
+        planned = [_of_backfill(job, found.fetch) for job in planned]
         planned = self._with_priors(tx, study, planned, now)
         fresh = [job for job in planned if not self._is_known(tx, job, current, corrections, now)]
         self._send_kept(tx, study, current, planned, now)

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from dicom_node.audit.facts import PersonAction
 from dicom_node.bringing import bringing
 from dicom_node.errors import NodeError
-from dicom_node.network.bringing import Bringing, Brought
+from dicom_node.network.bringing import Brought, Intake
 from dicom_node.web.access import EXPIRED, FORM_FIELD, FORM_HEADER, Forbidden, Visit, is_ours
 from dicom_node.web.console import Console
 from inference.tasks import TASKS
@@ -41,21 +41,22 @@ async def take(request: Request, console: Console, caller: Visit) -> Brought:
 
     The task stands before the files, in the field `task` or in the query.
     """
-    token = request.headers.get(FORM_HEADER)
-    trusted = caller.program or (token is not None and is_ours(console, caller, token))
-    content_type = request.headers.get("Content-Type", "")
-    kind, options = parse_options_header(content_type)
-    if kind != FORM and not trusted:
-        raise Forbidden(EXPIRED)
-    if kind != FORM and kind.decode("latin-1") not in FILES:
-        raise BadUpload(f"send a form (multipart/form-data), or one file as {' or '.join(FILES)}")
-    task = _task(request.query_params.get("task", ""))
+    _check(request, console, caller)
     brings = await run_in_threadpool(bringing, console.parts, caller.somebody.name, caller.address)
-    brings.want(task)
-    sink: _Sink = brings.file(WHOLE)
+    brings.want(_task(request.query_params.get("task", "")))
+    await read_into(brings, request, console, caller)
+    for uid in brings.brought.studies:
+        console.parts.audit.asked_by_a_person(PersonAction.BRING, uid, caller.participant)
+    return brings.brought
+
+
+async def read_into(intake: Intake, request: Request, console: Console, caller: Visit) -> None:
+    """Have `intake` take what the request brings, piece by piece. Forbidden, BadUpload."""
+    trusted, kind, boundary = _check(request, console, caller)
+    sink: _Sink = intake.file(WHOLE)
     if kind == FORM:
-        sink = _Form(options.get(b"boundary", b""), brings, lambda given: trusted or is_ours(console, caller, given))
-    await run_in_threadpool(brings.open)
+        sink = _Form(boundary, intake, lambda given: trusted or is_ours(console, caller, given))
+    await run_in_threadpool(intake.open)
     try:
         async for piece in request.stream():
             await run_in_threadpool(sink.write, piece)
@@ -63,10 +64,19 @@ async def take(request: Request, console: Console, caller: Visit) -> Brought:
     except (FormParserError, ClientDisconnect):
         raise BadUpload("what was sent is broken off, too large, or no form") from None
     finally:
-        await run_in_threadpool(brings.close)
-    for uid in brings.brought.studies:
-        console.parts.audit.asked_by_a_person(PersonAction.BRING, uid, caller.participant)
-    return brings.brought
+        await run_in_threadpool(intake.close)
+
+
+def _check(request: Request, console: Console, caller: Visit) -> tuple[bool, bytes, bytes]:
+    """Whether the caller is trusted before the form's token is read; what kind of body it is, and its boundary."""
+    token = request.headers.get(FORM_HEADER)
+    trusted = caller.program or (token is not None and is_ours(console, caller, token))
+    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    if kind != FORM and not trusted:
+        raise Forbidden(EXPIRED)
+    if kind != FORM and kind.decode("latin-1") not in FILES:
+        raise BadUpload(f"send a form (multipart/form-data), or one file as {' or '.join(FILES)}")
+    return trusted, kind, options.get(b"boundary", b"")
 
 
 def as_answer(brought: Brought) -> dict[str, Any]:
@@ -87,7 +97,7 @@ def _task(name: str) -> str:
 class _Form:
     """A form as it comes (RFC 7578): its token first, then what is wanted, then files."""
 
-    def __init__(self, boundary: bytes, bringing: Bringing, is_ours: Callable[[str], bool]) -> None:
+    def __init__(self, boundary: bytes, bringing: Intake, is_ours: Callable[[str], bool]) -> None:
         if not boundary:
             raise BadUpload("the form names no boundary")
         self._bringing = bringing
