@@ -20,6 +20,7 @@ def probe(peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
     """Negotiate with a peer (HOST:PORT:AET, or a name in node.yaml) and propose a profile. Nothing is sent."""
     from dicom_node import present
     from dicom_node.destinations.proposal import differences, propose
+    from dicom_node.fits import told
     from dicom_node.network.probe import SERVICES, STORED, SYNTAXES
     from dicom_node.network.probe import probe as ask
     from dicom_node.objects.profile import STANDARD
@@ -35,16 +36,5 @@ def probe(peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
         present.show_lines(rows)
         for name in SERVICES:
             click.echo(f"{name}: {'offered' if name in found.accepted else 'not offered'}")
-        click.echo(_said(profile, proposal.lacking))
+        click.echo(told(profile, proposal.lacking))
     sys.exit(0 if proposal.profile else 1)
-
-
-def _said(profile: dict[str, object] | None, lacking: tuple[str, ...]) -> str:
-    from dicom_node.fits import as_yaml
-
-    without = f"It does not take {', '.join(lacking)}. " if lacking else ""
-    if profile is None:
-        return f"{without}No profile fits: it takes none of our objects."
-    if not profile:
-        return f"{without}The standard profile fits: nothing to set."
-    return f"{without}Proposed for this destination in node.yaml:\n    {as_yaml(profile)}"

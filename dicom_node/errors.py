@@ -2,6 +2,8 @@
 
 NodeError
 ├─ ConfigurationError  every mistake at once, each with file, key, value and what is allowed
+├─ Overtaken           what a person wants to change is not any more what that person has seen
+├─ NotWritable         the configuration cannot be written here; carries the change to make by hand
 ├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
 ├─ NoSecret            a password that is not where the settings say
 ├─ ReceiveError        an instance that cannot be kept; carries its DIMSE status (network/statuses.py)
@@ -35,6 +37,18 @@ class ConfigurationError(NodeError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class Overtaken(NodeError):
+    """Somebody else has changed it since it was read; the sentence says what it was and is."""
+
+
+class NotWritable(NodeError):
+    """A file of the configuration cannot be written here; `change` is what a person has to change, as a diff."""
+
+    def __init__(self, sentence: str, change: str) -> None:
+        super().__init__(sentence)
+        self.change = change
 
 
 @dataclass(frozen=True)

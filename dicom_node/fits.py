@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dicom_node.destinations import Destination, DimseDestination
@@ -49,3 +49,13 @@ def as_yaml(fields: Mapping[str, Any]) -> str:
         return "profile: standard"
     words = (f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in fields.items())
     return f"profile: {{{', '.join(words)}}}"
+
+
+def told(profile: Mapping[str, Any] | None, lacking: Sequence[str]) -> str:
+    """What a probe found, in sentences: `profile` is what to write, empty for the standard, None where none fits."""
+    without = f"It does not take {', '.join(lacking)}. " if lacking else ""
+    if profile is None:
+        return f"{without}No profile fits: it takes none of our objects."
+    if not profile:
+        return f"{without}The standard profile fits: nothing to set."
+    return f"{without}Proposed for this destination in node.yaml:\n    {as_yaml(profile)}"

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import shipped_folder
 from dicom_node.settings_models import LOCK, read_lock
-from storage.durable import sync
+from storage.durable import put_in_place
 
 NAME = "models.yaml"
 
@@ -63,18 +63,9 @@ class ModelsFile:
         lock.pop(name, None)
         if hashes:
             lock[name] = dict(hashes)
-        _replace(self._lock, json.dumps(dict(sorted(lock.items())), indent=2) + "\n")
+        put_in_place(self._lock, json.dumps(dict(sorted(lock.items())), indent=2) + "\n")
 
     def _write(self) -> None:
         text = StringIO()
         self._yaml.dump(self._document, text)
-        _replace(self._path, text.getvalue())
-
-
-def _replace(path: Path, text: str) -> None:
-    """Never half a file, not even for a node that reads it now, or where the power fails."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, encoding="utf-8")
-    sync(beside)
-    beside.replace(path)
-    sync(path.parent)
+        put_in_place(self._path, text.getvalue())

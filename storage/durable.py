@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 
 
@@ -13,3 +15,23 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def put_in_place(path: Path, text: str) -> None:
+    """Have a file say `text` from one moment to the next: never half of it, not even where the power fails.
+
+    A link stays one, and the file keeps its permissions. OSError where it cannot be written.
+    """
+    place = path.resolve()
+    beside = place.with_name(f".{place.name}.new")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        if place.exists():
+            shutil.copymode(place, beside)
+        sync(beside)
+        beside.replace(place)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+    sync(place.parent)

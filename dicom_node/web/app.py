@@ -11,10 +11,12 @@ from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from dicom_node.assembly import Parts
+from dicom_node.reload import Watch
 from dicom_node.web import health
 from dicom_node.web.access import admit
 from dicom_node.web.api import deliveries as api_deliveries
 from dicom_node.web.api import node as api_node
+from dicom_node.web.api import peers as api_peers
 from dicom_node.web.api import studies as api_studies
 from dicom_node.web.console import Console
 from dicom_node.web.cookies import Cookies
@@ -24,6 +26,8 @@ from dicom_node.web.pages import (
     deliveries,
     entrance,
     overview,
+    peer_history,
+    peers,
     pictures,
     studies,
     study,
@@ -43,6 +47,7 @@ ROUTERS = tuple(
         api_node,
         api_studies,
         api_deliveries,
+        api_peers,
         entrance,
         overview,
         studies,
@@ -50,6 +55,8 @@ ROUTERS = tuple(
         pictures,
         try_out,
         deliveries,
+        peer_history,
+        peers,
         about,
         account,
         users,
@@ -68,7 +75,7 @@ def open_console(
     with parts.database.transaction() as tx:
         key = tx.keys.get("cookies")
     cookies = Cookies(key, secure=parts.settings.node.web.secure)
-    return Console(parts, cookies, passwords or Passwords(), clock, stop or threading.Event())
+    return Console(Watch(parts), cookies, passwords or Passwords(), clock, stop or threading.Event())
 
 
 def create_app(console: Console) -> Shield:

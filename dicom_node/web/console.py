@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from dicom_node.assembly import Parts
+from dicom_node.reload import Watch
 from dicom_node.settings_web import WebSettings
 from dicom_node.web.cookies import Cookies
 from dicom_node.web.metrics import Metrics
@@ -21,7 +22,7 @@ from dicom_node.web.seen import Seen
 class Console:
     """One process of the console. `stop` is set when it is to end."""
 
-    parts: Parts
+    watch: Watch
     cookies: Cookies
     passwords: Passwords
     clock: Callable[[], float]
@@ -29,6 +30,11 @@ class Console:
     seen: Seen = field(default_factory=Seen)
     metrics: Metrics = field(default_factory=Metrics)
     pictures: Pictures = field(default_factory=Pictures)
+
+    @property
+    def parts(self) -> Parts:
+        """The node's parts, under the newest configuration that can be used without a restart."""
+        return self.watch.parts
 
     @property
     def settings(self) -> WebSettings:

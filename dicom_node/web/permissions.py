@@ -16,8 +16,8 @@ class Permission(StrEnum):
 
     ANYBODY = "anybody"  # also who has not signed in
     LOOK = "look"  # at everything but the patient, who is shown by the settings
-    ACT = "act"  # send again, let go, run again
-    ADMINISTER = "administer"  # decide who may
+    ACT = "act"  # send again, let go, run again; call a peer
+    ADMINISTER = "administer"  # decide who may, and whom the node exchanges images with
 
 
 GRANTED: Mapping[Role, frozenset[Permission]] = {
@@ -43,6 +43,8 @@ ROUTES: Mapping[str, Permission] = {
     "GET /studies/{uid}/pictures/{sop}": Permission.LOOK,
     "GET /studies/{uid}/pictures/{sop}/{number}": Permission.LOOK,
     "GET /deliveries": Permission.LOOK,
+    "GET /peers": Permission.LOOK,
+    "GET /peers/{group}/{name}": Permission.LOOK,
     "GET /models": Permission.LOOK,
     "GET /about": Permission.LOOK,
     # a study of one's own, tried
@@ -55,6 +57,16 @@ ROUTES: Mapping[str, Permission] = {
     "POST /studies/{uid}/retry": Permission.ACT,
     "POST /studies/{uid}/reissue": Permission.ACT,
     "POST /deliveries/retry": Permission.ACT,
+    "POST /peers/{group}/{name}/echo": Permission.ACT,
+    "POST /peers/{group}/{name}/probe": Permission.ACT,
+    # whom the node exchanges images with
+    "GET /peers/new": Permission.ADMINISTER,
+    "POST /peers/new": Permission.ADMINISTER,
+    "POST /peers/{group}/{name}": Permission.ADMINISTER,
+    "POST /peers/{group}/{name}/remove": Permission.ADMINISTER,
+    "GET /peers/history": Permission.ADMINISTER,
+    "GET /peers/history/{number}": Permission.ADMINISTER,
+    "POST /peers/history/{number}": Permission.ADMINISTER,
     # the same for programs
     "GET /api/v1/openapi.json": Permission.LOOK,
     "GET /metrics": Permission.LOOK,
@@ -71,6 +83,15 @@ ROUTES: Mapping[str, Permission] = {
     "POST /api/v1/studies/{uid}/reissue": Permission.ACT,
     "GET /api/v1/deliveries": Permission.LOOK,
     "POST /api/v1/deliveries/retry": Permission.ACT,
+    "GET /api/v1/peers": Permission.LOOK,
+    "GET /api/v1/peers/{group}/{name}": Permission.LOOK,
+    "POST /api/v1/peers/{group}/{name}/echo": Permission.ACT,
+    "POST /api/v1/peers/{group}/{name}/probe": Permission.ACT,
+    "GET /api/v1/peers/{group}/{name}/entry": Permission.ADMINISTER,
+    "PUT /api/v1/peers/{group}/{name}": Permission.ADMINISTER,
+    "DELETE /api/v1/peers/{group}/{name}": Permission.ADMINISTER,
+    "GET /api/v1/peers/history": Permission.ADMINISTER,
+    "POST /api/v1/peers/history/{number}/restore": Permission.ADMINISTER,
     # oneself
     "GET /account": Permission.LOOK,
     "POST /account/password": Permission.LOOK,

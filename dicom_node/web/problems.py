@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from dicom_node.errors import NodeError
+from dicom_node.errors import ConfigurationError, NodeError, NotWritable, Overtaken
 from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst
 from dicom_node.web.rendering import page
 from storage.errors import BadIdentifier, IllegalStep, NotFound, StorageError, Unavailable
@@ -25,6 +25,9 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (BadIdentifier, HTTPStatus.BAD_REQUEST),
     (IllegalStep, HTTPStatus.CONFLICT),
+    (ConfigurationError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Overtaken, HTTPStatus.CONFLICT),
+    (NotWritable, HTTPStatus.CONFLICT),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (StorageError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (NodeError, HTTPStatus.BAD_REQUEST),
@@ -58,7 +61,7 @@ async def _ours(request: Request, error: Exception) -> Response:
         return RedirectResponse(f"/sign-in{back}", HTTPStatus.SEE_OTHER)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("a request failed: %s", error, extra={"path": _route(request)})
-    return problem(request, status, str(error))
+    return problem(request, status, str(error), **({"change": error.change} if isinstance(error, NotWritable) else {}))
 
 
 async def _of_http(request: Request, error: Exception) -> Response:

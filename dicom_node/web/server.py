@@ -17,6 +17,7 @@ from dicom_node.heartbeat import Heartbeat
 from dicom_node.network.tls import BrowserTls
 from dicom_node.network.tls_keeper import Keeper
 from dicom_node.people import LINK_S, address_of, first_link
+from dicom_node.reload import follow
 from dicom_node.settings_web import WebSettings
 from dicom_node.web.app import create_app, open_console
 
@@ -49,6 +50,9 @@ def serve(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [ear]}, name="web")
     thread.start()  # outside the main thread it leaves the process's signals alone
     log.info("the console answers", extra={"at": settings.address})
+    threading.Thread(
+        target=follow, args=(console.watch, stop, heartbeat), name="configuration", daemon=True
+    ).start()
     _show_the_way_in(parts, console.clock())
     while not stop.wait(1.0):
         if not thread.is_alive():

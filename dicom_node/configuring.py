@@ -1,0 +1,143 @@
+"""Changes the configuration's files for a person: validated as a whole, written whole, recorded with who and what.
+
+The running roles see the new file and take it up (reload.py). Every change is a revision, and an earlier one comes
+back by being written again, as a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dicom_node.audit.facts import Participant
+from dicom_node.audit.recorder import person
+from dicom_node.errors import NotWritable
+from dicom_node.settings import load, shipped_folder
+from storage.database import Transaction
+from storage.durable import put_in_place
+from storage.errors import NotFound
+
+if TYPE_CHECKING:
+    from dicom_node.assembly import Parts
+
+_PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s/@]*@")  # within an address
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What came of a change: the revision that says so, and the difference; empty where there was none."""
+
+    revision: int
+    change: str = ""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who changes something, and when; None stands for who runs this process."""
+
+    now: float
+    who: Participant | None = None
+
+    @property
+    def name(self) -> str:
+        who = self.who or person()
+        return who.name or who.user_id
+
+
+def text_of(folder: Path | None, name: str) -> str:
+    """What a file of the configuration says; the shipped one where the folder has none."""
+    own = folder / name if folder else None
+    return (own if own is not None and own.exists() else shipped_folder() / name).read_text(encoding="utf-8")
+
+
+def writable(folder: Path | None, name: str) -> bool:
+    """Whether a file of the configuration can be written here, as far as that is known before it is tried."""
+    if folder is None:
+        return False
+    place = (folder / name).resolve()
+    return os.access(place.parent, os.W_OK)
+
+
+def change(
+    parts: Parts, name: str, new: Callable[[str], str], what: str, author: Author, subject: str = ""
+) -> Changed:
+    """Have file `name` say what `new` makes of its text; `what` tells it in a sentence without an end.
+
+    ConfigurationError where the whole configuration would not be valid any more, NotWritable where the file cannot
+    be written here. `subject` is whom the audit trail is told about, or the file.
+    """
+    folder = parts.settings.folder
+    with _ONE_AT_A_TIME:
+        before = text_of(folder, name)
+        after = new(before)
+        if after == before:
+            return Changed(parts.revision)
+        difference = difference_of(before, after, name)
+        settings = load(folder, look_at_files=True, instead={name: after})
+        if folder is None:
+            way_out = "start it with --conf FOLDER, and keep the files there"
+            raise NotWritable(f"the node runs with the settings that are shipped: {way_out}", difference)
+        with parts.database.transaction() as tx:
+            said: dict[str, Any] = {"by": author.name, "what": what}
+            revision = tx.revisions.record(settings.sha256, settings.content, author.now, **said)
+            sentence = f"{what}; changed by {author.name}"
+            tx.journal.add(author.now, "configuration changed", sentence, revision=revision, detail=said)
+            _write(folder / name, after, difference)
+    parts.audit.peer_touched(subject or name, what, author.who)
+    return Changed(revision, difference)
+
+
+def restore(parts: Parts, name: str, number: int, author: Author) -> Changed:
+    """Have file `name` say what it said under revision `number`. NotFound, and what `change` raises."""
+    with parts.database.reading() as tx:
+        found = tx.revisions.find(number)
+    if found is None or name not in found.content:
+        raise NotFound(f"there is no revision {number} of {name}")
+    return change(parts, name, lambda _: found.content[name], f"{name} as in revision {number} again", author)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of a file in its history; `change` is a diff. `by` is empty where a person edited the file itself."""
+
+    number: int
+    at: float
+    by: str
+    what: str
+    change: str
+
+
+def history(tx: Transaction, name: str, limit: int, before: int | None = None) -> tuple[list[Step], int | None]:
+    """Changes of a file, the newest first, among so many revisions; and where the list goes on, None at its end."""
+    found = tx.revisions.list(limit + 1, before)
+    steps = []
+    for new, old in zip(found, [*found[1:], None], strict=True):
+        if old is None and len(found) > limit:
+            break  # the first of the next page
+        said, was = new.content.get(name, ""), old.content.get(name, "") if old else ""
+        if old is None:
+            steps.append(Step(new.number, new.at, new.by, new.what or "the first that was recorded", ""))
+        elif said != was:
+            steps.append(Step(new.number, new.at, new.by, new.what, difference_of(was, said, name)))
+    return steps, found[limit - 1].number if len(found) > limit else None
+
+
+def difference_of(before: str, after: str, name: str) -> str:
+    """What changes in a file, line by line, without passwords in addresses."""
+    lines = unified_diff(before.splitlines(), after.splitlines(), name, name, n=1, lineterm="")
+    return _PASSWORD.sub(r"\1:…@", "\n".join(lines))
+
+
+def _write(path: Path, text: str, difference: str) -> None:
+    try:
+        put_in_place(path, text)
+    except OSError as trouble:
+        sentence = f"{path.name} cannot be written here ({trouble.strerror}): make this change where the file is kept"
+        raise NotWritable(sentence, difference) from trouble
