@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dicom_node.indexed import indexed
 from dicom_node.routing.route import Routing
@@ -24,8 +25,7 @@ MOST, PAGE = 2000, 50
 LIMIT_S = 20.0
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """What would be otherwise on one route, in words; "" where it would do nothing, before or after."""
 
     route: str

@@ -17,6 +17,7 @@ from dicom_node.web.access import admit
 from dicom_node.web.api import deliveries as api_deliveries
 from dicom_node.web.api import node as api_node
 from dicom_node.web.api import peers as api_peers
+from dicom_node.web.api import routing as api_routing
 from dicom_node.web.api import studies as api_studies
 from dicom_node.web.console import Console
 from dicom_node.web.cookies import Cookies
@@ -29,6 +30,7 @@ from dicom_node.web.pages import (
     peer_history,
     peers,
     pictures,
+    routing,
     studies,
     study,
     try_out,
@@ -54,6 +56,8 @@ ROUTERS = tuple(
         study,
         pictures,
         try_out,
+        routing,
+        api_routing,
         deliveries,
         peer_history,
         peers,

@@ -53,6 +53,16 @@ ROUTES: Mapping[str, Permission] = {
     "POST /studies/{uid}/send": Permission.ACT,
     "GET /studies/{uid}/results/{sop}": Permission.ACT,
     "GET /studies/{uid}/results/{sop}/pdf": Permission.ACT,
+    # which rules there are, and what others would do
+    "GET /routing": Permission.LOOK,
+    "GET /routing/edit": Permission.LOOK,
+    "POST /routing/edit": Permission.ACT,
+    "POST /routing/judge": Permission.ACT,
+    "POST /routing/live": Permission.ADMINISTER,
+    "GET /api/v1/routing": Permission.LOOK,
+    "POST /api/v1/routing/rehearse": Permission.ACT,
+    "POST /api/v1/routing/judge": Permission.ACT,
+    "POST /api/v1/routing/live": Permission.ADMINISTER,
     # what is done about it
     "POST /studies/{uid}/retry": Permission.ACT,
     "POST /studies/{uid}/reissue": Permission.ACT,
@@ -105,7 +115,9 @@ ROUTES: Mapping[str, Permission] = {
     "POST /users/shut-out": Permission.ADMINISTER,
 }
 
-STREAMED = frozenset({"POST /try", "POST /api/v1/studies"})  # whose body may be large: the route reads it itself
+STREAMED = frozenset(  # whose body may be large: the route reads it itself
+    {"POST /try", "POST /api/v1/studies", "POST /routing/judge", "POST /api/v1/routing/judge"}
+)
 
 
 def named(method: str, path: str) -> str:
