@@ -139,5 +139,5 @@ def _write(path: Path, text: str, difference: str) -> None:
     try:
         put_in_place(path, text)
     except OSError as trouble:
-        sentence = f"{path.name} cannot be written here ({trouble.strerror}): make this change where the file is kept"
-        raise NotWritable(sentence, difference) from trouble
+        why = f"the file {path.name} cannot be written here ({trouble.strerror})"
+        raise NotWritable(f"{why}: make this change where it is kept", difference) from trouble

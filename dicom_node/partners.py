@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dicom_node.configuring import Author, Changed, change, text_of
 from dicom_node.destinations import DimseDestination, FolderDestination
-from dicom_node.destinations.proposal import differences
 from dicom_node.errors import ConfigurationError, Overtaken
 from dicom_node.network.admission import Caller, HouseRules, Rejection, decide
 from dicom_node.network.peer import Peer
 from dicom_node.network.web_server import WebServer
-from dicom_node.objects.profile import PRESETS
 from dicom_node.settings import Settings
 from dicom_node.settings_files import document_of
 from dicom_node.settings_text import flow, with_entry
@@ -138,8 +136,8 @@ def _profile(one: Any) -> str:
     profile = getattr(one, "profile", None)
     if profile is None:
         return ""
-    said = differences(profile)
-    own = {key: value for key, value in said.items() if PRESETS[profile.preset].get(key) != value}
+    preset = type(profile)(preset=profile.preset).model_dump()
+    own = {key: value for key, value in profile.model_dump().items() if preset[key] != value}
     return f"{profile.preset}, with {flow(own).strip('{}')}" if own else str(profile.preset)
 
 

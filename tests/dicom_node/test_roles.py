@@ -125,18 +125,25 @@ def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pyt
     monkeypatch.setattr(roles, "executor", lambda settings: devices)
     role = threading.Thread(target=roles.pipeline, args=(parts, stop, heartbeat))
     role.start()
+    monkeypatch.setattr(reload, "LOOK_EVERY_S", 0.02)
     stages = {"complete", "dispatch", "infer-0", "deliver-share-0", "deliver-share-1", "give-up", "commit"}
     deadline = time.monotonic() + PATIENCE_S
     while not stages <= {thread.name for thread in threading.enumerate()}:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert devices.running
+    with (parts.settings.folder / "node.yaml").open("a") as file:
+        file.write("  backup: {kind: folder, path: backup}\n")
+    while "deliver-backup-0" not in {thread.name for thread in threading.enumerate()}:
+        assert time.monotonic() < deadline, "a new destination gets its senders while the others work on"
+        time.sleep(0.01)
+    assert heartbeat._facts["revision"]() == parts.revision + 1
     stop.set()
     role.join(PATIENCE_S)
     assert devices.running is False
-    assert not stages & {thread.name for thread in threading.enumerate()}
+    assert not {*stages, "deliver-backup-0"} & {thread.name for thread in threading.enumerate()}
     assert {name: fact() for name, fact in heartbeat._facts.items()} == {
-        "workers": {"cpu": 17}, "tls": [], "revision": parts.revision, "configuration": {"trouble": ""}
+        "workers": {"cpu": 17}, "tls": [], "revision": parts.revision + 1, "configuration": {"trouble": ""}
     }
 
 

@@ -15,7 +15,7 @@ from dicom_node.asking_partners import Echoed, Probed
 from dicom_node.configuring import Author, Changed, writable
 from dicom_node.errors import ConfigurationError, NotWritable, Overtaken
 from dicom_node.network.probe import SYNTAXES
-from dicom_node.partner_forms import KIND_WORDS, MODELS, again, fields_of, filled_in, model_of
+from dicom_node.partner_forms import KIND_WORDS, MODELS, WORDS, again, fields_of, filled_in, model_of
 from dicom_node.partners import FILE, ONE, Entry, Group, entry_of, partner, partners, put
 from dicom_node.web import calling
 from dicom_node.web.access import Caller, Here, Visit
@@ -171,10 +171,10 @@ def _form(
 
 
 def _save(request: Request, console: Console, caller: Visit, shown: Shown, form: Sent) -> Response:
-    said = shown.kind if shown.kind != "dimse" or "kind" in (shown.entry or ()) else ""
+    usual = shown.group == "peers" and shown.kind == "dimse" and "kind" not in (shown.entry or ())
 
     def save() -> Changed:
-        entry = filled_in(model_of(shown.group, shown.kind), form, said)
+        entry = filled_in(model_of(shown.group, shown.kind), form, "" if usual else shown.kind)
         author = Author(console.clock(), caller.participant)
         return put(console.parts, shown.group, shown.name, entry, author, was=shown.entry)
 
@@ -207,8 +207,9 @@ def by_field(problems: Sequence[str], prefix: str) -> dict[str, list[str]]:
     """Sentences by the field that they are about, which begins with `prefix`; under "" those about anything else."""
     found: dict[str, list[str]] = {}
     for problem in problems:
-        sentence = problem.partition(": ")[2] if problem.startswith(f"{FILE}:") else problem
+        in_file = problem.startswith(f"{FILE}:")
+        sentence = problem.partition(": ")[2] if in_file else problem
         place = sentence.partition(" = ")[0].partition(": ")[0]
-        ours = place.startswith(prefix) or "." not in place or place.startswith("tls.")
+        ours = place.startswith(prefix) or (not in_file and place in WORDS)
         found.setdefault(place.removeprefix(prefix) if ours else "", []).append(sentence.removeprefix(prefix))
     return found

@@ -1,0 +1,74 @@
+"""Files are changed for a person: valid as a whole, recorded, told, and brought back (dicom_node.configuring)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dicom_node.assembly import Parts
+from dicom_node.configuring import Author, change, difference_of, history, restore, text_of, writable
+from dicom_node.errors import ConfigurationError, NotWritable
+from dicom_node.reload import Watch
+from dicom_node.settings import load, shipped_folder
+from storage.errors import NotFound
+
+ADA = Author(7.0)
+
+
+def test_a_change_is_a_revision_with_who_and_what_and_can_be_taken_back(parts: Parts, conf: Path) -> None:
+    file = conf / "routes.yaml"
+    before = file.read_text()
+    done = change(parts, "routes.yaml", lambda text: f"# checked\n{text}", "a note added", ADA)
+    assert (done.revision, done.change.splitlines()[-2:]) == (2, ["+# checked", " "])
+    assert file.read_text() == f"# checked\n{before}"
+    with parts.database.reading() as tx:
+        ((newest, first), following) = history(tx, "routes.yaml", 5)
+        assert history(tx, "node.yaml", 5)[0][0].number == 1, "it did not touch that file"
+        (entry,) = [one for one in tx.journal.recent(5) if one.event == "configuration changed"]
+    assert (newest.by, newest.what, newest.at, following) == (ADA.name, "a note added", 7.0, None)
+    assert (first.number, first.change) == (1, "")
+    assert (entry.revision, entry.text) == (2, f"a note added; changed by {ADA.name}")
+    assert restore(parts, "routes.yaml", 1, ADA).revision == 3
+    assert file.read_text() == before
+    watch = Watch(replace(parts, settings=load(conf)))
+    assert watch.look() is None
+
+
+def test_history_has_pages(parts: Parts, conf: Path) -> None:
+    for number in range(3):
+        change(parts, "node.yaml", lambda text, number=number: f"{text}# {number}\n", f"note {number}", ADA)
+    with parts.database.reading() as tx:
+        first, following = history(tx, "node.yaml", 2)
+        second, end = history(tx, "node.yaml", 2, following)
+    assert [one.number for one in (*first, *second)] == [4, 3, 2, 1]
+    assert end is None
+
+
+def test_what_would_not_be_valid_with_all_the_rest_is_not_written(parts: Parts, conf: Path) -> None:
+    before = (conf / "node.yaml").read_text()
+    with pytest.raises(ConfigurationError, match="route everything names destination 'share'; known: other"):
+        change(parts, "node.yaml", lambda text: text.replace("share:", "other:"), "renamed", ADA)
+    assert (conf / "node.yaml").read_text() == before
+    with pytest.raises(NotFound, match=r"no revision 9 of node\.yaml"):
+        restore(parts, "node.yaml", 9, ADA)
+
+
+def test_shipped_settings_are_no_ones_to_write(parts: Parts) -> None:
+    shipped = replace(parts, settings=load(None).model_copy(update={"node": parts.settings.node}))
+    with pytest.raises(NotWritable, match="start it with --conf FOLDER") as told:
+        change(shipped, "node.yaml", lambda text: text.replace("port: 11112", "port: 104"), "port", ADA)
+    assert "-port: 11112\n+port: 104" in told.value.change
+    assert not writable(None, "node.yaml")
+
+
+def test_a_file_that_is_not_there_begins_as_the_shipped_one(tmp_path: Path) -> None:
+    assert text_of(tmp_path, "node.yaml") == (shipped_folder() / "node.yaml").read_text()
+    assert writable(tmp_path, "node.yaml")
+
+
+def test_a_difference_shows_no_password() -> None:
+    shown = difference_of("a: postgresql://node:secret@db/x\n", "a: postgresql://node:other@db/x\n", "node.yaml")
+    assert "-a: postgresql://node:…@db/x" in shown
+    assert not {"secret", "other"} & set(shown.replace(":", " ").replace("@", " ").split())
