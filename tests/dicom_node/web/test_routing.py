@@ -123,7 +123,8 @@ class TestPage:
         assert "An administrator lets it go live" in answer.text
 
     def test_broken_yaml_keeps_the_form_of_before(self, week: Parts, signed_in: MakeBrowser) -> None:
-        answer = signed_in("otto").fill_in("/routing/edit", route="everything", was=EVERYTHING, yaml="when: [", days="7")
+        sent = {"route": "everything", "was": EVERYTHING, "yaml": "when: [", "days": "7"}
+        answer = signed_in("otto").fill_in("/routing/edit", **sent)
         assert answer.status_code == 422
         assert "no valid YAML" in answer.text
         assert 'name="destinations" value="share" checked' in answer.text

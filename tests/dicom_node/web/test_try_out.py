@@ -7,18 +7,22 @@ dicom_node.network.bringing
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+import numpy as np
 import pytest
 from browsing import Browser
 from pydicom import dcmread
 
-from dicom_node.assembly import Parts
+from dicom_node.assembly import Parts, stages
 from dicom_node.network.bringing import ZIP
+from inference.executors.inline import Inline
 from storage.archive import INCOMING
+from storage.lifecycle import JobState
 
 MakeBrowser = Callable[[str], Browser]
 
@@ -160,3 +164,33 @@ def test_sending_is_an_act_of_its_own(parts: Parts, program: MakeBrowser, ct_ser
     with parts.database.reading() as tx:
         assert not tx.studies.get(uid).by_hand
     assert otto.post("/api/v1/studies/1.2.9/send").status_code == 404
+
+
+@pytest.mark.slow
+def test_from_the_drop_to_the_results_and_only_then_away(
+    parts: Parts, signed_in: MakeBrowser, make_slices: Callable[..., list[Path]]
+) -> None:
+    """The stages as they run in the pipeline, with a model in this process."""
+    pixels = np.full((32, 32), 1000, np.uint16)
+    pixels[8:16, 8:16] = 1300  # in HU 276, which the model takes for the liver
+    otto, files = signed_in("otto"), make_slices(4, BodyPartExamined="ABDOMEN", PixelData=pixels.tobytes())
+    uid = study_of(files)
+    bring(otto, ("study.zip", zipped(files)), task="liver_tumour")
+    model = Inline()
+    model.start()
+    for stage in stages(parts, model):
+        if stage.name in ("complete", "dispatch", "infer-0"):
+            assert stage.step(time.time()), stage.name
+    with parts.database.reading() as tx:
+        (job,) = tx.jobs.of_study(uid)
+        assert (job.state, job.reason) == (JobState.DONE, "")
+        made = {one.kind: one.sop_instance_uid for one in tx.results.of_job(job.job_id)}
+        assert tx.deliveries.of_study(uid) == []
+    assert {"seg", "document"} <= made.keys()
+    pdf = otto.get(f"/studies/{uid}/results/{made['document']}/pdf")
+    assert (pdf.headers["Content-Type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    assert f"/studies/{uid}/results/{made['seg']}" in otto.get(f"/studies/{uid}").text
+    answer = otto.fill_in(f"/studies/{uid}/send", f"/studies/{uid}")
+    assert answer.headers["Location"] == f"/studies/{uid}"
+    with parts.database.reading() as tx:
+        assert [one.destination for one in tx.deliveries.of_study(uid)] == ["share"]
