@@ -94,10 +94,10 @@ def watermarks(settings: Settings) -> Watermarks:
     return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
 
 
-def cleaner(parts: Parts, *, by_person: bool = False) -> Cleaner:
-    """Removes what the site's rules let go, by the clock or because a person asks."""
+def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = None) -> Cleaner:
+    """Removes what the site's rules let go, by the clock or because a person asks: `who`, or who runs this process."""
     rules = [rule.rule for rule in parts.settings.node.retention]
-    told = partial(parts.audit.study_deleted, by_person=by_person)
+    told = partial(parts.audit.study_deleted, by_person=by_person, who=who)
     return Cleaner(parts.database, parts.archive, rules, parts.revision, told)
 
 
