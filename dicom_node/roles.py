@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from dicom_node.assembly import Parts, audit_sender, cleaner, destination_tls, executor, server, stages, watermarks
 from dicom_node.errors import NodeError
+from dicom_node.gpus import Gpus
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.node import die_with
@@ -48,6 +49,9 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     run.start()
     asked = (parts.settings.destinations(), parts.database, parts.revision)
     threading.Thread(target=tell_unfit, args=asked, name="profiles", daemon=True).start()
+    gpus = Gpus()
+    gpus.start(stop)
+    heartbeat.tell("gpus", gpus.state)
     heartbeat.tell("workers", run.pids)
     heartbeat.tell("tls", lambda: destination_tls(parts))
     try:
@@ -102,7 +106,7 @@ def run_role(name: str, parts: Parts, supervisor: int | None = None) -> None:
     if supervisor is not None:
         die_with(supervisor)
     setup(parts.settings.logging)
-    heartbeat = Heartbeat(parts.database, name)
+    heartbeat = Heartbeat(parts.database, name, parts.counts)
     heartbeat.tell("revision", lambda: parts.revision)
     heartbeat.tell("audit", parts.audit.state)
     heartbeat.start()
