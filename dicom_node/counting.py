@@ -6,7 +6,6 @@ Every figure has a name, labels whose values are few, and a sentence. Nothing he
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,7 +50,7 @@ class Counts:
     """What this process has counted and not handed over; for all its threads."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Key] = Counter()
+        self._counts: dict[Key, float] = {}
         self._lock = threading.Lock()
 
     def add(self, figure: Figure, number: float = 1, **labels: str) -> None:
@@ -59,15 +58,17 @@ class Counts:
         if labels.keys() != set(figure.labels):
             raise ValueError(f"{figure.name} has the labels {figure.labels}, not {tuple(labels)}")
         with self._lock:
-            self._counts[figure.name, tuple(sorted(labels.items()))] += number  # type: ignore[assignment]
+            key = figure.name, tuple(sorted(labels.items()))
+            self._counts[key] = self._counts.get(key, 0.0) + number
 
     def take(self) -> Mapping[Key, float]:
         """Hand over what was counted; who cannot use it gives it back."""
         with self._lock:
-            taken, self._counts = self._counts, Counter()
+            taken, self._counts = self._counts, {}
         return taken
 
     def give_back(self, taken: Mapping[Key, float]) -> None:
         """Keep it for the next time."""
         with self._lock:
-            self._counts.update(taken)  # type: ignore[arg-type]
+            for key, number in taken.items():
+                self._counts[key] = self._counts.get(key, 0.0) + number

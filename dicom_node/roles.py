@@ -10,7 +10,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from dicom_node.assembly import Parts, audit_sender, cleaner, destination_tls, executor, server, stages, watermarks
+from dicom_node.assembly import (
+    Parts,
+    audit_sender,
+    cleaner,
+    destination_tls,
+    executor,
+    owner,
+    server,
+    stages,
+    watermarks,
+)
 from dicom_node.errors import NodeError
 from dicom_node.gpus import Gpus
 from dicom_node.heartbeat import Heartbeat
@@ -66,6 +76,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Recovery, retention and the disk by the clock, and what the audit trail needs."""
+    from dicom_node.alerts.watch import chores as watching
     from dicom_node.clock import Chore, Clock, keep
     from dicom_node.people import forget
     from dicom_node.upkeep import Upkeep
@@ -76,7 +87,7 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     def people() -> None:
         forget(parts, time.time())
 
-    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people))]
+    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people)), *watching(parts, owner("clock"))]
     if (sender := audit_sender(parts.settings)) is not None:
         chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
         heartbeat.tell("audit_sender", sender.state)

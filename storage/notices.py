@@ -87,5 +87,9 @@ class Notices(Store):
         if not self._add(watches, name=name, until=until):
             self._connection.execute(update(watches).where(watches.c.name == name).values(until=until))
 
+    def unwatch(self, name: str) -> None:
+        """Forget that."""
+        self._connection.execute(delete(watches).where(watches.c.name == name))
+
     def _change(self, notice_id: int, owner: str, **values: Any) -> None:
         leases.change(self._connection, notices.c.notice_id, notice_id, owner, **values, **leases.NO_LEASE)
