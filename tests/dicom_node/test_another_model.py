@@ -1,4 +1,4 @@
-"""Results by another model, by a person's word."""
+"""Results by another model, by a person's word; dicom_node.pipeline.succession."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices: each once, leased, told again, given up, forgotten."""
+"""Notices: each once, leased, told again, given up, forgotten; storage.tables_alerts."""
 
 from __future__ import annotations
 
