@@ -176,7 +176,9 @@ class Dispatch:
                 continue
             why = "late images or a rejection note changed its inputs"
             if same_inputs(old.inputs, new.inputs):
-                why = "its model, a parameter or the header that its results copy was changed"
+                why = "a correction changed the header that its results copy"
+                if any(old.parameters.get(key) != new.parameters.get(key) for key in ("model", "task", "outputs")):
+                    why = "its route names another model or other parameters"
             supersede(tx, old, why, generation, now, self.revision)
 
 

@@ -52,3 +52,9 @@ def test_what_cannot_be_is_said(story: Parts) -> None:
             run_with(tx, 501.0, STUDY, model(task="brain_tumour"))
         with pytest.raises(IllegalStep, match="is NOT_ROUTED"):
             run_with(tx, 501.0, "1.2.4", model())
+
+
+def test_the_old_job_says_who_wanted_that(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        run_with(tx, 500.0, STUDY, model())
+        assert tx.jobs.get("job-0").reason == "a person asked for model other; generation 2 takes its place"
