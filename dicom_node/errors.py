@@ -16,7 +16,8 @@ NodeError
 │  └─ Refused          do not: the peer has said no
  │     ├─ Rejected      …to us, whatever we bring: it will not have the association
  │     └─ NotOffered    the peer has no such service
- └─ ResultInvalid       an object of ours failed its own check and must not leave
+ ├─ NotTold             nobody took a mail or a call of ours; try again later
+└─ ResultInvalid       an object of ours failed its own check and must not leave
 """
 
 from __future__ import annotations
@@ -123,3 +124,7 @@ class NotOffered(Refused):
 
 class ResultInvalid(NodeError):
     """An object failed our own check before sending."""
+
+
+class NotTold(NodeError):
+    """A notice was not heard; the message says by whom and why."""

@@ -16,8 +16,8 @@ class Permission(StrEnum):
 
     ANYBODY = "anybody"  # also who has not signed in
     LOOK = "look"  # at everything but the patient, who is shown by the settings
-    ACT = "act"  # send again, let go, run again
-    ADMINISTER = "administer"  # decide who may
+    ACT = "act"  # send again, let go, run again, fetch, download
+    ADMINISTER = "administer"  # decide who may, delete
 
 
 GRANTED: Mapping[Role, frozenset[Permission]] = {
@@ -48,6 +48,12 @@ ROUTES: Mapping[str, Permission] = {
     # what is done about it
     "POST /studies/{uid}/retry": Permission.ACT,
     "POST /studies/{uid}/reissue": Permission.ACT,
+    "POST /studies/{uid}/route": Permission.ACT,
+    "POST /studies/{uid}/run": Permission.ACT,
+    "POST /studies/{uid}/fetch": Permission.ACT,
+    "POST /fetch": Permission.ACT,
+    "GET /studies/{uid}/download": Permission.ACT,
+    "POST /studies/{uid}/delete": Permission.ADMINISTER,
     "POST /deliveries/retry": Permission.ACT,
     # the same for programs
     "GET /api/v1/openapi.json": Permission.LOOK,
@@ -60,6 +66,12 @@ ROUTES: Mapping[str, Permission] = {
     "GET /api/v1/studies/{uid}/explain": Permission.LOOK,
     "POST /api/v1/studies/{uid}/retry": Permission.ACT,
     "POST /api/v1/studies/{uid}/reissue": Permission.ACT,
+    "POST /api/v1/studies/{uid}/route": Permission.ACT,
+    "POST /api/v1/studies/{uid}/run": Permission.ACT,
+    "POST /api/v1/studies/{uid}/fetch": Permission.ACT,
+    "GET /api/v1/studies/{uid}/measurements": Permission.LOOK,
+    "GET /api/v1/studies/{uid}/download": Permission.ACT,
+    "DELETE /api/v1/studies/{uid}": Permission.ADMINISTER,
     "GET /api/v1/deliveries": Permission.LOOK,
     "POST /api/v1/deliveries/retry": Permission.ACT,
     # oneself

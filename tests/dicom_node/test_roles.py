@@ -101,7 +101,9 @@ def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pyt
     role.join(PATIENCE_S)
     assert devices.running is False
     assert not stages & {thread.name for thread in threading.enumerate()}
-    assert {name: fact() for name, fact in heartbeat._facts.items()} == {"workers": {"cpu": 17}, "tls": []}
+    assert {name: fact() for name, fact in heartbeat._facts.items()} == {
+        "gpus": [], "workers": {"cpu": 17}, "tls": []
+    }
 
 
 def test_a_role_shows_itself_while_it_runs(
