@@ -53,7 +53,7 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
     from dicom_node.fits import tell_unfit
-    from dicom_node.pipeline.loop import start_stage
+    from dicom_node.pipeline.loop import Bell, start_stage
 
     run = executor(parts.settings)
     run.start()
@@ -64,9 +64,11 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     heartbeat.tell("gpus", gpus.state)
     heartbeat.tell("workers", run.pids)
     heartbeat.tell("tls", lambda: destination_tls(parts))
+    bell = Bell()
     try:
-        threads = [start_stage(stage, stop) for stage in stages(parts, run)]
+        threads = [start_stage(stage, stop, bell=bell) for stage in stages(parts, run)]
         stop.wait()
+        bell.ring()
     finally:
         run.stop()
     deadline = time.monotonic() + LAST_WORD_S
