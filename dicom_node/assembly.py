@@ -7,14 +7,15 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dicom_node.audit.facts import Reporter
+from dicom_node.audit.facts import Participant, Reporter
 from dicom_node.audit.recorder import Recorder, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
+from dicom_node.counting import Counts
 from dicom_node.settings import Settings
 from dicom_node.witness import participants, witness
 from storage.archive import INCOMING, Archive
@@ -51,6 +52,7 @@ class Parts:
     archive: Archive
     revision: int
     audit: Recorder
+    counts: Counts = field(default_factory=Counts)
 
     def close(self) -> None:
         self.audit.close()
@@ -93,10 +95,10 @@ def watermarks(settings: Settings) -> Watermarks:
     return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
 
 
-def cleaner(parts: Parts, *, by_person: bool = False) -> Cleaner:
-    """Removes what the site's rules let go, by the clock or because a person asks."""
+def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = None) -> Cleaner:
+    """Removes what the site's rules let go, by the clock or because a person asks: `who`, or who runs this process."""
     rules = [rule.rule for rule in parts.settings.node.retention]
-    told = partial(parts.audit.study_deleted, by_person=by_person)
+    told = partial(parts.audit.study_deleted, by_person=by_person, who=who)
     return Cleaner(parts.database, parts.archive, rules, parts.revision, told)
 
 
@@ -184,6 +186,7 @@ def server(parts: Parts) -> Server:
         revision=parts.revision,
         commitment=commitment,
         audit=parts.audit,
+        counts=parts.counts,
     )
 
 
@@ -213,7 +216,8 @@ def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
         return Remote(peer, node.ae_title, receiver(register), witness(parts.audit))
 
     def receiver(register: Register) -> Receiver:
-        return Receiver(parts.database, archive, register, device_uids=ours, fetched=True, revision=parts.revision)
+        keep = partial(Receiver, parts.database, archive, device_uids=ours, fetched=True, counts=parts.counts)
+        return keep(register, revision=parts.revision)
 
     return {name: remote(peer) for name, peer in parts.settings.archives().items()}
 
@@ -266,6 +270,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             revision=parts.revision,
             name=f"infer-{number}",
             audit=parts.audit,
+            counts=parts.counts,
         )
         for number in range(run.slots)
     ]
@@ -347,6 +352,7 @@ def _senders(parts: Parts) -> Iterator[Stage]:
                 commit_after_s=node.commitment.ask_after_s if destination.asks_commitment else None,
                 revision=parts.revision,
                 audit=parts.audit,
+                counts=parts.counts,
                 name=name,
             )
 
