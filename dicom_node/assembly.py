@@ -7,14 +7,15 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dicom_node.audit.facts import Reporter
+from dicom_node.audit.facts import Participant, Reporter
 from dicom_node.audit.recorder import Recorder, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
+from dicom_node.counting import Counts
 from dicom_node.settings import Settings
 from dicom_node.witness import participants, witness
 from storage.archive import INCOMING, Archive
@@ -52,6 +53,7 @@ class Parts:
     archive: Archive
     revision: int
     audit: Recorder
+    counts: Counts = field(default_factory=Counts)
 
     def close(self) -> None:
         self.audit.close()
@@ -94,10 +96,10 @@ def watermarks(settings: Settings) -> Watermarks:
     return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
 
 
-def cleaner(parts: Parts, *, by_person: bool = False) -> Cleaner:
-    """Removes what the site's rules let go, by the clock or because a person asks."""
+def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = None) -> Cleaner:
+    """Removes what the site's rules let go, by the clock or because a person asks: `who`, or who runs this process."""
     rules = [rule.rule for rule in parts.settings.node.retention]
-    told = partial(parts.audit.study_deleted, by_person=by_person)
+    told = partial(parts.audit.study_deleted, by_person=by_person, who=who)
     return Cleaner(parts.database, parts.archive, rules, parts.revision, told)
 
 
@@ -185,6 +187,7 @@ def server(parts: Parts) -> Server:
         revision=parts.revision,
         commitment=commitment,
         audit=parts.audit,
+        counts=parts.counts,
     )
 
 
@@ -194,8 +197,8 @@ def receiver_for_people(parts: Parts) -> Receiver:
     from dicom_node.network.register import Register
 
     register = Register(parts.database, owner("web"), parts.settings.node.lease_term_s)
-    ours = _device_uids(parts.settings)
-    return Receiver(parts.database, parts.archive, register, device_uids=ours, revision=parts.revision)
+    return Receiver(parts.database, parts.archive, register, device_uids=_device_uids(parts.settings),
+                    revision=parts.revision, counts=parts.counts)
 
 
 def _device_uids(settings: Settings) -> frozenset[str]:
@@ -224,7 +227,8 @@ def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
         return Remote(peer, node.ae_title, receiver(register), witness(parts.audit))
 
     def receiver(register: Register) -> Receiver:
-        return Receiver(parts.database, archive, register, device_uids=ours, fetched=True, revision=parts.revision)
+        keep = partial(Receiver, parts.database, archive, device_uids=ours, fetched=True, counts=parts.counts)
+        return keep(register, revision=parts.revision)
 
     return {name: remote(peer) for name, peer in parts.settings.archives().items()}
 
@@ -261,8 +265,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from dicom_node.settings_priors import PriorSettings
     from storage.records import FetchPurpose
 
-    node, settings = parts.settings.node, parts.settings
-    destinations = settings.destinations()
+    node, settings, destinations = parts.settings.node, parts.settings, parts.settings.destinations()
     limits = InferLimits(node.lease_term_s, node.time_limit_s, node.max_crashes)
     infers = [
         Infer(
@@ -277,6 +280,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             revision=parts.revision,
             name=f"infer-{number}",
             audit=parts.audit,
+            counts=parts.counts,
         )
         for number in range(run.slots)
     ]
@@ -358,6 +362,7 @@ def _senders(parts: Parts) -> Iterator[Stage]:
                 commit_after_s=node.commitment.ask_after_s if destination.asks_commitment else None,
                 revision=parts.revision,
                 audit=parts.audit,
+                counts=parts.counts,
                 name=name,
             )
 

@@ -16,9 +16,10 @@ NodeError
 │  ├─ Unreachable      try again later
 │  │  └─ Unfinished    the peer was there and did not take everything; it may be the objects
 │  └─ Refused          do not: the peer has said no
- │     ├─ Rejected      …to us, whatever we bring: it will not have the association
- │     └─ NotOffered    the peer has no such service
- └─ ResultInvalid       an object of ours failed its own check and must not leave
+│     ├─ Rejected      …to us, whatever we bring: it will not have the association
+│     └─ NotOffered    the peer has no such service
+├─ NotTold             nobody took a mail or a call of ours; try again later
+└─ ResultInvalid       an object of ours failed its own check and must not leave
 """
 
 from __future__ import annotations
@@ -137,3 +138,7 @@ class NotOffered(Refused):
 
 class ResultInvalid(NodeError):
     """An object failed our own check before sending."""
+
+
+class NotTold(NodeError):
+    """A notice was not heard; the message says by whom and why."""

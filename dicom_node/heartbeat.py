@@ -1,4 +1,4 @@
-"""Tells the database that a role is alive, and which heavy libraries its process has loaded."""
+"""Tells the database that a role is alive, what it has counted, and which heavy libraries its process has loaded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from dicom_node.counting import Counts
 from storage.database import Database
 from storage.errors import StorageError
 
@@ -27,8 +28,9 @@ def loaded_modules() -> tuple[str, ...]:
 class Heartbeat:
     """A row a process, renewed every `BEAT_S` seconds by a thread of its own."""
 
-    def __init__(self, database: Database, role: str) -> None:
+    def __init__(self, database: Database, role: str, counts: Counts | None = None) -> None:
         self._database = database
+        self._counts = counts or Counts()
         self._role = role
         self._facts: dict[str, Callable[[], object]] = {}
         self._started_at = time.time()
@@ -49,13 +51,16 @@ class Heartbeat:
         try:
             with self._database.transaction() as tx:
                 tx.processes.gone(os.getpid(), socket.gethostname())
+                tx.counters.add(self._counts.take())
         except StorageError as trouble:
             log.warning("heartbeat row not removed: %s", trouble)
 
     def _run(self) -> None:
         while True:
+            counted = self._counts.take()
             try:
                 with self._database.transaction() as tx:
+                    tx.counters.add(counted)
                     tx.processes.beat(
                         self._role,
                         os.getpid(),
@@ -66,6 +71,7 @@ class Heartbeat:
                         {name: fact() for name, fact in self._facts.items()},
                     )
             except StorageError as trouble:
+                self._counts.give_back(counted)
                 log.warning("heartbeat not written: %s", trouble)
             if self._stop.wait(BEAT_S):
                 return

@@ -10,8 +10,19 @@ import threading
 import time
 from collections.abc import Callable
 
-from dicom_node.assembly import Parts, audit_sender, cleaner, destination_tls, executor, server, stages, watermarks
+from dicom_node.assembly import (
+    Parts,
+    audit_sender,
+    cleaner,
+    destination_tls,
+    executor,
+    owner,
+    server,
+    stages,
+    watermarks,
+)
 from dicom_node.errors import NodeError
+from dicom_node.gpus import Gpus
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.node import die_with
@@ -53,6 +64,9 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
     run, watch, crew = executor(parts.settings), Watch(parts), Crew()
     run.start()
+    gpus = Gpus()
+    gpus.start(stop)
+    heartbeat.tell("gpus", gpus.state)
     heartbeat.tell("workers", run.pids)
     heartbeat.tell("tls", lambda: destination_tls(watch.parts))
 
@@ -73,6 +87,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Recovery, retention and the disk by the clock, and what the audit trail needs."""
+    from dicom_node.alerts.watch import chores as watching
     from dicom_node.clock import Chore, Clock, keep
     from dicom_node.people import forget
     from dicom_node.upkeep import Upkeep
@@ -86,7 +101,7 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     def people() -> None:
         forget(parts, time.time())
 
-    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people))]
+    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people)), *watching(parts, owner("clock"))]
     if (sender := audit_sender(parts.settings)) is not None:
         chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
         heartbeat.tell("audit_sender", sender.state)
@@ -116,7 +131,7 @@ def run_role(name: str, parts: Parts, supervisor: int | None = None) -> None:
     if supervisor is not None:
         die_with(supervisor)
     setup(parts.settings.logging)
-    heartbeat = Heartbeat(parts.database, name)
+    heartbeat = Heartbeat(parts.database, name, parts.counts)
     heartbeat.tell("revision", lambda: parts.revision)
     heartbeat.tell("audit", parts.audit.state)
     heartbeat.start()

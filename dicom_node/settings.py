@@ -31,6 +31,7 @@ from dicom_node.network.web_peer import WebPeer
 from dicom_node.network.web_server import WebServer
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
+from dicom_node.settings_alerts import AlertSettings
 from dicom_node.settings_files import Document, Place, document_of, problems_of, read_document
 from dicom_node.settings_models import LOCK, Models, ModelSettings, Name, model_mistakes, read_lock, with_files
 from dicom_node.settings_peers import AnyPeer, archives_of, unknown_archives
@@ -119,6 +120,7 @@ class NodeSettings(Frozen):
     backfill: Backfill = Backfill()
     priors: PriorSettings = PriorSettings()
     web: WebSettings = WebSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @model_validator(mode="after")
     def _listens_somewhere(self) -> NodeSettings:
@@ -286,6 +288,7 @@ def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
     paths = {"data_folder": base / node.data_folder.expanduser(), "audit": node.audit.below(base)}
+    paths |= {"alerts": node.alerts.below(base)}
     return with_secrets(with_tls(node.model_copy(update={"destinations": destinations, **paths}), base), base)
 
 

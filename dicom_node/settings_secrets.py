@@ -51,6 +51,8 @@ def _every_secret(node: NodeSettings) -> Iterator[tuple[Place, Secret]]:
         for name, partner in getattr(node, group).items():
             for key, secret in _secrets(getattr(partner, "authentication", None)):
                 yield (group, name, "authentication", key), secret
+    for keys, secret in node.alerts.secrets():
+        yield ("alerts", *keys), secret
 
 
 def _secrets(settings: Any) -> Iterator[tuple[str, Secret]]:

@@ -10,6 +10,7 @@ from dicom_node.delivery_views import deliveries_view
 from dicom_node.errors import NodeError
 from dicom_node.masking import masked, patient_view
 from dicom_node.timeline import time_to_result, timeline_view
+from dicom_node.trend_views import measurements_view
 from dicom_node.views import explain_view, study_line
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState
@@ -61,6 +62,7 @@ def whole_study(tx: Transaction, uid: str, looking: Looking) -> dict[str, Any]:
     study, jobs, deliveries = tx.studies.get(uid), tx.jobs.of_study(uid), tx.deliveries.of_study(uid)
     view["timeline"] = timeline_view(study, jobs, deliveries, tx.journal.of_study(uid), looking.now)
     view["time_to_result_s"] = time_to_result(study, deliveries)
+    view["measurements"] = measurements_view(tx, uid)
     view["modalities"] = sorted({one["modality"] for one in view["series"] if one["modality"]})
     return _with_patient(view, study, looking)
 

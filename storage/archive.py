@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from storage.disk import Room, Watermarks, free_space
 from storage.durable import sync
@@ -101,6 +102,17 @@ class Archive:
         if digest.hexdigest() != stored.sha256:
             raise Damaged(f"{stored.path} is not what was written")
         return content
+
+    @contextmanager
+    def opened(self, stored: StoredFile) -> Iterator[BinaryIO]:
+        """The file for reading piece by piece, without a look at its digest; NotFound, Unavailable."""
+        with _disk():
+            try:
+                file = self.path(stored).open("rb")
+            except FileNotFoundError:
+                raise NotFound(f"{stored.path} is not in the archive") from None
+            with file:
+                yield file
 
     def remove(self, stored: StoredFile) -> None:
         """Delete a file; one that is gone already is no error."""

@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.archive import Archive
-from storage.database import Database
-from storage.errors import StorageError
+from storage.database import Database, Transaction
+from storage.errors import IllegalStep, StorageError
+from storage.lifecycle import DeliveryState
 from storage.records import StoredFile
-from storage.retention import DAY_S, Decision, Rule, decide
+from storage.retention import DAY_S, Decision, Rule, decide, unfinished
 
 log = logging.getLogger(__name__)
 
 PAGE = 500
+GIVEN_UP = (DeliveryState.HELD, DeliveryState.DEAD)  # what waits for a person, who has spoken
+DELETED = "a person deleted the study"
 BATCH = 200  # files deleted under one hold: arrivals wait that long
 
 
@@ -41,6 +44,15 @@ class Gone:
     study_instance_uid: str
     header: Mapping[str, Any] = field(repr=False)
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A study whose rows have been taken away in this commit, and the files that may follow it."""
+
+    due: Due
+    header: Mapping[str, Any] = field(repr=False)
+    files: Sequence[StoredFile]
 
 
 @dataclass(frozen=True)
@@ -70,20 +82,43 @@ class Cleaner:
             decision = decide(tx.removals.of(uid), self.rules, now, short=short)
             if not decision.goes:
                 return None
-            weight = tx.removals.weight(uid)
-            header = tx.studies.get(uid).header
-            files = tx.removals.remove(uid, now)
-            text = f"removed {weight.files} files, {weight.bytes} bytes: {decision.reason}"
-            detail = {"files": weight.files, "bytes": weight.bytes}
-            tx.journal.add(now, "removed", text, study=uid, revision=self.revision, detail=detail)
+            gone = self._take_rows(tx, uid, decision, now)
+        return self._take_files(gone)
+
+    def remove_now(self, uid: str, now: float) -> Due:
+        """Remove one study because a person wants it gone, whatever its age and the rules; NotFound.
+
+        IllegalStep where work hangs on it. Only results that are held or that were given up are dropped with it.
+        """
+        with self.database.transaction() as tx:
+            facts = tx.removals.of(uid)
+            if hangs := unfinished(facts, now, GIVEN_UP):
+                raise IllegalStep(f"study {uid} is not removed: {hangs}")
+            for job_id in facts.jobs:
+                tx.deliveries.supersede_unsent(job_id, now, DELETED)
+            gone = self._take_rows(tx, uid, Decision(goes=True, reason=DELETED, since=facts.changed_at), now)
+        return self._take_files(gone)
+
+    def _take_rows(self, tx: Transaction, uid: str, decision: Decision, now: float) -> _Taken:
+        weight = tx.removals.weight(uid)
+        header = tx.studies.get(uid).header
+        files = tx.removals.remove(uid, now)
+        text = f"removed {weight.files} files, {weight.bytes} bytes: {decision.reason}"
+        detail = {"files": weight.files, "bytes": weight.bytes}
+        tx.journal.add(now, "removed", text, study=uid, revision=self.revision, detail=detail)
+        due = Due(uid, decision.reason, decision.since, weight.files, weight.bytes)
+        return _Taken(due, header, files)
+
+    def _take_files(self, taken: _Taken) -> Due:
+        due, uid = taken.due, taken.due.study_instance_uid
         try:
-            self.delete(uid, files)
+            self.delete(uid, taken.files)
         except StorageError as trouble:
-            self.told(Gone(uid, header, str(trouble)))
+            self.told(Gone(uid, taken.header, str(trouble)))
             raise
-        self.told(Gone(uid, header))
-        log.info("study removed", extra={"study": uid, "files": weight.files, "bytes": weight.bytes})
-        return Due(uid, decision.reason, decision.since, weight.files, weight.bytes)
+        self.told(Gone(uid, taken.header))
+        log.info("study removed", extra={"study": uid, "files": due.files, "bytes": due.bytes})
+        return due
 
     def run(
         self, now: float, *, short: bool = False, enough: Callable[[], bool] = lambda: False

@@ -17,11 +17,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from storage.alerts import Alerts
 from storage.associations import Associations
 from storage.by_hand import ByHand
 from storage.circuits import Circuits
 from storage.commands import Commands
 from storage.commitments import Commitments
+from storage.counters import Counters
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
@@ -31,6 +33,7 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.keys import Keys
 from storage.migrations import HEAD
+from storage.notices import Notices
 from storage.outbox import Outbox
 from storage.processes import Processes
 from storage.promises import Promises
@@ -134,6 +137,18 @@ class Transaction:
     @cached_property
     def figures(self) -> FiguresStore:
         return FiguresStore(self._connection)
+
+    @cached_property
+    def counters(self) -> Counters:
+        return Counters(self._connection)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        return Alerts(self._connection)
+
+    @cached_property
+    def notices(self) -> Notices:
+        return Notices(self._connection)
 
     @cached_property
     def users(self) -> Users:

@@ -164,11 +164,14 @@ class Deliveries(Store):
             raise IllegalStep(f"delivery {delivery_id} is {state}, not HELD")
         self._to_pending(delivery_id, now)
 
-    def supersede_unsent(self, job_id: str, now: float) -> int:
-        """Stop what has not left; gives the number. One that is leaving under a live lease is left to its sender."""
+    def supersede_unsent(self, job_id: str, now: float, reason: str = "its job was superseded") -> int:
+        """Stop what has not left, for this `reason`; gives the number.
+
+        One that is leaving under a live lease is left to its sender.
+        """
         unsent = (deliveries.c.job_id == job_id, among(deliveries.c.state, _UNSENT), leases.free(deliveries, now))
         stopped = update(deliveries).where(*unsent)
-        values = {"state": DeliveryState.SUPERSEDED.value, "reason": "its job was superseded", **leases.NO_LEASE}
+        values = {"state": DeliveryState.SUPERSEDED.value, "reason": plain(reason), **leases.NO_LEASE}
         return self._connection.execute(stopped.values(**values)).rowcount
 
     def forget(self, job_id: str) -> int:

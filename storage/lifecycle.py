@@ -1,4 +1,4 @@
-"""What a study, a job, a delivery, a commitment, a promise, a fetch and a recall can be, and the steps between.
+"""What a study, a job, a delivery, a commitment, a promise, a fetch, a recall and a notice can be; the steps between.
 
 A lease is a column, not a state: a running job is PENDING with a live lease. "Incomplete" and
 "warning" are flags. Each table is restated by hand in its test.
@@ -82,6 +82,14 @@ class RecallState(StrEnum):
     GIVEN_UP = "GIVEN_UP"  # the deadline is over, the archive has said no, or there is nobody to ask about
 
 
+class NoticeState(StrEnum):
+    """What somebody outside is to be told."""
+
+    PENDING = "PENDING"  # to be told, now or at its next attempt, or is being told under a lease
+    SENT = "SENT"  # it was heard
+    GIVEN_UP = "GIVEN_UP"  # nobody has heard it in all that time
+
+
 STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
     StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
@@ -141,6 +149,12 @@ RECALL_STEPS: dict[RecallState, frozenset[RecallState]] = {
     RecallState.PENDING: frozenset({RecallState.DONE, RecallState.GIVEN_UP}),
     RecallState.DONE: frozenset(),
     RecallState.GIVEN_UP: frozenset({RecallState.PENDING}),  # its study settles anew
+}
+
+NOTICE_STEPS: dict[NoticeState, frozenset[NoticeState]] = {
+    NoticeState.PENDING: frozenset({NoticeState.SENT, NoticeState.GIVEN_UP}),
+    NoticeState.SENT: frozenset(),
+    NoticeState.GIVEN_UP: frozenset(),
 }
 
 

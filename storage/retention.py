@@ -8,7 +8,7 @@ what is named here as ended is all that ever goes, and a state that nobody thoug
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -96,8 +96,8 @@ def decide(study: StudyFacts, rules: Sequence[Rule], now: float, *, short: bool 
     return kept or max(verdicts, key=lambda verdict: verdict.since)
 
 
-def unfinished(study: StudyFacts, now: float) -> str:
-    """What still hangs on the study, as a sentence; empty where nothing does."""
+def unfinished(study: StudyFacts, now: float, given_up: Collection[DeliveryState] = ()) -> str:
+    """What still hangs on the study, as a sentence; empty where nothing does. Deliveries in `given_up` do not."""
     if study.state not in _STUDY_ENDED:
         return f"the study is {study.state}"
     if study.unread:
@@ -108,7 +108,7 @@ def unfinished(study: StudyFacts, now: float) -> str:
         if job.mark is JobMark.STALE:
             return f"the result of route {job.route} is stale"
         for state in job.deliveries:
-            if state not in _DELIVERY_ENDED:
+            if state not in _DELIVERY_ENDED and state not in given_up:
                 return f"a delivery of route {job.route} is {state}"
     if study.barred_until is not None and study.barred_until > now:
         awaited = study.barred_until == math.inf

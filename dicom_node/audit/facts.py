@@ -75,11 +75,13 @@ class PersonAction:
     RESEND = Code("resend", "99SEGNODE", "Delivered results sent once more by a person")
     REISSUE = Code("reissue", "99SEGNODE", "Results asked for anew under a corrected header by a person")
     FETCH = Code("fetch", "99SEGNODE", "Study asked for from an archive by a person")
+    ROUTE = Code("route", "99SEGNODE", "Study routed again, asked for by a person")
+    RUN = Code("run", "99SEGNODE", "Results asked for of another model by a person")
+    DOWNLOAD = Code("download", "99SEGNODE", "Images or results of a study downloaded by a person")
     EXPORT = Code("export", "99SEGNODE", "Reviewed images written out for training by a person")
     LOOK = Code("look", "99SEGNODE", "Study looked at by a person")
     BRING = Code("bring", "99SEGNODE", "Study brought by a person")
     SEND = Code("send", "99SEGNODE", "Results of a study that a person brought sent at a person's wish")
-    DOWNLOAD = Code("download", "99SEGNODE", "Result downloaded by a person")
     EXPLAIN = Code("explain", "99SEGNODE", "Maps of what a model looked at written out by a person")
 
 

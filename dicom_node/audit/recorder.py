@@ -178,6 +178,10 @@ class Recorder:
         """A person was shown a study."""
         self._accessed("R", facts.PersonAction.LOOK, study_uid, who)
 
+    def downloaded(self, study_uid: str, who: Participant) -> None:
+        """A person is given all files of a study."""
+        self._accessed("R", facts.PersonAction.DOWNLOAD, study_uid, who)
+
     def signed_in(self, who: Participant, failure: str = "") -> None:
         """A person has signed in, or with a `failure` was kept from it."""
         event = self._now(Outcome.MINOR_FAILURE if failure else Outcome.SUCCESS, failure)
@@ -208,11 +212,14 @@ class Recorder:
             lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
         )
 
-    def study_deleted(self, gone: Gone, *, by_person: bool) -> None:
-        """All of a study is gone; a minor failure where files of it are left for the sweep."""
+    def study_deleted(self, gone: Gone, *, by_person: bool, who: Participant | None = None) -> None:
+        """All of a study is gone; a minor failure where files of it are left for the sweep.
+
+        `by_person`: because a person wanted that, `who` or who runs this process.
+        """
         event = self._now(Outcome.MINOR_FAILURE if gone.failure else Outcome.SUCCESS, gone.failure)
         images = Images.of(gone.study_instance_uid, gone.header)
-        deleters = [person(), self._ours] if by_person else [self._sender()]
+        deleters = [who or person(), self._ours] if by_person else [self._sender()]
         self._tell(lambda: messages.study_deleted(self._reporter, event, deleters, images))
 
     def queried(

@@ -20,6 +20,7 @@ from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.events import Event
 
+from dicom_node.counting import RECEIVED, RECEIVED_BYTES, REFUSED, Counts
 from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
 from dicom_node.network.contexts import (
     IMPLEMENTATION_CLASS_UID,
@@ -70,7 +71,7 @@ class Receiver:
     `fetched`: all that comes answers a C-GET of ours; what answers our C-MOVE says so itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its parts, by name)
         self,
         database: Database,
         archive: Archive,
@@ -80,7 +81,9 @@ class Receiver:
         fetched: bool = False,
         revision: int = 0,
         clock: Callable[[], float] = time.time,
+        counts: Counts | None = None,
     ) -> None:
+        self._counts = counts or Counts()
         self._fetched = fetched
         self._database = database
         self._archive = archive
@@ -104,6 +107,7 @@ class Receiver:
         except DiskFull as full:
             association.refused += 1
             association.last_refusal = str(full)
+            self._counts.add(REFUSED, status=f"0x{answer_to(full):04X}")
             return answer_to(full)  # the clock journals the crossing: a line an instance would fill the disk for good
         except ReceiveError as error:
             return self._refuse(association, offer, header, answer_to(error), str(error))
@@ -113,6 +117,8 @@ class Receiver:
         association.kept += 1
         association.last_study = header.study_instance_uid
         held = arrival is Arrival.DUPLICATE
+        self._counts.add(RECEIVED, outcome="held" if held else "kept")
+        self._counts.add(RECEIVED_BYTES, len(offer.data))
         association.arrivals.kept(header.study_instance_uid, header.study, offer.sop_class_uid, held=held)
         return SUCCESS
 
@@ -200,6 +206,7 @@ class Receiver:
     ) -> int:
         association.refused += 1
         association.last_refusal = reason
+        self._counts.add(REFUSED, status=f"0x{status:04X}")
         study = header.study_instance_uid if header else ""
         association.arrivals.refused(
             study,

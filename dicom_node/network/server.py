@@ -13,6 +13,7 @@ from pynetdicom import evt
 from pynetdicom.events import Event
 
 from dicom_node.audit.recorder import Recorder
+from dicom_node.counting import ACCEPTED, HANDSHAKES, REJECTED, Counts
 from dicom_node.network.admission import HouseRules
 from dicom_node.network.commitment_service import CommitmentService
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, supported_contexts
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 PERMANENT = 0x01  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
+# What our own rejections are counted under: result, source and reason of PS3.8 Table 9-21, see admission.py.
+REJECTIONS = {(1, 1, 1): "address", (1, 1, 7): "called_ae_title", (1, 1, 3): "calling_ae_title", (2, 3, 2): "limit"}
 UNBOUNDED = 1_000_000  # for pynetdicom, which counts connections; the door counts who was let in
 
 
@@ -96,11 +99,15 @@ class Server:
         revision: int = 0,
         commitment: CommitmentService | None = None,
         audit: Recorder | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self._listen = listen
+        self._counts = counts or Counts()
         self._audit = audit or Recorder()
         self._register = Register(database, owner, listen.lease_term_s, audit=self._audit)
-        self._receiver = Receiver(database, archive, self._register, device_uids=device_uids, revision=revision)
+        self._receiver = Receiver(
+            database, archive, self._register, device_uids=device_uids, revision=revision, counts=self._counts
+        )
         self._commitment = commitment or CommitmentService(database, revision=revision)
         self._entity = _entity(listen)
         self._commitment.offer(self._entity)
@@ -167,7 +174,7 @@ class Server:
             if self._listen.port is not None:
                 self._listeners.append(listen(self._entity, (host, self._listen.port), handlers, self._limits))
             if tls and self._keeper:
-                secured = Secured(self._keeper, tls.handshake_s, self._refusals.tell, self._audit.refused_handshake)
+                secured = Secured(self._keeper, tls.handshake_s, self._refusals.tell, self._refused_handshake)
                 self._listeners.append(listen(self._entity, (host, tls.port), handlers, self._limits, secured))
         except OSError:
             self._close_ports()
@@ -194,15 +201,22 @@ class Server:
         return listeners
 
     def _accepted(self, event: Event) -> None:
+        self._counts.add(ACCEPTED)
         self._register.accepted(event.assoc)
 
     def _rejected(self, event: Event) -> None:
         """Tell the audit trail of one who may not call us; one for whom there is only no room now is no suspect."""
         requestor, answer = event.assoc.requestor, event.assoc.acceptor.primitive
+        code = (answer.result, answer.result_source, answer.diagnostic)
+        self._counts.add(REJECTED, reason=REJECTIONS.get(code, "other"))
         if answer.result == PERMANENT:
             asked = requestor.primitive
             titles = (asked.calling_ae_title, asked.called_ae_title)
             self._audit.refused_association(*titles, requestor.address, answer.reason_str.lower())
+
+    def _refused_handshake(self, address: str, reason: str) -> None:
+        self._counts.add(HANDSHAKES)
+        self._audit.refused_handshake(address, reason)
 
     def _asked(self, event: Event) -> tuple[int, None]:
         return self._commitment.asked(event)

@@ -15,11 +15,13 @@ from pathlib import Path
 
 from dicom_node.audit.facts import Outcome
 from dicom_node.audit.recorder import Recorder
+from dicom_node.counting import DELIVERY_FAILURES, SENT_BYTES, Counts
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.statuses import Status, is_stored
 from dicom_node.pipeline.keeper import Keeper
 from dicom_node.pipeline.patience import Patience
+from dicom_node.pipeline.reasons import reason_of
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.deliveries import Setback
@@ -49,6 +51,7 @@ class Deliver:
     clock: Callable[[], float] = time.time
     name: str = "deliver"
     audit: Recorder = field(default_factory=Recorder)
+    counts: Counts = field(default_factory=Counts)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
@@ -63,16 +66,24 @@ class Deliver:
         try:
             answers = self._send(delivery, objects)
         except (NotFound, Damaged) as loss:
+            self._count(loss)
             self._dead(delivery, PeerError(f"a file of the result is lost: {loss}; run the job again, or restore it"))
         except (Unreachable, Rejected) as trouble:
+            self._count(trouble)
             again = self._later(delivery, trouble)
             outcome = Outcome.MINOR_FAILURE if again else Outcome.SERIOUS_FAILURE
             self.audit.delivery_ended(self._in_truth(delivery), outcome, str(trouble))
         except Refused as refusal:
+            self._count(refusal)
             self._dead(delivery, refusal)
         else:
+            sent = sum(item.file.size for item in objects if item.sop_instance_uid in answers)
+            self.counts.add(SENT_BYTES, sent, destination=self.sender.destination)
             self._sent(delivery, objects, {**delivery.statuses, **{uid: str(said) for uid, said in answers.items()}})
         return True
+
+    def _count(self, trouble: Exception) -> None:
+        self.counts.add(DELIVERY_FAILURES, destination=self.sender.destination, reason=reason_of(trouble))
 
     def _in_truth(self, delivery: Delivery) -> Delivery:
         """The delivery as it goes: to us, also where it was meant for the one that is down."""

@@ -13,13 +13,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any
 
 from dicom_node.indexed import indexed
 from dicom_node.outgoing import send_kept
-from dicom_node.pipeline.identity import job_identity
+from dicom_node.pipeline.identity import fresh_identity
 from dicom_node.pipeline.priors import priors_of
+from dicom_node.pipeline.succession import add_job, same_inputs, supersede
 from dicom_node.routing.asked import for_task
 from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
@@ -39,6 +39,11 @@ class InstalledModel:
     task: str
     settings: Mapping[str, Any]
     identity: ModelIdentity
+
+    @property
+    def name_for_jobs(self) -> dict[str, str]:
+        """What of its identity makes another job of the same inputs."""
+        return {"name": self.identity.name, "version": self.identity.version, "sha256": self.identity.sha256}
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Dispatch:
         generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         for job in fresh:
             self._supersede(tx, current, job, generation, now)
-            self._add(tx, job, generation, now)
+            add_job(tx, job, generation, now, self.revision)
         routed = bool(planned or earlier)
         tx.studies.move(uid, StudyState.DISPATCHED if routed else StudyState.NOT_ROUTED, now)
         if not routed:
@@ -115,7 +120,7 @@ class Dispatch:
         inputs = {
             role: {"series": series, "instances": list(instances)} for role, (series, instances) in plan.inputs.items()
         }
-        identity = {"name": model.identity.name, "version": model.identity.version, "sha256": model.identity.sha256}
+        identity = model.name_for_jobs
         # Where a result goes is no part of what it is, and the model's identity stands for its settings.
         defining = {"task": dict(plan.parameters), "outputs": list(plan.outputs)}
         parameters: dict[str, Any] = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
@@ -126,9 +131,8 @@ class Dispatch:
         if study.by_hand:
             parameters["by_hand"] = True
         ended = {job.job_id for job in earlier if job.state is JobState.SUPERSEDED}
-        names = (job_identity(plan.task, inputs, identity, defining, corrections=corrections, again=n) for n in count())
         return Job(
-            job_id=next(name for name in names if name not in ended),
+            job_id=fresh_identity(ended, plan.task, inputs, identity, defining, corrections=corrections),
             study_instance_uid=study.study_instance_uid,
             generation=study.generation,
             route=plan.route,
@@ -157,7 +161,7 @@ class Dispatch:
         """Whether one of the study's jobs stands for this one already; what retention has to do with it is told."""
         corrected = any(uid in corrections for source in job.inputs.values() for uid in source["instances"])
         for old in current:
-            one, same = old.job_id == job.job_id, _same_inputs(job, old)
+            one, same = old.job_id == job.job_id, same_inputs(job.inputs, old.inputs)
             if not one and not (old.route == job.route and _is_part(job.inputs, old.inputs)):
                 continue
             removed = tx.results.removed(old.job_id)
@@ -180,31 +184,12 @@ class Dispatch:
         for old in current:
             if old.route != new.route:
                 continue
-            corrected = "a correction changed the header that its results copy"
-            why = corrected if _same_inputs(old, new) else "late images or a rejection note changed its inputs"
-            reason = f"{why}; generation {generation} takes its place"
-            tx.jobs.supersede(old.job_id, now, reason)
-            stopped = tx.deliveries.supersede_unsent(old.job_id, now)
-            tx.journal.add(
-                now,
-                "superseded",
-                f"job of route {old.route}: {reason}; {stopped} deliveries had not left and never will",
-                study=old.study_instance_uid,
-                job=old.job_id,
-                revision=self.revision,
-            )
-
-    def _add(self, tx: Transaction, job: Job, generation: int, now: float) -> None:
-        tx.jobs.add(replace(job, generation=generation))
-        tx.journal.add(
-            now,
-            "job made",
-            f"route {job.route}: {job.task} with model {job.model}, generation {generation}",
-            study=job.study_instance_uid,
-            job=job.job_id,
-            revision=self.revision,
-            detail={"inputs": {role: source["series"] for role, source in job.inputs.items()}},
-        )
+            why = "late images or a rejection note changed its inputs"
+            if same_inputs(old.inputs, new.inputs):
+                why = "a correction changed the header that its results copy"
+                if any(old.parameters.get(key) != new.parameters.get(key) for key in ("model", "task", "outputs")):
+                    why = "its route names another model or other parameters"
+            supersede(tx, old, why, generation, now, self.revision)
 
 
 def _is_part(inputs: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
@@ -212,14 +197,6 @@ def _is_part(inputs: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
     return all(
         role in of and set(source["instances"]) <= set(of[role]["instances"]) for role, source in inputs.items()
     )
-
-
-def _same_inputs(one: Job, other: Job) -> bool:
-    """Whether both take the same instances in the same roles."""
-    first, second = (
-        {role: sorted(source["instances"]) for role, source in job.inputs.items()} for job in (one, other)
-    )
-    return first == second
 
 
 def _of_backfill(job: Job, fetch: Fetch | None) -> Job:

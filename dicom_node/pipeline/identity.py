@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import count
 from typing import Any
 
 
@@ -37,3 +38,17 @@ def job_identity(
         facts["again"] = again
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def fresh_identity(
+    ended: Collection[str],
+    task: str,
+    inputs: Mapping[str, Any],
+    model: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    *,
+    corrections: Mapping[str, str] | None = None,
+) -> str:
+    """The first such name that no job in `ended` had."""
+    names = (job_identity(task, inputs, model, parameters, corrections=corrections, again=n) for n in count())
+    return next(name for name in names if name not in ended)

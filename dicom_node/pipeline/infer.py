@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_node.audit.recorder import Recorder
+from dicom_node.counting import JOB_FAILURES, Counts
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
@@ -23,6 +24,7 @@ from dicom_node.outgoing import Outgoing, kept_back, send_or_keep
 from dicom_node.pipeline.inputs import inputs_of
 from dicom_node.pipeline.keeper import LeaseKeeper
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
+from dicom_node.pipeline.reasons import reason_of
 from inference.errors import ModelError, Unfit, WorkerDied
 from inference.executors.base import Executor
 from inference.findings import Finding, IntendedUse, Result
@@ -65,6 +67,7 @@ class Infer:
     clock: Callable[[], float] = time.time
     name: str = "infer"
     audit: Recorder = field(default_factory=Recorder)
+    counts: Counts = field(default_factory=Counts)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
@@ -93,12 +96,15 @@ class Infer:
                 files = {role: series.paths for role, series in request.inputs.items()}
                 encoded = self.encode(job, result, files)
             except Unfit as unfit:
+                self._count(job, unfit)
                 self._end(job, JobState.REFUSED, str(unfit))
                 return
             except WorkerDied as died:
+                self._count(job, died)
                 self._crashed(job, died)
                 return
             except (ModelError, ResultInvalid, NotFound) as error:
+                self._count(job, error)
                 self._end(job, JobState.FAILED, f"{type(error).__name__}: {error}")
                 return
             stored = [(item, self._store(job, item)) for item in encoded]
@@ -202,6 +208,9 @@ class Infer:
             tx.jobs.finish(job.job_id, self.owner, state, now, reason=reason)
             self._journal(tx, job, now, state.lower(), reason)
         log.info("job %s", state.lower(), extra={"study": job.study_instance_uid, "job": job.job_id})
+
+    def _count(self, job: Job, error: Exception) -> None:
+        self.counts.add(JOB_FAILURES, task=job.task, reason=reason_of(error))
 
     def _crashed(self, job: Job, died: WorkerDied) -> None:
         now = self.clock()

@@ -12,7 +12,8 @@ from storage.errors import LeaseLost, Unavailable
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 0.25
+IDLE_S = 0.25  # between two looks that find nothing, at least
+IDLE_MAX_S = 1.0  # at most, for what another process wrote or what falls due
 TROUBLE_S = 2.0
 
 
@@ -27,13 +28,44 @@ class Stage(Protocol):
         ...
 
 
-def run_stage(stage: Stage, stop: threading.Event, clock: Callable[[], float] = time.time) -> None:
-    """Run `stage` until `stop` is set. No fault ends the loop: its work stays leased and comes again."""
+class Bell:
+    """Rung by a stage of this process that has worked, lest the next one sleeps; not needed for anything but haste."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._rung = 0
+
+    @property
+    def rung(self) -> int:
+        """How often it rang so far."""
+        return self._rung
+
+    def ring(self) -> None:
+        with self._changed:
+            self._rung += 1
+            self._changed.notify_all()
+
+    def wait(self, heard: int, timeout_s: float) -> None:
+        """Return when it has rung since `rung` was `heard`, or after `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._rung != heard, timeout_s)
+
+
+def run_stage(
+    stage: Stage, stop: threading.Event, clock: Callable[[], float] = time.time, bell: Bell | None = None
+) -> None:
+    """Run `stage` until `stop` is set. No fault ends the loop: its work stays leased and comes again.
+
+    With a `bell` an idle stage looks again when it rings, which whoever sets `stop` rings too.
+    """
     while not stop.is_set():
-        pause = 0.0
+        pause, idle, heard = 0.0, False, bell.rung if bell else 0
         try:
-            if not stage.step(clock()):
+            idle = not stage.step(clock())
+            if idle:
                 pause = IDLE_S
+            elif bell:
+                bell.ring()
         except LeaseLost as lost:
             log.warning("%s: %s; what was done is dropped", stage.name, lost)
         except Unavailable as trouble:
@@ -42,14 +74,15 @@ def run_stage(stage: Stage, stop: threading.Event, clock: Callable[[], float] = 
         except Exception:
             log.exception("%s failed; it goes on after %.0f s", stage.name, TROUBLE_S)
             pause = TROUBLE_S
-        if pause:
-            stop.wait(pause)
+        if pause and not stop.wait(pause) and idle and bell:
+            bell.wait(heard, IDLE_MAX_S - IDLE_S)
 
 
 def start_stage(
     stage: Stage,
     stop: threading.Event,
     clock: Callable[[], float] = time.time,
+    bell: Bell | None = None,
     after: threading.Thread | None = None,
 ) -> threading.Thread:
     """Run `stage` in a thread of its own, once the thread `after` has ended."""
@@ -57,7 +90,7 @@ def start_stage(
     def run() -> None:
         if after is not None:
             after.join()
-        run_stage(stage, stop, clock)
+        run_stage(stage, stop, clock, bell)
 
     thread = threading.Thread(target=run, name=stage.name, daemon=True)
     thread.start()
@@ -70,21 +103,24 @@ class Crew:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._stop = threading.Event()
+        self._bell = Bell()
         self._threads: dict[str, threading.Thread] = {}
         self._leaving: list[threading.Thread] = []
 
     def take_over(self, stages: Iterable[Stage]) -> None:
         """Have `stages` do the work from now on, and those of before nothing more."""
-        self._stop.set()
+        self.tell_to_stop()
         before, self._stop = self._threads, threading.Event()
         self._threads = {
-            stage.name: start_stage(stage, self._stop, self._clock, before.get(stage.name)) for stage in stages
+            stage.name: start_stage(stage, self._stop, self._clock, self._bell, before.get(stage.name))
+            for stage in stages
         }
         self._leaving = [one for one in (*self._leaving, *before.values()) if one.is_alive()]
 
     def tell_to_stop(self) -> None:
         """Have every stage end after the step that it is in."""
         self._stop.set()
+        self._bell.ring()
 
     def stop(self, patience_s: float) -> None:
         """The same, and wait for them, for all together so many seconds at most."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dicom_node import outgoing, reissue, retry
+from dicom_node.another_model import run_with
+from dicom_node.assembly import cleaner, installed_models
 from dicom_node.audit.facts import Code, PersonAction
-from dicom_node.web.access import Visit
+from dicom_node.backfill import queue, source_called
+from dicom_node.download import entries_of, zipped
+from dicom_node.route_again import route_again
+from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
 from storage.database import Transaction
+from storage.errors import NotFound
 
 LONGEST_KEY = 128
 
@@ -64,6 +70,63 @@ def let_go(study_uid: str, revision: int) -> Command:
         return Done({"deliveries": number}, sentence if was_kept else "Nothing of this study is kept back.", asked)
 
     return run
+
+
+def route_once_more(study_uid: str) -> Command:
+    """The routes of now look at a settled study once more (`dicom_node.route_again`)."""
+
+    def run(tx: Transaction, now: float) -> Done:
+        route_again(tx, now, study_uid)
+        return Done({"routed": True}, "Every route looks at this study again.", ((PersonAction.ROUTE, study_uid),))
+
+    return run
+
+
+def with_model(console: Console, study_uid: str, name: str) -> Command:
+    """A study's results of a model's task are made by that model (`dicom_node.another_model`). NotFound."""
+    model = installed_models(console.parts.settings).get(name)
+    if model is None:
+        raise NotFound(f"no model {name[:64]!r} is installed")
+
+    def run(tx: Transaction, now: float) -> Done:
+        number = run_with(tx, now, study_uid, model, console.parts.revision)
+        sentence = f"{_number(number, 'job')} of model {name} will take the place of what there is."
+        return Done({"jobs": number}, sentence, ((PersonAction.RUN, study_uid),))
+
+    return run
+
+
+def wanted(console: Console, study_uids: Sequence[str], peer: str | None) -> Command:
+    """Studies are pulled from an archive and processed (`dicom_node.backfill`). ConfigurationError: from which."""
+    settings = console.parts.settings
+    source = source_called(settings, peer or None)
+
+    def run(tx: Transaction, now: float) -> Done:
+        queued = queue(tx, study_uids, source, settings.node.backfill, now)
+        sentence = f"{source.peer} will be asked for {_number(len(queued), 'study')}."
+        if not queued:
+            sentence = "It is being fetched already."
+        asked = tuple((PersonAction.FETCH, uid) for uid in queued)
+        return Done({"studies": queued, "peer": source.peer}, sentence, asked)
+
+    return run
+
+
+def delete(console: Console, caller: Visit, study_uid: str) -> Done:
+    """Take a study off this node with all its files; the cleaner tells the audit trail. NotFound, IllegalStep."""
+    gone = cleaner(console.parts, by_person=True, who=caller.participant).remove_now(study_uid, console.clock())
+    sentence = f"The study was deleted: {_number(gone.files, 'file')}."
+    return Done({"files": gone.files, "bytes": gone.bytes}, sentence)
+
+
+def download(console: Console, caller: Visit, study_uid: str) -> Iterator[bytes]:
+    """A study's files as a ZIP, for who may know whose it is. Forbidden, NotFound."""
+    if not caller.names:
+        raise Forbidden("the files name the patient, and you are not shown names (names_for in node.yaml)")
+    with console.parts.database.reading() as tx:
+        entries = entries_of(tx, study_uid)
+    console.parts.audit.downloaded(study_uid, caller.participant)
+    return zipped(console.parts.archive, entries)
 
 
 def carry_out(console: Console, caller: Visit, command: Command) -> Done:

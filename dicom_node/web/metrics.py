@@ -1,20 +1,46 @@
 """Figures for Prometheus, read from the database when they are asked for, so that they are the whole node's.
 
-How long things took is counted from this process's first answer on; Prometheus knows that such counts begin anew.
+What processes count (`dicom_node.counting`) never falls. How long things took is counted from this process's first
+answer on; Prometheus knows that such counts begin anew.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
+from dicom_node.counting import FIGURES
 from dicom_node.views import ROLE_SILENT_S
+from storage.counters import Key
 from storage.database import Transaction
+from storage.records import ProcessRow
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 STEP_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 RESULT_S = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 86400)
+
+
+class _Counted(Collector):
+    """What all processes have counted, as it was last read."""
+
+    def __init__(self) -> None:
+        self.counts: Mapping[Key, float] = {}
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Every figure; one without labels is 0 where nothing was counted."""
+        for figure in FIGURES:
+            family = CounterMetricFamily(f"segnode_{figure.name}", figure.what, labels=figure.labels)
+            found = [(dict(labels), value) for (name, labels), value in self.counts.items() if name == figure.name]
+            if not (found or figure.labels):
+                found = [({}, 0.0)]
+            for labels, value in found:
+                if labels.keys() == set(figure.labels):  # an older release may have counted otherwise
+                    family.add_metric([labels[label] for label in figure.labels], value)
+            yield family
 
 
 class Metrics:
@@ -31,6 +57,14 @@ class Metrics:
         self._down = self._gauge("destination_down", "1 while a destination is known to be down", "destination")
         self._roles = self._gauge("role_up", "1 while a process of the role is heard of, 0 when it is silent", "role")
         self._associations = self._gauge("associations_open", "Open associations of senders")
+        self._fetches = self._gauge("fetches", "Studies asked for from archives, by state", "state")
+        self._late = self._gauge("studies_late", "Studies that should have had a result by now and have none")
+        self._notices = self._gauge("notices", "Mails and webhook calls by channel and state", "channel", "state")
+        self._gpu_used = self._gauge("gpu_memory_used_bytes", "Memory in use on a GPU", "host", "gpu")
+        self._gpu_total = self._gauge("gpu_memory_total_bytes", "Memory of a GPU", "host", "gpu")
+        self._gpu_busy = self._gauge("gpu_busy_ratio", "How busy a GPU is, 0 to 1", "host", "gpu")
+        self._counted = _Counted()
+        self._registry.register(self._counted)
         self._free = self._gauge("disk_free_bytes", "Free space on the disk of the data folder")
         self._steps = Histogram(
             "segnode_step_seconds", "What each step of a job took", ("task", "step"), buckets=STEP_S,
@@ -46,11 +80,13 @@ class Metrics:
         with self._lock:
             self._count(tx, now)
             self._free.set(free_bytes)
+            self._counted.counts = tx.counters.all()
             self._observe(tx, now)
             return generate_latest(self._registry)
 
     def _count(self, tx: Transaction, now: float) -> None:
-        for gauge in (self._studies, self._jobs, self._deliveries, self._down, self._roles):
+        for gauge in (self._studies, self._jobs, self._deliveries, self._down, self._roles, self._fetches,
+                      self._notices, self._gpu_used, self._gpu_total, self._gpu_busy):  # fmt: skip
             gauge.clear()  # what is not there any more
         for state, number in tx.studies.counts().items():
             self._studies.labels(state).set(number)
@@ -62,8 +98,22 @@ class Metrics:
             self._down.labels(circuit.destination).set(circuit.open)
         for row in sorted(tx.processes.list(now), key=lambda one: one.seen_at):
             self._roles.labels(row.role).set(now - row.seen_at < ROLE_SILENT_S)
+            self._show_gpus(row)
+        for fetch, number in tx.fetches.counts().items():
+            self._fetches.labels(fetch).set(number)
+        for notice, number in tx.notices.counts().items():
+            self._notices.labels(*notice).set(number)
+        self._late.set(tx.alerts.open_count())
         self._running.set(len(tx.jobs.running(now)))
         self._associations.set(tx.associations.open_count(now))
+
+    def _show_gpus(self, row: ProcessRow) -> None:
+        for gpu in row.detail.get("gpus", ()):
+            place = (row.host, str(gpu["number"]))
+            self._gpu_used.labels(*place).set(gpu["used_bytes"])
+            self._gpu_total.labels(*place).set(gpu["total_bytes"])
+            if gpu["busy"] is not None:
+                self._gpu_busy.labels(*place).set(gpu["busy"])
 
     def _observe(self, tx: Transaction, now: float) -> None:
         """Add what has ended since the last time."""

@@ -16,8 +16,8 @@ class Permission(StrEnum):
 
     ANYBODY = "anybody"  # also who has not signed in
     LOOK = "look"  # at everything but the patient, who is shown by the settings
-    ACT = "act"  # send again, let go, run again; call a peer
-    ADMINISTER = "administer"  # decide who may, and whom the node exchanges images with
+    ACT = "act"  # send again, let go, run again, fetch, download; call a peer
+    ADMINISTER = "administer"  # decide who may, delete, and say whom the node exchanges images with
 
 
 GRANTED: Mapping[Role, frozenset[Permission]] = {
@@ -66,6 +66,12 @@ ROUTES: Mapping[str, Permission] = {
     # what is done about it
     "POST /studies/{uid}/retry": Permission.ACT,
     "POST /studies/{uid}/reissue": Permission.ACT,
+    "POST /studies/{uid}/route": Permission.ACT,
+    "POST /studies/{uid}/run": Permission.ACT,
+    "POST /studies/{uid}/fetch": Permission.ACT,
+    "POST /fetch": Permission.ACT,
+    "GET /studies/{uid}/download": Permission.ACT,
+    "POST /studies/{uid}/delete": Permission.ADMINISTER,
     "POST /deliveries/retry": Permission.ACT,
     "POST /peers/{group}/{name}/echo": Permission.ACT,
     "POST /peers/{group}/{name}/probe": Permission.ACT,
@@ -91,6 +97,12 @@ ROUTES: Mapping[str, Permission] = {
     "GET /api/v1/studies/{uid}/explain": Permission.LOOK,
     "POST /api/v1/studies/{uid}/retry": Permission.ACT,
     "POST /api/v1/studies/{uid}/reissue": Permission.ACT,
+    "POST /api/v1/studies/{uid}/route": Permission.ACT,
+    "POST /api/v1/studies/{uid}/run": Permission.ACT,
+    "POST /api/v1/studies/{uid}/fetch": Permission.ACT,
+    "GET /api/v1/studies/{uid}/measurements": Permission.LOOK,
+    "GET /api/v1/studies/{uid}/download": Permission.ACT,
+    "DELETE /api/v1/studies/{uid}": Permission.ADMINISTER,
     "GET /api/v1/deliveries": Permission.LOOK,
     "POST /api/v1/deliveries/retry": Permission.ACT,
     "GET /api/v1/peers": Permission.LOOK,

@@ -1,8 +1,4 @@
-"""The training loop: Adam, cosine annealing, half precision, early stopping (paper Table 4), resumable.
-
-Patches are cut around lesions, anywhere, in cases without a lesion, and where the network was wrong before,
-each as often as the settings say.
-"""
+"""The training loop: Adam, cosine annealing, half precision, early stopping (paper Table 4), resumable."""
 
 from __future__ import annotations
 
@@ -12,11 +8,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from inference.backends.bundle import build_network
@@ -25,14 +19,12 @@ from inference.errors import Exhausted, ModelError
 from inference.networks.planes import over_volumes
 from inference.networks.registry import complete
 from inference.sliding import autocast
-from inference.tasks import TASKS
 from inference.training import checkpoint
-from inference.training.augment import augment
-from inference.training.cases import Case, choose_place, cut
+from inference.training.batches import Batches, Patch
+from inference.training.cases import Case
 from inference.training.config import TrainingSettings
 from inference.training.distributed import World
 from inference.training.history import Board, Judged
-from inference.training.implants import implant, place_for
 from inference.training.losses import HybridLoss, Logits
 from inference.training.mining import HardPlaces
 from inference.training.progress import progress
@@ -42,18 +34,9 @@ from inference.training.validation import validate
 log = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 50
-JITTER = 8  # voxels by which a patch lies beside its place, at most; no more than a quarter of it
 STEEPEST = 5.0  # norm of a step's gradients, at most
 
 Weights = dict[str, torch.Tensor]
-
-
-class Origin(NamedTuple):
-    """Where a patch was cut, and whether a lesion was put into it."""
-
-    case: Case
-    place: NDArray[np.int16]
-    implanted: bool
 
 
 @dataclass
@@ -71,12 +54,13 @@ class Trainer:
     def __init__(self, settings: TrainingSettings, training: Sequence[Case], validation: Sequence[Case], kept: Path,
                  world: World | None = None) -> None:
         torch.manual_seed(settings.seed)
-        torch.set_num_threads(settings.threads)
         self.settings = settings
         self.training, self.validation = training, validation
         self.kept = kept
         self.world = world or World(device="cuda" if torch.cuda.is_available() else "cpu")
         self.device = self.world.device
+        # Beside a GPU the CPU only makes patches, each in a thread of its own.
+        torch.set_num_threads(1 if self.device.startswith("cuda") else settings.threads)
         channels = len(settings.recipe.channels), settings.output.channels
         self.network = settings.network.build(*channels, settings.dimensions).to(self.device)
         if settings.start:
@@ -90,9 +74,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(enabled=_float16(self.device))
         self.loss = HybridLoss(settings.output, settings.entropy_weight, settings.dice_weight)
         self.hard, self.replay = HardPlaces(training, settings), Replay(training, settings)
-        lesions = set(TASKS[settings.task].lesions)
-        self.healthy = [case for case in training if not lesions & set(case.places)]
-        self.diseased = [case for case in training if lesions & set(case.places)]
+        self.batches = Batches(settings, training, self.hard, self.replay, rank=self.world.rank, device=self.device)
         self.best = Best()
         self.best_weights: Weights = {}
         self.first_weights = copied(self.network) if settings.start else {}
@@ -116,7 +98,7 @@ class Trainer:
         self._resume()
         if self.step == 0 and self.settings.start:
             self._judge(board)  # what comes must be better than this; its errors are the first hard places
-        with progress() as bars:
+        with self.batches, progress() as bars:
             bar = bars.add_task(self.settings.task, total=self.settings.steps, completed=self.step, note="")
             while self.step < self.settings.steps and not self._stands_still():
                 began = time.perf_counter()
@@ -125,7 +107,7 @@ class Trainer:
                 board.step(self.step, self._lost[-1], float(self.schedule.get_last_lr()[0]))
                 note = f"loss {self._lost[-1]:.3f}  Dice {self.history[-1].mean_dice if self.history else 0:.3f}"
                 bars.update(bar, advance=1, note=note)
-                if self.step % self.settings.validate_every == 0 or self.step == self.settings.steps:
+                if self._is_judged(self.step):
                     self._judge(board)
         self.last_weights = copied(self.judged)
         for network in (self.network, self.judged):  # one and the same without `smoothing`
@@ -136,11 +118,15 @@ class Trainer:
     def _learn(self) -> float:
         """One step; the loss before it."""
         self.loss.entropy_weight = self._entropy_weight()
-        image, labels, origins = self._batch(np.random.default_rng((self.settings.seed, self.step, *self._own)))
+        patches = self.batches.take(self.step)
+        if not self._is_judged(self.step + 1):  # else what is found there decides where the next patches lie
+            self.batches.begin(self.step + 1)
+        image = torch.stack([patch.image for patch in patches]).contiguous(memory_format=torch.channels_last_3d)
+        labels = torch.stack([patch.labels for patch in patches]).to(self.device)
         self.trained.train()
         try:
             with autocast(self.device):
-                logits = self.trained(image)
+                logits = self.trained(image.to(self.device))
             loss = self.loss(logits, labels)
             self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
@@ -156,55 +142,21 @@ class Trainer:
         self.step += 1
         if self.smoothed:
             self.smoothed.update_parameters(self.network)
-        self._remember(logits, labels, origins)
+        self._remember(logits, patches)
         if not math.isfinite(value := float(loss.detach())):
             raise ModelError(f"the loss is {value} at step {self.step}: lower `learning_rate`.")
         return value
 
-    @property
-    def _own(self) -> tuple[int, ...]:
-        """What makes this process's patches others than those of the first one."""
-        return (self.world.rank,) if self.world.rank else ()
-
-    def _remember(self, logits: Logits, labels: torch.Tensor, origins: Sequence[Origin]) -> None:
+    def _remember(self, logits: Logits, patches: Sequence[Patch]) -> None:
         """Which places went wrong; one that went wrong for its implant would not show it again."""
-        finest = logits if isinstance(logits, torch.Tensor) else logits[0]
-        for one, truth, origin in zip(finest.detach(), labels, origins, strict=True):
-            if not origin.implanted:
-                self.replay.learnt(origin.case, origin.place, one, truth)
+        finest = (logits if isinstance(logits, torch.Tensor) else logits[0]).detach().float().cpu()
+        for one, patch in zip(finest, patches, strict=True):
+            if not patch.implanted:
+                self.replay.learnt(patch.case, patch.place, one, patch.labels)
 
-    def _batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, list[Origin]]:
-        images, labels, origins = [], [], []
-        jitter = np.minimum(JITTER, np.array(self.settings.patch) // 4)
-        for _ in range(self.settings.batch):
-            case, place = self._where(rng)
-            image, label = cut(case, place + rng.integers(-jitter, jitter + 1), self.settings.patch)
-            origins.append(Origin(case, place, self._implant(image, label, rng)))
-            varied = augment(torch.from_numpy(image), torch.from_numpy(label), self.settings.augment, rng)
-            images.append(varied[0])
-            labels.append(varied[1])
-        image_batch = torch.stack(images).contiguous(memory_format=torch.channels_last_3d).to(self.device)
-        return image_batch, torch.stack(labels).to(self.device), origins
-
-    def _implant(self, image: NDArray[np.float32], label: NDArray[np.uint8], rng: np.random.Generator) -> bool:
-        """Put a lesion into a patch, as often as the settings say and where they allow one; whether that was done."""
-        wanted, recipe = self.settings.implants, self.settings.recipe
-        if wanted is None or rng.random() >= wanted.share:
-            return False
-        place = place_for(image, label, recipe.channels, wanted, rng)
-        if place is None:
-            return False
-        return implant(image, label, place, recipe.channels, recipe.spacing_mm, wanted, rng)
-
-    def _where(self, rng: np.random.Generator) -> tuple[Case, NDArray[np.int16]]:
-        """The case of the next patch and the voxel around which it is cut."""
-        hard = [places for places in (self.hard, self.replay) if len(places)]
-        if hard and rng.random() < self.settings.hard_share:
-            return hard[int(rng.integers(len(hard)))].choose(rng)
-        healthy = self.healthy and (not self.diseased or rng.random() < self.settings.healthy_share)
-        cases = self.healthy if healthy else self.diseased
-        case = cases[int(rng.integers(len(cases)))]
-        return case, choose_place(case, self.settings.lesion_share, rng)
+    def _is_judged(self, step: int) -> bool:
+        """Whether the network is judged, and a checkpoint kept, after so many steps."""
+        return step % self.settings.validate_every == 0 or step == self.settings.steps
 
     def _judge(self, board: Board) -> None:
         """Look at the validation cases, keep the weights if they are the best, look for hard places, keep it all."""

@@ -13,6 +13,7 @@ import pytest
 
 from dicom_node import heartbeat
 from dicom_node.assembly import Parts
+from dicom_node.counting import RECEIVED_BYTES, Counts
 from dicom_node.heartbeat import Heartbeat, loaded_modules
 from storage.errors import Unavailable
 from storage.records import ProcessRow
@@ -86,3 +87,14 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_what_the_role_has_counted_is_added_up(parts: Parts) -> None:
+    for _ in range(2):
+        counts = Counts()
+        beat = Heartbeat(parts.database, "receive", counts)
+        beat.start()
+        counts.add(RECEIVED_BYTES, 5)
+        beat.stop()
+    with parts.database.reading() as tx:
+        assert tx.counters.all() == {("received_bytes", ()): 10.0}

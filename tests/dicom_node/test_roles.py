@@ -143,7 +143,7 @@ def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pyt
     assert devices.running is False
     assert not {*stages, "deliver-backup-0"} & {thread.name for thread in threading.enumerate()}
     assert {name: fact() for name, fact in heartbeat._facts.items()} == {
-        "workers": {"cpu": 17}, "tls": [], "revision": parts.revision + 1, "configuration": {"trouble": ""}
+        "gpus": [], "workers": {"cpu": 17}, "tls": [], "revision": parts.revision + 1, "configuration": {"trouble": ""}
     }
 
 

@@ -10,6 +10,7 @@ from storage.lifecycle import (
     DELIVERY_STEPS,
     FETCH_STEPS,
     JOB_STEPS,
+    NOTICE_STEPS,
     PROMISE_STEPS,
     RECALL_STEPS,
     STUDY_STEPS,
@@ -17,6 +18,7 @@ from storage.lifecycle import (
     DeliveryState,
     FetchState,
     JobState,
+    NoticeState,
     PromiseState,
     RecallState,
     StudyState,
@@ -62,6 +64,11 @@ PENDING    -> DONE GIVEN_UP
 DONE       -> PENDING
 GIVEN_UP   -> PENDING
 """
+NOTICE = """
+PENDING -> SENT
+PENDING -> GIVEN_UP
+"""
+
 RECALL = """
 PENDING    -> DONE GIVEN_UP
 DONE       ->
@@ -83,6 +90,7 @@ def every_pair():
         ("promise", PromiseState, PROMISE_STEPS, PROMISE),
         ("fetch", FetchState, FETCH_STEPS, FETCH),
         ("recall", RecallState, RECALL_STEPS, RECALL),
+        ("notice", NoticeState, NOTICE_STEPS, NOTICE),
     ):
         allowed = pairs(table)
         for now, to in product(states, states):

@@ -46,15 +46,22 @@ def priors(**keys: object) -> str:
     return "priors: {" + ", ".join(f"{key}: {value}" for key, value in ({"archive": "pacs"} | keys).items()) + "}\n"
 
 
-@pytest.fixture
-def history(make_node: Any, orthanc: Any, tmp_path: Path) -> str:
-    """The PACS holds an earlier study with our results, and the node that made them is no more; the study's UID."""
-    uid, paths = scan("earlier", "20240105", tmp_path)
-    orthanc.upload(paths)
-    node = make_node(routes=ROUTES, models=MODELS, pacs=peer_of(orthanc))
+@pytest.fixture(scope="module")
+def earlier(make_shared_node: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
+    """An earlier study whose results a node made that is no more: the study's UID, its files and theirs."""
+    uid, paths = scan("earlier", "20240105", tmp_path_factory.mktemp("earlier"))
+    node = make_shared_node(routes=ROUTES, models=MODELS)
     node.send(paths)
     node.until_delivered(uid)
     node.stop()
+    return uid, [*paths, *sorted((node.folder / "archive").rglob("*.dcm"))]
+
+
+@pytest.fixture
+def history(orthanc: Any, earlier: tuple[str, list[Path]]) -> str:
+    """The PACS holds the earlier study with our results; the study's UID."""
+    uid, files = earlier
+    orthanc.upload(files)
     return uid
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
 
 
 class Problem(BaseModel):
@@ -29,3 +31,9 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": meant, "content": {"application/problem+json": {}}}
     for status, meant in _MEANT.items()
 }
+
+
+def as_zip(name: str, pieces: Iterator[bytes]) -> StreamingResponse:
+    """A file to keep, sent as it is made; `name` has no quotes in it."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, StreamingResponse
 
 from dicom_node.study_views import Looking, studies_page
 from dicom_node.web import commands, uploading
 from dicom_node.web.access import Caller, Here
-from dicom_node.web.api.answers import PROBLEMS
+from dicom_node.web.api.answers import PROBLEMS, as_zip
 from dicom_node.web.asked import look_at, looking, sought
 from dicom_node.web.results import result_file
 from storage.identifiers import check_uid
@@ -28,7 +28,7 @@ UPLOAD = {
                     "description": "The only task that is wanted, whatever the routes say; left out, theirs."}],
     "requestBody": {"required": True, "content": {"application/zip": BINARY, "application/dicom": BINARY}},
 }  # fmt: skip
-ONLY_EXPLAINED = ("verdicts", "history", "timeline")
+ONLY_EXPLAINED = ("verdicts", "history", "timeline", "measurements")
 
 
 class Patient(BaseModel):
@@ -120,6 +120,50 @@ class Reissued(BaseModel):
     results: int
 
 
+class With(BaseModel):
+    """Which model answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(max_length=64, description="Its name in models.yaml.")
+
+
+class Queued(BaseModel):
+    """How many jobs were queued."""
+
+    jobs: int
+
+
+class Routed(BaseModel):
+    """That the routes look at it again."""
+
+    routed: bool
+
+
+class From(BaseModel):
+    """Which archive is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    peer: str | None = Field(
+        default=None, max_length=64, description="A name in node.yaml; null: the source, where there is only one."
+    )
+
+
+class Fetched(BaseModel):
+    """Which studies the archive will be asked for; empty where it was going to be already."""
+
+    studies: list[str]
+    peer: str
+
+
+class Deleted(BaseModel):
+    """What went."""
+
+    files: int
+    bytes: int
+
+
 @router.get("/api/v1/studies", response_model=StudiesPage)
 def list_studies(console: Here, look: Look, asked: Annotated[Sought, Depends(sought)]) -> dict[str, Any]:
     """Studies, the newest first."""
@@ -174,3 +218,45 @@ def retry_study(
 def reissue_study(uid: str, console: Here, caller: Caller, key: Key = None) -> dict[str, Any]:
     """Make delivered results anew under the study's corrected header."""
     return commands.carry_out_once(console, caller, commands.anew(check_uid(uid)), f"reissue {uid}", key)
+
+
+@router.post("/api/v1/studies/{uid}/route", response_model=Routed)
+def route_study(uid: str, console: Here, caller: Caller, key: Key = None) -> dict[str, Any]:
+    """Have every route of now judge a settled study once more."""
+    return commands.carry_out_once(console, caller, commands.route_once_more(check_uid(uid)), f"route {uid}", key)
+
+
+@router.post("/api/v1/studies/{uid}/run", response_model=Queued)
+def run_study(uid: str, wanted: With, console: Here, caller: Caller, key: Key = None) -> dict[str, Any]:
+    """Make its results of a model's task by that model; they take the place of those that there are."""
+    command = commands.with_model(console, check_uid(uid), wanted.model)
+    return commands.carry_out_once(console, caller, command, f"run {uid} {wanted.model}", key)
+
+
+@router.post("/api/v1/studies/{uid}/fetch", response_model=Fetched)
+def fetch_study(
+    uid: str, console: Here, caller: Caller, wanted: From | None = None, key: Key = None
+) -> dict[str, Any]:
+    """Pull it from an archive and process it behind all other work, whatever is here of it."""
+    peer = wanted.peer if wanted else None
+    command = commands.wanted(console, [check_uid(uid)], peer)
+    return commands.carry_out_once(console, caller, command, f"fetch {uid} {peer}", key)
+
+
+@router.get("/api/v1/studies/{uid}/measurements")
+def measurements(uid: str, console: Here, caller: Caller, look: Look) -> dict[str, Any]:
+    """What was measured (ml, mm), and how it changed since the patient's earlier studies."""
+    view = look_at(console, caller, look, uid)
+    return {"study": uid, "results": view["measurements"]}
+
+
+@router.get("/api/v1/studies/{uid}/download", response_class=StreamingResponse)
+def download_study(uid: str, console: Here, caller: Caller) -> StreamingResponse:
+    """All its files that are held, images and results, as a ZIP; for who is shown names."""
+    return as_zip(uid, commands.download(console, caller, check_uid(uid)))
+
+
+@router.delete("/api/v1/studies/{uid}", response_model=Deleted)
+def delete_study(uid: str, console: Here, caller: Caller) -> dict[str, Any]:
+    """Delete it from this node, whatever its age, unless work hangs on it; held and dead deliveries are dropped."""
+    return commands.delete(console, caller, check_uid(uid)).answer

@@ -42,4 +42,5 @@ def studies(
         states=[(state, counts.get(state, 0)) for state in StudyState],
         onward=onward,
         first=first if asked.after else "",
+        archives=sorted(console.parts.settings.archives()),
     )

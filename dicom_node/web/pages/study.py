@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from dicom_node.reissue import SETTLED
 from dicom_node.study_views import Looking
 from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
+from dicom_node.web.api.answers import as_zip
 from dicom_node.web.asked import look_at, looking
-from dicom_node.web.pages.forms import Ticked, done
+from dicom_node.web.console import Console
+from dicom_node.web.pages.forms import Text, Ticked, done
 from dicom_node.web.rendering import page
 from storage.identifiers import check_uid
+from storage.lifecycle import StudyState
 
 router = APIRouter(include_in_schema=False)
 
 SCALE = 1000.0  # the timeline's width in units of its drawing
 THINNEST = 4.0
+TALL, EDGE = 160.0, 10.0  # of the trend's drawing
 MOST_SHOWN = 4  # segmentations whose pictures are offered
 
 
@@ -43,6 +49,12 @@ def study(
         can_release="HELD" in states,
         can_resend=bool(states & {"SENT", "COMMITTED"}),
         can_reissue=any(job["mark"] == "stale" for job in view["jobs"]),
+        can_route=view["state"] in SETTLED,
+        models=other_models(console, view["jobs"]) if view["state"] == StudyState.DISPATCHED else [],
+        archives=sorted(console.parts.settings.archives()),
+        can_download=caller.names and view["state"] != StudyState.REMOVED,
+        charts={one["job"]: chart(one["trend"]["points"]) for one in view["measurements"] if one["trend"]},
+        measured={one["job"]: one["trend"] for one in view["measurements"]},
     )
 
 
@@ -57,6 +69,69 @@ def retry(uid: str, console: Here, caller: Caller, release: Ticked = False, rese
 def reissue(uid: str, console: Here, caller: Caller) -> Response:
     """Make stale results anew."""
     return done(console, f"/studies/{uid}", commands.carry_out(console, caller, commands.anew(check_uid(uid))).sentence)
+
+
+@router.post("/studies/{uid}/route")
+def route(uid: str, console: Here, caller: Caller) -> Response:
+    """Have every route judge it once more."""
+    command = commands.route_once_more(check_uid(uid))
+    return done(console, f"/studies/{uid}", commands.carry_out(console, caller, command).sentence)
+
+
+@router.post("/studies/{uid}/run")
+def run(uid: str, console: Here, caller: Caller, model: Text) -> Response:
+    """Make its results by another model."""
+    command = commands.with_model(console, check_uid(uid), model)
+    return done(console, f"/studies/{uid}", commands.carry_out(console, caller, command).sentence)
+
+
+@router.post("/studies/{uid}/fetch")
+def fetch(uid: str, console: Here, caller: Caller, peer: Text = "") -> Response:
+    """Pull it from an archive."""
+    command = commands.wanted(console, [check_uid(uid)], peer)
+    return done(console, f"/studies/{uid}", commands.carry_out(console, caller, command).sentence)
+
+
+@router.post("/fetch")
+def fetch_unseen(console: Here, caller: Caller, study: Text, peer: Text = "") -> Response:
+    """Pull a study from an archive of which nothing need be here."""
+    command = commands.wanted(console, [check_uid(study.strip())], peer)
+    return done(console, "/studies", commands.carry_out(console, caller, command).sentence)
+
+
+@router.post("/studies/{uid}/delete")
+def delete(uid: str, console: Here, caller: Caller, sure: Ticked = False) -> Response:
+    """Delete it, where that is meant."""
+    if not sure:
+        return done(console, f"/studies/{uid}", "Nothing was deleted: tick the box if you mean it.")
+    return done(console, f"/studies/{uid}", commands.delete(console, caller, check_uid(uid)).sentence)
+
+
+@router.get("/studies/{uid}/download")
+def download(uid: str, console: Here, caller: Caller) -> Response:
+    """All its files as a ZIP."""
+    return as_zip(uid, commands.download(console, caller, check_uid(uid)))
+
+
+def other_models(console: Console, jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Installed models that could have answered in the place of those that did."""
+    current = [job for job in jobs if job["state"] != "SUPERSEDED" and not job["rejects"]]
+    tasks, used = {job["task"] for job in current}, {job["model"] for job in current}
+    models = console.parts.settings.models
+    return sorted(name for name, model in models.items() if model.task in tasks and name not in used)
+
+
+def chart(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Volumes over time in a drawing of `SCALE` × `TALL` units: places by day, from 0 ml up."""
+    days = [date.fromisoformat(point["taken"]).toordinal() for point in points]
+    most = max((point["ml"] for point in points), default=0.0) or 1.0
+    first, span = min(days, default=0), max(max(days, default=0) - min(days, default=0), 1)
+    places = [
+        {**point, "x": round(EDGE + (SCALE - 2 * EDGE) * (day - first) / span, 1),
+         "y": round(TALL - EDGE - (TALL - 2 * EDGE) * point["ml"] / most, 1)}
+        for day, point in zip(days, points, strict=True)
+    ]
+    return {"places": places, "line": " ".join(f"{one['x']},{one['y']}" for one in places)}
 
 
 def drawn(timeline: Sequence[Mapping[str, Any]], now: float) -> list[dict[str, Any]]:

@@ -63,17 +63,19 @@ def database(tmp_path, empty_sqlite) -> Iterator[Database]:
     database.close()
 
 
+PARTS = ("device_uids", "commitment", "audit", "counts")  # of a server, beside its settings
+
+
 @pytest.fixture
 def listen(database, tmp_path) -> Iterator[Callable[..., Ear]]:
     """Starts a server; keyword arguments replace its settings, or are handed to `Server`."""
     with ExitStack() as stack:
 
-        def start(*, archive=None, device_uids=frozenset(), commitment=None, audit=None, **changes) -> Ear:
+        def start(*, archive=None, **changes) -> Ear:
+            parts = {name: changes.pop(name) for name in PARTS if name in changes}
             settings = replace(Listen(), **changes)
             store = archive or Archive(tmp_path / "archive")
-            server = stack.enter_context(
-                Server(settings, database, store, "test", device_uids=device_uids, commitment=commitment, audit=audit)
-            )
+            server = stack.enter_context(Server(settings, database, store, "test", **parts))
             peer = Peer(ae_title=settings.ae_title, host="127.0.0.1", port=server.port)
             return Ear(server, database, store, peer, store.root)
 

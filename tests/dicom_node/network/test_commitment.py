@@ -132,36 +132,36 @@ class TestRead:
     @pytest.mark.parametrize(
         ("made", "status"),
         [
-            (event(request_dataset(UID, [SEG]), instance="1.2.3"), 0x0112),
-            (event(request_dataset(UID, [SEG]), kind=2), 0x0123),
-            (event(None), 0x0115),
-            (event(b""), 0x0115),
-            (event(b"\x08\x00\x95\x11UI\xff\xff1.2"), 0x0115),
-            (event(request_dataset(UID, [])), 0x0115),
-            (event(request_dataset("not a uid", [SEG])), 0x0115),
-            (event(request_dataset(UID, [Reference(SEG.sop_class_uid, "../../etc")])), 0x0115),
-            (event(request_dataset(UID, [Reference("", "1.2")])), 0x0115),
-            (event(request_dataset(UID, [SEG] * (MAX_REFERENCES + 1))), 0x0213),
-            (event(bytes(5 * 1024 * 1024)), 0x0213),
+            (lambda: event(request_dataset(UID, [SEG]), instance="1.2.3"), 0x0112),
+            (lambda: event(request_dataset(UID, [SEG]), kind=2), 0x0123),
+            (lambda: event(None), 0x0115),
+            (lambda: event(b""), 0x0115),
+            (lambda: event(b"\x08\x00\x95\x11UI\xff\xff1.2"), 0x0115),
+            (lambda: event(request_dataset(UID, [])), 0x0115),
+            (lambda: event(request_dataset("not a uid", [SEG])), 0x0115),
+            (lambda: event(request_dataset(UID, [Reference(SEG.sop_class_uid, "../../etc")])), 0x0115),
+            (lambda: event(request_dataset(UID, [Reference("", "1.2")])), 0x0115),
+            (lambda: event(request_dataset(UID, [SEG] * (MAX_REFERENCES + 1))), 0x0213),
+            (lambda: event(bytes(5 * 1024 * 1024)), 0x0213),
         ],
         ids=["instance", "action", "nothing", "empty", "garbage", "no instances", "transaction", "path", "class",
              "many", "large"],
     )  # fmt: skip
     def test_a_request_that_cannot_be_answered_is_refused_in_the_standards_words(self, made, status):
         with pytest.raises(CommitmentRefused) as refused:
-            read_request(made)
+            read_request(made())
         assert refused.value.status == status
 
     @pytest.mark.parametrize(
         ("made", "status"),
         [
-            (event(report_dataset(UID, [SEG], CommitmentReport(("2.25.1",))), kind=3), 0x0113),
-            (event(report_dataset(UID, [SEG], CommitmentReport(("2.25.1",))), instance="1.2"), 0x0112),
-            (event(b"\x08\x00"), 0x0115),
+            (lambda: event(report_dataset(UID, [SEG], CommitmentReport(("2.25.1",))), kind=3), 0x0113),
+            (lambda: event(report_dataset(UID, [SEG], CommitmentReport(("2.25.1",))), instance="1.2"), 0x0112),
+            (lambda: event(b"\x08\x00"), 0x0115),
         ],
         ids=["event", "instance", "garbage"],
     )
     def test_a_report_that_cannot_be_understood_is_refused(self, made, status):
         with pytest.raises(CommitmentRefused) as refused:
-            read_report(made)
+            read_report(made())
         assert refused.value.status == status

@@ -9,6 +9,7 @@ from pydicom import dcmread
 from pydicom.uid import CTImageStorage, RTPlanStorage
 from pynetdicom import AE, build_context
 
+from dicom_node.counting import Counts
 from dicom_node.network.client import echo, send
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -150,3 +151,19 @@ def test_the_receiver_loads_neither_torch_nor_highdicom():
     code = f"import sys, dicom_node.network.server; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_what_comes_and_who_is_rejected_is_counted(listen, ct_series):
+    counts = Counts()
+    ear = listen(counts=counts, accept_calling_aets=("SCANNER",))
+    call(ear, called="OTHER")
+    call(ear, calling="STRANGER")
+    for _ in range(2):
+        send([ct_series[0]], ear.peer, "SCANNER")
+    found = {(name, *(value for _, value in labels)): number for (name, labels), number in counts.take().items()}
+    data = dcmread(ct_series[0])
+    assert found.pop(("received_bytes",)) > 2 * len(data.PixelData)
+    assert found == {
+        ("associations_rejected", "called_ae_title"): 1, ("associations_rejected", "calling_ae_title"): 1,
+        ("associations_accepted",): 2, ("received_instances", "kept"): 1, ("received_instances", "held"): 1,
+    }

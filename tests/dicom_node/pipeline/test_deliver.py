@@ -133,6 +133,20 @@ class TestCommitment:
         assert asked.instances == tuple(Reference(SEG, f"{uid}.1") for uid in UIDS)
         assert (asked.next_attempt_at, asked.state) == (1057.0, CommitmentState.PENDING)
 
+    def test_what_failed_is_counted_and_what_was_taken(
+        self, asking: Deliver, look: Callable[..., Delivery], peer: Peer, database: Database
+    ) -> None:
+        good, peer.answer = peer.answer, Refused("it takes no SEG")
+        asking.step(1000.0)
+        failed = ("delivery_failures", (("destination", "pacs"), ("reason", "refused")))
+        assert asking.counts.take() == {failed: 1}
+        with database.transaction() as tx:
+            tx.deliveries.retry(look().delivery_id, 1001.0)
+        peer.answer = good
+        asking.step(1001.0)
+        (((name, labels), number),) = asking.counts.take().items()
+        assert (name, labels, number > 0) == ("sent_bytes", (("destination", "pacs"),), True)
+
     def test_nobody_is_asked_unless_it_is_said(self, asking: Deliver, database: Database) -> None:
         replace(asking, commit_after_s=None).step(1040.0)
         with database.reading() as tx:

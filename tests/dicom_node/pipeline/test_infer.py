@@ -14,6 +14,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.infer import Infer, InferLimits
+from dicom_node.pipeline.reasons import reason_of
 from inference.errors import BundleBroken, Unfit, WorkerDied
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.request import Request
@@ -149,6 +150,7 @@ def test_an_end_has_its_reason(
     assert ended.state is state
     assert word in ended.reason
     assert str(state).lower() in events(database)
+    assert stage.counts.take() == {("job_failures", (("reason", reason_of(fault)), ("task", ended.task))): 1}
 
 
 def test_a_job_that_cost_its_worker_twice_fails(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
 
 from dicom_node.pipeline import loop
-from dicom_node.pipeline.loop import Crew, run_stage
+from dicom_node.pipeline.loop import Bell, Crew, run_stage, start_stage
 from storage.errors import LeaseLost, Unavailable
 
 
@@ -50,21 +51,73 @@ def test_passes_the_time_in() -> None:
 
 
 @dataclass
+class Idle:
+    """Finds nothing, and counts how often it looked."""
+
+    name: str = "idle"
+    looks: int = 0
+
+    def step(self, now: float) -> bool:
+        self.looks += 1
+        return False
+
+
+def wait_for(idle: Idle, looks: int) -> None:
+    deadline = time.monotonic() + 20.0
+    while idle.looks < looks:
+        assert time.monotonic() < deadline, "nobody woke it"
+        time.sleep(0.005)
+
+
+class TestBell:
+    def test_an_idle_stage_looks_again_when_another_has_worked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(loop, "IDLE_S", 0.01)
+        monkeypatch.setattr(loop, "IDLE_MAX_S", 600.0)
+        stop, bell, idle = threading.Event(), Bell(), Idle()
+        thread = start_stage(idle, stop, bell=bell)
+        wait_for(idle, 1)
+        run_stage(Scripted([True], worked := threading.Event()), worked, bell=bell)
+        wait_for(idle, 2)
+        stop.set()
+        bell.ring()
+        thread.join(20.0)
+        assert not thread.is_alive()
+
+    def test_it_looks_without_a_ring_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(loop, "IDLE_S", 0.01)
+        monkeypatch.setattr(loop, "IDLE_MAX_S", 0.02)
+        stop, bell, idle = threading.Event(), Bell(), Idle()
+        start_stage(idle, stop, bell=bell)
+        wait_for(idle, 3)
+        stop.set()
+
+    def test_a_ring_during_the_look_itself_is_heard(self) -> None:
+        bell = Bell()
+        heard = bell.rung
+        bell.ring()
+        started = time.monotonic()
+        bell.wait(heard, 60.0)
+        assert time.monotonic() - started < 30.0
+
+
+@dataclass
 class Slow:
-    """A step that lasts until it is let go; `log` hears of the steps of all."""
+    """A step that lasts until it is let go and `works` once or never; `log` hears of the steps of all."""
 
     name: str
     generation: int
     log: list[tuple[int, str]]
     go: threading.Event = field(default_factory=threading.Event)
     begun: threading.Event = field(default_factory=threading.Event)
+    works: bool = False
 
     def step(self, now: float) -> bool:
         self.log.append((self.generation, "begins"))
         self.begun.set()
         assert self.go.wait(20)
         self.log.append((self.generation, "ends"))
-        return False
+        worked, self.works = self.works, False
+        return worked
 
 
 def test_a_stage_takes_over_when_its_namesake_has_ended_its_step_and_others_at_once() -> None:
@@ -84,3 +137,21 @@ def test_a_stage_takes_over_when_its_namesake_has_ended_its_step_and_others_at_o
     crew.stop(20)
     assert log[-1] == (2, "ends")
     assert not {"deliver-pacs-0", "deliver-new-0"} & {thread.name for thread in threading.enumerate()}
+
+
+def test_a_crew_wakes_its_idle_stages_when_one_has_worked_and_when_others_take_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "IDLE_S", 0.01)
+    monkeypatch.setattr(loop, "IDLE_MAX_S", 600.0)
+    crew, idle, later = Crew(), Idle(), Idle()
+    crew.take_over([idle, slow := Slow("slow", 1, [], works=True)])
+    assert slow.begun.wait(20)
+    wait_for(idle, 1)
+    looks = idle.looks
+    slow.go.set()
+    wait_for(idle, looks + 1)
+    crew.take_over([later])
+    wait_for(later, 1)
+    crew.stop(20)
+    assert "idle" not in {thread.name for thread in threading.enumerate()}

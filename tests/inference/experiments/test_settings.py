@@ -84,7 +84,7 @@ def test_parts_that_do_not_fit_together_are_told_with_their_variant(configuratio
         list(runs(experiment, lits))
 
 
-@pytest.mark.parametrize("name", ["compare_networks", "ablation", "pooled"])
+@pytest.mark.parametrize("name", ["compare_networks", "compare_networks_3d", "ablation", "pooled"])
 def test_the_shipped_experiments_are_valid(name):
     experiment = load_experiment(CONF / f"{name}.yaml")
     made = list(runs(experiment, CONF))

@@ -62,3 +62,17 @@ def settings() -> Callable[..., TrainingSettings]:
 @pytest.fixture
 def cache(tmp_path) -> Path:
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def trainer(balls, settings, cache):
+    """A tiny run that has not begun; keywords change its settings."""
+    from inference.training.loop import Trainer  # loads torch, which most tests here can do without
+
+    def make(**changes) -> Trainer:
+        chosen = settings(**changes)
+        training = cases.draw_cases(chosen.task, chosen.recipe, chosen.cases.training, cache, workers=1)
+        validation = cases.draw_cases(chosen.task, chosen.recipe, chosen.cases.validation, cache, workers=1)
+        return Trainer(chosen, training, validation, cache / "run.pt")
+
+    return make

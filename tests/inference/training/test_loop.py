@@ -2,33 +2,20 @@
 
 from unittest.mock import Mock
 
-import numpy as np
 import pytest
 import torch
 
 from inference.errors import Exhausted, ModelError
-from inference.training.cases import draw_cases
 from inference.training.choosing import candidates, choose
 from inference.training.export import export
 from inference.training.history import Board
-from inference.training.loop import Best, Trainer
+from inference.training.loop import Best
 from inference.training.losses import HybridLoss
 from inference.training.material import Material, gather
 from inference.training.run import trained
 from inference.training.validation import validate
 
 NOTHING = Material([], [], "nothing")
-
-
-@pytest.fixture
-def trainer(balls, settings, cache):
-    def make(**changes):
-        chosen = settings(**changes)
-        training = draw_cases(chosen.task, chosen.recipe, chosen.cases.training, cache, workers=1)
-        validation = draw_cases(chosen.task, chosen.recipe, chosen.cases.validation, cache, workers=1)
-        return Trainer(chosen, training, validation, cache / "run.pt")
-
-    return make
 
 
 def test_a_ball_is_learned(balls, settings, cache):
@@ -161,32 +148,6 @@ def test_it_stops_when_validation_stands_still(trainer):
     run = trainer(steps=40, validate_every=2, patience=2, learning_rate=1e-12)
     best = run.run()
     assert run.step == best.step + 4
-
-
-def test_patches_come_from_healthy_and_hard_cases_as_often_as_asked(trainer):
-    run = trainer(cases={"first_seed": 5, "count": 4, "validation_first_seed": 1, "validation_count": 1},
-                  healthy_share=0.3, hard_share=0.5)
-    assert [case.seed for case in run.healthy] == [7, 8]
-    rng = np.random.default_rng(0)
-    healthy = sum(run._where(rng)[0].seed >= 7 for _ in range(300))
-    assert 60 < healthy < 120
-    run.hard.places = {0: np.array([[1, 2, 3]], np.int16)}
-    run.hard._count()
-    hard = sum(tuple(run._where(rng)[1]) == (1, 2, 3) for _ in range(300))
-    assert 120 < hard < 180
-    run.replay.restore(torch.tensor([[1, 4, 5, 6]]))
-    chosen = [tuple(run._where(rng)[1]) for _ in range(400)]
-    assert 70 < chosen.count((4, 5, 6)) < 130
-    assert 70 < chosen.count((1, 2, 3)) < 130
-
-
-def test_patches_get_implants_as_often_as_asked(trainer):
-    solid = {"label": 1, "tissue_hu": [-950, -650], "densities": [{"weight": 1, "hu": [40, 40]}]}
-    changes = {"cases": {"first_seed": 7, "count": 2, "validation_first_seed": 1, "validation_count": 1}, "batch": 40}
-    for share in (0.25, 1.0):
-        _, labels, _ = trainer(implants={**solid, "share": share}, **changes)._batch(np.random.default_rng(0))
-        with_one = float((labels > 0).flatten(1).any(1).float().mean())  # the cases have none of their own
-        assert with_one == pytest.approx(share, abs=0.2)
 
 
 def test_the_learning_rate_rises_and_then_falls_along_a_cosine(trainer):

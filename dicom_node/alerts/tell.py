@@ -1,0 +1,83 @@
+"""Notices go out: each to its channel, again with growing pauses where it is not heard, and given up in the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from dicom_node.errors import NotTold
+from dicom_node.pipeline.backoff import Backoff
+from storage.database import Database
+from storage.lifecycle import NoticeState
+from storage.notices import Notice
+
+log = logging.getLogger(__name__)
+
+BACKOFF = Backoff(base_s=30.0, max_s=3600.0, attempts=30)  # about a day
+TERM_S = 300.0  # no channel takes longer to say whether it has heard
+AT_ONCE = 20
+KEPT_S = 7 * 86400.0
+
+
+class Channel(Protocol):
+    """Who can be told."""
+
+    def tell(self, notice: Notice, now: float) -> None:
+        """Tell one notice; NotTold where it was not heard."""
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Tells what is due, by the name of its channel."""
+
+    database: Database
+    channels: Mapping[str, Channel]
+    owner: str
+    backoff: Backoff = BACKOFF
+    revision: int = 0
+
+    def step(self, now: float) -> bool:
+        """Tell what is due, a few at a time; whether anything was."""
+        for told in range(AT_ONCE):
+            with self.database.reading() as tx:
+                if not tx.notices.due(now):
+                    return told > 0
+            with self.database.transaction() as tx:
+                notice = tx.notices.claim(self.owner, now, TERM_S)
+            if notice is None:
+                return told > 0
+            self._tell(notice, now)
+        return True
+
+    def forget(self, now: float) -> None:
+        """Drop what was told or given up a week ago."""
+        with self.database.transaction() as tx:
+            tx.notices.forget(now - KEPT_S)
+
+    def _tell(self, notice: Notice, now: float) -> None:
+        channel = self.channels.get(notice.channel)
+        if channel is None:
+            self._give_up(notice, now, "no such channel is configured any more")
+            return
+        try:
+            channel.tell(notice, now)
+        except NotTold as trouble:
+            if notice.attempts >= self.backoff.attempts:
+                self._give_up(notice, now, str(trouble))
+                return
+            again = now + self.backoff.wait_s(notice.attempts, 0.5)
+            with self.database.transaction() as tx:
+                tx.notices.postpone(notice.notice_id, self.owner, again, str(trouble))
+            log.warning("%s was not told: %s", notice.channel, trouble, extra={"attempt": notice.attempts})
+            return
+        with self.database.transaction() as tx:
+            tx.notices.end(notice.notice_id, self.owner, NoticeState.SENT, now)
+
+    def _give_up(self, notice: Notice, now: float, reason: str) -> None:
+        text = f"{notice.channel} was not told of '{notice.payload.get('event', '')}': {reason}"
+        with self.database.transaction() as tx:
+            tx.notices.end(notice.notice_id, self.owner, NoticeState.GIVEN_UP, now, reason)
+            tx.journal.add(now, "notice given up", text, revision=self.revision)
+        log.error("%s", text)
