@@ -1,5 +1,6 @@
 """Real peers for the tests: DCMTK as scanner and archive, Orthanc as PACS. Nothing here is skipped when missing."""
 
+import contextlib
 import gc
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from certificates import expired, hospital, ours, scanner, strangers  # noqa: F401 (fixtures for all)
+from drawn_study import drawn_case, drawn_place, drawn_study  # noqa: F401 (fixtures for all)
 from empty_sqlite import empty_sqlite  # noqa: F401 (a fixture for all)
 from running_node import make_node, make_shared_node  # noqa: F401 (fixtures for all)
 
@@ -221,16 +223,33 @@ def dicomweb() -> dict:
 @pytest.fixture
 def orthanc(free_port, tmp_path, orthanc_settings) -> Iterator[Orthanc]:
     """A fresh Orthanc that takes everything from everybody, on loopback, in a folder of its own."""
+    with _running_orthanc(tmp_path, free_port, orthanc_settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def make_shared_orthanc(free_port, tmp_path_factory) -> Iterator[Callable[[dict], Orthanc]]:
+    """`make_shared_orthanc(settings)` starts one for a module, whose tests each look at studies of their own."""
+    with contextlib.ExitStack() as stack:
+
+        def make(settings: dict) -> Orthanc:
+            return stack.enter_context(_running_orthanc(tmp_path_factory.mktemp("pacs"), free_port, settings))
+
+        yield make
+
+
+@contextlib.contextmanager
+def _running_orthanc(place: Path, free_port: Callable[[], int], wanted: dict) -> Iterator[Orthanc]:
     program = shutil.which("Orthanc") or require("/usr/sbin/Orthanc", "orthanc")
     http, dicom = free_port(), free_port()
-    folder = tmp_path / "orthanc"
+    folder = place / "orthanc"
     folder.mkdir()
     settings = {
         "Name": "Segnode tests", "StorageDirectory": str(folder / "storage"), "IndexDirectory": str(folder / "storage"),
         "HttpPort": http, "RemoteAccessAllowed": False, "AuthenticationEnabled": False,
         "DicomAet": Orthanc.aet, "DicomPort": dicom, "DicomCheckCalledAet": False, "DicomModalities": {},
         "DicomAlwaysAllowStore": True, "UnknownSopClassAccepted": True, "OverwriteInstances": False,
-        "StableAge": 1, "Plugins": [], **orthanc_settings,
+        "StableAge": 1, "Plugins": [], **wanted,
     }  # fmt: skip
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(settings))

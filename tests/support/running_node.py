@@ -104,8 +104,12 @@ class RunningNode:
         assert done.exit_code in ok, done.output
         return json.loads(done.stdout)
 
+    def exit_code(self, *args: str) -> int:
+        """Run a `segnode` command that knows no `--json`, without the start of a process."""
+        return CliRunner().invoke(main, [*args, "--conf", str(self.conf)], catch_exceptions=False).exit_code
+
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run a `segnode` command on this node's configuration."""
+        """Run a `segnode` command on this node's configuration, in a process as a person does."""
         command = [sys.executable, "-m", "dicom_node.cli", *args, "--conf", str(self.conf)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 

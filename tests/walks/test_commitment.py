@@ -13,6 +13,7 @@ import pytest
 from bright_conf import MODELS, routes
 from commitment_peer import CommitmentPeer, request
 from pydicom import dcmread
+from running_node import MakeNode, RunningNode
 
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
@@ -24,22 +25,27 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 ROUTES = routes("seg")
 NO_ROUTE = routes("seg", when="{kind: modality, any_of: [MR]}")
 OWN = "commitment: {service: own}"
-SOON = "commitment: {ask_after_s: 0, wait_s: 0.5}"
+SOON = "commitment: {ask_after_s: 2, wait_s: 0.5}\ndelivery: {backoff_base_s: 0.5}"
 
 
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
-    """A tiny CT with something bright in it: its study's UID and its files."""
+@pytest.fixture
+def scan(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, list[Path]]:
+    """A tiny CT with something bright in it, each test's own: its study's UID and its files."""
     grid = Grid((6, 64, 64), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(3.0, 4.0, 4.0)))
     voxels = np.full(grid.shape, -1000.0, np.float32)
     voxels[:, 12:52, 12:52] = 50.0
     voxels[2:4, 28:36, 28:36] = 400.0
-    acquisition = Acquisition.ct(StudyDetails.of("commitment"))
-    paths = write_series(Volume(voxels, grid, "HU"), acquisition, tmp_path_factory.mktemp("scan"))
+    acquisition = Acquisition.ct(StudyDetails.of(f"commitment {request.node.name}"))
+    paths = write_series(Volume(voxels, grid, "HU"), acquisition, tmp_path / "scan")
     return acquisition.study.study_instance_uid, paths
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def orthanc(make_shared_orthanc: Any) -> Any:
+    return make_shared_orthanc({})
+
+
+@pytest.fixture(scope="module")
 def pacs(orthanc: Any) -> Peer:
     return Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
 
@@ -68,14 +74,19 @@ def references(paths: list[Path]) -> list[list[str]]:
     return [[header.SOPClassUID, header.SOPInstanceUID] for header in headers]
 
 
+@pytest.fixture(scope="module")
+def asking(make_shared_node: MakeNode, pacs: Peer) -> RunningNode:
+    """A node that asks whether its results are kept, and answers nobody who asks it."""
+    return make_shared_node(routes=ROUTES, models=MODELS, pacs=pacs, node=SOON)
+
+
 class TestTheyKeepOurs:
     """We are the user of the service: the PACS commits our results."""
 
     def test_the_pacs_commits_what_it_got(
-        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
+        self, asking: RunningNode, orthanc: Any, scan: tuple[str, list[Path]]
     ) -> None:
-        uid, paths = scan
-        node = make_node(routes=ROUTES, models=MODELS, pacs=pacs, node=SOON)
+        (uid, paths), node = scan, asking
         orthanc.know("segnode", "SEGNODE", node.peer.port)
         node.send(paths)
         view = node.until(uid, lambda view: view["deliveries"] and state(view) == "COMMITTED")
@@ -83,10 +94,9 @@ class TestTheyKeepOurs:
         assert view["deliveries"][0]["commitment"]["state"] == "COMMITTED"
 
     def test_the_report_comes_to_the_process_after_a_crash(
-        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
+        self, asking: RunningNode, orthanc: Any, scan: tuple[str, list[Path]]
     ) -> None:
-        uid, paths = scan
-        node = make_node(routes=ROUTES, models=MODELS, pacs=pacs, node=SOON)
+        (uid, paths), node = scan, asking
         later = node.peer.model_copy(update={"port": free_port()})
         orthanc.know("segnode", "SEGNODE", later.port)  # where nobody listens yet
         node.send(paths)
@@ -104,11 +114,9 @@ class TestTheyKeepOurs:
         assert node.journal(uid, "committed") == ["pacs: 1 of 1 instances kept"]
 
     def test_what_the_pacs_lost_is_sent_again(
-        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
+        self, asking: RunningNode, orthanc: Any, scan: tuple[str, list[Path]]
     ) -> None:
-        uid, paths = scan
-        later = "commitment: {ask_after_s: 2, wait_s: 0.5}\ndelivery: {backoff_base_s: 0.5}"
-        node = make_node(routes=ROUTES, models=MODELS, pacs=pacs, node=later)
+        (uid, paths), node = scan, asking
         orthanc.know("segnode", "SEGNODE", node.peer.port)
         node.send(paths)
         node.until(uid, lambda view: bool(view["deliveries"]) and state(view) == "SENT")
@@ -132,31 +140,7 @@ class TestWeKeepTheirs:
     def ended(self, orthanc: Any, path: str) -> dict[str, Any]:
         return until(lambda: (found := orthanc.get(path))["Status"] != "Pending" and found)
 
-    def test_what_we_hold_and_what_we_do_not(
-        self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
-    ) -> None:
-        uid, paths = scan
-        node = make_node(routes=NO_ROUTE, models=MODELS, pacs=pacs, node=OWN)
-        orthanc.know("segnode", "SEGNODE", node.peer.port)
-        self.send(node, orthanc, paths)
-        held = references(paths)
-        yes = self.ended(orthanc, self.ask(orthanc, held))
-        assert (yes["Status"], len(yes["Success"]), yes["Failures"]) == ("Success", 6, [])
-        assert node.study(uid)["barred_until"] > time.time() + 29 * 86400
-        wrong = [[held[0][0], "1.2.3.404"], ["1.2.840.10008.5.1.4.1.1.4", held[1][1]], held[2]]
-        no = self.ended(orthanc, self.ask(orthanc, wrong))
-        assert (no["Status"], len(no["Success"])) == ("Failure", 1)
-        whys = [failure["FailureReason"] for failure in no["Failures"]]
-        assert whys == [0x0112, 0x0119], "no such object instance, class-instance conflict (PS3.3 C.14.1.1)"
-
-    def test_off_it_is_refused(self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]) -> None:
-        _, paths = scan
-        node = make_node(routes=NO_ROUTE, models=MODELS, pacs=pacs)
-        orthanc.know("segnode", "SEGNODE", node.peer.port)
-        with pytest.raises(urllib.error.HTTPError):
-            self.ask(orthanc, references(paths))
-
-    def test_the_answer_comes_from_the_process_after_a_crash(
+    def test_what_we_hold_and_what_we_do_not_also_after_a_crash(
         self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]
     ) -> None:
         uid, paths = scan
@@ -164,14 +148,28 @@ class TestWeKeepTheirs:
         node = make_node(routes=NO_ROUTE, models=MODELS, pacs=pacs, node=wrong_port)
         orthanc.know("segnode", "SEGNODE", node.peer.port)
         self.send(node, orthanc, paths)
-        path = self.ask(orthanc, references(paths))
+        held = references(paths)
+        path = self.ask(orthanc, held)
         node.kill()
         assert orthanc.get(path)["Status"] == "Pending"
         settings = node.conf / "node.yaml"
         settings.write_text(settings.read_text().replace("port: 9}", f"port: {pacs.port}}}"))
         node.start()
-        assert self.ended(orthanc, path)["Status"] == "Success"
-        assert node.study(uid)["barred_until"] is not None
+        yes = self.ended(orthanc, path)
+        assert (yes["Status"], len(yes["Success"]), yes["Failures"]) == ("Success", 6, [])
+        assert node.study(uid)["barred_until"] > time.time() + 29 * 86400
+
+        wrong = [[held[0][0], "1.2.3.404"], ["1.2.840.10008.5.1.4.1.1.4", held[1][1]], held[2]]
+        no = self.ended(orthanc, self.ask(orthanc, wrong))
+        assert (no["Status"], len(no["Success"])) == ("Failure", 1)
+        whys = [failure["FailureReason"] for failure in no["Failures"]]
+        assert whys == [0x0112, 0x0119], "no such object instance, class-instance conflict (PS3.3 C.14.1.1)"
+
+    def test_off_it_is_refused(self, asking: RunningNode, orthanc: Any, scan: tuple[str, list[Path]]) -> None:
+        _, paths = scan
+        orthanc.know("segnode", "SEGNODE", asking.peer.port)
+        with pytest.raises(urllib.error.HTTPError):
+            self.ask(orthanc, references(paths))
 
     def test_relayed_it_is_the_archives_answer(
         self, make_node: Any, orthanc: Any, pacs: Peer, scan: tuple[str, list[Path]]

@@ -9,21 +9,22 @@ import pytest
 from ball_scan import IMAGES, scan
 from bright_conf import MODELS, routes
 from pydicom import dcmread
+from running_node import MakeNode, RunningNode
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
 
 
-@pytest.fixture
-def orthanc_settings(dicomweb: dict[str, Any]) -> dict[str, Any]:
-    return dicomweb
+@pytest.fixture(scope="module")
+def orthanc(make_shared_orthanc: Any, dicomweb: dict[str, Any]) -> Any:
+    return make_shared_orthanc(dicomweb)
 
 
-@pytest.fixture
-def start(make_node: Any, orthanc: Any, tmp_path: Path) -> Any:
+@pytest.fixture(scope="module")
+def node(make_shared_node: MakeNode, orthanc: Any, tmp_path_factory: pytest.TempPathFactory) -> RunningNode:
     """A node that asks this Orthanc about everything."""
-    password = tmp_path / "password"
+    password = tmp_path_factory.mktemp("secret") / "password"
     password.write_text("open sesame\n")
-    return make_node(
+    return make_shared_node(
         routes=routes("seg"),
         models=MODELS,
         node=f"peers:\n  vna:\n    kind: dicomweb\n    url: {orthanc.url}/dicom-web\n"
@@ -34,11 +35,10 @@ def start(make_node: Any, orthanc: Any, tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("here", [IMAGES // 2, IMAGES - 3], ids=["half", "all but three"])
 def test_a_study_that_came_in_part_is_completed_and_segmented_once(
-    start: Any, orthanc: Any, tmp_path: Path, here: int
+    node: RunningNode, orthanc: Any, tmp_path: Path, here: int
 ) -> None:
-    node = start
     assert f"vna ({orthanc.url}/dicom-web) answers QIDO-RS" in node.run("check").stdout
-    uid, paths = scan("fetched", tmp_path)
+    uid, paths = scan(f"fetched beside {here}", tmp_path)
     orthanc.upload(paths)
     node.send(paths[:here])
 
@@ -60,8 +60,7 @@ def test_a_study_that_came_in_part_is_completed_and_segmented_once(
     assert "sesame" not in (node.folder / "node.log").read_text()
 
 
-def test_a_day_is_found_and_pulled(start: Any, orthanc: Any, tmp_path: Path) -> None:
-    node = start
+def test_a_day_is_found_and_pulled(node: RunningNode, orthanc: Any, tmp_path: Path) -> None:
     uid, paths = scan("wanted", tmp_path)
     orthanc.upload(paths)
     day = dcmread(paths[0]).StudyDate

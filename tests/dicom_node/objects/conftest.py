@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,33 +65,41 @@ AXIAL = Grid(SHAPE, regular_affine((-31.5, 12.25, -140.0), np.eye(3)[:, ::-1], S
 PLAIN = Encoding()
 
 
+def case_in(folder: Path, grid: Grid = AXIAL, encoding: Encoding = PLAIN, *, empty: bool = False,
+            edit: Callable[[list[Path]], None] | None = None, **changes: Any) -> Case:
+    """A case whose files lie in `folder`."""
+    truth = labelled(grid.shape)
+    volume = Volume((truth * 100.0 - 200.0).astype(np.float32), grid, "HU")
+    study = StudyDetails.of("objects")
+    files = write_series(volume, Acquisition.ct(study), folder / "source", encoding)
+    if edit:
+        edit(files)
+    read = read_series(files)
+    labels = np.rint((np.asarray(read.array) + 200.0) / 100.0).astype(np.uint8)
+    findings = tuple(finding(n, name, structure, int((labels == n).sum()), lesion=n - 1) for n, name, structure in (
+        (1, "Liver", LIVER), (2, "Liver tumour 1", TUMOUR), (3, "Liver tumour 2", TUMOUR)))
+    if empty:
+        labels, findings = np.zeros_like(labels), ()
+    np.save(folder / "labels.npy", labels)
+    fields: dict[str, Any] = {
+        "task": "liver_tumour", "model": MODEL, "grid": read.grid, "primary_role": "CT",
+        "labelmap": folder / "labels.npy", "findings": findings, "sources": {"CT": read.sources},
+        "totals": (("Tumour burden", Measurement(codes.VOLUME, 6.25, codes.MILLILITRE)),),
+        "notes": ("Two images were repeats and were left out.",),
+    }
+    context = EncodeContext(created_at=1_763_900_000.0, dciodvfy=False)
+    return Case(Result(**(fields | changes)), labels, {"CT": files}, context)
+
+
 @pytest.fixture
 def make_case(tmp_path: Path) -> Callable[..., Case]:
-    def make(grid: Grid = AXIAL, encoding: Encoding = PLAIN, *, empty: bool = False,
-             edit: Callable[[list[Path]], None] | None = None, **changes: Any) -> Case:
-        truth = labelled(grid.shape)
-        volume = Volume((truth * 100.0 - 200.0).astype(np.float32), grid, "HU")
-        study = StudyDetails.of("objects")
-        files = write_series(volume, Acquisition.ct(study), tmp_path / "source", encoding)
-        if edit:
-            edit(files)
-        read = read_series(files)
-        labels = np.rint((np.asarray(read.array) + 200.0) / 100.0).astype(np.uint8)
-        findings = tuple(finding(n, name, structure, int((labels == n).sum()), lesion=n - 1) for n, name, structure in (
-            (1, "Liver", LIVER), (2, "Liver tumour 1", TUMOUR), (3, "Liver tumour 2", TUMOUR)))
-        if empty:
-            labels, findings = np.zeros_like(labels), ()
-        np.save(tmp_path / "labels.npy", labels)
-        fields: dict[str, Any] = {
-            "task": "liver_tumour", "model": MODEL, "grid": read.grid, "primary_role": "CT",
-            "labelmap": tmp_path / "labels.npy", "findings": findings, "sources": {"CT": read.sources},
-            "totals": (("Tumour burden", Measurement(codes.VOLUME, 6.25, codes.MILLILITRE)),),
-            "notes": ("Two images were repeats and were left out.",),
-        }
-        context = EncodeContext(created_at=1_763_900_000.0, dciodvfy=False)
-        return Case(Result(**(fields | changes)), labels, {"CT": files}, context)
+    return partial(case_in, tmp_path)
 
-    return make
+
+@pytest.fixture(scope="module")
+def make_shared_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Case]:
+    """The same for a module whose tests change nothing of it."""
+    return lambda *arguments, **changes: case_in(tmp_path_factory.mktemp("case"), *arguments, **changes)
 
 
 def measured(case: Case) -> Case:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from dicom_node.objects.profile import Profile
 from dicom_node.objects.validate import groups
 from inference.writers.dicom_series import Encoding
 
+PLAIN = Encoding()
 NO_SEGMENTATION = "Shall not be present for Referenced SOP Class that is not segmentation"  # said of a LABELMAP
 SUMMARY = "Dicom dataset contains"
 FORMS: dict[str, dict[str, Any]] = {
@@ -50,17 +53,38 @@ def made(case: Any, **profile: Any) -> tuple[Encoded, ...]:
     return encode(case.result, "job", case.files, replace(case.context, profile=Profile.model_validate(profile)))
 
 
+@pytest.fixture(scope="module")
+def case(make_shared_case) -> Any:
+    """For those that change nothing of it."""
+    return make_shared_case()
+
+
+@pytest.fixture(scope="module")
+def encoded(make_shared_case) -> Callable[..., tuple[Any, tuple[Encoded, ...]]]:
+    """A case and its objects in a form, each made once for all who look at them."""
+
+    @cache
+    def case_of(encoding: Encoding) -> Any:
+        return make_shared_case(encoding=encoding)
+
+    @cache
+    def give(form: str, encoding: Encoding) -> tuple[Any, tuple[Encoded, ...]]:
+        return case_of(encoding), made(case_of(encoding), **FORMS[form])
+
+    return give
+
+
 def of_kind(kind: str, objects: tuple[Encoded, ...]) -> list[Any]:
     return [dcmread(BytesIO(one.part10)) for one in objects if one.kind == kind]
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("encoding", [Encoding(), Encoding(enhanced=True)], ids=["single frames", "enhanced"])
-def test_dcmqi_reads_the_same_masks_from_every_form(form, encoding, make_case, tool, tmp_path: Path) -> None:
-    case = make_case(encoding=encoding)
+@pytest.mark.parametrize("encoding", [PLAIN, Encoding(enhanced=True)], ids=["single frames", "enhanced"])
+def test_dcmqi_reads_the_same_masks_from_every_form(form, encoding, encoded, tool, tmp_path: Path) -> None:
+    case, objects = encoded(form, encoding)
     found = np.zeros_like(case.labels)
     number = 0
-    for rank, one in enumerate(e for e in made(case, **FORMS[form]) if e.kind == "seg"):
+    for rank, one in enumerate(e for e in objects if e.kind == "seg"):
         folder = tmp_path / str(rank)
         folder.mkdir()
         (folder / "seg.dcm").write_bytes(one.part10)
@@ -77,8 +101,8 @@ def test_dcmqi_reads_the_same_masks_from_every_form(form, encoding, make_case, t
 
 
 @pytest.mark.parametrize("form", sorted(set(FORMS) - {"labelmap, compressed"}))
-def test_the_checkers_find_no_error_in_any_form(form: str, make_case, tool, tmp_path: Path) -> None:
-    for one in made(make_case(), **FORMS[form]):
+def test_the_checkers_find_no_error_in_any_form(form: str, encoded, tool, tmp_path: Path) -> None:
+    for one in encoded(form, PLAIN)[1]:
         (file := tmp_path / f"{one.sop_instance_uid}.dcm").write_bytes(one.part10)
         if one.sop_class_uid != LABELMAP_SEGMENTATION:  # Debian's dciodvfy of 2022 does not know it
             said = tool("dciodvfy", "-new", file, succeeds=False).splitlines()
@@ -91,16 +115,15 @@ def test_the_checkers_find_no_error_in_any_form(form: str, make_case, tool, tmp_
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_dcmqi_reads_the_measurements_of_every_form(form: str, make_case, tool, tmp_path: Path) -> None:
-    (report,) = [one for one in made(make_case(), **FORMS[form]) if one.kind == "sr"]
+def test_dcmqi_reads_the_measurements_of_every_form(form: str, encoded, tool, tmp_path: Path) -> None:
+    (report,) = [one for one in encoded(form, PLAIN)[1] if one.kind == "sr"]
     (tmp_path / "sr.dcm").write_bytes(report.part10)
     tool("tid1500reader", "--inputDICOM", tmp_path / "sr.dcm", "--outputMetadata", tmp_path / "sr.json")
     text = (tmp_path / "sr.json").read_text()
     assert [text.count(label) > 0 for label in ("Liver tumour 1", "Liver tumour 2")] == [True, True]
 
 
-def test_each_segment_alone_has_its_series_and_its_track_of_before(make_case) -> None:
-    case = make_case()
+def test_each_segment_alone_has_its_series_and_its_track_of_before(case) -> None:
     (together,), apart = of_kind("seg", made(case)), of_kind("seg", made(case, seg_per="segment"))
     assert [len(seg.SegmentSequence) for seg in apart] == [1, 1, 1]
     assert [s.SegmentSequence[0].TrackingUID for s in apart] == [s.TrackingUID for s in together.SegmentSequence]
@@ -109,20 +132,18 @@ def test_each_segment_alone_has_its_series_and_its_track_of_before(make_case) ->
     assert len(groups(report)) == 3
 
 
-def test_empty_frames_are_kept_where_they_are_asked_for(make_case) -> None:
-    case = make_case()
+def test_empty_frames_are_kept_where_they_are_asked_for(case) -> None:
     (seg,) = of_kind("seg", made(case, empty_frames=True))
     assert seg.NumberOfFrames == 3 * len(case.labels)
 
 
-def test_a_labelmap_is_of_its_own_class_and_may_be_compressed(make_case) -> None:
-    (seg,) = of_kind("seg", made(make_case(), seg="labelmap", transfer_syntax="rle"))
+def test_a_labelmap_is_of_its_own_class_and_may_be_compressed(case) -> None:
+    (seg,) = of_kind("seg", made(case, seg="labelmap", transfer_syntax="rle"))
     assert seg.SOPClassUID == LABELMAP_SEGMENTATION
     assert seg.file_meta.TransferSyntaxUID == RLELossless
 
 
-def test_an_occupancy_is_the_binary_one_in_whole_bytes(make_case) -> None:
-    case = make_case()
+def test_an_occupancy_is_the_binary_one_in_whole_bytes(case) -> None:
     (bits,), (whole,) = (of_kind("seg", made(case, seg=form)) for form in ("binary", "occupancy"))
     assert (whole.SegmentationType, whole.SegmentationFractionalType) == ("FRACTIONAL", "OCCUPANCY")
     assert (whole.MaximumFractionalValue, whole.BitsAllocated) == (255, 8)
@@ -138,26 +159,24 @@ def test_an_occupancy_is_the_binary_one_in_whole_bytes(make_case) -> None:
     ("comprehensive3d", Comprehensive3DSRStorage), ("comprehensive", ComprehensiveSRStorage),
     ("enhanced", EnhancedSRStorage),
 ])  # fmt: skip
-def test_reports_are_of_the_class_that_is_asked_for(name: str, uid: str, make_case) -> None:
-    assert {one.sop_class_uid for one in made(make_case(), sr=name) if one.kind != "seg"} == {uid}
+def test_reports_are_of_the_class_that_is_asked_for(name: str, uid: str, case) -> None:
+    assert {one.sop_class_uid for one in made(case, sr=name) if one.kind != "seg"} == {uid}
 
 
-def test_objects_of_another_form_are_other_instances(make_case) -> None:
-    case = make_case()
+def test_objects_of_another_form_are_other_instances(case) -> None:
     standard, implicit = made(case), made(case, transfer_syntax="implicit")
     assert not {one.sop_instance_uid for one in standard} & {one.sop_instance_uid for one in implicit}
     assert {one.variant for one in standard} == {""} != {one.variant for one in implicit}
     assert {dcmread(BytesIO(one.part10)).file_meta.TransferSyntaxUID for one in implicit} == {ImplicitVRLittleEndian}
 
 
-def test_without_segments_the_measurements_are_left_to_the_summary(make_case) -> None:
-    assert [one.kind for one in made(make_case(), seg="none")] == ["summary"]
-    assert [one.kind for one in made(make_case(), sr="none")] == ["seg"]
-    assert [one.kind for one in made(make_case(), measurements=False)] == ["seg"]
+def test_without_segments_the_measurements_are_left_to_the_summary(case) -> None:
+    assert [one.kind for one in made(case, seg="none")] == ["summary"]
+    assert [one.kind for one in made(case, sr="none")] == ["seg"]
+    assert [one.kind for one in made(case, measurements=False)] == ["seg"]
 
 
-def test_a_labelmap_passes_the_check_before_it_leaves(make_case) -> None:
-    case = make_case()
+def test_a_labelmap_passes_the_check_before_it_leaves(case) -> None:
     checked = replace(case, context=replace(case.context, dciodvfy=True))
     assert [one.kind for one in made(checked, seg="labelmap")] == ["seg", "sr", "summary"]
 
