@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_study import DrawnCase
 from running_node import MakeNode, RunningNode
 
-from inference.phantom import PhantomCase, make_case, write_study
+from inference.phantom import PhantomCase, write_study
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 
@@ -49,8 +50,8 @@ def jobs_of(view: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {job["task"]: (job["state"], job["reason"]) for job in view["jobs"]}
 
 
-def test_a_chest_labelled_abdomen(node: RunningNode, tmp_path: Path) -> None:
-    case = above_the_liver(relabelled(make_case("lung_nodule", 9001), "ABDOMEN"))
+def test_a_chest_labelled_abdomen(node: RunningNode, drawn_case: DrawnCase, tmp_path: Path) -> None:
+    case = above_the_liver(relabelled(drawn_case("lung_nodule", 9000), "ABDOMEN"))
     node.send(write_study(case, tmp_path / "sent"))
     uid = case.acquisitions["CT"].study.study_instance_uid
     jobs = jobs_of(node.until_over(uid))
@@ -61,8 +62,8 @@ def test_a_chest_labelled_abdomen(node: RunningNode, tmp_path: Path) -> None:
     assert reason in node.journal(uid, "refused")
 
 
-def test_an_abdomen_labelled_chest(node: RunningNode, tmp_path: Path) -> None:
-    case = relabelled(make_case("liver_tumour", 9001), "CHEST")
+def test_an_abdomen_labelled_chest(node: RunningNode, drawn_case: DrawnCase, tmp_path: Path) -> None:
+    case = relabelled(drawn_case("liver_tumour", 9000), "CHEST")
     node.send(write_study(case, tmp_path / "sent"))
     uid = case.acquisitions["CT"].study.study_instance_uid
     jobs = jobs_of(node.until_over(uid))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_study import DrawnStudy, MakeDrawnStudy
 
 from dicom_node.network.peer import Peer
-from inference.phantom import make_case, write_study
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 
@@ -18,14 +17,9 @@ SEEDS = {"brain_tumour": 9001, "liver_tumour": 9000, "lung_nodule": 9000}  # hea
 
 
 @pytest.fixture(scope="module")
-def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, list[Path]]]:
+def studies(drawn_study: MakeDrawnStudy) -> dict[str, DrawnStudy]:
     """Study UID and files of each task's phantom."""
-    made = {}
-    for task in TASKS:
-        case = make_case(task, SEEDS[task])
-        paths = write_study(case, tmp_path_factory.mktemp(task))
-        made[task] = (case.acquisitions[case.primary].study.study_instance_uid, paths)
-    return made
+    return {task: drawn_study(task, SEEDS[task]) for task in TASKS}
 
 
 def modalities(orthanc: Any, study: str) -> list[str]:
@@ -42,9 +36,7 @@ def orthanc_id(orthanc: Any, study: str) -> str:
     return orthanc.study(study)["ID"]
 
 
-def test_results_return_to_the_study_once(
-    make_node: Any, orthanc: Any, studies: dict[str, tuple[str, list[Path]]]
-) -> None:
+def test_results_return_to_the_study_once(make_node: Any, orthanc: Any, studies: dict[str, DrawnStudy]) -> None:
     node = make_node(pacs=Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port))
     orthanc.know("segnode", "SEGNODE", node.peer.port)
     for uid, paths in studies.values():

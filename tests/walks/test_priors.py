@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,8 +16,10 @@ from bright_conf import routes
 from drawn_patient import DATES, LESIONS, PATIENT, THRESHOLD_HU, Visit, body_of, drawn_at, true_ml, visit_of
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from running_node import MakeNode, RunningNode
 
 from inference.followup.history import from_plain
+from inference.transforms.geometry import crop
 from inference.writers.dicom_series import Acquisition, Patient, StudyDetails, write_series
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
@@ -25,6 +27,7 @@ pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
 MODELS = f"models:\n  bright: {{task: liver_tumour, kind: threshold, lower: {THRESHOLD_HU}, upper: 3000, label: 2}}\n"
 QUIET_HU = 4.0  # noise so low that no bone passes the threshold
 ADA = Patient("A-1", "Lovelace^Ada", "18151210", "F")
+ADAS_DAUGHTER = Patient("A-2", "Noel^Anne", "18370922", "F")
 
 
 class Seen(NamedTuple):
@@ -60,14 +63,18 @@ def visits() -> list[Visit]:
     return [visit_of(number, body, QUIET_HU) for number in range(len(DATES))]
 
 
-def send(node: Any, visit: Visit, number: int, folder: Path, patient: Patient = ADA) -> str:
+@pytest.fixture(scope="module")
+def node(make_shared_node: MakeNode) -> RunningNode:
+    return make_shared_node(routes=routes("seg", "sr"), models=MODELS)
+
+
+def send(node: RunningNode, visit: Visit, number: int, folder: Path, patient: Patient = ADA) -> str:
     study = StudyDetails.of(f"visit {number} {patient.name}", patient=patient, date=DATES[number].strftime("%Y%m%d"))
     node.send(write_series(visit.volume, Acquisition.ct(study), folder))
     return study.study_instance_uid
 
 
-def test_lesions_are_followed_over_three_dates(make_node: Any, visits: list[Visit], tmp_path: Path) -> None:
-    node = make_node(routes=routes("seg", "sr"), models=MODELS)
+def test_lesions_are_followed_over_three_dates(node: RunningNode, visits: list[Visit], tmp_path: Path) -> None:
     seen = []
     for number, visit in enumerate(visits):
         uid = send(node, visit, number, tmp_path / str(number))
@@ -114,11 +121,11 @@ def test_lesions_are_followed_over_three_dates(make_node: Any, visits: list[Visi
 
 
 def test_a_patient_of_the_same_id_and_another_birth_date_is_nobodys_prior(
-    make_node: Any, visits: list[Visit], tmp_path: Path
+    node: RunningNode, visits: list[Visit], tmp_path: Path
 ) -> None:
-    node = make_node(routes=routes("seg", "sr"), models=MODELS)
-    node.until_delivered(send(node, visits[0], 0, tmp_path / "other", replace(ADA, birth_date="18151211")))
-    uid = send(node, visits[0], 1, tmp_path / "own")
+    few = visits[0]._replace(volume=crop(visits[0].volume, np.s_[100:130, :, :]))  # with lesions in them
+    node.until_delivered(send(node, few, 0, tmp_path / "other", replace(ADAS_DAUGHTER, birth_date="18370923")))
+    uid = send(node, few, 1, tmp_path / "own", ADAS_DAUGHTER)
     node.until_delivered(uid)
     assert node.journal(uid, "compared") == []
     (refusal,) = node.journal(uid, "prior refused")

@@ -5,21 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-
-from inference.phantom import make_case, write_study
+from drawn_study import MakeDrawnStudy
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def chest(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
-    case = make_case("lung_nodule", 9000)
-    return case.acquisitions["CT"].study.study_instance_uid, write_study(case, tmp_path_factory.mktemp("chest"))
 
 
 def workers(node: Any) -> dict[str, int]:
@@ -40,8 +32,8 @@ def with_torch(node: Any) -> set[int]:
     return {p.pid for p in family if any("libtorch" in region.path for region in p.memory_maps())}
 
 
-def test_a_killed_worker_still_ends_in_a_delivered_result(make_node: Any, chest: tuple[str, list[Path]]) -> None:
-    uid, paths = chest
+def test_a_killed_worker_still_ends_in_a_delivered_result(make_node: Any, drawn_study: MakeDrawnStudy) -> None:
+    uid, paths = drawn_study("liver_tumour", 9000)
     node = make_node()
     (victim,) = workers(node).values()  # now, since a small job may be over before it is told
     node.send(paths)
