@@ -17,12 +17,12 @@ from pydantic.fields import FieldInfo
 
 from dicom_node.destinations import KINDS
 from dicom_node.errors import ConfigurationError
+from dicom_node.form_fields import Sort, read_back
 from dicom_node.network.peer import Peer
 from dicom_node.network.tls import ClientTls
 from dicom_node.network.web_server import NamedWebServer
 from dicom_node.objects.profile import PRESETS
 from dicom_node.partners import Entry, Group
-from dicom_node.settings_files import document_of
 from dicom_node.settings_text import flow
 from storage.errors import NotFound
 
@@ -64,16 +64,6 @@ WORDS: Mapping[str, tuple[str, str]] = {  # label and hint by field
     "tls.server_name": ("Name in its certificate", "left out: its host"),
     "tls.check_name": ("Look at that name", ""),
 }
-
-
-class Sort(StrEnum):
-    """How a field is filled in."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    CHOICE = "choice"
-    TICKS = "ticks"
-    YAML = "yaml"
 
 
 @dataclass(frozen=True)
@@ -129,7 +119,7 @@ def filled_in(model: type[BaseModel], sent: Mapping[str, Sequence[str]], kind: s
             continue
         place, name = (tls, field.name[4:]) if field.name.startswith("tls.") else (entry, field.name)
         try:
-            place[name] = words if field.sort is Sort.TICKS else _read(field, words[0])
+            place[name] = words if field.sort is Sort.TICKS else read_back(field.sort, field.options, words[0])
         except ConfigurationError:
             problems.append(f"{field.name}: no valid YAML; braces, brackets and quotes must be closed")
     if problems:
@@ -143,12 +133,6 @@ def again(fields: Sequence[Field], sent: Mapping[str, Sequence[str]]) -> list[Fi
         replace(one, value=next(iter(sent.get(one.name, ())), ""), values=tuple(sent.get(one.name, ())))
         for one in fields
     ]
-
-
-def _read(field: Field, word: str) -> Any:
-    if field.sort is Sort.TEXT or (field.sort is Sort.CHOICE and "true" not in field.options):
-        return word
-    return document_of(f"value: {word}", "").data["value"]
 
 
 def _tls_fields(tls: Any) -> Iterator[Field]:

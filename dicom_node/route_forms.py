@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from dicom_node.errors import ConfigurationError
+from dicom_node.form_fields import Sort, read_back
 from dicom_node.routing.route import Route
-from dicom_node.settings_files import document_of
 from dicom_node.settings_text import flow
 
 Sent = Mapping[str, Sequence[str]]
@@ -22,16 +21,6 @@ Schema = Mapping[str, Any]
 
 PARTS = ("when", "select")  # of a route, that have a kind and fields of their own
 MOST_DEEP = 8
-
-
-class Sort(StrEnum):
-    """How a field is filled in."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    CHOICE = "choice"
-    TICKS = "ticks"
-    YAML = "yaml"
 
 
 @dataclass(frozen=True)
@@ -99,15 +88,9 @@ def _put(here: dict[str, Any], key: str, field: Field, words: list[str]) -> None
     if not words:
         here.pop(key, None)
         return
-    value = words if field.sort is Sort.TICKS else _read(field, words[0])
+    value = words if field.sort is Sort.TICKS else read_back(field.sort, field.options, words[0])
     if key not in here or here[key] != value:
         here[key] = value
-
-
-def _read(field: Field, word: str) -> Any:
-    if field.sort is Sort.TEXT or (field.sort is Sort.CHOICE and "true" not in field.options):
-        return word
-    return document_of(f"value: {word}", "").data["value"]
 
 
 def _walk(box: Box) -> Iterator[Box]:

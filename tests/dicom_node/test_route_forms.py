@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.route_forms import Box, Sort, _walk, filled_in, form_of
+from dicom_node.form_fields import Sort
+from dicom_node.route_forms import Box, _walk, filled_in, form_of
 from dicom_node.routes_text import data_of, route_text
 from dicom_node.routing.predicates import KINDS
 

@@ -62,7 +62,7 @@ class Idle:
         return False
 
 
-def wait_for(idle: Idle, looks: int) -> None:
+def assert_looks(idle: Idle, looks: int) -> None:
     deadline = time.monotonic() + 20.0
     while idle.looks < looks:
         assert time.monotonic() < deadline, "nobody woke it"
@@ -75,9 +75,9 @@ class TestBell:
         monkeypatch.setattr(loop, "IDLE_MAX_S", 600.0)
         stop, bell, idle = threading.Event(), Bell(), Idle()
         thread = start_stage(idle, stop, bell=bell)
-        wait_for(idle, 1)
+        assert_looks(idle, 1)
         run_stage(Scripted([True], worked := threading.Event()), worked, bell=bell)
-        wait_for(idle, 2)
+        assert_looks(idle, 2)
         stop.set()
         bell.ring()
         thread.join(20.0)
@@ -88,7 +88,7 @@ class TestBell:
         monkeypatch.setattr(loop, "IDLE_MAX_S", 0.02)
         stop, bell, idle = threading.Event(), Bell(), Idle()
         start_stage(idle, stop, bell=bell)
-        wait_for(idle, 3)
+        assert_looks(idle, 3)
         stop.set()
 
     def test_a_ring_during_the_look_itself_is_heard(self) -> None:
@@ -147,11 +147,11 @@ def test_a_crew_wakes_its_idle_stages_when_one_has_worked_and_when_others_take_o
     crew, idle, later = Crew(), Idle(), Idle()
     crew.take_over([idle, slow := Slow("slow", 1, [], works=True)])
     assert slow.begun.wait(20)
-    wait_for(idle, 1)
+    assert_looks(idle, 1)
     looks = idle.looks
     slow.go.set()
-    wait_for(idle, looks + 1)
+    assert_looks(idle, looks + 1)
     crew.take_over([later])
-    wait_for(later, 1)
+    assert_looks(later, 1)
     crew.stop(20)
     assert "idle" not in {thread.name for thread in threading.enumerate()}

@@ -1,0 +1,24 @@
+"""What a person fills in becomes the value that the file would have."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicom_node.errors import ConfigurationError
+from dicom_node.form_fields import Sort, read_back
+
+
+@pytest.mark.parametrize(("sort", "options", "word", "value"), [
+    (Sort.TEXT, (), "0104", "0104"),
+    (Sort.NUMBER, (), "104", 104),
+    (Sort.CHOICE, ("true", "false"), "true", True),
+    (Sort.CHOICE, ("low", "high"), "low", "low"),
+    (Sort.YAML, (), "{file: key}", {"file": "key"}),
+])  # fmt: skip
+def test_it_is_read_as_its_sort_says(sort: Sort, options: tuple[str, ...], word: str, value: object) -> None:
+    assert read_back(sort, options, word) == value
+
+
+def test_what_is_no_yaml_is_refused() -> None:
+    with pytest.raises(ConfigurationError):
+        read_back(Sort.YAML, (), "{file")
