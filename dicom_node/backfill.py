@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.errors import ConfigurationError
+from dicom_node.errors import NoSuchSource
 from dicom_node.network.peer import Peer
 from dicom_node.network.web_peer import WebPeer
 from dicom_node.sources import Backfill, Source
@@ -35,17 +35,17 @@ class Days:
 
 
 def source_called(settings: Settings, name: str | None) -> Source:
-    """The archive to fetch from: the named one, or the only one that is a source. ConfigurationError."""
+    """The archive to fetch from: the named one, or the only one that is a source. NoSuchSource."""
     sources = list(settings.node.sources.values())
     if name is None:
         names = {source.peer for source in sources}
         if len(names) != 1:
             known = ", ".join(sorted(settings.archives())) or "none"
-            raise ConfigurationError([f"name the archive with --peer: node.yaml has no single source (known: {known})"])
+            raise NoSuchSource([f"name the archive with --peer: node.yaml has no single source (known: {known})"])
         (name,) = names
     if name not in settings.archives():
         known = ", ".join(sorted(settings.archives())) or "none"
-        raise ConfigurationError([f"--peer {name}: no such peer, or one that cannot be asked (known: {known})"])
+        raise NoSuchSource([f"--peer {name}: no such peer, or one that cannot be asked (known: {known})"])
     found = next((source for source in sources if source.peer == name), Source(peer=name))
     return found.model_copy(update={"retrieve": "move"}) if found.retrieve == "none" else found
 

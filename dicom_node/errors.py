@@ -2,6 +2,7 @@
 
 NodeError
 ├─ ConfigurationError  every mistake at once, each with file, key, value and what is allowed
+│  └─ NoSuchSource     a person names no archive that can be fetched from, or none where there are several
 ├─ Overtaken           what a person wants to change is not any more what that person has seen
 ├─ NotWritable         the configuration cannot be written here; carries the change to make by hand
 ├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
@@ -38,6 +39,10 @@ class ConfigurationError(NodeError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class NoSuchSource(ConfigurationError):
+    """Who asks for a fetch has not named an archive that there is; the problem lists those."""
 
 
 class Overtaken(NodeError):

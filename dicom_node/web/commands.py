@@ -97,7 +97,7 @@ def with_model(console: Console, study_uid: str, name: str) -> Command:
 
 
 def wanted(console: Console, study_uids: Sequence[str], peer: str | None) -> Command:
-    """Studies are pulled from an archive and processed (`dicom_node.backfill`). ConfigurationError: from which."""
+    """Studies are pulled from an archive and processed (`dicom_node.backfill`). NoSuchSource."""
     settings = console.parts.settings
     source = source_called(settings, peer or None)
 

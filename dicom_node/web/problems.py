@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from dicom_node.errors import ConfigurationError, NodeError, NotWritable, Overtaken
+from dicom_node.errors import ConfigurationError, NodeError, NoSuchSource, NotWritable, Overtaken
 from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst
 from dicom_node.web.rendering import page
 from storage.errors import BadIdentifier, IllegalStep, NotFound, StorageError, Unavailable
@@ -25,6 +25,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (BadIdentifier, HTTPStatus.BAD_REQUEST),
     (IllegalStep, HTTPStatus.CONFLICT),
+    (NoSuchSource, HTTPStatus.BAD_REQUEST),
     (ConfigurationError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Overtaken, HTTPStatus.CONFLICT),
     (NotWritable, HTTPStatus.CONFLICT),
