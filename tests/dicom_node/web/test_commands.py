@@ -64,7 +64,7 @@ def test_a_program_has_it_routed_and_run_and_fetched_once_each(otto: Browser, st
     assert otto.post("/api/v1/studies/1.2.9/fetch", json=asked).json() == {"studies": ["1.2.9"], "peer": "pacs"}
     assert otto.post("/api/v1/studies/1.2.9/fetch", json=asked).json() == {"studies": [], "peer": "pacs"}
     unnamed = otto.post("/api/v1/studies/1.2.9/fetch")
-    assert (unnamed.status_code, "known: pacs" in unnamed.json()["detail"]) == (422, True)
+    assert (unnamed.status_code, "known: pacs" in unnamed.json()["detail"]) == (400, True)
 
 
 def test_each_is_audited_with_who_asked(otto: Browser, ada: Browser, audited: Callable[[], list[Element]]) -> None:
