@@ -67,7 +67,8 @@ def test_a_cookie_that_was_altered_opens_nothing(signed_in: MakeBrowser) -> None
     browser = signed_in("vera")
     cookie = browser.cookies["segnode"]
     browser.cookies.clear()
-    browser.cookies.set("segnode", cookie[:-1] + ("A" if cookie[-1] != "A" else "B"))
+    # Its last character may hold bits that count for nothing; its first does not.
+    browser.cookies.set("segnode", ("A" if cookie[0] != "A" else "B") + cookie[1:])
     assert browser.get("/account").status_code == 303
 
 
