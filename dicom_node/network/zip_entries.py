@@ -5,6 +5,7 @@ What is taken of it is bounded by what really comes out, and its directory by wh
 
 from __future__ import annotations
 
+import errno
 import io
 import stat
 import zipfile
@@ -14,8 +15,9 @@ from pathlib import PurePosixPath
 
 PIECE = 1 << 18
 LARGEST_DIRECTORY = 8 << 20  # in bytes; some 80,000 entries
-FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
-# FAULTS: what zipfile raises on bytes that are no zip, on unknown methods, and on encrypted entries.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA takes as much memory as its header asks for
+# What zipfile raises on bytes that are no zip or a damaged one; on newer versions and methods; on names in no encoding.
+FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, UnicodeDecodeError)
 
 
 class BadEntry(Exception):
@@ -42,7 +44,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._content)}[whence]
         if start + offset < 0:
-            raise ValueError("a place before its begin")
+            raise OSError(errno.EINVAL, "a place before its begin")  # as of a file
         self._at = start + offset
         return self._at
 
@@ -102,4 +104,6 @@ def _not_taken(info: zipfile.ZipInfo) -> str:
         return "it is a link"
     if info.flag_bits & 1:
         return "it is encrypted"
+    if info.compress_type not in METHODS:
+        return "it is compressed otherwise than by deflate"
     return ""

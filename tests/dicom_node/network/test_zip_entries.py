@@ -68,6 +68,27 @@ def test_a_damaged_entry_is_told_and_the_others_come() -> None:
     assert found["b"] == b"two"
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_compressed_by_a_method_whose_memory_has_no_bound_is_not_taken(method: int) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        archive.writestr("a", b"abc")
+    assert taken(Zip(content.getbuffer(), 100)) == {"a": "it is compressed otherwise than by deflate"}
+
+
+@pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
+def test_damage_anywhere_is_told_as_such(change: int) -> None:
+    whole = bytes(made(a=b"abcdefgh" * 9, b=b"two"))
+    for place in range(len(whole)):
+        data = bytearray(whole)
+        data[place] ^= change
+        try:
+            found = taken(Zip(memoryview(data), 1000))
+        except BadEntry:
+            continue
+        assert all(isinstance(content, bytes | str) for content in found.values())
+
+
 def test_what_is_no_zip_says_so() -> None:
     with pytest.raises(BadEntry, match="no zip"):
         Zip(memoryview(b"PK\x03\x04 and nothing else"), 100)
