@@ -179,7 +179,7 @@ class Recorder:
         self._accessed("R", facts.PersonAction.LOOK, study_uid, who)
 
     def downloaded(self, study_uid: str, who: Participant) -> None:
-        """A person is given all files of a study."""
+        """A person is given files of a study."""
         self._accessed("R", facts.PersonAction.DOWNLOAD, study_uid, who)
 
     def signed_in(self, who: Participant, failure: str = "") -> None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from pydicom import dcmread
 
-from dicom_node.audit.facts import PersonAction
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
 from storage.errors import NotFound
@@ -38,7 +37,7 @@ def result_file(console: Console, caller: Visit, study_uid: str, sop_uid: str) -
         raise NotFound("the result's file is no longer held")
     if not caller.names:
         raise Forbidden("the file says whose study it is, and your role is not shown that (names_for)")
-    console.parts.audit.asked_by_a_person(PersonAction.DOWNLOAD, study_uid, caller.participant)
+    console.parts.audit.downloaded(study_uid, caller.participant)
     return ResultFile(path, made.kind, made.sop_class_uid, sop_uid)
 
 
