@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
-import threading
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from urllib.parse import parse_qs, unquote_plus
 
 from certificates import Identity
 from pydicom import dcmread
+from serving import serving
 from web_shelf import Shelf
 
 Body = bytes | Iterable[bytes]  # pieces go without a length, unless the headers name one
@@ -164,11 +164,5 @@ def web_archive(folder: Path, identity: Identity | None = None, **settings: Any)
         context.load_cert_chain(identity.certificate, identity.key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     archive.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(server):
         yield archive
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

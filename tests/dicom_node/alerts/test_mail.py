@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import socketserver
-import threading
 from collections.abc import Iterator
 from email import message_from_string, policy
 from typing import Any
 
 import pytest
+from serving import serving
 
 from dicom_node.alerts.mail import Mail, compose
 from dicom_node.errors import NotTold
@@ -60,13 +60,8 @@ class _Session(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def smtp() -> Iterator[Smtp]:
-    server = Smtp()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Smtp()) as server:
+        yield server
 
 
 def settings(port: int, **more: Any) -> MailSettings:
