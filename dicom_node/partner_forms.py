@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from dicom_node.destinations import KINDS
 from dicom_node.errors import ConfigurationError
-from dicom_node.form_fields import Sort, read_back
+from dicom_node.form_fields import Sort, filled, read_back
 from dicom_node.network.peer import Peer
 from dicom_node.network.tls import ClientTls
 from dicom_node.network.web_server import NamedWebServer
@@ -114,14 +114,14 @@ def filled_in(model: type[BaseModel], sent: Mapping[str, Sequence[str]], kind: s
     tls: dict[str, Any] = {}
     problems: list[str] = []
     for field in fields_of(model, {}):
-        words = [word.strip() for word in sent.get(field.name, ()) if word.strip()]
+        words = filled(sent, field.name)
         if not words or field.name == "tls":
             continue
         place, name = (tls, field.name[4:]) if field.name.startswith("tls.") else (entry, field.name)
         try:
-            place[name] = words if field.sort is Sort.TICKS else read_back(field.sort, field.options, words[0])
-        except ConfigurationError:
-            problems.append(f"{field.name}: no valid YAML; braces, brackets and quotes must be closed")
+            place[name] = read_back(field.name, field.sort, field.options, words)
+        except ConfigurationError as wrong:
+            problems += wrong.problems
     if problems:
         raise ConfigurationError(problems)
     return entry | ({"tls": tls} if "yes" in sent.get("tls", ()) else {})

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.form_fields import Sort, read_back
+from dicom_node.form_fields import Sort, filled, read_back
 from dicom_node.routing.route import Route
 from dicom_node.settings_text import flow
 
@@ -60,18 +60,18 @@ def form_of(data: Mapping[str, Any], choices: Mapping[str, Collection[str]]) -> 
 
 def filled_in(data: Mapping[str, Any], sent: Sent, choices: Mapping[str, Collection[str]]) -> dict[str, Any]:
     """The route `data` with what its form says; ConfigurationError where a text is no YAML."""
-    found, problems = deepcopy(dict(data)), []
+    found, problems = deepcopy(dict(data)), list[str]()
     for box in _walk(form_of(data, choices)):
         here = _at(found, box.place)
         for field in box.fields:
             key = field.place.rpartition(".")[2]
-            words = [word.strip() for word in sent.get(field.place, ()) if word.strip()]
+            words = filled(sent, field.place)
             if field.place not in sent and field.sort is not Sort.TICKS:
                 continue  # not on this form
             try:
                 _put(here, key, field, words)
-            except ConfigurationError:
-                problems.append(f"{field.place}: no valid YAML; braces, brackets and quotes must be closed")
+            except ConfigurationError as wrong:
+                problems += wrong.problems
     if problems:
         raise ConfigurationError(problems)
     for box in reversed(list(_walk(form_of(data, choices)))):  # the last first, so that places stay what they are
@@ -88,7 +88,7 @@ def _put(here: dict[str, Any], key: str, field: Field, words: list[str]) -> None
     if not words:
         here.pop(key, None)
         return
-    value = words if field.sort is Sort.TICKS else read_back(field.sort, field.options, words[0])
+    value = read_back(field.place, field.sort, field.options, words)
     if key not in here or here[key] != value:
         here[key] = value
 
