@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from inference.recipe import Recipe
 Window = tuple[int, int, int]
 
 PLACES_PER_LABEL = 4000
+ABANDONED_S = 3600.0  # after which a case that was begun is taken for left behind
 REGISTRATION_SLACK_MM = 0.7  # what registration of phantoms leaves, along each axis
 _ARRAYS = ("image", "labels", "foreground")
 _DRAWN_BY = ("phantom", "transforms", "writers/acquisition.py", "prepare.py", "roi.py")
@@ -60,7 +62,7 @@ def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: i
     `seed` chooses the places to look at, where there are more than are kept.
     """
     beside = path.with_name(f".{path.name}-{os.getpid()}")
-    shutil.rmtree(beside, ignore_errors=True)
+    _clear(path)
     beside.mkdir()
     np.save(beside / "image.npy", prepared.array.astype(np.float16))
     np.save(beside / "labels.npy", labels)
@@ -73,6 +75,13 @@ def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: i
         if not path.exists():
             raise
         shutil.rmtree(beside)  # another process was first, with the same case
+
+
+def _clear(path: Path) -> None:
+    """Take away what processes that died had begun to keep in place of this case; a living one is given its time."""
+    for left in path.parent.glob(f".{path.name}-*"):
+        if left.name.endswith(f"-{os.getpid()}") or time.time() - left.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def load_case(path: Path, seed: int) -> Case:

@@ -56,8 +56,8 @@ class Density(BaseModel):
 class ImplantSettings(BaseModel):
     """How often a patch gets a lesion, of which label, where, how large and how dense.
 
-    It lies amid tissue of `inside` (labels of the truth; none: any but its own) and of `tissue_hu`. All of it lies
-    `within` the organ of that label where one is named: what would reach out of it is cut off.
+    Its middle lies amid tissue of `tissue_hu`. All of it lies `within` the organ of that label where one is named:
+    what would reach out of it is cut off.
     Diameters are log-normal around `median_mm` with `spread`, within `smallest_mm` and `largest_mm`.
     """
 
@@ -65,7 +65,6 @@ class ImplantSettings(BaseModel):
 
     share: float = Field(gt=0, le=1)
     label: int = Field(ge=1, le=255)
-    inside: tuple[int, ...] = ()
     within: int | None = Field(default=None, ge=1, le=255)
     tissue_hu: tuple[float, float] = (-2000.0, 4000.0)
     median_mm: float = Field(default=7.5, gt=0)
@@ -93,9 +92,7 @@ def place_for(image: Image, labels: NDArray[np.uint8], channels: Sequence[Channe
     hu = ndimage.uniform_filter(image[0], 3) * (first.high - first.low) + first.low
     low, high = settings.tissue_hu
     allowed = (hu >= low) & (hu <= high)
-    allowed &= np.isin(labels, settings.inside) if settings.inside else labels != settings.label
-    if settings.within is not None:
-        allowed &= labels == settings.within
+    allowed &= labels != settings.label if settings.within is None else labels == settings.within
     found = np.flatnonzero(allowed)
     if not found.size:
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -149,10 +150,17 @@ def check_fits(split: Split, data: DataSet) -> dict[str, tuple[CaseRef, ...]]:
 
 
 def write_split(split: Split, path: Path) -> None:
-    """The split as JSON, with the SHA-256 of its cases; FileExistsError instead of overwriting."""
+    """The split as JSON, with the SHA-256 of its cases: all of it, or nothing; FileExistsError, not overwriting."""
     content = split.model_dump(mode="json") | {"sha256": split.sha256}
-    with path.open("x", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
+    beside = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(beside)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def read_split(path: Path) -> Split:

@@ -1,9 +1,12 @@
 """Phantoms are drawn once, kept, and cut into patches."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 
-from inference.training.cases import Case, choose_place, cut, draw_cases
+from inference.training.cases import ABANDONED_S, Case, choose_place, cut, draw_cases
 
 
 @pytest.fixture
@@ -66,3 +69,17 @@ def test_lesions_are_looked_at_as_often_as_asked(case):
     hits = sum(np.array_equal(choose_place(case, 0.5, rng), (4, 5, 6)) for _ in range(200))
     assert 70 < hits < 130
     assert {tuple(choose_place(case, 1.0, rng)) for _ in range(5)} == {(4, 5, 6)}
+
+
+def test_what_a_killed_process_had_begun_is_taken_away(balls, settings, cache):
+    recipe = settings().recipe
+    draw_cases("lung_nodule", recipe, [1], cache, workers=1)
+    (kept,) = cache.iterdir()
+    left, going_on = (cache / f".{kept.name}-{number}" for number in (1, 2))
+    left.mkdir()
+    going_on.mkdir()
+    long_ago = left.stat().st_mtime - 2 * ABANDONED_S
+    os.utime(left, (long_ago, long_ago))
+    shutil.rmtree(kept)
+    draw_cases("lung_nodule", recipe, [1], cache, workers=1)
+    assert set(cache.iterdir()) == {kept, going_on}

@@ -33,11 +33,11 @@ def test_it_lies_amid_the_tissue_that_is_asked_for():
     image[:, :16] = 1.0  # the chest wall
     labels[:, 16:] = 3
     lung_only = ImplantSettings.model_validate(SOLID | {"tissue_hu": [-950, -650]})
-    marked = ImplantSettings.model_validate(SOLID | {"inside": [3]})
+    marked = ImplantSettings.model_validate(SOLID | {"within": 3})
     for seed in range(20):
         assert place_for(image, labels, CHANNELS, lung_only, np.random.default_rng(seed))[0] >= 16
         assert place_for(image, labels, CHANNELS, marked, np.random.default_rng(seed))[1] >= 16
-    nowhere = ImplantSettings.model_validate(SOLID | {"inside": [9]})
+    nowhere = ImplantSettings.model_validate(SOLID | {"within": 9})
     assert place_for(image, labels, CHANNELS, nowhere, np.random.default_rng(0)) is None
 
 

@@ -164,7 +164,9 @@ def test_a_split_comes_back_from_its_file_and_gives_its_cases(lits: Lits, tmp_pa
     assert {name: tuple(ref.case_id for ref in refs) for name, refs in groups.items()} == split.groups
     assert all(lits.read(ref).truth.any() for ref in groups["test"])
     with pytest.raises(FileExistsError):
-        write_split(split, tmp_path / "split.json")
+        write_split(split_shares(lits, 4), tmp_path / "split.json")
+    assert read_split(tmp_path / "split.json") == split
+    assert [left.name for left in tmp_path.iterdir() if "split" in left.name] == ["split.json"]
 
 
 def test_a_moved_folder_is_the_same_data(lits: Lits, tmp_path: Path) -> None:
