@@ -19,6 +19,7 @@ NodeError
 │  └─ Refused          do not: the peer has said no
 │     ├─ Rejected      …to us, whatever we bring: it will not have the association
 │     └─ NotOffered    the peer has no such service
+├─ NotVouched         nobody whom we believe says who somebody is that wants to come in
 ├─ NotTold             nobody took a mail or a call of ours; try again later
 └─ ResultInvalid       an object of ours failed its own check and must not leave
 """
@@ -143,6 +144,10 @@ class NotOffered(Refused):
 
 class ResultInvalid(NodeError):
     """An object failed our own check before sending."""
+
+
+class NotVouched(NodeError):
+    """A provider does not say who somebody is, or not in a way that can be believed."""
 
 
 class NotTold(NodeError):

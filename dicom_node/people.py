@@ -42,9 +42,9 @@ def add_user(parts: Parts, name: str, role: Role, now: float, who: Participant |
 
 
 def new_link(parts: Parts, name: str, now: float, who: Participant | None = None) -> str:
-    """The token of a link by which the user chooses a new password; the one before it is good no more. NotFound."""
+    """The token of a link to choose a new password by; the one before it is good no more. NotFound, IllegalStep."""
     with parts.database.transaction() as tx:
-        user = tx.users.named(name)
+        user = _kept_here(tx, name)
         link = _link(tx, user, now)
     parts.audit.user_changed(user.name, "given a link to choose a password by", who)
     return link
@@ -53,7 +53,7 @@ def new_link(parts: Parts, name: str, now: float, who: Participant | None = None
 def give_role(parts: Parts, name: str, role: Role, who: Participant | None = None) -> None:
     """Change what a user may. NotFound; IllegalStep where nobody could administer any more."""
     with parts.database.transaction() as tx:
-        user = tx.users.named(name)
+        user = _kept_here(tx, name)
         tx.users.set_role(user.user_id, role)
     parts.audit.user_changed(user.name, f"given role {role}, had {user.role}", who, ROLES_CHANGED)
 
@@ -89,6 +89,14 @@ def checked_name(name: str) -> str:
     if not kept or len(kept) > LONGEST_NAME or not kept.isprintable():
         raise IllegalStep(f"a name has 1 to {LONGEST_NAME} characters")
     return kept
+
+
+def _kept_here(tx: Transaction, name: str) -> User:
+    """A user of whom no provider says who it is and what that one may; IllegalStep for others."""
+    user = tx.users.named(name)
+    if user.subject is not None:
+        raise IllegalStep(f"{user.name} signs in with an account of the site, whose groups say what that one may")
+    return user
 
 
 def _link(tx: Transaction, user: User, now: float) -> str:

@@ -17,20 +17,19 @@ PARTNERS = ("peers", "destinations")
 
 
 def with_secrets(node: NodeSettings, base: Path) -> NodeSettings:
-    """`node` with the files of its partners' passwords below `base`."""
+    """`node` with the files of its partners' passwords, and of the console's provider, below `base`."""
 
-    def completed(partner: Any) -> Any:
-        authentication = getattr(partner, "authentication", None)
-        if authentication is None:
-            return partner
-        absolute = {key: secret.below(base) for key, secret in _secrets(authentication)}
-        return partner.model_copy(update={"authentication": authentication.model_copy(update=absolute)})
+    def completed(holder: Any, part: str = "authentication") -> Any:
+        inner = getattr(holder, part, None)
+        if inner is None:
+            return holder
+        absolute = {key: secret.below(base) for key, secret in _secrets(inner)}
+        return holder.model_copy(update={part: inner.model_copy(update=absolute)})
 
-    return node.model_copy(
-        update={
-            group: {name: completed(partner) for name, partner in getattr(node, group).items()} for group in PARTNERS
-        }
-    )
+    partners = {
+        group: {name: completed(partner) for name, partner in getattr(node, group).items()} for group in PARTNERS
+    }
+    return node.model_copy(update={**partners, "web": completed(node.web, "oidc")})
 
 
 def secret_mistakes(node: NodeSettings, document: Document | None) -> list[str]:
@@ -51,6 +50,8 @@ def _every_secret(node: NodeSettings) -> Iterator[tuple[Place, Secret]]:
         for name, partner in getattr(node, group).items():
             for key, secret in _secrets(getattr(partner, "authentication", None)):
                 yield (group, name, "authentication", key), secret
+    for key, secret in _secrets(node.web.oidc):
+        yield ("web", "oidc", key), secret
     for keys, secret in node.alerts.secrets():
         yield ("alerts", *keys), secret
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Tls)
 
-INNER = "authentication"  # of a destination: its token server is called as well
+INNER = ("authentication", "oidc")  # of a destination its token server, of the console its provider
 FILES = ("certificate", "key", "authorities", "revocations")
 
 
@@ -24,11 +24,12 @@ def with_tls(node: NodeSettings, base: Path) -> NodeSettings:
     own = _absolute(node.tls, base) if node.tls else None
 
     def completed(partner: Any) -> Any:
-        tls, inner = getattr(partner, "tls", None), getattr(partner, INNER, None)
-        changed = {"tls": _absolute(tls, base)} if tls else {}
+        tls = getattr(partner, "tls", None)
+        changed: dict[str, Any] = {"tls": _absolute(tls, base)} if tls else {}
         if isinstance(tls, ClientTls):
             changed = {"tls": _absolute(tls, base).completed(own)}
-        return partner.model_copy(update=changed | ({INNER: completed(inner)} if inner else {}))
+        inner = {name: completed(one) for name in INNER if (one := getattr(partner, name, None))}
+        return partner.model_copy(update=changed | inner)
 
     return node.model_copy(
         update={
@@ -46,6 +47,8 @@ def every_tls(node: NodeSettings) -> Iterator[tuple[Place, ServerTls | BrowserTl
         yield ("tls",), node.tls
     if node.web.tls:
         yield ("web", "tls"), node.web.tls
+    if node.web.oidc:
+        yield from _of_partner(("web", "oidc"), node.web.oidc)
     for group, partners in (("peers", node.peers), ("destinations", node.destinations)):
         for name, partner in partners.items():
             yield from _of_partner((group, name), partner)
@@ -76,8 +79,9 @@ def tls_mistakes(node: NodeSettings, document: Document | None) -> list[str]:
 def _of_partner(place: Place, partner: Any) -> Iterator[tuple[Place, ClientTls]]:
     if tls := getattr(partner, "tls", None):
         yield (*place, "tls"), tls
-    if inner := getattr(partner, INNER, None):
-        yield from _of_partner((*place, INNER), inner)
+    for name in INNER:
+        if inner := getattr(partner, name, None):
+            yield from _of_partner((*place, name), inner)
 
 
 def _sentence(document: Document | None, place: Place, key: str, told: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dicom_node.network.peer import Port
 from dicom_node.network.tls import BrowserTls
-
-RoleName = Literal["viewer", "operator", "admin"]
+from dicom_node.settings_oidc import OpenIdSettings, RoleName
 
 
 def _address(text: str) -> str:
@@ -34,6 +33,7 @@ class WebSettings(BaseModel):
     goal_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
     upload_bytes: Annotated[int, Field(ge=1024, le=1024**4)] = 4_000_000_000
     unpacked_bytes: Annotated[int, Field(ge=1024, le=1024**4)] = 16_000_000_000
+    oidc: OpenIdSettings | None = None
     names_for: frozenset[RoleName] = frozenset({"operator", "admin"})
 
     @property

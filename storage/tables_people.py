@@ -18,7 +18,9 @@ users = Table(
     Column("password", Text),  # NULL: none is set yet
     Column("disabled", Boolean, nullable=False, server_default=false()),
     Column("created_at", Double, nullable=False),
+    Column("subject", Text),  # issuer and subject of who is vouched for by a provider
     UniqueConstraint("name"),
+    Index("uq_users_subject", "subject", unique=True),
 )
 
 # What opens a door without a password: the token of a session, of a program, or of a link that is good once.

@@ -24,7 +24,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class User:
-    """One person. `password` is a hash of argon2, None until the person has chosen one."""
+    """One person. `password` is a hash of argon2, None until the person has chosen one.
+
+    Where `subject` is set, a provider of the site says who it is and what that one may; there is no password then.
+    """
 
     user_id: int
     name: str
@@ -32,14 +35,18 @@ class User:
     created_at: float
     password: str | None = field(default=None, repr=False)
     disabled: bool = False
+    subject: str | None = None
 
 
 class Users(Store):
     """Users of one transaction. Names are compared as they are written; `as_name` gives that form."""
 
-    def add(self, name: str, role: Role, now: float) -> User:
-        """Make a user without a password; IllegalStep where the name is taken."""
-        if not self._add(users, name=as_name(name), role=role.value, created_at=now):
+    def add(self, name: str, role: Role, now: float, *, subject: str | None = None) -> User:
+        """Make a user without a password; IllegalStep where the name is taken.
+
+        `subject`: who it is to the provider that vouches for it.
+        """
+        if not self._add(users, name=as_name(name), role=role.value, created_at=now, subject=subject):
             raise IllegalStep(f"there is a user {name} already")
         return self.named(name)
 
@@ -58,6 +65,11 @@ class Users(Store):
 
     def find(self, name: str) -> User | None:
         row = self._connection.execute(select(users).where(users.c.name == as_name(name))).one_or_none()
+        return None if row is None else _user(row)
+
+    def vouched_for(self, subject: str) -> User | None:
+        """The user that a provider calls so."""
+        row = self._connection.execute(select(users).where(users.c.subject == subject)).one_or_none()
         return None if row is None else _user(row)
 
     def list(self) -> Sequence[User]:
@@ -109,4 +121,4 @@ def as_name(name: str) -> str:
 
 
 def _user(row: Row[Any]) -> User:
-    return User(row.user_id, row.name, Role(row.role), row.created_at, row.password, row.disabled)
+    return User(row.user_id, row.name, Role(row.role), row.created_at, row.password, row.disabled, row.subject)

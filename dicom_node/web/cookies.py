@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hmac import compare_digest
+from typing import Any
 
 from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-SESSION, VISITOR, MESSAGE = "segnode", "segnode-visitor", "segnode-message"
+SESSION, VISITOR, MESSAGE, AWAY = "segnode", "segnode-visitor", "segnode-message", "segnode-away"
 MESSAGE_S = 60
 
 
@@ -36,14 +37,22 @@ class Cookies:
 
     def say(self, response: Response, text: str) -> None:
         """Have the next page say that something was done."""
-        self._set(response, MESSAGE, str(self._messages().dumps(text)), max_age=MESSAGE_S)
+        self.hold(response, MESSAGE, text, MESSAGE_S)
 
     def said(self, request: Request) -> str:
         """What is to be said, which only we can have written."""
+        return str(self.held(request, MESSAGE, MESSAGE_S) or "")
+
+    def hold(self, response: Response, name: str, value: object, max_age: int) -> None:
+        """Have the browser keep something of ours for so many seconds; it can read it, not change it."""
+        self._set(response, name, str(self._timed(name).dumps(value)), max_age=max_age)
+
+    def held(self, request: Request, name: str, max_age: int) -> Any:
+        """What the browser was to keep, which only we can have written; None where there is nothing."""
         try:
-            return str(self._messages().loads(request.cookies.get(self._name(MESSAGE), ""), max_age=MESSAGE_S))
+            return self._timed(name).loads(request.cookies.get(self._name(name), ""), max_age=max_age)
         except BadSignature:
-            return ""
+            return None
 
     def form_token(self, token: str) -> str:
         """What a form must bring that was given to the browser with this token: no other page can know it."""
@@ -56,8 +65,8 @@ class Cookies:
     def _signer(self, name: str) -> Signer:
         return Signer(self._key, salt=name)
 
-    def _messages(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self._key, salt=MESSAGE)
+    def _timed(self, name: str) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self._key, salt=name)
 
     def _name(self, name: str) -> str:
         return f"__Host-{name}" if self._secure else name

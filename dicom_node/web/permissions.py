@@ -33,6 +33,8 @@ ROUTES: Mapping[str, Permission] = {
     # coming and going
     "GET /sign-in": Permission.ANYBODY,
     "POST /sign-in": Permission.ANYBODY,
+    "GET /sign-in/oidc": Permission.ANYBODY,
+    "GET /sign-in/oidc/back": Permission.ANYBODY,
     "GET /welcome": Permission.ANYBODY,
     "POST /welcome": Permission.ANYBODY,
     "POST /sign-out": Permission.LOOK,

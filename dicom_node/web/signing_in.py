@@ -53,7 +53,7 @@ def sign_in(console: Console, comer: Comer) -> str:
         throttle.forgive(tx, name, comer.address)
         if user.password and console.passwords.is_outdated(user.password):
             tx.users.set_password(user.user_id, console.passwords.hashed(comer.password, user.name))
-        token = _session(console, tx, user, comer.address, now)
+        token = open_session(console, tx, user, comer.address, now)
     console.parts.audit.signed_in(who)
     return token
 
@@ -89,14 +89,15 @@ def come_by_link(console: Console, token: str, comer: Comer) -> str:
         tx.users.set_password(user.user_id, password)
         tx.tickets.revoke_all(user.user_id, TicketKind.SESSION)
         throttle.forgive(tx, user.name, comer.address)
-        session = _session(console, tx, user, comer.address, now)
+        session = open_session(console, tx, user, comer.address, now)
     who = Participant(user.name, requestor=True, name=user.name, address=comer.address)
     console.parts.audit.user_changed(user.name, "chose a password by a link", who)
     console.parts.audit.signed_in(who)
     return session
 
 
-def _session(console: Console, tx: Transaction, user: User, address: str, now: float) -> str:
+def open_session(console: Console, tx: Transaction, user: User, address: str, now: float) -> str:
+    """The token of a new session."""
     return tx.tickets.issue(
         TicketKind.SESSION, user.user_id, now, lasts_s=console.settings.session_s, label=address
     )

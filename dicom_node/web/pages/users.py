@@ -40,7 +40,10 @@ def add(request: Request, console: Here, caller: Caller, name: Text, role: Chose
 @router.post("/users/link")
 def link(request: Request, console: Here, caller: Caller, name: Text) -> Response:
     """Show a new link for somebody this once."""
-    token = people.new_link(console.parts, name, console.clock(), caller.participant)
+    try:
+        token = people.new_link(console.parts, name, console.clock(), caller.participant)
+    except IllegalStep as wrong:
+        return _users(request, console, wrong=str(wrong))
     return _users(request, console, link=people.address_of(console.parts, token), whose=name)
 
 
