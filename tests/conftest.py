@@ -142,12 +142,32 @@ class Orthanc:
 
     aet = "ORTHANC"
 
-    def __init__(self, url: str, port: int, users: dict[str, str] | None = None) -> None:
-        self.url = url
+    def __init__(self, configuration: Path, http: int, port: int, users: dict[str, str] | None = None) -> None:
+        self.url = f"http://127.0.0.1:{http}"
         self.port = port
+        self._http = http
+        self._configuration = configuration
+        self._process: subprocess.Popen | None = None
         self._headers = {}
         for user, password in (users or {}).items():
             self._headers = {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+    def start(self) -> None:
+        """Run it, with what it held before."""
+        program = shutil.which("Orthanc") or require("/usr/sbin/Orthanc", "orthanc")
+        command = [program, str(self._configuration)]
+        with self._configuration.with_suffix(".log").open("ab") as log:
+            environment = {**os.environ, "TCP_NODELAY": "1"}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        wait_for_port(self._http, self._process)
+        wait_for_port(self.port, self._process)
+
+    def stop(self) -> None:
+        """End it, as for an update; nobody answers until it is started again."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
 
     def get(self, path: str) -> object:
         """The JSON (or text) at `path`."""
@@ -240,7 +260,6 @@ def make_shared_orthanc(free_port, tmp_path_factory) -> Iterator[Callable[[dict]
 
 @contextlib.contextmanager
 def _running_orthanc(place: Path, free_port: Callable[[], int], wanted: dict) -> Iterator[Orthanc]:
-    program = shutil.which("Orthanc") or require("/usr/sbin/Orthanc", "orthanc")
     http, dicom = free_port(), free_port()
     folder = place / "orthanc"
     folder.mkdir()
@@ -253,15 +272,9 @@ def _running_orthanc(place: Path, free_port: Callable[[], int], wanted: dict) ->
     }  # fmt: skip
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(settings))
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(
-        [program, str(configuration)], stdout=log, stderr=log, env={**os.environ, "TCP_NODELAY": "1"}
-    )
+    server = Orthanc(configuration, http, dicom, settings.get("RegisteredUsers"))
     try:
-        wait_for_port(http, process)
-        wait_for_port(dicom, process)
-        yield Orthanc(f"http://127.0.0.1:{http}", dicom, settings.get("RegisteredUsers"))
+        server.start()
+        yield server
     finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+        server.stop()
