@@ -68,6 +68,9 @@ TRANSFER_SYNTAXES: tuple[UID, ...] = (
     JPEGBaseline8Bit,
 )
 
+PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+MAX_CONTEXTS = 128  # of one association: context IDs are the odd numbers of a byte (PS3.8 9.3.2.2)
+
 # Retired, but still sent by old scanners; unknown to pynetdicom, so they are made known here.
 RETIRED_IMAGES = {
     UID("1.2.840.10008.5.1.4.1.1.3"): "UltrasoundMultiFrameImageStorageRetired",
