@@ -32,6 +32,7 @@ from dicom_node.network.tls_dial import Dial
 CONNECT_S = 10.0
 ACSE_S = 30.0
 ANSWER_S = 120.0  # an archive may take its time over a large object
+MAX_PDU_BYTES = 16382  # that we take; most peers send no larger ones to a user
 TRANSIENT = 0x02  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
 
 
@@ -136,6 +137,7 @@ def open_association(
     entity = AE(ae_title=calling_aet)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
+    entity.maximum_pdu_size = MAX_PDU_BYTES
     entity.connection_timeout = min(CONNECT_S, limit_s)
     entity.acse_timeout = min(ACSE_S, limit_s)
     entity.dimse_timeout = min(ANSWER_S, limit_s)

@@ -84,6 +84,10 @@ NAMELESS = {  # pydicom's dictionary has no keyword for them
     UID(LabelMapSegmentationStorage): InstanceKind.SEGMENTATION,
     UID(HeightMapSegmentationStorage): InstanceKind.OTHER,
 }
+NAMES = {  # …and no name
+    UID(LabelMapSegmentationStorage): "Label Map Segmentation Storage",
+    UID(HeightMapSegmentationStorage): "Height Map Segmentation Storage",
+}
 OTHER_FAMILIES = ("SRStorage", "SegmentationStorage", "PresentationStateStorage", "PresentationStageStorage")
 OTHER_CLASSES = frozenset(
     {"EncapsulatedPDFStorage", "ParametricMapStorage", "RTStructureSetStorage"}
@@ -124,6 +128,11 @@ def _taken() -> dict[UID, InstanceKind]:
 
 # Every SOP class that is taken by C-STORE, and what it means for a study's completeness.
 STORAGE_CLASSES: dict[UID, InstanceKind] = _taken()
+
+
+def name_of(uid: UID) -> str:
+    """A SOP class or transfer syntax as the standard calls it (PS3.6 A)."""
+    return NAMES.get(uid) or str(uid.name)
 
 
 def supported_contexts() -> list[PresentationContext]:
