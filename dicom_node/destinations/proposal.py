@@ -37,7 +37,7 @@ def propose(wanted: Profile, peer: Capabilities) -> Proposal:
     """`wanted` where the peer takes all of it; else what comes nearest, and a word for everything that differs."""
     plain = wanted.transfer_syntax if wanted.transfer_syntax == "implicit" else "explicit"
     usable = {name for name in _WORDS if peer.takes(name)}
-    lacking = list(dict.fromkeys(_WORDS[name] for name in _asked(wanted) if name not in usable))
+    lacking = list(dict.fromkeys(_WORDS[name] for name in asked_of(wanted) if name not in usable))
     fields: dict[str, Any] = wanted.model_dump()
     if wanted.seg != "none":
         fields["seg"] = _first([wanted.seg, "binary"], usable, binary="seg", occupancy="seg")
@@ -70,7 +70,7 @@ def differences(profile: Profile) -> dict[str, Any]:
             if name != "preset" and value != standard[name]}
 
 
-def _asked(profile: Profile) -> Iterator[str]:
+def asked_of(profile: Profile) -> Iterator[str]:
     """The names of what a profile sends."""
     if profile.seg != "none":
         yield "labelmap" if profile.seg == "labelmap" else "seg"

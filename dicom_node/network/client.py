@@ -15,26 +15,24 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
-from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
-from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.sop_class import Verification
 
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
-from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from dicom_node.network import proposals
+from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, MAX_CONTEXTS
 from dicom_node.network.discretion import discreet
 from dicom_node.network.peer import Peer
+from dicom_node.network.proposals import Proposed
 from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
 from dicom_node.network.tls_dial import Dial
 
 CONNECT_S = 10.0
 ACSE_S = 30.0
 ANSWER_S = 120.0  # an archive may take its time over a large object
-MAX_CONTEXTS = 128  # context IDs are the odd numbers of a byte (PS3.8 9.3.2.2)
-PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+MAX_PDU_BYTES = 16382  # that we take; most peers send no larger ones to a user
 TRANSIENT = 0x02  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
 
 
@@ -63,8 +61,7 @@ class Outgoing:
     @property
     def syntaxes(self) -> tuple[UID, ...]:
         """The transfer syntaxes that it can travel in, its own first."""
-        others = tuple(syntax for syntax in PLAIN if syntax != self.transfer_syntax)
-        return (self.transfer_syntax, *others) if self.transfer_syntax in PLAIN else (self.transfer_syntax,)
+        return proposals.syntaxes_of(self.transfer_syntax)
 
 
 def send(
@@ -80,7 +77,8 @@ def send(
     statuses: dict[str, Status] = {}
     try:
         for batch in batches([Outgoing.of(path) for path in files]):
-            with open_association(peer, calling_aet, _contexts_of(batch)) as association:
+            asked = proposals.storage((item.sop_class_uid, item.transfer_syntax) for item in batch)
+            with open_association(peer, calling_aet, asked) as association:
                 for number, item in enumerate(batch, start=1):
                     statuses[item.sop_instance_uid] = _store(association, item, number, peer)
                     told(statuses[item.sop_instance_uid])
@@ -92,7 +90,7 @@ def send(
 
 def echo(peer: Peer, calling_aet: str = "SEGNODE") -> None:
     """C-ECHO; returns when the peer answers success, raises `Unreachable` or `Refused` otherwise."""
-    with open_association(peer, calling_aet, [build_context(Verification)]) as association:
+    with open_association(peer, calling_aet, proposals.verification()) as association:
         if association is None:
             raise Refused(f"{peer} does not offer C-ECHO")
         answer = association.send_c_echo()
@@ -123,29 +121,23 @@ def batches(items: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
         yield batch
 
 
-def _contexts_of(batch: Sequence[Outgoing]) -> list[PresentationContext]:
-    """One context for each pair of class and syntax, so that the peer cannot choose between ours."""
-    pairs = dict.fromkeys((item.sop_class_uid, syntax) for item in batch for syntax in item.syntaxes)
-    return [build_context(sop_class, syntax) for sop_class, syntax in pairs]
-
-
 @contextmanager
 def open_association(
     peer: Peer,
     calling_aet: str,
-    contexts: list[PresentationContext],
+    asked: Proposed,
     *,
     handlers: Sequence[EventHandlerType] = (),
-    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
     limit_s: float = ANSWER_S,
 ) -> Iterator[Association | None]:
-    """An established association, or None where the peer accepts none of `contexts`.
+    """An established association, or None where the peer accepts none of the contexts that are `asked` for.
 
     The peer may be silent for `limit_s` seconds at most, and for less where that is usual.
     """
     entity = AE(ae_title=calling_aet)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
+    entity.maximum_pdu_size = MAX_PDU_BYTES
     entity.connection_timeout = min(CONNECT_S, limit_s)
     entity.acse_timeout = min(ACSE_S, limit_s)
     entity.dimse_timeout = min(ANSWER_S, limit_s)
@@ -155,9 +147,9 @@ def open_association(
         association = entity.associate(
             peer.host,
             peer.port,
-            contexts,
+            asked.contexts,
             ae_title=peer.ae_title,
-            ext_neg=list(roles),
+            ext_neg=list(asked.roles),
             evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), *handlers],
             tls_args=dial.arguments if dial else None,
         )

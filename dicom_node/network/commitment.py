@@ -13,13 +13,14 @@ from io import BytesIO
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID
-from pynetdicom import build_context, build_role, evt
+from pynetdicom import evt
 from pynetdicom.events import Event
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from dicom_node.errors import CommitmentRefused, NotOffered, Refused, Unreachable
-from dicom_node.network.client import PLAIN, open_association
+from dicom_node.network import proposals
+from dicom_node.network.client import open_association
 from dicom_node.network.elements import PARSE_FAULTS, items_of, value_of
 from dicom_node.network.peer import Peer
 from storage.errors import BadIdentifier
@@ -131,8 +132,7 @@ def ask(
         (evt.EVT_PDU_SENT, listener.sent),
         (evt.EVT_CONN_CLOSE, listener.closed),
     ]
-    contexts = [build_context(StorageCommitmentPushModel, list(PLAIN))]
-    with open_association(peer, calling_aet, contexts, handlers=handlers) as association:
+    with open_association(peer, calling_aet, proposals.commitment_request(), handlers=handlers) as association:
         if association is None:
             raise NotOffered(f"{peer} offers no storage commitment")
         information = request_dataset(transaction_uid, references)
@@ -147,9 +147,7 @@ def tell(
     peer: Peer, calling_aet: str, transaction_uid: str, references: Sequence[Reference], report: CommitmentReport
 ) -> None:
     """Send a report on a new association, as the service's provider; raises as `ask` does."""
-    contexts = [build_context(StorageCommitmentPushModel, list(PLAIN))]
-    roles = [build_role(StorageCommitmentPushModel, scp_role=True)]
-    with open_association(peer, calling_aet, contexts, roles=roles) as association:
+    with open_association(peer, calling_aet, proposals.commitment_report()) as association:
         if association is None or not association.accepted_contexts[0].as_scp:
             raise NotOffered(f"{peer} takes no storage commitment report from us as its provider")
         answer, _ = association.send_n_event_report(

@@ -16,8 +16,8 @@ from pynetdicom.events import Event
 from pynetdicom.sop_class import StorageCommitmentPushModel
 
 from dicom_node.errors import CommitmentRefused
-from dicom_node.network.client import PLAIN
 from dicom_node.network.commitment import INVALID_ARGUMENT, RESOURCE_LIMITATION, SUCCESS, read_request, take_report
+from dicom_node.network.contexts import PLAIN
 from storage.database import Database
 from storage.errors import StorageError
 from storage.records import CommitmentReport
@@ -32,6 +32,14 @@ MAX_OPEN = 1000  # requests of one peer that are not answered yet
 Mode = Literal["off", "own", "relay"]
 
 
+def offer(entity: AE, mode: Mode) -> None:
+    """Have it negotiated, in the peer's roles: our provider that reports, and our user where that is wanted.
+
+    Who proposes no role is let in as a user all the same, since some providers report without proposing one.
+    """
+    entity.add_supported_context(StorageCommitmentPushModel, list(PLAIN), scu_role=mode != "off", scp_role=True)
+
+
 @dataclass(frozen=True)
 class CommitmentService:
     """Takes requests of `peers` (AE titles that we can call back) where `mode` is not off, and reports always."""
@@ -41,14 +49,6 @@ class CommitmentService:
     peers: Collection[str] = ()
     revision: int = 0
     clock: Callable[[], float] = time.time
-
-    def offer(self, entity: AE) -> None:
-        """Have it negotiated, in the peer's roles: our provider that reports, and our user where that is wanted.
-
-        Who proposes no role is let in as a user all the same, since some providers report without proposing one.
-        """
-        roles = {"scu_role": self.mode != "off", "scp_role": True}
-        entity.add_supported_context(StorageCommitmentPushModel, list(PLAIN), **roles)
 
     def asked(self, event: Event) -> tuple[int, None]:
         """Answer an N-ACTION; Success when the request is kept and will be answered, whatever becomes of us."""

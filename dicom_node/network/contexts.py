@@ -68,6 +68,9 @@ TRANSFER_SYNTAXES: tuple[UID, ...] = (
     JPEGBaseline8Bit,
 )
 
+PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+MAX_CONTEXTS = 128  # of one association: context IDs are the odd numbers of a byte (PS3.8 9.3.2.2)
+
 # Retired, but still sent by old scanners; unknown to pynetdicom, so they are made known here.
 RETIRED_IMAGES = {
     UID("1.2.840.10008.5.1.4.1.1.3"): "UltrasoundMultiFrameImageStorageRetired",
@@ -80,6 +83,10 @@ for _uid, _keyword in RETIRED_IMAGES.items():
 NAMELESS = {  # pydicom's dictionary has no keyword for them
     UID(LabelMapSegmentationStorage): InstanceKind.SEGMENTATION,
     UID(HeightMapSegmentationStorage): InstanceKind.OTHER,
+}
+NAMES = {  # …and no name
+    UID(LabelMapSegmentationStorage): "Label Map Segmentation Storage",
+    UID(HeightMapSegmentationStorage): "Height Map Segmentation Storage",
 }
 OTHER_FAMILIES = ("SRStorage", "SegmentationStorage", "PresentationStateStorage", "PresentationStageStorage")
 OTHER_CLASSES = frozenset(
@@ -121,6 +128,11 @@ def _taken() -> dict[UID, InstanceKind]:
 
 # Every SOP class that is taken by C-STORE, and what it means for a study's completeness.
 STORAGE_CLASSES: dict[UID, InstanceKind] = _taken()
+
+
+def name_of(uid: UID) -> str:
+    """A SOP class or transfer syntax as the standard calls it (PS3.6 A)."""
+    return NAMES.get(uid) or str(uid.name)
 
 
 def supported_contexts() -> list[PresentationContext]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PIECE = 1 << 18
+CONTENT_TYPE = 'multipart/related; type="application/dicom"'
 
 
 class Multipart:
@@ -21,7 +22,7 @@ class Multipart:
     @property
     def headers(self) -> dict[str, str]:
         """What the request says of it."""
-        kind = f'multipart/related; type="application/dicom"; boundary={self._boundary}'
+        kind = f"{CONTENT_TYPE}; boundary={self._boundary}"
         return {"Content-Type": kind, "Content-Length": str(len(self))}
 
     def __len__(self) -> int:

@@ -35,6 +35,7 @@ from pynetdicom.sop_class import (
 
 from dicom_node.network.client import open_association
 from dicom_node.network.peer import Peer
+from dicom_node.network.proposals import Proposed
 
 # By the names that a destination's profile and its table use; some are objects of one class.
 STORED: dict[str, UID] = {
@@ -72,14 +73,18 @@ class Capabilities:
         return any(syntax in syntaxes for syntax in self.accepted.get(name, ()))
 
 
+def everything() -> Proposed:
+    """Every object and service, each in the syntaxes that are asked about."""
+    asked = {uid: tuple(SYNTAXES.values()) for uid in STORED.values()}
+    asked |= dict.fromkeys(SERVICES.values(), (ImplicitVRLittleEndian,))
+    return Proposed([build_context(uid, syntax) for uid, syntaxes in asked.items() for syntax in syntaxes])
+
+
 def probe(peer: Peer, calling_aet: str) -> Capabilities:
     """Ask `peer` for everything at once, a context for each class and syntax; PeerError where none comes about."""
     words = {syntax: word for word, syntax in SYNTAXES.items()}
-    asked = {uid: tuple(SYNTAXES.values()) for uid in STORED.values()}
-    asked |= dict.fromkeys(SERVICES.values(), (ImplicitVRLittleEndian,))
-    contexts = [build_context(uid, syntax) for uid, syntaxes in asked.items() for syntax in syntaxes]
     accepted: dict[str, tuple[str, ...]] = {}
-    with open_association(peer, calling_aet, contexts) as association:
+    with open_association(peer, calling_aet, everything()) as association:
         for context in association.accepted_contexts if association else ():
             for name, uid in (STORED | SERVICES).items():
                 if uid == context.abstract_syntax:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import build_role, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
 from pynetdicom.events import Event
-from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -25,8 +24,8 @@ from pynetdicom.sop_class import (
 )
 
 from dicom_node.errors import PeerError, Refused, Unreachable
-from dicom_node.network.client import ANSWER_S, MAX_CONTEXTS, open_association
-from dicom_node.network.contexts import TRANSFER_SYNTAXES
+from dicom_node.network import proposals
+from dicom_node.network.client import ANSWER_S, open_association
 from dicom_node.network.elements import PARSE_FAULTS, value_of
 from dicom_node.network.peer import Peer
 from dicom_node.patient import Patient
@@ -253,8 +252,7 @@ def asking(
     peer: Peer, calling_aet: str, witness: Witness | None = None, limit_s: float = math.inf
 ) -> Iterator[Asking]:
     """Ask a peer by C-FIND, for `limit_s` seconds; `Unreachable`, or `Refused` where it does not offer that."""
-    contexts = [build_context(StudyRootQueryRetrieveInformationModelFind)]
-    with open_association(peer, calling_aet, contexts, limit_s=limit_s) as association:
+    with open_association(peer, calling_aet, proposals.find(), limit_s=limit_s) as association:
         if association is None:
             raise Refused(f"{peer} does not offer C-FIND")
         yield Asking(association, peer, witness, limit_s)
@@ -266,8 +264,7 @@ def move(peer: Peer, our_aet: str, parcels: Sequence[Parcel], limit_s: float, to
     `Unreachable` where it does not answer, cannot now, or is not done within `limit_s` seconds; `Refused` where
     it will not.
     """
-    contexts = [build_context(StudyRootQueryRetrieveInformationModelMove)]
-    with open_association(peer, our_aet, contexts, limit_s=limit_s) as association:
+    with open_association(peer, our_aet, proposals.move(), limit_s=limit_s) as association:
         if association is None:
             raise Refused(f"{peer} does not offer C-MOVE")
 
@@ -291,10 +288,7 @@ def get(
     """
     classes, store = keep
     model = StudyRootQueryRetrieveInformationModelGet
-    storage = [UID(uid) for uid in dict.fromkeys(classes)][: MAX_CONTEXTS - 1]
-    contexts = [build_context(model), *(build_context(uid, list(TRANSFER_SYNTAXES)) for uid in storage)]
-    roles = [build_role(uid, scp_role=True) for uid in storage]
-    with open_association(peer, calling_aet, contexts, roles=roles, limit_s=limit_s) as association:
+    with open_association(peer, calling_aet, proposals.get(classes), limit_s=limit_s) as association:
         if association is None or not any(cx.abstract_syntax == model for cx in association.accepted_contexts):
             raise Refused(f"{peer} does not offer C-GET")
         association.bind(evt.EVT_C_STORE, store)

@@ -15,7 +15,7 @@ from pynetdicom.events import Event
 from dicom_node.audit.recorder import Recorder
 from dicom_node.counting import ACCEPTED, HANDSHAKES, REJECTED, Counts
 from dicom_node.network.admission import HouseRules
-from dicom_node.network.commitment_service import CommitmentService
+from dicom_node.network.commitment_service import CommitmentService, Mode, offer
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, supported_contexts
 from dicom_node.network.door import Door
 from dicom_node.network.listener import Listener, Secured, listen
@@ -109,8 +109,7 @@ class Server:
             database, archive, self._register, device_uids=device_uids, revision=revision, counts=self._counts
         )
         self._commitment = commitment or CommitmentService(database, revision=revision)
-        self._entity = _entity(listen)
-        self._commitment.offer(self._entity)
+        self._entity = acceptor(listen, self._commitment.mode)
         self._limits = Limits(
             listen.max_connections, listen.max_object_bytes, archive.root / INCOMING, has_room=archive.has_room
         )
@@ -232,11 +231,13 @@ def _open_at(listeners: list[Listener]) -> list[Any]:
     return [one for listener in listeners for one in listener.active_associations]
 
 
-def _entity(listen: Listening) -> Entity:
+def acceptor(listen: Listening, commitment: Mode) -> Entity:
+    """The application entity that listens, with every context that it takes."""
     entity = Entity(ae_title=listen.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
     entity.supported_contexts = supported_contexts()
+    offer(entity, commitment)
     entity.maximum_associations = UNBOUNDED
     entity.maximum_pdu_size = listen.max_pdu_bytes
     entity.acse_timeout = listen.associate_s

@@ -94,6 +94,11 @@ class Profile(BaseModel):
         return self.sr != "none" and (self.measurements or self.diameters)
 
     @property
+    def compressed(self) -> bool:
+        """Whether segmentations are: nothing compresses the bits of a BINARY one that every reader can undo."""
+        return self.transfer_syntax == "rle" and self.seg != "binary"
+
+    @property
     def _beside(self) -> bool:
         """Whether there are objects that are made whatever a route's outputs are."""
         return self.captures != "none" or self.presentation_state or self.document or self.structure_set

@@ -18,7 +18,6 @@ from dicom_node.objects.codes import ARTIFICIAL_INTELLIGENCE, algorithm_paramete
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
 from dicom_node.objects.labelmap import Labels, load_labels
-from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import Sources
 from inference.findings import Finding, ModelIdentity, Result
 
@@ -69,7 +68,7 @@ def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: 
         content_label=wording.content_label(result.task),
         content_description=wording.content_description(result.model),
         omit_empty_frames=not profile.empty_frames,
-        transfer_syntax_uid=RLELossless if _compressed(profile) else ExplicitVRLittleEndian,
+        transfer_syntax_uid=RLELossless if profile.compressed else ExplicitVRLittleEndian,
         contributing_equipment=[processing_equipment(result.model, context)],
         content_date=context.moment.date,
         content_time=context.moment.time,
@@ -80,11 +79,6 @@ def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: 
     _name_segment_on_each_frame(seg)
     _refer_to_instances(seg, sources)
     return Segmented(finish(seg, sources.header, context), findings)
-
-
-def _compressed(profile: Profile) -> bool:
-    """Nothing compresses the bits of a BINARY segmentation that every reader can undo."""
-    return profile.transfer_syntax == "rle" and profile.seg != "binary"
 
 
 def _segment(number: int, finding: Finding, model: ModelIdentity,

@@ -14,6 +14,7 @@ from dicom_node.assembly import Parts
 from dicom_node.reload import Watch
 from dicom_node.web import health
 from dicom_node.web.access import admit
+from dicom_node.web.api import conformance as api_conformance
 from dicom_node.web.api import deliveries as api_deliveries
 from dicom_node.web.api import node as api_node
 from dicom_node.web.api import peers as api_peers
@@ -24,6 +25,7 @@ from dicom_node.web.cookies import Cookies
 from dicom_node.web.pages import (
     about,
     account,
+    conformance,
     deliveries,
     entrance,
     overview,
@@ -50,6 +52,7 @@ ROUTERS = tuple(
         api_studies,
         api_deliveries,
         api_peers,
+        api_conformance,
         entrance,
         overview,
         studies,
@@ -62,6 +65,7 @@ ROUTERS = tuple(
         peer_history,
         peers,
         about,
+        conformance,
         account,
         users,
     )

@@ -49,6 +49,9 @@ ROUTES: Mapping[str, Permission] = {
     "GET /peers/{group}/{name}": Permission.LOOK,
     "GET /models": Permission.LOOK,
     "GET /about": Permission.LOOK,
+    "GET /about/conformance": Permission.LOOK,
+    "GET /about/conformance.md": Permission.LOOK,
+    "GET /about/conformance.pdf": Permission.LOOK,
     # a study of one's own, tried
     "GET /try": Permission.ACT,
     "POST /try": Permission.ACT,
@@ -90,6 +93,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /metrics": Permission.LOOK,
     "GET /api/v1/status": Permission.LOOK,
     "GET /api/v1/models": Permission.LOOK,
+    "GET /api/v1/conformance": Permission.LOOK,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,
     "POST /api/v1/studies": Permission.ACT,

@@ -22,6 +22,7 @@ from dicom_node.network.client import echo, open_association
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
+from dicom_node.network.proposals import Proposed
 from dicom_node.settings import load
 
 PATIENCE_S = 60.0
@@ -77,7 +78,8 @@ def test_an_association_outlives_a_change_and_the_next_one_is_judged_by_it(
     peer = Peer(ae_title="SEGNODE", host="127.0.0.1", port=port)
     until_answers(peer)
     data = dcmread(ct_series[0])
-    with open_association(peer, "CT1", [build_context(CTImageStorage, ExplicitVRLittleEndian)]) as association:
+    asked = Proposed([build_context(CTImageStorage, ExplicitVRLittleEndian)])
+    with open_association(peer, "CT1", asked) as association:
         with (conf / "node.yaml").open("a") as file:
             file.write("admission:\n  - {ae_titles: [MR1], may: [store]}\n")
         deadline = time.monotonic() + PATIENCE_S

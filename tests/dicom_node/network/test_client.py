@@ -16,7 +16,8 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
 from dicom_node.errors import Refused, Unreachable
-from dicom_node.network.client import MAX_CONTEXTS, Outgoing, batches, echo, find_dicom, send
+from dicom_node.network.client import Outgoing, batches, echo, find_dicom, send
+from dicom_node.network.contexts import MAX_CONTEXTS
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import NOT_NEGOTIATED, Outcome
 

@@ -12,6 +12,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import JPEGLSLossless
 
+from dicom_node.conformance.contexts import objects_for
+from dicom_node.destinations.folder import FolderDestination
 from dicom_node.objects.encode import Encoded, encode
 from dicom_node.objects.examine import examine
 from dicom_node.objects.profile import Profile
@@ -104,3 +106,20 @@ def test_key_objects_list_the_segmentation_and_the_reports(measured_case) -> Non
     listed = {str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
               for item in selection.ContentSequence if "ReferencedSOPSequence" in item}
     assert {one.sop_instance_uid for one in objects if one.kind != "selection"} <= listed
+
+
+FORMS = {
+    "label map, RLE": EVERYTHING.model_copy(update={"seg": "labelmap", "transfer_syntax": "rle", "sr": "enhanced"}),
+    "occupancy, RLE": Profile(seg="occupancy", transfer_syntax="rle"),
+    "implicit": Profile(transfer_syntax="implicit", captures="all", seg="none", fractional=True),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_conformance_statement_names_these_objects_in_these_syntaxes(
+    form: str, measured_case, tmp_path: Path
+) -> None:
+    case = unsure(with_probability(measured_case(), tmp_path), tmp_path)
+    metas = [dcmread(BytesIO(one.part10), stop_before_pixels=True).file_meta for one in made(case, FORMS[form])]
+    stated = set(objects_for(FolderDestination(path=tmp_path, profile=FORMS[form])))
+    assert {(meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID) for meta in metas} == stated
