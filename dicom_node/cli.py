@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from dicom_node import cli_experiments, cli_keep, cli_studies
+from dicom_node.cli_commission import commission
 from dicom_node.cli_corrections import reissue
 from dicom_node.cli_deliveries import deliveries
 from dicom_node.cli_experiments import seeds_of
@@ -251,6 +252,7 @@ def check(conf: Path | None, echo: bool, as_json: bool) -> None:
     sys.exit(report.exit_code)
 
 
+main.add_command(commission)
 main.add_command(deliveries)
 main.add_command(reissue)
 main.add_command(fetch)
