@@ -13,8 +13,7 @@ from pathlib import Path
 
 import click
 
-from dicom_node import cli_experiments, cli_keep, cli_studies
-from dicom_node.cli_commission import commission
+from dicom_node import cli_experiments, cli_keep, cli_site, cli_studies
 from dicom_node.cli_corrections import reissue
 from dicom_node.cli_deliveries import deliveries
 from dicom_node.cli_experiments import seeds_of
@@ -252,7 +251,6 @@ def check(conf: Path | None, echo: bool, as_json: bool) -> None:
     sys.exit(report.exit_code)
 
 
-main.add_command(commission)
 main.add_command(deliveries)
 main.add_command(reissue)
 main.add_command(fetch)
@@ -309,7 +307,7 @@ def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]
         advance()
 
 
-for command in (*cli_studies.COMMANDS, *cli_keep.COMMANDS, *cli_experiments.COMMANDS):
+for command in (*cli_studies.COMMANDS, *cli_keep.COMMANDS, *cli_experiments.COMMANDS, *cli_site.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -98,7 +98,9 @@ def _clear(parts: Parts, found: SignOff, keep: bool | None) -> None:
     if keep or keep is None:
         click.echo("The synthetic studies stay on this node: " + " ".join(study.study_uid for study in found.studies))
         return
-    for sentence in removed(parts, found):
-        click.echo(sentence, err=True)
-    click.echo(f"The synthetic studies are off this node. What {found.pacs} has of them stays there: patient IDs "
-               f"{', '.join(sorted(study.patient for study in found.studies))}.")
+    stay = removed(parts, found)
+    for sentence in stay:
+        click.echo(f"{sentence}; `segnode delete` removes it later", err=True)
+    click.echo(f"{len(found.studies) - len(stay)} synthetic studies are off this node.")
+    patients = ", ".join(sorted({study.patient for study in found.studies}))
+    click.echo(f"What {found.pacs} has of them stays there; remove it by its own means: {patients}")

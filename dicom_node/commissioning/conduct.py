@@ -31,6 +31,7 @@ from storage.errors import StorageError
 from storage.lifecycle import LEFT, DeliveryState
 
 BACK = "comes back"
+PATIENCE_S = 60.0  # until a PACS has said whether it keeps what it was given
 PICTURES = 4  # of a study
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (what a node listens on, which nobody can call)
 
@@ -95,15 +96,20 @@ def node_of(settings: Settings) -> Peer:
     return Peer(ae_title=node.ae_title, host="127.0.0.1" if node.host in ANYWHERE else node.host, port=node.port)
 
 
-def removed(parts: Parts, sign_off: SignOff) -> list[str]:
-    """Take the played studies off this node; a sentence for each that stays."""
-    stay = []
-    for study in sign_off.studies:
-        try:
-            cleaner(parts, by_person=True).remove_now(study.study_uid, time.time())
-        except StorageError as why:
-            stay.append(str(why))
-    return stay
+def removed(parts: Parts, sign_off: SignOff, patience_s: float = PATIENCE_S) -> list[str]:
+    """Take the played studies off this node, once nothing hangs on them; a sentence for each that stays."""
+    deadline = time.monotonic() + patience_s
+    stay = {study.study_uid: "" for study in sign_off.studies}
+    while True:
+        for uid in list(stay):
+            try:
+                cleaner(parts, by_person=True).remove_now(uid, time.time())
+                del stay[uid]
+            except StorageError as why:
+                stay[uid] = str(why)
+        if not stay or time.monotonic() > deadline:
+            return list(stay.values())
+        time.sleep(1.0)
 
 
 def _play(wish: Wish, task: str, folder: Path) -> Played:

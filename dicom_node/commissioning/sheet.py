@@ -21,6 +21,8 @@ _PICTURE, _GAP, _PIXELS = 88.0, 6.0, 700  # mm, mm, pixels of a picture's long s
 _DARK, _PALE, _LINE = (30, 34, 40), (105, 111, 119), (200, 204, 208)
 _GREEN, _RED = (24, 110, 56), (176, 24, 24)
 _SIGNATURES = ("For the hospital's IT", "For radiology", "For medical physics", "For the supplier")
+_CONFIRMS = "By signing, each confirms to have read these pages, and that the node may be used as they describe."
+_CONFIRMS_FAILURE = "Checks have failed: signing confirms that these pages were read, not that the node may be used."
 _SYNTHETIC = "The patients in this commissioning are synthetic: drawn by software, no person's images."
 
 
@@ -70,14 +72,18 @@ class _Sheet(FPDF):
         self.multi_cell(_WIDTH, size * 0.48, legible(text), new_x="LMARGIN", new_y="NEXT")
 
     def grid(self, columns: Sequence[tuple[str, float]], rows: Sequence[Sequence[str]]) -> None:
-        """A table that goes on over pages, its heading on each; widths in parts of the page's."""
+        """A table that goes on over pages, its heading on each, if any; widths in parts of the page's."""
         self._take(9)
+        self.set_fill_color(255, 255, 255)
+        titled = any(name for name, _ in columns)
         self.set_draw_color(*_LINE)
         with self.table(
             width=_WIDTH, col_widths=[width for _, width in columns], line_height=4.6, padding=1, text_align="LEFT",
             borders_layout=TableBordersLayout.HORIZONTAL_LINES, cell_fill_mode=TableCellFillMode.NONE,
+            first_row_as_headings=titled,
         ) as table:
-            table.row([name for name, _ in columns])
+            if titled:
+                table.row([name for name, _ in columns])
             for cells in rows:
                 row = table.row()
                 for cell in cells:
@@ -152,13 +158,13 @@ def _summary(sheet: _Sheet, found: SignOff) -> None:
         ("Results go to", found.pacs),
         ("Configuration", f"revision {found.revision}, SHA-256 {found.configuration_sha256}"),
     ]
-    sheet.grid((("What", 22), ("", 78)), facts)
+    sheet.grid((("", 22), ("", 78)), facts)
     sheet.words(_SYNTHETIC)
     sheet.heading("Checks")
     rows = [(task or "node", check.name, _word(check), check.words) for task, check in checks]
     sheet.grid((("About", 18), ("Check", 24), ("", 11), ("What was seen", 47)), rows)
     sheet.heading("Taken over", room=90)
-    sheet.words("By signing, each confirms to have read these pages, and that the node may be used as they describe.")
+    sheet.words(_CONFIRMS if found.passed else _CONFIRMS_FAILURE)
     sheet.signatures()
 
 

@@ -21,7 +21,8 @@ def small_case(seed: int = 7) -> PhantomCase:
     """An oblique liver with three bright tumours, 10 × 18 × 16 voxels."""
     study = StudyDetails.of(f"liver_tumour-{seed}", patient=PATIENT, description="CT Abdomen")
     volume = Volume(np.where(FOUND == 2, 300.0, 50.0 * FOUND).astype(np.float32), OBLIQUE, "HU")
-    return PhantomCase("liver_tumour", seed, "CT", {"CT": volume}, FOUND.copy(), (), {"CT": Acquisition.ct(study)})
+    acquisition = Acquisition.ct(study, series_number=2)  # number 1 is the localizer
+    return PhantomCase("liver_tumour", seed, "CT", {"CT": volume}, FOUND.copy(), (), {"CT": acquisition})
 
 
 def seg_of(case: PhantomCase, labels: np.ndarray, folder: Path) -> Dataset:
