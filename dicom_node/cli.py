@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from dicom_node import cli_experiments, cli_keep, cli_studies
+from dicom_node import cli_experiments, cli_keep, cli_site, cli_studies
 from dicom_node.cli_conformance import conformance
 from dicom_node.cli_corrections import reissue
 from dicom_node.cli_deliveries import deliveries
@@ -309,7 +309,7 @@ def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]
         advance()
 
 
-for command in (*cli_studies.COMMANDS, *cli_keep.COMMANDS, *cli_experiments.COMMANDS):
+for command in (*cli_studies.COMMANDS, *cli_keep.COMMANDS, *cli_experiments.COMMANDS, *cli_site.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

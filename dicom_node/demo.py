@@ -14,23 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from dicom_node import demo_report
-from dicom_node.demo_report import Played, Progress
 from dicom_node.errors import PeerError, Unreachable
-from dicom_node.network.client import echo, send
+from dicom_node.network.client import echo
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
+from dicom_node.playing import Played, play, watch
 from dicom_node.present import console
 from dicom_node.settings import load
-from dicom_node.views import explain_view
-from inference.phantom import PhantomCase, make_case, write_study
+from inference.phantom import make_case
 from storage.database import Database
-from storage.errors import NotFound
 
 TASKS = ("brain_tumour", "liver_tumour", "lung_nodule")
 START_LIMIT_S = 60.0
@@ -85,7 +82,12 @@ def run_demo(seed: int, output: Path | None, pacs: Peer | None) -> int:
         _write_configuration(stage)
         with _node(stage):
             played = [_play(stage, task, seed) for task in TASKS]
-            finished = _watch(stage, played)
+            database = Database.open(load(stage.conf).node.database)
+            try:
+                watch(database, played, stage.console, RESULT_LIMIT_S)
+            finally:
+                database.close()
+            finished = all(study.delivered for study in played)
         demo_report.show(stage.console, played, folder, _delivered(stage))
     return 0 if finished else 1
 
@@ -123,43 +125,9 @@ def _await_echo(stage: Stage, process: subprocess.Popen[bytes]) -> None:
 
 
 def _play(stage: Stage, task: str, seed: int) -> Played:
-    """Make one phantom study and send it as a scanner would."""
     with stage.console.status(f"making phantom {task} {seed}"):
-        case: PhantomCase = make_case(task, seed)
-        paths = write_study(case, stage.folder / "sent" / task)
-    with stage.console.status(f"sending {len(paths)} images of {task}"):
-        started = time.monotonic()
-        statuses = send(paths, stage.node, calling_aet=SCANNER)
-        seconds = time.monotonic() - started
-    stored = sum(status.stored for status in statuses.values())
-    stage.console.print(f"[bold]Scanner[/] sent {task}: {stored} of {len(paths)} images in {seconds:.1f} s")
-    return Played(task, case, tuple(paths))
-
-
-def _watch(stage: Stage, played: list[Played]) -> bool:
-    """Show each study's way until all have ended; True when every result was delivered."""
-    database = Database.open(load(stage.conf).node.database)
-    deadline = time.monotonic() + RESULT_LIMIT_S
-    try:
-        with Progress(stage.console) as progress:
-            while time.monotonic() < deadline:
-                for study in played:
-                    study.view = _view(database, study.study_uid)
-                    progress.show(study)
-                if all(study.ended for study in played):
-                    break
-                time.sleep(0.25)
-    finally:
-        database.close()
-    return all(study.delivered for study in played)
-
-
-def _view(database: Database, uid: str) -> dict[str, Any]:
-    with database.reading() as tx:
-        try:
-            return explain_view(tx, uid, time.time())
-        except NotFound:
-            return {}
+        case = make_case(task, seed)
+    return play(case, stage.folder / "sent" / task, stage.node, SCANNER, stage.console)
 
 
 def _delivered(stage: Stage) -> dict[str, Path]:

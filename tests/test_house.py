@@ -63,7 +63,11 @@ DOORS = {
         ("fastapi", "starlette", "uvicorn", "jinja2", "argon2", "itsdangerous", "prometheus_client"),
         ("dicom_node/web/",),
     ),
-    "fpdf": ("dicom_node/objects/page.py", "dicom_node/conformance/pdf.py"),
+    "fpdf": (
+        "dicom_node/objects/page.py",
+        "dicom_node/conformance/pdf.py",
+        "dicom_node/commissioning/sheet.py",
+    ),
 }
 
 
