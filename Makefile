@@ -61,10 +61,11 @@ viewers: $(VENV)/.test ## In Chromium: OHIF shows results, the console is used (
 chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive; then once more over a failing disk.
 	CHAOS=long $(BIN)/python -m pytest -q -s tests/walks/test_chaos.py
 
-fuzz: $(VENV)/.test ## Mutated PDUs and data sets, guided by coverage, ten minutes each (MINUTES=, INPUTS=).
+fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, ten minutes each (MINUTES=, INPUTS=).
 	$(PIP) install --quiet $(PIP_ARGS) atheris
 	$(BIN)/python tests/fuzz/run.py pdu --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
 	$(BIN)/python tests/fuzz/run.py dataset --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
+	FUZZ=long $(BIN)/python -m pytest -q -o timeout=3600 tests/dicom_node/web/test_api_fuzzed.py
 
 bench: $(VENV)/.test tools ## How fast a scanner sends while 200 silent and 200 idle connections are open, against alone.
 	$(BIN)/python tests/benchmarks/crowd.py $(ARGS)

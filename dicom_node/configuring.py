@@ -118,7 +118,7 @@ def history(tx: Transaction, name: str, limit: int, before: int | None = None) -
     """Changes of a file, the newest first, among so many revisions; and where the list goes on, None at its end."""
     found = tx.revisions.list(limit + 1, before)
     steps = []
-    for new, old in zip(found, [*found[1:], None], strict=True):
+    for new, old in zip(found, [*found, None][1:], strict=True):
         if old is None and len(found) > limit:
             break  # the first of the next page
         said, was = new.content.get(name, ""), old.content.get(name, "") if old else ""

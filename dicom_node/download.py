@@ -47,6 +47,13 @@ def entries_of(tx: Transaction, study_uid: str) -> list[Entry]:
     return found
 
 
+def check_there(archive: Archive, entries: Sequence[Entry]) -> None:
+    """NotFound where a file is gone: once a ZIP has begun nobody can be told."""
+    for entry in entries:
+        with archive.opened(entry.file):
+            continue
+
+
 def zipped(archive: Archive, entries: Sequence[Entry]) -> Iterator[bytes]:
     """The ZIP's bytes, piece by piece; each file is read as it is needed. NotFound, Unavailable on the way."""
     pipe = _Pipe()

@@ -118,7 +118,7 @@ def _section_end(lines: list[str], first: int, column: int) -> int:
 def _mapping(route: str) -> CommentedMap:
     try:
         node = _yaml().load(route)
-    except YAMLError:
+    except (YAMLError, RecursionError):
         document_of(route, "the route")  # says in which line
         raise
     if not isinstance(node, CommentedMap):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,13 @@ Place = tuple[str | int, ...]
 
 SECRET = ("url", "password", "secret")  # an address may hold a password
 LONGEST_VALUE = 60
+MOST_ENTRIES = 100_000
+_NONE = re.compile("[\0\ud800-\udfff]")  # YAML can write what no path, database or answer can hold
+NO_TEXT = "holds a character that is none (NUL, or half of a pair)"
+
+
+class _TooMuch(Exception):
+    """A few lines of aliases of aliases say billions of things."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,16 @@ def document_of(text: str, name: str) -> Document:
         raise ConfigurationError([f"{name}:{line}: no valid YAML: {error.problem}"]) from error
     except YAMLError as error:
         raise ConfigurationError([f"{name}: cannot be read: {type(error).__name__}"]) from error
+    except RecursionError:
+        raise ConfigurationError([f"{name}: is nested too deep"]) from None
     lines: dict[Place, int] = {}
-    data = _plain(loaded, (), lines)
+    try:
+        data = _plain(loaded, (), lines)
+    except _TooMuch:
+        raise ConfigurationError([f"{name}: says more than {MOST_ENTRIES} things: do its aliases multiply?"]) from None
+    wrong = [f"{name}:{lines.get(place, 1)}: {'.'.join(map(str, place))}: {NO_TEXT}" for place in _unwritable(data)]
+    if wrong:
+        raise ConfigurationError(wrong)
     return Document(name, text, {} if data is None else data, lines)
 
 
@@ -67,6 +83,8 @@ def problems_of(error: ValidationError, document: Document, model: type[BaseMode
 
 def _plain(node: Any, place: Place, lines: dict[Place, int]) -> Any:
     """Copy `node` into dict, list and scalars, noting the line of each entry in `lines`."""
+    if len(lines) > MOST_ENTRIES:
+        raise _TooMuch
     if isinstance(node, CommentedMap):
         for key in node:
             if key in (node.lc.data or {}):  # not merged from elsewhere (`<<`)
@@ -80,6 +98,14 @@ def _plain(node: Any, place: Place, lines: dict[Place, int]) -> Any:
         if isinstance(node, scalar):
             return scalar(node)
     return node
+
+
+def _unwritable(node: Any, place: Place = ()) -> Iterator[Place]:
+    """Where a text stands that holds what is no character."""
+    if isinstance(node, str) and _NONE.search(node):
+        yield place
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from _unwritable(value, (*place, key))
 
 
 def _sentence(mistake: dict[str, Any], document: Document, schema: dict[str, Any]) -> str:

@@ -46,6 +46,8 @@ def with_entry(text: str, name: str, section: str, key: str, entry: Mapping[str,
         edits = list(_edits(text, section, key, known, wanted))
     except (YAMLError, _Unusual):
         edits = []
+    except RecursionError:
+        raise ConfigurationError([f"{name}: {section}.{key} is nested too deep"]) from None
     changed = _applied(text, edits)
     if changed != text or wanted != known:
         _check(changed, name, before | {section: wanted}, f"{section}.{key}")

@@ -24,7 +24,7 @@ BACKGROUND = "X-Background"  # a page that renews itself says so: nobody is at i
 CHANGES = "/api/v1/changes"
 FORM_FIELD, FORM_HEADER = "csrf", "X-CSRF-Token"
 EXPIRED = "this form has expired: go back, load the page again and send it once more"
-BY_PROGRAMS = ("/api/", "/metrics")
+BY_PROGRAMS = ("/api/", "/metrics", "/healthz", "/readyz")
 
 
 class SignInFirst(NodeError):

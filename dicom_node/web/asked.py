@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import BeforeValidator
 
 from dicom_node.study_views import Looking, read_cursor, whole_study
@@ -14,18 +15,27 @@ from storage.identifiers import check_uid
 from storage.lifecycle import DeliveryState, StudyState
 from storage.search import Sought
 
-Words = Annotated[str, Query(max_length=200, description="Words to be found in the study UID or, by who may, in the "
-                             "patient's name, ID and accession number; each must be.")]
+
 def _chosen(values: object) -> object:
     """A form sends an empty word where nothing was chosen."""
     return [value for value in values if value != ""] if isinstance(values, list) else values
 
 
+def _some_of(states: type[StrEnum], description: str) -> Any:
+    words = {"items": {"type": "string", "enum": ["", *states]}}
+    return Query(description=description, json_schema_extra=words)
+
+
 NoEmptyOnes = BeforeValidator(_chosen)
-DeliveryStates = Annotated[list[DeliveryState], NoEmptyOnes, Query(description="Only those in one of these states.")]
-States = Annotated[list[StudyState], NoEmptyOnes, Query(description="Only studies in one of these states.")]
+DeliveryStates = Annotated[
+    list[DeliveryState], NoEmptyOnes, _some_of(DeliveryState, "Only those in one of these states.")
+]
+States = Annotated[list[StudyState], NoEmptyOnes, _some_of(StudyState, "Only studies in one of these states.")]
+Words = Annotated[str, Query(max_length=200, description="Words to be found in the study UID or, by who may, in the "
+                             "patient's name, ID and accession number; each must be.")]
 Trouble = Annotated[bool, Query(description="Only studies of which something waits for a person.")]
 Cursor = Annotated[str, Query(max_length=100, description="`next` of the page before.")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A revision of the configuration.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 
 

@@ -11,7 +11,7 @@ from dicom_node.another_model import run_with
 from dicom_node.assembly import cleaner, installed_models
 from dicom_node.audit.facts import Code, PersonAction
 from dicom_node.backfill import queue, source_called
-from dicom_node.download import entries_of, zipped
+from dicom_node.download import check_there, entries_of, zipped
 from dicom_node.route_again import route_again
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
@@ -125,6 +125,7 @@ def download(console: Console, caller: Visit, study_uid: str) -> Iterator[bytes]
         raise Forbidden("the files name the patient, and you are not shown names (names_for in node.yaml)")
     with console.parts.database.reading() as tx:
         entries = entries_of(tx, study_uid)
+    check_there(console.parts.archive, entries)
     console.parts.audit.downloaded(study_uid, caller.participant)
     return zipped(console.parts.archive, entries)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from dicom_node.assembly import watermarks
@@ -18,10 +19,23 @@ from storage.errors import Unavailable
 
 router = APIRouter(tags=["health"])
 
+
+class Health(BaseModel):
+    """How it fares, and each thing that is not well."""
+
+    status: str
+    troubles: list[str]
+
+
+TOLD: dict[str, Any] = {
+    "response_model": Health,
+    "responses": {503: {"model": Health, "description": "Not well"}},
+    "openapi_extra": {"security": []},
+}
 NEEDED = ("receive", "pipeline", "clock")
 
 
-@router.get("/healthz")
+@router.get("/healthz", **TOLD)
 def healthz(console: Here) -> JSONResponse:
     """200 while this process and its database answer, 503 with the trouble otherwise."""
     troubles = []
@@ -33,7 +47,7 @@ def healthz(console: Here) -> JSONResponse:
     return _answer(troubles)
 
 
-@router.get("/readyz")
+@router.get("/readyz", **TOLD)
 def readyz(console: Here) -> JSONResponse:
     """200 when studies are taken, processed and sent; 503 with each thing that keeps the node from it otherwise."""
     try:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from starlette.routing import compile_path
 
 from storage.users import Role
 
@@ -138,9 +139,17 @@ STREAMED = frozenset(  # whose body may be large: the route reads it itself
 )
 
 
+_ADDRESSES = [(route.partition(" ")[0], compile_path(route.partition(" ")[2])[0]) for route in ROUTES]
+
+
 def named(method: str, path: str) -> str:
     """A route as the table calls it."""
     return f"{method} {path}"
+
+
+def methods_at(address: str) -> list[str]:
+    """What may be done at an address, be it by whom it may."""
+    return sorted({method for method, pattern in _ADDRESSES if pattern.fullmatch(address)})
 
 
 def check_complete(routers: Iterable[APIRouter]) -> None:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dicom_node.errors import ConfigurationError, NodeError, NoSuchSource, NotWritable, Overtaken
 from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst
+from dicom_node.web.permissions import methods_at
 from dicom_node.web.rendering import page
 from storage.errors import BadIdentifier, IllegalStep, NotFound, StorageError, Unavailable
 
@@ -45,12 +46,17 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
+def told(status: HTTPStatus, detail: str, **further: object) -> JSONResponse:
+    """A problem for programs."""
+    said = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **further}
+    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
+    return JSONResponse(said, status.value, headers, "application/problem+json")
+
+
 def problem(request: Request, status: HTTPStatus, detail: str, **further: object) -> Response:
     """The answer to a request that failed."""
     if request.url.path.startswith(BY_PROGRAMS):
-        told = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **further}
-        headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
-        return JSONResponse(told, status.value, headers, "application/problem+json")
+        return told(status, detail, **further)
     return page(request, "problem.html", status.value, status=status, detail=detail)
 
 
@@ -69,7 +75,10 @@ async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     detail = "there is no such page" if status is HTTPStatus.NOT_FOUND else str(error.detail)
-    return problem(request, status, detail)
+    answer = problem(request, status, detail)
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(methods_at(request.url.path))  # RFC 9110 15.5.6
+    return answer
 
 
 async def _of_input(request: Request, error: Exception) -> Response:

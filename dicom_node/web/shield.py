@@ -6,11 +6,15 @@ No page needs a script or style of its own: the policy allows files of ours alon
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dicom_node.web.access import BY_PROGRAMS
+from dicom_node.web.problems import told
 
 LARGEST_BODY = 1024 * 1024  # bytes; forms and commands are small
 STATIC = "/static/"
@@ -68,7 +72,14 @@ class Shield:
         if announced.isdigit() and int(announced) <= largest:
             await self._app(scope, _bounded(receive, largest), answer)
         else:
-            await PlainTextResponse(f"more than {largest} bytes are not taken\n", 413)(scope, receive, answer)
+            await _too_large(scope["path"], largest)(scope, receive, answer)
+
+
+def _too_large(path: str, largest: int) -> Response:
+    detail = f"more than {largest} bytes are not taken"
+    if path.startswith(BY_PROGRAMS):
+        return told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    return PlainTextResponse(f"{detail}\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def _bounded(receive: Receive, largest: int) -> Receive:

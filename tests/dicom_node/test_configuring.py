@@ -36,6 +36,11 @@ def test_a_change_is_a_revision_with_who_and_what_and_can_be_taken_back(parts: P
     assert watch.look() is None
 
 
+def test_before_the_first_there_is_nothing(parts: Parts) -> None:
+    with parts.database.reading() as tx:
+        assert history(tx, "node.yaml", 5, before=1) == ([], None)
+
+
 def test_history_has_pages(parts: Parts, conf: Path) -> None:
     for number in range(3):
         change(parts, "node.yaml", lambda text, number=number: f"{text}# {number}\n", f"note {number}", ADA)

@@ -67,3 +67,8 @@ def test_other_layouts_are_understood(layout: str) -> None:
 def test_what_cannot_be_done_is_said(text: str, route: str) -> None:
     with pytest.raises(ConfigurationError):
         with_route(text, "a", route)
+
+
+def test_a_route_nested_without_end_is_none() -> None:
+    with pytest.raises(ConfigurationError, match="the route: is nested too deep"):
+        data_of("[" * 1000)

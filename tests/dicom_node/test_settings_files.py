@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.settings_files import problems_of, read_document
+from dicom_node.settings_files import document_of, problems_of, read_document
 
 TEXT = """# a comment
 name: x
@@ -62,6 +62,25 @@ def test_what_is_no_yaml_is_told_with_its_line(tmp_path, text):
     (tmp_path / "file.yaml").write_text(f"ok: 1\n{text}\n")
     with pytest.raises(ConfigurationError, match=r"file.yaml:\d+: no valid YAML"):
         read_document(tmp_path / "file.yaml", "file.yaml")
+
+
+@pytest.mark.parametrize("text", ["[" * 1000, "{a: " * 1000, "- " * 1000])
+def test_what_is_nested_without_end_is_told(text):
+    with pytest.raises(ConfigurationError, match=r"file.yaml: is nested too deep"):
+        document_of(text, "file.yaml")
+
+
+def test_aliases_of_aliases_are_not_followed_without_end():
+    text = "a: &a [x, x]\n" + "".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+                                       for old, new in zip("abcdefgh", "bcdefghi", strict=True))  # fmt: skip
+    with pytest.raises(ConfigurationError, match=r"file.yaml: says more than 100000 things"):
+        document_of(text, "file.yaml")
+
+
+@pytest.mark.parametrize("text", [r'"a\0b"', r'"\uD800"'])
+def test_a_value_that_no_file_or_database_could_hold_is_told_with_its_line(text):
+    with pytest.raises(ConfigurationError, match=r"file.yaml:2: list.0: holds a character that is none"):
+        document_of(f"list:\n  - {text}\n", "file.yaml")
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):

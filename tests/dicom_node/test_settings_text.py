@@ -90,6 +90,14 @@ def test_a_layout_that_is_not_understood_is_left_to_a_person() -> None:
         with_entry(text, "node.yaml", "peers", "x", CT1)
 
 
+def test_what_is_nested_without_end_is_not_written() -> None:
+    entry: dict[str, object] = {}
+    for _ in range(1000):
+        entry = {"a": entry}
+    with pytest.raises(ConfigurationError, match=r"node.yaml: peers.deep is nested too deep"):
+        with_entry(TWO, "node.yaml", "peers", "deep", entry)
+
+
 def test_a_value_on_one_line_reads_back_as_it_was() -> None:
     for value in ("on", "1", "null", "a: b", "#", "", "'", 1, 1.5, True, None, ["a, b", 2], {"x": {"y": ["z"]}}):
         assert document_of(f"key: {flow(value)}\n", "").data == {"key": value}

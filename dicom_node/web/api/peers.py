@@ -15,7 +15,7 @@ from dicom_node.partners import FILE, ONE, UNSEEN, Group, entry_of, partner, par
 from dicom_node.web import calling
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.api.answers import PROBLEMS
-from dicom_node.web.asked import Limit
+from dicom_node.web.asked import Limit, Number
 from dicom_node.web.console import Console
 from storage.errors import NotFound
 
@@ -122,7 +122,7 @@ def past(console: Here, before: Before = None, limit: Limit = 50) -> dict[str, A
 
 
 @router.post("/api/v1/peers/history/{number}/restore", response_model=Written)
-def go_back(console: Here, caller: Caller, number: int) -> dict[str, Any]:
+def go_back(console: Here, caller: Caller, number: Number) -> dict[str, Any]:
     """Have node.yaml say again what it said under a revision; that makes a new one."""
     return _written(console, restore(console.parts, FILE, number, _author(console, caller)))
 

@@ -12,6 +12,7 @@ from dicom_node.configuring import Author, difference_of, history, restore, text
 from dicom_node.errors import ConfigurationError, NotWritable
 from dicom_node.partners import FILE
 from dicom_node.web.access import Caller, Here
+from dicom_node.web.asked import Number
 from dicom_node.web.console import Console
 from dicom_node.web.pages.forms import done
 from dicom_node.web.rendering import page
@@ -36,13 +37,13 @@ def past(request: Request, console: Here, before: Before = None) -> Response:
 
 
 @router.get("/peers/history/{number}")
-def look_back(request: Request, console: Here, number: int) -> Response:
+def look_back(request: Request, console: Here, number: Number) -> Response:
     """What going back to a revision would change."""
     return _revision(request, console, number)
 
 
 @router.post("/peers/history/{number}")
-def go_back(request: Request, console: Here, caller: Caller, number: int) -> Response:
+def go_back(request: Request, console: Here, caller: Caller, number: Number) -> Response:
     """Have the file say again what it said then."""
     try:
         changed = restore(console.parts, FILE, number, Author(console.clock(), caller.participant))

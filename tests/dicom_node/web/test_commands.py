@@ -116,6 +116,10 @@ class TestDownload:
     def test_not_for_who_is_not(self, otto: Browser, story: Parts) -> None:
         assert otto.get(f"{STUDY}/download").status_code == 403
 
+    def test_a_file_that_is_gone_is_told_before_anything_is_sent(self, ada: Browser) -> None:
+        answer = ada.get("/api/v1/studies/1.2.4/download")
+        assert (answer.status_code, answer.json()["detail"]) == (404, "ab/1.2.4.dcm is not in the archive")
+
     def test_nothing_where_nothing_is_held(self, ada: Browser) -> None:
         ada.delete("/api/v1/studies/1.2.4")
         assert ada.get("/api/v1/studies/1.2.4/download").status_code == 404

@@ -26,6 +26,13 @@ def test_a_node_that_can_work_is_ready(visitor: Browser, beating: None) -> None:
     assert visitor.get("/readyz").json() == {"status": "well", "troubles": []}
 
 
+def test_they_say_what_they_answer_and_that_they_need_no_token(program) -> None:
+    paths = program("vera").get("/api/v1/openapi.json").json()["paths"]
+    for place in ("/healthz", "/readyz"):
+        told = paths[place]["get"]
+        assert (sorted(told["responses"]), told["security"]) == (["200", "503"], [])
+
+
 def test_what_keeps_it_from_work_is_said(visitor: Browser, parts: Parts, beating: None, monkeypatch) -> None:
     monkeypatch.setattr(type(parts.archive), "free_bytes", lambda _: 1_500_000_000)
     with parts.database.transaction() as tx:

@@ -8,6 +8,7 @@ import pytest
 from browsing import Browser
 
 from dicom_node.assembly import Parts
+from dicom_node.web.shield import LARGEST_BODY
 from storage.errors import Damaged, Unavailable
 
 MakeBrowser = Callable[[str], Browser]
@@ -55,3 +56,35 @@ def test_who_may_not_is_told_why(signed_in: MakeBrowser) -> None:
 def test_no_such_page(visitor: Browser) -> None:
     answer = visitor.get("/gone")
     assert (answer.status_code, "There is no such page." in answer.text) == (404, True)
+
+
+@pytest.mark.parametrize(("method", "place", "allowed"), [
+    ("PATCH", "/api/v1/studies/1.2.3", "DELETE, GET"),
+    ("PUT", "/api/v1/studies", "GET, POST"),
+    ("GET", "/api/v1/peers/peers/a/echo", "POST"),
+    ("POST", "/healthz", "GET"),
+])
+def test_what_an_address_cannot_do_is_said_with_what_it_can(
+    program: MakeBrowser, method: str, place: str, allowed: str
+) -> None:
+    answer = program("ada").request(method, place)
+    assert (answer.status_code, answer.headers.get("Allow")) == (405, allowed)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "9223372036854775808", "x"])
+@pytest.mark.parametrize("place", ["/api/v1/peers/history/{}/restore", "/peers/history/{}"])
+def test_a_number_that_no_revision_has(program: MakeBrowser, signed_in: MakeBrowser, place, number) -> None:
+    if place.startswith("/api"):
+        answer = program("ada").post(place.format(number))
+    else:
+        answer = signed_in("ada").get(place.format(number))
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("place", ["/api/v1/routing/live", "/sign-in"])
+def test_what_is_too_large_is_said(visitor: Browser, place: str) -> None:
+    answer = visitor.post(place, content=b"x" * (LARGEST_BODY + 1))
+    kind = "application/problem+json" if place.startswith("/api") else "text/plain; charset=utf-8"
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, kind)
+    assert "more than 1048576 bytes are not taken" in answer.text
