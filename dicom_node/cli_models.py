@@ -25,10 +25,10 @@ def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
         context.obj = conf
         return
     from dicom_node import present
+    from dicom_node.model_views import model_lines
     from dicom_node.settings import load
-    from dicom_node.status import models_view
 
-    lines = models_view(load(conf))
+    lines = model_lines(load(conf))
     (present.as_json if as_json else present.show_lines)(lines)
 
 

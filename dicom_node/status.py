@@ -1,4 +1,4 @@
-"""How the node fares and what is installed on it, put together of its parts: for the command line and the console."""
+"""How the node fares, put together of its parts: for the command line and the console."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.assembly import audit_spool, cleaner, installed_models, watermarks
-from dicom_node.settings import Settings
+from dicom_node.assembly import audit_spool, cleaner, watermarks
 from dicom_node.upkeep import disk_lines
 from dicom_node.views import status_view
 from storage.database import Transaction
@@ -41,21 +40,6 @@ def today_view(tx: Transaction, now: float, goal_s: float) -> dict[str, Any]:
         "goal_s": goal_s,
         "within_goal": sum(seconds <= goal_s for seconds in took),
     }
-
-
-def models_view(settings: Settings) -> list[dict[str, Any]]:
-    """Installed models: task, version, intended use, hash."""
-    return [
-        {
-            "model": model.name,
-            "task": model.task,
-            "kind": model.settings["kind"],
-            "version": model.identity.version,
-            "intended_use": str(model.identity.intended_use),
-            "sha256": model.identity.sha256,
-        }
-        for model in installed_models(settings).values()
-    ]
 
 
 def _quantile(ordered: Sequence[float], part: float) -> float | None:

@@ -15,6 +15,7 @@ from dicom_node.reload import Watch
 from dicom_node.web import health
 from dicom_node.web.access import admit
 from dicom_node.web.api import deliveries as api_deliveries
+from dicom_node.web.api import models as api_models
 from dicom_node.web.api import node as api_node
 from dicom_node.web.api import peers as api_peers
 from dicom_node.web.api import routing as api_routing
@@ -26,6 +27,7 @@ from dicom_node.web.pages import (
     account,
     deliveries,
     entrance,
+    models,
     overview,
     peer_history,
     peers,
@@ -50,6 +52,7 @@ ROUTERS = tuple(
         api_studies,
         api_deliveries,
         api_peers,
+        api_models,
         entrance,
         overview,
         studies,
@@ -61,6 +64,7 @@ ROUTERS = tuple(
         deliveries,
         peer_history,
         peers,
+        models,
         about,
         account,
         users,

@@ -16,7 +16,7 @@ class Permission(StrEnum):
 
     ANYBODY = "anybody"  # also who has not signed in
     LOOK = "look"  # at everything but the patient, who is shown by the settings
-    ACT = "act"  # send again, let go, run again, fetch, download; call a peer
+    ACT = "act"  # send again, let go, run again, fetch, download; call a peer; try a model
     ADMINISTER = "administer"  # decide who may, delete, and say whom the node exchanges images with
 
 
@@ -46,6 +46,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /peers": Permission.LOOK,
     "GET /peers/{group}/{name}": Permission.LOOK,
     "GET /models": Permission.LOOK,
+    "GET /models/{name}": Permission.LOOK,
     "GET /about": Permission.LOOK,
     # a study of one's own, tried
     "GET /try": Permission.ACT,
@@ -75,6 +76,7 @@ ROUTES: Mapping[str, Permission] = {
     "POST /deliveries/retry": Permission.ACT,
     "POST /peers/{group}/{name}/echo": Permission.ACT,
     "POST /peers/{group}/{name}/probe": Permission.ACT,
+    "POST /models/{name}/verify": Permission.ACT,
     # whom the node exchanges images with
     "GET /peers/new": Permission.ADMINISTER,
     "POST /peers/new": Permission.ADMINISTER,
@@ -88,6 +90,8 @@ ROUTES: Mapping[str, Permission] = {
     "GET /metrics": Permission.LOOK,
     "GET /api/v1/status": Permission.LOOK,
     "GET /api/v1/models": Permission.LOOK,
+    "GET /api/v1/models/{name}": Permission.LOOK,
+    "POST /api/v1/models/{name}/verify": Permission.ACT,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,
     "POST /api/v1/studies": Permission.ACT,

@@ -75,6 +75,11 @@ QUESTIONS = {
     "stale tickets": lambda tx: tx.tickets.forget(1.0),
     "user": lambda tx: tx.users.find("anne"),
     "failed sign-ins": lambda tx: tx.sign_ins.failures("anne", 1.0),
+    "claim bench": lambda tx: tx.benches.claim("a", 1.0, 60.0),
+    "open bench": lambda tx: tx.benches.open(),
+    "claim shadow": lambda tx: tx.shadows.claim("a", 1.0, 60.0),
+    "waiting shadows": lambda tx: tx.shadows.waiting(1.0),
+    "shadows of model": lambda tx: tx.shadows.of_model("liver", 10),
     "command": lambda tx: tx.commands.answer(1, "key", "asked"),
 }
 NEWEST_BY_KEY = {

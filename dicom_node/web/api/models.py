@@ -1,0 +1,75 @@
+"""Installed models: what they are, whether their files are whole, what they have done; and what to do about them.
+
+Each command may be sent again: what is so already is not done again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from dicom_node.configuring import Author
+from dicom_node.model_views import model_view, models_view
+from dicom_node.verifying import verify
+from dicom_node.web.access import Caller, Here, Visit
+from dicom_node.web.api.answers import PROBLEMS
+from dicom_node.web.console import Console
+
+router = APIRouter(tags=["models"], responses=PROBLEMS)
+
+
+class Checked(BaseModel):
+    """When its files were last read again at whose wish; `fault` is empty where all were as recorded."""
+
+    model: str
+    at: float = Field(description="seconds since 1970, UTC")
+    by: str
+    sha256: str
+    fault: str
+
+
+class Model(BaseModel):
+    """An installed model; `card`, `files` and further fields are there where one is asked for by its name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str = Field(description="Its name in models.yaml.")
+    task: str
+    kind: str
+    version: str
+    intended_use: str
+    sha256: str
+    fault: str = Field(description="Why it cannot run; empty where it can.")
+    pinned: bool = Field(description="Whether the hash of each of its files was recorded.")
+    trusted: bool = Field(description="Whether it runs no code of its maker's, or may.")
+    verified: Checked | None
+    routes: list[str]
+    studies: int = Field(description="Of how many studies it has made results.")
+    waiting: int = Field(description="How many studies wait for it.")
+    mean_s: float | None
+
+
+@router.get("/api/v1/models", response_model=list[Model])
+def models(console: Here) -> list[dict[str, Any]]:
+    """Installed models: task, version, intended use, hash, what each has done."""
+    with console.parts.database.reading() as tx:
+        return models_view(console.parts, tx)
+
+
+@router.get("/api/v1/models/{name}", response_model=Model)
+def one_model(console: Here, name: str) -> dict[str, Any]:
+    """One, with its card and the hash of each of its files."""
+    with console.parts.database.reading() as tx:
+        return model_view(console.parts, tx, name)
+
+
+@router.post("/api/v1/models/{name}/verify", response_model=Checked)
+def verify_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
+    """Read every file of it again."""
+    return vars(verify(console.parts, name, _author(console, caller)))
+
+
+def _author(console: Console, caller: Visit) -> Author:
+    return Author(console.clock(), caller.participant)
