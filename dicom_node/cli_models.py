@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dicom_node.cli_model_use import disable, enable
 from dicom_node.cli_options import TASK_NAMES, Failed, conf_option, json_option, plainly
 
 KINDS = click.Choice(["bundle", "nnunet", "zoo", "torchscript", "exported"])
@@ -30,6 +31,10 @@ def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
 
     lines = model_lines(load(conf))
     (present.as_json if as_json else present.show_lines)(lines)
+
+
+models.add_command(disable)
+models.add_command(enable)
 
 
 @models.command()

@@ -4,6 +4,7 @@ NodeError
 ├─ ConfigurationError  every mistake at once, each with file, key, value and what is allowed
 │  └─ NoSuchSource     a person names no archive that can be fetched from, or none where there are several
 ├─ Overtaken           what a person wants to change is not any more what that person has seen
+├─ StudiesWait         studies wait for the model that is to be disabled; carries how many
 ├─ NotWritable         the configuration cannot be written here; carries the change to make by hand
 ├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
 ├─ NoSecret            a password that is not where the settings say
@@ -47,6 +48,14 @@ class NoSuchSource(ConfigurationError):
 
 class Overtaken(NodeError):
     """Somebody else has changed it since it was read; the sentence says what it was and is."""
+
+
+class StudiesWait(NodeError):
+    """Studies wait for what is to be disabled, and nobody said that this is known; `studies` is how many."""
+
+    def __init__(self, sentence: str, studies: int) -> None:
+        super().__init__(sentence)
+        self.studies = studies
 
 
 class NotWritable(NodeError):

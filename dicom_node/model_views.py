@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.assembly import installed_models
+from dicom_node.installed_models import installed_models
 from dicom_node.model_card import card_of
 from dicom_node.settings import Settings
 from dicom_node.settings_models import ModelSettings
@@ -83,6 +83,8 @@ def _what(name: str, model: ModelSettings) -> dict[str, Any]:
         "pinned": foreign is None or bool(foreign.sha256),
         "has_files": hasattr(backend, "path"),
         "runs_code": runs_code,
+        "disabled": model.disabled.model_dump() if model.disabled else None,
+        "closed": model.closed,
         "trusted": foreign is None or not runs_code or foreign.trusted,
     }
 

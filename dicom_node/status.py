@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dicom_node.assembly import audit_spool, cleaner, watermarks
+from dicom_node.model_switch import studies_waiting, waits
+from dicom_node.settings import Settings
+from dicom_node.settings_models import closed_models
 from dicom_node.upkeep import disk_lines
 from dicom_node.views import status_view
 from storage.database import Transaction
@@ -20,8 +23,18 @@ def node_status(parts: Parts, tx: Transaction, now: float) -> dict[str, Any]:
     free = parts.archive.free_bytes()
     view = status_view(tx, now, free, audit_spool(parts.settings).state())
     short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
-    view["needs_a_person"] = short + view["needs_a_person"]
+    view["needs_a_person"] = short + view["needs_a_person"] + _disabled_models(parts.settings, tx, now)
     return view
+
+
+def _disabled_models(settings: Settings, tx: Transaction, now: float) -> list[str]:
+    """Sentences on studies that wait until somebody enables a model."""
+    lines = []
+    for name, why in closed_models(settings.models).items():
+        if number := studies_waiting(tx, name, now):
+            out = f"`segnode models enable {name}` lets them go on"
+            lines.append(f"{waits(number)} for model {name}, which {why}: {out}")
+    return lines
 
 
 def today_view(tx: Transaction, now: float, goal_s: float) -> dict[str, Any]:

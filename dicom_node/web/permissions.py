@@ -17,7 +17,7 @@ class Permission(StrEnum):
     ANYBODY = "anybody"  # also who has not signed in
     LOOK = "look"  # at everything but the patient, who is shown by the settings
     ACT = "act"  # send again, let go, run again, fetch, download; call a peer; try a model
-    ADMINISTER = "administer"  # decide who may, delete, and say whom the node exchanges images with
+    ADMINISTER = "administer"  # decide who may, delete, and say whom the node exchanges images with, by which models
 
 
 GRANTED: Mapping[Role, frozenset[Permission]] = {
@@ -77,6 +77,9 @@ ROUTES: Mapping[str, Permission] = {
     "POST /peers/{group}/{name}/echo": Permission.ACT,
     "POST /peers/{group}/{name}/probe": Permission.ACT,
     "POST /models/{name}/verify": Permission.ACT,
+    # which models take jobs
+    "POST /models/{name}/disable": Permission.ADMINISTER,
+    "POST /models/{name}/enable": Permission.ADMINISTER,
     # whom the node exchanges images with
     "GET /peers/new": Permission.ADMINISTER,
     "POST /peers/new": Permission.ADMINISTER,
@@ -92,6 +95,8 @@ ROUTES: Mapping[str, Permission] = {
     "GET /api/v1/models": Permission.LOOK,
     "GET /api/v1/models/{name}": Permission.LOOK,
     "POST /api/v1/models/{name}/verify": Permission.ACT,
+    "POST /api/v1/models/{name}/disable": Permission.ADMINISTER,
+    "POST /api/v1/models/{name}/enable": Permission.ADMINISTER,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,
     "POST /api/v1/studies": Permission.ACT,

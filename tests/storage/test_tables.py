@@ -22,6 +22,8 @@ QUESTIONS = {
     "has instance": lambda tx: tx.studies.has_instance("1.2"),
     "claim job": lambda tx: tx.jobs.claim("a", 1.0, 60.0),
     "waiting jobs": lambda tx: tx.jobs.waiting(1.0),
+    "waiting jobs of open models": lambda tx: tx.jobs.waiting(1.0, ["liver"]),
+    "claim job of an open model": lambda tx: tx.jobs.claim("a", 1.0, 60.0, ["liver"]),
     "reap jobs": lambda tx: tx.jobs.reap(1.0),
     "hopeless jobs": lambda tx: tx.jobs.fail_crashed(2, 1.0),
     "jobs by state": lambda tx: tx.jobs.list([JobState.FAILED]),

@@ -10,11 +10,13 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.configuring import Author
+from dicom_node import model_switch
+from dicom_node.configuring import Author, Changed
 from dicom_node.model_views import model_view, models_view
 from dicom_node.verifying import verify
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.api.answers import PROBLEMS
+from dicom_node.web.api.peers import Written
 from dicom_node.web.console import Console
 
 router = APIRouter(tags=["models"], responses=PROBLEMS)
@@ -28,6 +30,21 @@ class Checked(BaseModel):
     by: str
     sha256: str
     fault: str
+
+
+class Switch(BaseModel):
+    """When and by whom; empty where models.yaml does not say."""
+
+    since: str
+    by: str
+
+
+class Sure(BaseModel):
+    """Whether it is known that studies wait for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sure: bool = Field(default=False, description="Do it though studies wait for it, which is refused (409) otherwise.")
 
 
 class Model(BaseModel):
@@ -45,6 +62,7 @@ class Model(BaseModel):
     pinned: bool = Field(description="Whether the hash of each of its files was recorded.")
     trusted: bool = Field(description="Whether it runs no code of its maker's, or may.")
     verified: Checked | None
+    disabled: Switch | None = Field(description="Since when and by whom it takes no new jobs; null where it does.")
     routes: list[str]
     studies: int = Field(description="Of how many studies it has made results.")
     waiting: int = Field(description="How many studies wait for it.")
@@ -69,6 +87,24 @@ def one_model(console: Here, name: str) -> dict[str, Any]:
 def verify_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
     """Read every file of it again."""
     return vars(verify(console.parts, name, _author(console, caller)))
+
+
+@router.post("/api/v1/models/{name}/disable", response_model=Written)
+def disable_model(console: Here, caller: Caller, name: str, wanted: Sure | None = None) -> dict[str, Any]:
+    """Have it take no new jobs; those that wait for it stay in the queue."""
+    sure = wanted.sure if wanted else False
+    return _written(console, model_switch.disable(console.parts, name, _author(console, caller), sure=sure))
+
+
+@router.post("/api/v1/models/{name}/enable", response_model=Written)
+def enable_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
+    """Have it take jobs again."""
+    return _written(console, model_switch.enable(console.parts, name, _author(console, caller)))
+
+
+def _written(console: Console, changed: Changed) -> dict[str, Any]:
+    console.watch.look()
+    return vars(changed)
 
 
 def _author(console: Console, caller: Visit) -> Author:

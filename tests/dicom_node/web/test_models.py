@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import html
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from browsing import Browser
 
+from dicom_node import configuring
 from dicom_node.assembly import Parts
+from dicom_node.web.console import Console
 
 MakeBrowser = Callable[[str], Browser]
 
@@ -50,3 +54,44 @@ def test_programs_read_and_verify(program: MakeBrowser) -> None:
     assert one["verified"] == checked
     assert one["card"]["facts"]["Intended use"] == "demonstration"
     assert otto.get("/api/v1/models/nobody").status_code == 404
+
+
+def test_an_administrator_disables_one_and_is_asked_where_studies_wait(
+    story: Parts, signed_in: MakeBrowser, conf: Path, console: Console
+) -> None:
+    ada = signed_in("ada")
+    asked = ada.fill_in("/models/bright/disable", "/models/bright")
+    assert (asked.status_code, "1 study waits for model bright" in text_of(asked)) == (409, True)
+    assert "disabled" not in (conf / "models.yaml").read_text()
+    assert ada.fill_in("/models/bright/disable", "/models/bright", sure="true").status_code == 303
+    page = text_of(ada.get("/models/bright"))
+    assert re.search(r"It is disabled since \S+ \S+ by ada: it takes no new jobs, and 1 study waits\.", page)
+    assert re.search(r"It waits: model bright is disabled since \S+ \S+ by ada\.", text_of(ada.get("/studies/1.2.3")))
+    assert "the job waits until it is enabled again" in text_of(ada.get("/studies/1.2.3"))
+    assert "bright disabled" in text_of(ada.get("/models")).replace("threshold, threshold ", "")
+    assert ada.fill_in("/models/bright/enable", "/models/bright").status_code == 303
+    assert "Model bright takes jobs again." in text_of(ada.get("/models/bright"))
+    assert console.parts.revision == 3
+    assert "Disable" not in text_of(signed_in("otto").get("/models/bright"))
+
+
+def test_where_the_file_cannot_be_written_the_page_shows_the_change(
+    signed_in: MakeBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(path: Path, text: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(configuring, "put_in_place", locked)
+    answer = signed_in("ada").fill_in("/models/bright/disable", "/models/bright")
+    assert (answer.status_code, "disabled: {" in html.unescape(answer.text)) == (409, True)
+
+
+def test_programs_disable_and_enable(story: Parts, program: MakeBrowser) -> None:
+    ada, place = program("ada"), "/api/v1/models/bright"
+    asked = ada.post(f"{place}/disable")
+    assert (asked.status_code, "1 study waits" in asked.json()["detail"]) == (409, True)
+    assert ada.post(f"{place}/disable", json={"sure": True}).json()["revision"] == 2
+    assert ada.post(f"{place}/disable", json={"sure": True}).json() == {"revision": 2, "change": ""}
+    assert ada.get(place).json()["disabled"]["by"] == "ada"
+    assert ada.post(f"{place}/enable").json()["revision"] == 3
+    assert ada.get(place).json()["disabled"] is None
