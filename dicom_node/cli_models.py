@@ -146,6 +146,7 @@ def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @click.argument("name")
 @click.option("--device", help="cpu, cuda:0… Default: the node's first.")
 @click.option("--seed", default=9000, show_default=True, help="Which phantom of the task it is run on.")
+@click.option("--supervisor", type=int, hidden=True, help="Process that this one ends with.")
 @conf_option
 @json_option
 @click.pass_obj
@@ -158,6 +159,10 @@ def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, 
     from inference.executors.devices import resolve
     from inference.phantom import make_case
 
+    if asked["supervisor"]:
+        from dicom_node.node import die_with
+
+        die_with(asked["supervisor"])
     settings = load(conf or group_conf)
     model = _known(name, settings.models)
     device = asked["device"] or resolve(settings.node.devices)[0]

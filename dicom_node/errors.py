@@ -20,6 +20,7 @@ NodeError
 │  └─ Refused          do not: the peer has said no
 │     ├─ Rejected      …to us, whatever we bring: it will not have the association
 │     └─ NotOffered    the peer has no such service
+├─ NotTried            a model was to be tried and gave no answer; says why
 ├─ NotTold             nobody took a mail or a call of ours; try again later
 └─ ResultInvalid       an object of ours failed its own check and must not leave
 """
@@ -152,6 +153,10 @@ class NotOffered(Refused):
 
 class ResultInvalid(NodeError):
     """An object failed our own check before sending."""
+
+
+class NotTried(NodeError):
+    """A model that was to be tried ended otherwise, or took too long."""
 
 
 class NotTold(NodeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dicom_node.benching import bench_view
 from dicom_node.installed_models import installed_models
 from dicom_node.model_card import card_of
 from dicom_node.settings import Settings
@@ -39,22 +40,23 @@ def model_lines(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def models_view(parts: Parts, tx: Transaction) -> list[dict[str, Any]]:
+def models_view(parts: Parts, tx: Transaction, now: float) -> list[dict[str, Any]]:
     """All of them, sorted by name; without what only one by itself is shown with."""
-    done, checks = tx.figures.models(), tx.model_checks.all()
+    done, checks, benches = tx.figures.models(), tx.model_checks.all(), tx.benches.newest()
     found = []
     for name, model in sorted(parts.settings.models.items()):
         check = checks.get(name)
         view = {**_what(name, model), **_used(parts.settings, name), **_done(done.get(name, OfModel()))}
         view["verified"] = vars(check) if check else None
+        view["bench"] = bench_view(benches.get(name), now)
         found.append(view)
     return found
 
 
-def model_view(parts: Parts, tx: Transaction, name: str) -> dict[str, Any]:
+def model_view(parts: Parts, tx: Transaction, name: str, now: float) -> dict[str, Any]:
     """One, with its card and the hash of each of its files; NotFound."""
     model = known(parts.settings, name)
-    view = next(one for one in models_view(parts, tx) if one["model"] == name)
+    view = next(one for one in models_view(parts, tx, now) if one["model"] == name)
     card = card_of(getattr(model.backend, "path", None), IntendedUse(view["intended_use"]))
     view["card"] = {"facts": card.facts, "sections": [part._asdict() for part in card.sections]}
     return {**view, "files": _recorded(model.backend)}

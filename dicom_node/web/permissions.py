@@ -77,6 +77,7 @@ ROUTES: Mapping[str, Permission] = {
     "POST /peers/{group}/{name}/echo": Permission.ACT,
     "POST /peers/{group}/{name}/probe": Permission.ACT,
     "POST /models/{name}/verify": Permission.ACT,
+    "POST /models/{name}/bench": Permission.ACT,
     # which models take jobs
     "POST /models/{name}/disable": Permission.ADMINISTER,
     "POST /models/{name}/enable": Permission.ADMINISTER,
@@ -95,6 +96,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /api/v1/models": Permission.LOOK,
     "GET /api/v1/models/{name}": Permission.LOOK,
     "POST /api/v1/models/{name}/verify": Permission.ACT,
+    "POST /api/v1/models/{name}/bench": Permission.ACT,
     "POST /api/v1/models/{name}/disable": Permission.ADMINISTER,
     "POST /api/v1/models/{name}/enable": Permission.ADMINISTER,
     "GET /api/v1/changes": Permission.LOOK,

@@ -1,4 +1,4 @@
-"""`segnode models`: one's own model is added, verified, tried and removed by name."""
+"""`segnode models`: one's own model is added, verified, tried and removed by name; dicom_node.cli_model_use."""
 
 from __future__ import annotations
 

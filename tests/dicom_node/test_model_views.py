@@ -32,7 +32,7 @@ def test_a_line_says_what_each_is_for(parts: Parts) -> None:
 
 def test_each_is_told_with_what_it_has_done_and_who_uses_it(story: Parts) -> None:
     with story.database.reading() as tx:
-        (bright,) = models_view(story, tx)
+        (bright,) = models_view(story, tx, 1000.0)
     assert (bright["studies"], bright["waiting"], bright["mean_s"]) == (1, 1, 5.0)
     assert (bright["routes"], bright["verified"]) == (["everything"], None)
     assert (bright["inputs"], bright["finds"]) == (["CT"], ["Liver", "Liver tumour"])
@@ -41,9 +41,9 @@ def test_each_is_told_with_what_it_has_done_and_who_uses_it(story: Parts) -> Non
 def test_one_is_told_with_its_card_and_its_files(shipped: Parts) -> None:
     verify(shipped, "liver", Author(100.0))
     with shipped.database.reading() as tx:
-        liver, lost = (model_view(shipped, tx, name) for name in ("liver", "lost"))
+        liver, lost = (model_view(shipped, tx, name, 1000.0) for name in ("liver", "lost"))
         with pytest.raises(NotFound):
-            model_view(shipped, tx, "nobody")
+            model_view(shipped, tx, "nobody", 1000.0)
     assert (liver["pinned"], liver["trusted"], liver["fault"]) == (True, True, "")
     assert liver["verified"]["sha256"] == liver["sha256"]
     assert set(liver["files"]) >= {"models/model.pt", "docs/README.md"}

@@ -5,12 +5,13 @@ Each command may be sent again: what is so already is not done again.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node import model_switch
+from dicom_node import benching, model_switch
 from dicom_node.configuring import Author, Changed
 from dicom_node.model_views import model_view, models_view
 from dicom_node.verifying import verify
@@ -47,6 +48,32 @@ class Sure(BaseModel):
     sure: bool = Field(default=False, description="Do it though studies wait for it, which is refused (409) otherwise.")
 
 
+class Run(BaseModel):
+    """A model in one precision on a phantom; `ratio` is how much faster than the first, Dice that with fp32."""
+
+    precision: str
+    windows: int
+    seconds: float
+    network_s: float
+    peak_mb: float
+    dice_with_fp32: float
+    ratio: float | None
+
+
+class Tried(BaseModel):
+    """The last time that it was tried: PENDING, RUNNING, DONE or FAILED with its reason."""
+
+    state: str
+    by: str
+    asked_at: float
+    at: float | None
+    reason: str
+    device: str
+    chosen: str = Field(description="The precision that `auto` means there.")
+    better: str | None = Field(description="Another one that is faster there and finds the same.")
+    runs: list[Run]
+
+
 class Model(BaseModel):
     """An installed model; `card`, `files` and further fields are there where one is asked for by its name."""
 
@@ -63,6 +90,7 @@ class Model(BaseModel):
     trusted: bool = Field(description="Whether it runs no code of its maker's, or may.")
     verified: Checked | None
     disabled: Switch | None = Field(description="Since when and by whom it takes no new jobs; null where it does.")
+    bench: Tried | None
     routes: list[str]
     studies: int = Field(description="Of how many studies it has made results.")
     waiting: int = Field(description="How many studies wait for it.")
@@ -73,20 +101,29 @@ class Model(BaseModel):
 def models(console: Here) -> list[dict[str, Any]]:
     """Installed models: task, version, intended use, hash, what each has done."""
     with console.parts.database.reading() as tx:
-        return models_view(console.parts, tx)
+        return models_view(console.parts, tx, console.clock())
 
 
 @router.get("/api/v1/models/{name}", response_model=Model)
 def one_model(console: Here, name: str) -> dict[str, Any]:
     """One, with its card and the hash of each of its files."""
     with console.parts.database.reading() as tx:
-        return model_view(console.parts, tx, name)
+        return model_view(console.parts, tx, name, console.clock())
 
 
 @router.post("/api/v1/models/{name}/verify", response_model=Checked)
 def verify_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
     """Read every file of it again."""
     return vars(verify(console.parts, name, _author(console, caller)))
+
+
+@router.post("/api/v1/models/{name}/bench", response_model=Tried, status_code=HTTPStatus.ACCEPTED)
+def bench_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
+    """Have it tried on a phantom as soon as no job waits; one model at a time (409)."""
+    benching.ask(console.parts, name, _author(console, caller))
+    with console.parts.database.reading() as tx:
+        tried: dict[str, Any] = model_view(console.parts, tx, name, console.clock())["bench"]
+    return tried
 
 
 @router.post("/api/v1/models/{name}/disable", response_model=Written)

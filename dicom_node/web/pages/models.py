@@ -8,7 +8,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dicom_node import model_switch
+from dicom_node import benching, model_switch
 from dicom_node.configuring import Author, Changed
 from dicom_node.errors import ConfigurationError, NotWritable, StudiesWait
 from dicom_node.model_views import model_view, models_view
@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 def models(request: Request, console: Here) -> Response:
     """All of them."""
     with console.parts.database.reading() as tx:
-        shown = models_view(console.parts, tx)
+        shown = models_view(console.parts, tx, console.clock())
     return page(request, "models.html", models=shown, trouble=console.watch.trouble)
 
 
@@ -41,6 +41,13 @@ def verify(console: Here, caller: Caller, name: str) -> Response:
     check = verify_files(console.parts, name, _author(console, caller))
     said = f"{name}: {check.fault}" if check.fault else f"Every file of {name} is as it was recorded."
     return done(console, f"/models/{name}", said)
+
+
+@router.post("/models/{name}/bench")
+def bench(console: Here, caller: Caller, name: str) -> Response:
+    """Have it tried on a phantom, on a device of the node."""
+    benching.ask(console.parts, name, _author(console, caller))
+    return done(console, f"/models/{name}", f"Model {name} is tried as soon as no job waits.")
 
 
 @router.post("/models/{name}/disable")
@@ -78,7 +85,7 @@ def _one(
     wrong: str = "", by_hand: str = "",
 ) -> Response:  # fmt: skip
     with console.parts.database.reading() as tx:
-        view = model_view(console.parts, tx, name)
+        view = model_view(console.parts, tx, name, console.clock())
     told = {"asked": asked, "wrong": wrong, "by_hand": by_hand, "trouble": console.watch.trouble}
     return page(request, "model.html", status, one=view, **told)
 

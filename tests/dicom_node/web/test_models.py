@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import Browser
+from browsing import NOW, Browser
 
 from dicom_node import configuring
 from dicom_node.assembly import Parts
 from dicom_node.web.console import Console
+from storage.lifecycle import TrialState
 
 MakeBrowser = Callable[[str], Browser]
 
@@ -95,3 +96,25 @@ def test_programs_disable_and_enable(story: Parts, program: MakeBrowser) -> None
     assert ada.get(place).json()["disabled"]["by"] == "ada"
     assert ada.post(f"{place}/enable").json()["revision"] == 3
     assert ada.get(place).json()["disabled"] is None
+
+
+def test_an_operator_has_one_tried_and_one_at_a_time(story: Parts, otto: Browser, console: Console) -> None:
+    assert otto.fill_in("/models/bright/bench", "/models/bright").status_code == 303
+    page = text_of(otto.get("/models/bright"))
+    assert "Model bright is tried as soon as no job waits." in page
+    assert "pending Asked for by otto" in page
+    again = otto.fill_in("/models/bright/bench", "/models/bright")
+    assert (again.status_code, "One at a time: model bright, which otto" in text_of(again)) == (409, True)
+    run = {"precision": "auto", "windows": 0, "seconds": 0.5, "network_s": 0.5, "peak_mb": 90, "dice_with_fp32": 1.0}
+    with console.parts.database.transaction() as tx:
+        bench = tx.benches.claim("me", NOW, 60.0)
+        answer = {"device": "cpu", "chosen": "fp32", "better": None, "runs": [run]}
+        tx.benches.end(bench.bench_id, "me", TrialState.DONE, NOW + 5, answer=answer)
+    assert "auto 0.5 0.5 × 1.0 1.0 0 90 MB" in text_of(otto.get("/models/bright"))
+
+
+def test_programs_have_one_tried(program: MakeBrowser) -> None:
+    otto = program("otto")
+    asked = otto.post("/api/v1/models/bright/bench")
+    assert (asked.status_code, asked.json()["state"], asked.json()["by"]) == (202, "PENDING", "otto")
+    assert otto.post("/api/v1/models/bright/bench").status_code == 409
