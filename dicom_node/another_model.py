@@ -12,7 +12,7 @@ from storage.lifecycle import JobState, StudyState
 from storage.records import Job
 
 if TYPE_CHECKING:
-    from dicom_node.pipeline.dispatch import InstalledModel
+    from dicom_node.pipeline.installed import InstalledModel
 
 
 def run_with(tx: Transaction, now: float, study_uid: str, model: InstalledModel, revision: int = 0) -> int:
@@ -22,6 +22,8 @@ def run_with(tx: Transaction, now: float, study_uid: str, model: InstalledModel,
     the study is routed anew (late images, `segnode route`), the model of the route comes back.
     """
     study = tx.studies.get(study_uid)
+    if model.closed:
+        raise IllegalStep(f"model {model.name} {model.closed}: enable it first")
     if study.state is not StudyState.DISPATCHED:
         raise IllegalStep(f"study {study_uid} is {study.state}: a model runs on what was routed and is here")
     jobs = tx.jobs.of_study(study_uid)

@@ -16,6 +16,7 @@ from dicom_node.audit.recorder import Recorder, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.counting import Counts
+from dicom_node.installed_models import installed_models
 from dicom_node.settings import Settings
 from dicom_node.witness import participants, witness
 from storage.archive import INCOMING, Archive
@@ -33,11 +34,8 @@ if TYPE_CHECKING:
     from dicom_node.network.tls_keeper import TlsState
     from dicom_node.network.web_peer import WebPeer
     from dicom_node.network.web_remote import WebRemote
-    from dicom_node.pipeline.dispatch import InstalledModel
     from dicom_node.pipeline.loop import Stage
-    from inference.backends.base import BackendSettings
     from inference.executors.base import Executor
-    from inference.findings import ModelIdentity
 
 log = logging.getLogger(__name__)
 
@@ -141,36 +139,6 @@ def owner(role: str) -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{role}"
 
 
-def installed_models(settings: Settings) -> Mapping[str, InstalledModel]:
-    """Every configured model with its identity, read from its files; loads no weights.
-
-    A model whose files cannot be read keeps nothing else from working: its jobs fail with the reason, and
-    go again by `segnode retry` once it is mended.
-    """
-    from dicom_node.pipeline.dispatch import InstalledModel
-
-    return {
-        name: InstalledModel(
-            name=name,
-            task=model.task,
-            settings=model.backend.model_dump(mode="json"),
-            identity=_identity(name, model.backend),
-        )
-        for name, model in settings.models.items()
-    }
-
-
-def _identity(name: str, backend: BackendSettings) -> ModelIdentity:
-    from inference.errors import ModelError
-    from inference.findings import IntendedUse, ModelIdentity
-
-    try:
-        return backend.identity()
-    except ModelError as broken:
-        log.error("model %s cannot be read: %s", name, broken)  # noqa: TRY400 (the sentence says it all)
-        return ModelIdentity(name, "unreadable", "", "", IntendedUse.DEMONSTRATION)
-
-
 def server(parts: Parts) -> Server:
     """The storage provider, which knows our own models' results when they come back."""
     from dicom_node.network.commitment_service import CommitmentService
@@ -266,7 +234,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from storage.records import FetchPurpose
 
     node, settings, destinations = parts.settings.node, parts.settings, parts.settings.destinations()
-    limits = InferLimits(node.lease_term_s, node.time_limit_s, node.max_crashes)
+    limits, models = InferLimits(node.lease_term_s, node.time_limit_s, node.max_crashes), installed_models(settings)
     infers = [
         Infer(
             database=parts.database,
@@ -281,6 +249,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             name=f"infer-{number}",
             audit=parts.audit,
             counts=parts.counts,
+            models=models,
         )
         for number in range(run.slots)
     ]
@@ -317,7 +286,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         Complete(parts.database, node.quiet_s, parts.revision, settings.sources(), node.priors),
         *fetches,
         ask,
-        Dispatch(parts.database, settings.routing, installed_models(settings), parts.revision),
+        Dispatch(parts.database, settings.routing, models, parts.revision),
         *infers,
         *_senders(parts),
         GiveUp(parts.database, set(destinations), node.delivery.give_up_after_days * DAY_S, parts.revision),

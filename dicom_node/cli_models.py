@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dicom_node.cli_model_use import disable, enable
 from dicom_node.cli_options import TASK_NAMES, Failed, conf_option, json_option, plainly
 
 KINDS = click.Choice(["bundle", "nnunet", "zoo", "torchscript", "exported"])
@@ -25,11 +26,15 @@ def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
         context.obj = conf
         return
     from dicom_node import present
+    from dicom_node.model_views import model_lines
     from dicom_node.settings import load
-    from dicom_node.status import models_view
 
-    lines = models_view(load(conf))
+    lines = model_lines(load(conf))
     (present.as_json if as_json else present.show_lines)(lines)
+
+
+models.add_command(disable)
+models.add_command(enable)
 
 
 @models.command()
@@ -141,6 +146,7 @@ def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @click.argument("name")
 @click.option("--device", help="cpu, cuda:0… Default: the node's first.")
 @click.option("--seed", default=9000, show_default=True, help="Which phantom of the task it is run on.")
+@click.option("--supervisor", type=int, hidden=True, help="Process that this one ends with.")
 @conf_option
 @json_option
 @click.pass_obj
@@ -153,6 +159,10 @@ def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, 
     from inference.executors.devices import resolve
     from inference.phantom import make_case
 
+    if asked["supervisor"]:
+        from dicom_node.node import die_with
+
+        die_with(asked["supervisor"])
     settings = load(conf or group_conf)
     model = _known(name, settings.models)
     device = asked["device"] or resolve(settings.node.devices)[0]

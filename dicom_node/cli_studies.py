@@ -34,8 +34,8 @@ def route(study_uid: str, conf: Path | None) -> None:
 def run(study_uid: str, name: str, conf: Path | None) -> None:
     """Make a study's results by another model; they take the place of those that there are."""
     from dicom_node.another_model import run_with
-    from dicom_node.assembly import installed_models
     from dicom_node.audit.facts import PersonAction
+    from dicom_node.installed_models import installed_models
 
     with open_storage(conf) as parts:
         model = installed_models(parts.settings).get(name)

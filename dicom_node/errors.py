@@ -4,6 +4,7 @@ NodeError
 ├─ ConfigurationError  every mistake at once, each with file, key, value and what is allowed
 │  └─ NoSuchSource     a person names no archive that can be fetched from, or none where there are several
 ├─ Overtaken           what a person wants to change is not any more what that person has seen
+├─ StudiesWait         studies wait for the model that is to be disabled; carries how many
 ├─ NotWritable         the configuration cannot be written here; carries the change to make by hand
 ├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
 ├─ NoSecret            a password that is not where the settings say
@@ -20,6 +21,7 @@ NodeError
 │     ├─ Rejected      …to us, whatever we bring: it will not have the association
 │     └─ NotOffered    the peer has no such service
 ├─ NotVouched         nobody whom we believe says who somebody is that wants to come in
+├─ NotTried            a model was to be tried and gave no answer; says why
 ├─ NotTold             nobody took a mail or a call of ours; try again later
 └─ ResultInvalid       an object of ours failed its own check and must not leave
 """
@@ -48,6 +50,14 @@ class NoSuchSource(ConfigurationError):
 
 class Overtaken(NodeError):
     """Somebody else has changed it since it was read; the sentence says what it was and is."""
+
+
+class StudiesWait(NodeError):
+    """Studies wait for what is to be disabled, and nobody said that this is known; `studies` is how many."""
+
+    def __init__(self, sentence: str, studies: int) -> None:
+        super().__init__(sentence)
+        self.studies = studies
 
 
 class NotWritable(NodeError):
@@ -148,6 +158,10 @@ class ResultInvalid(NodeError):
 
 class NotVouched(NodeError):
     """A provider does not say who somebody is, or not in a way that can be believed."""
+
+
+class NotTried(NodeError):
+    """A model that was to be tried ended otherwise, or took too long."""
 
 
 class NotTold(NodeError):

@@ -7,8 +7,9 @@ looked at is told.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from dicom_node.indexed import indexed
@@ -55,9 +56,10 @@ class Rehearsal:
 
 
 def rehearse(
-    database: Database, before: Routing, after: Routing, since: float, clock: Callable[[], float] = time.monotonic
-) -> Rehearsal:
-    """Decide about every settled study that has arrived since then, by both."""
+    database: Database, before: Routing, after: Routing, since: float, clock: Callable[[], float] = time.monotonic,
+    closed: Mapping[str, str] = MappingProxyType({}),
+) -> Rehearsal:  # fmt: skip
+    """Decide about every settled study that has arrived since then, by both; `closed` models get no job by either."""
     end, looked_at, taken = clock() + LIMIT_S, 0, 0
     changes: list[WouldChange] = []
     for study in _since(database, since):
@@ -65,7 +67,7 @@ def rehearse(
             return Rehearsal(looked_at, taken, tuple(changes), whole=False)
         with database.reading() as tx:
             found = indexed(tx, study)
-        old, new = (decide(routing.routes, found.facts(routing.vocabulary)) for routing in (before, after))
+        old, new = (decide(routing.routes, found.facts(routing.vocabulary), closed) for routing in (before, after))
         looked_at += 1
         taken += bool(new.plans)
         if differences := differences_of(old, new):

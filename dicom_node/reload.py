@@ -1,7 +1,7 @@
 """Sees that the configuration has changed while a role runs, and hands on what can be used without a restart.
 
-Whom we know and what is done with their images may change: peers, destinations, sources, admission, routes. A change
-of anything else, such as a port, waits as a whole for the next start, which is told.
+Whom we know and what is done with their images may change: peers, destinations, sources, admission, routes, and which
+models are disabled. A change of anything else, such as a port, waits as a whole for the next start, which is told.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import FILES, Settings, load
-from dicom_node.settings_models import LOCK
+from dicom_node.settings_models import LOCK, ModelSettings
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -91,8 +91,14 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         for key in type(new.node).model_fields
         if key not in LIVE and getattr(old.node, key) != getattr(new.node, key)
     ]
-    others = [name for name in ("models", "logging") if getattr(old, name) != getattr(new, name)]
-    return node + [f"{name}.yaml" for name in others]
+    models = [] if _run_alike(old.models, new.models) else ["models.yaml"]
+    return node + models + (["logging.yaml"] if old.logging != new.logging else [])
+
+
+def _run_alike(old: Mapping[str, ModelSettings], new: Mapping[str, ModelSettings]) -> bool:
+    """Whether the same models run in the same way, whichever of them take jobs."""
+    before, after = ({name: (one.task, one.backend) for name, one in models.items()} for models in (old, new))
+    return before == after
 
 
 def follow(

@@ -61,6 +61,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
     from dicom_node.fits import tell_unfit
     from dicom_node.pipeline.loop import Crew
+    from dicom_node.trials import trials
 
     run, watch, crew = executor(parts.settings), Watch(parts), Crew()
     run.start()
@@ -74,7 +75,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
         asked = (parts.settings.destinations(), parts.database, parts.revision)
         threading.Thread(target=tell_unfit, args=asked, name="profiles", daemon=True).start()
         parts.audit.know(participants(parts.settings.destinations()))
-        crew.take_over(stages(parts, run))
+        crew.take_over([*stages(parts, run), *trials(parts)])
 
     try:
         work(parts)

@@ -11,6 +11,7 @@ from dicom_node.routes_text import NAME, data_of, route_text, with_route
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.table import Decision, decide
 from dicom_node.settings import Settings, load
+from dicom_node.settings_models import closed_models
 from inference.tasks import TASKS
 from storage.errors import NotFound
 
@@ -72,8 +73,8 @@ def choices(settings: Settings) -> dict[str, list[str]]:
 
 def judged(settings: Settings, intake: HeadersOnly) -> list[tuple[Study, Decision]]:
     """What the routes would make of files that were looked at, each study by itself."""
-    vocabulary, routes = settings.vocabulary, settings.routes
-    return [(study, decide(routes, study_facts(study, series, instances, vocabulary)))
+    vocabulary, routes, closed = settings.vocabulary, settings.routes, closed_models(settings.models)
+    return [(study, decide(routes, study_facts(study, series, instances, vocabulary), closed))
             for study, series, instances in intake.studies()]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from dicom_node.settings_files import Document, Place
 from inference.backends import AnyBackend
@@ -20,12 +21,35 @@ LOCK = "models.lock.json"  # SHA-256 of every file of a model, by model and by n
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 
 
+class Disabled(BaseModel):
+    """Since when and by whom a model takes no new jobs; `true` in the file stands for one that says neither."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: Annotated[str, Field(max_length=40)] = ""
+    by: Annotated[str, Field(max_length=100)] = ""
+
+    @field_validator("since", mode="before")
+    @classmethod
+    def _as_text(cls, said: Any) -> Any:
+        """YAML takes a date for more than text."""
+        return said.isoformat() if isinstance(said, date) else said
+
+    def __str__(self) -> str:
+        return "is disabled" + (f" since {self.since}" if self.since else "") + (f" by {self.by}" if self.by else "")
+
+
+def _disabled(said: Any) -> Any:
+    return ({} if said else None) if isinstance(said, bool) else said
+
+
 class ModelSettings(BaseModel):
-    """One model: the task that it solves, and how its weights run (`kind` and that kind's own keys)."""
+    """One model: the task that it solves, whether it takes jobs, and how its weights run (`kind` and its own keys)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Name
+    disabled: Annotated[Disabled | None, BeforeValidator(_disabled)] = None
     backend: AnyBackend
 
     @model_validator(mode="before")
@@ -34,8 +58,14 @@ class ModelSettings(BaseModel):
         """In the file a backend's keys stand beside `task`."""
         if not isinstance(data, dict) or "backend" in data:
             return data
-        backend = {key: value for key, value in data.items() if key != "task"}
-        return {"backend": backend} | ({"task": data["task"]} if "task" in data else {})
+        ours = cls.model_fields.keys() - {"backend"}
+        backend = {key: value for key, value in data.items() if key not in ours}
+        return {"backend": backend} | {key: data[key] for key in ours & data.keys()}
+
+    @property
+    def closed(self) -> str:
+        """Why it takes no new job, as a sentence without its subject; "" where it takes some."""
+        return str(self.disabled) if self.disabled else ""
 
 
 class Models(BaseModel):
@@ -44,6 +74,11 @@ class Models(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: dict[Name, ModelSettings] = Field(default_factory=dict)
+
+
+def closed_models(models: Mapping[str, ModelSettings]) -> dict[str, str]:
+    """Those that take no new jobs, by name, with the reason."""
+    return {name: model.closed for name, model in models.items() if model.closed}
 
 
 def read_lock(folder: Path | None, problems: list[str]) -> tuple[str, dict[str, dict[str, str]]]:

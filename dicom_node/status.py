@@ -1,4 +1,4 @@
-"""How the node fares and what is installed on it, put together of its parts: for the command line and the console."""
+"""How the node fares, put together of its parts: for the command line and the console."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.assembly import audit_spool, cleaner, installed_models, watermarks
+from dicom_node.assembly import audit_spool, cleaner, watermarks
+from dicom_node.model_switch import studies_waiting, waits
 from dicom_node.settings import Settings
+from dicom_node.settings_models import closed_models
 from dicom_node.upkeep import disk_lines
 from dicom_node.views import status_view
 from storage.database import Transaction
@@ -21,8 +23,18 @@ def node_status(parts: Parts, tx: Transaction, now: float) -> dict[str, Any]:
     free = parts.archive.free_bytes()
     view = status_view(tx, now, free, audit_spool(parts.settings).state())
     short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
-    view["needs_a_person"] = short + view["needs_a_person"]
+    view["needs_a_person"] = short + view["needs_a_person"] + _disabled_models(parts.settings, tx, now)
     return view
+
+
+def _disabled_models(settings: Settings, tx: Transaction, now: float) -> list[str]:
+    """Sentences on studies that wait until somebody enables a model."""
+    lines = []
+    for name, why in closed_models(settings.models).items():
+        if number := studies_waiting(tx, name, now):
+            out = f"`segnode models enable {name}` lets them go on"
+            lines.append(f"{waits(number)} for model {name}, which {why}: {out}")
+    return lines
 
 
 def today_view(tx: Transaction, now: float, goal_s: float) -> dict[str, Any]:
@@ -41,21 +53,6 @@ def today_view(tx: Transaction, now: float, goal_s: float) -> dict[str, Any]:
         "goal_s": goal_s,
         "within_goal": sum(seconds <= goal_s for seconds in took),
     }
-
-
-def models_view(settings: Settings) -> list[dict[str, Any]]:
-    """Installed models: task, version, intended use, hash."""
-    return [
-        {
-            "model": model.name,
-            "task": model.task,
-            "kind": model.settings["kind"],
-            "version": model.identity.version,
-            "intended_use": str(model.identity.intended_use),
-            "sha256": model.identity.sha256,
-        }
-        for model in installed_models(settings).values()
-    ]
 
 
 def _quantile(ordered: Sequence[float], part: float) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PRECISIONS = ("fp32", "bf16")
+PARENT_CHECK_S = 1.0
 ALIKE = 0.99  # Dice of the two answers from which on the faster precision may be taken
 
 
@@ -82,8 +85,20 @@ def measure(settings: Mapping[str, Any], task: str, device: str, inputs: Mapping
 
 
 def _apart(settings: Mapping[str, Any], task: str, device: str, inputs: Mapping[str, Volume]) -> Measured:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    spawn, us = get_context("spawn"), os.getpid()
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_end_with, initargs=(us,)) as pool:
         return pool.submit(measure, dict(settings), task, device, dict(inputs)).result()
+
+
+def _end_with(parent: int) -> None:
+    """Have this process leave when the one that asks is gone, even in mid-computation."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.alerts import Alerts
 from storage.associations import Associations
+from storage.benches import Benches
 from storage.by_hand import ByHand
 from storage.circuits import Circuits
 from storage.commands import Commands
@@ -33,6 +34,7 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.keys import Keys
 from storage.migrations import HEAD
+from storage.model_checks import ModelChecks
 from storage.notices import Notices
 from storage.outbox import Outbox
 from storage.processes import Processes
@@ -45,6 +47,7 @@ from storage.reviews import Reviews
 from storage.revisions import Revisions
 from storage.schema import check_whole, version_of
 from storage.search import Search
+from storage.shadows import Shadows
 from storage.sign_ins import SignIns
 from storage.studies import Studies
 from storage.tickets import Tickets
@@ -149,6 +152,18 @@ class Transaction:
     @cached_property
     def notices(self) -> Notices:
         return Notices(self._connection)
+
+    @cached_property
+    def model_checks(self) -> ModelChecks:
+        return ModelChecks(self._connection)
+
+    @cached_property
+    def benches(self) -> Benches:
+        return Benches(self._connection)
+
+    @cached_property
+    def shadows(self) -> Shadows:
+        return Shadows(self._connection)
 
     @cached_property
     def users(self) -> Users:

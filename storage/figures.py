@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
@@ -25,6 +25,15 @@ class Figures:
     result_s: Sequence[float]
 
 
+@dataclass(frozen=True)
+class OfModel:
+    """Studies that a model has done and that wait for it, and the mean of what a job took, in seconds."""
+
+    studies: int = 0
+    waiting: int = 0
+    mean_s: float | None = None
+
+
 class FiguresStore(Store):
     """Figures, seen from one transaction."""
 
@@ -43,6 +52,19 @@ class FiguresStore(Store):
         by = (jobs.c.route, jobs.c.task, jobs.c.state)
         found = self._connection.execute(select(*by, func.count()).group_by(*by))
         return {(route, task, state): number for route, task, state, number in found}
+
+    def models(self) -> dict[str, OfModel]:
+        """What each model has done and has to do."""
+        of_model = (jobs.c.rejects == "", among(jobs.c.state, (JobState.DONE, JobState.PENDING)))
+        number, took = func.count(jobs.c.study_uid.distinct()), func.avg(jobs.c.finished_at - jobs.c.started_at)
+        query = select(jobs.c.model, jobs.c.state, number, took).where(*of_model).group_by(jobs.c.model, jobs.c.state)
+        found: dict[str, OfModel] = {}
+        for model, state, count, mean_s in self._connection.execute(query):
+            known = found.get(model, OfModel())
+            done = state == JobState.DONE.value
+            told = {"studies": count, "mean_s": float(mean_s or 0.0)} if done else {"waiting": count}
+            found[model] = replace(known, **told)
+        return found
 
     def deliveries(self) -> dict[tuple[str, str], int]:
         """How many deliveries there are to each destination in each state."""

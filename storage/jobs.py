@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, case, func, select, update
+from sqlalchemy import ColumnElement, Row, case, func, select, true, update
 
 from storage import leases
 from storage.errors import IllegalStep, NotFound
@@ -61,18 +61,23 @@ class Jobs(Store):
         """How many jobs are in each state; a state without one is left out."""
         return self._counts(jobs.c.state, JobState)
 
-    def waiting(self, now: float) -> bool:
+    def waiting(self, now: float, closed: Collection[str] = ()) -> bool:
         """Whether `claim` would find a job."""
-        return self._exists(_PENDING & leases.free(jobs, now))
+        return self._exists(_PENDING & leases.free(jobs, now) & _but(closed))
 
-    def claim(self, owner: str, now: float, term_s: float) -> Job | None:
-        """Lease the job of highest priority, of these the one that waits longest.
+    def waiting_for(self, model: str, now: float) -> Jobs_:
+        """Jobs of a model that nobody works at."""
+        query = select(jobs).where(_PENDING, leases.free(jobs, now), jobs.c.model == model)
+        return [_job(row) for row in self._connection.execute(query.order_by(jobs.c.queued_at, jobs.c.job_id))]
+
+    def claim(self, owner: str, now: float, term_s: float, closed: Collection[str] = ()) -> Job | None:
+        """Lease the job of highest priority, of these the one that waits longest; none of the models in `closed`.
 
         A job whose last owner let the lease run out cost a worker: taking it over counts that crash.
         """
         queue = (
             select(jobs.c.job_id)
-            .where(_PENDING, leases.free(jobs, now))
+            .where(_PENDING, leases.free(jobs, now), _but(closed))
             .order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
         )
         started = {
@@ -168,6 +173,11 @@ class Jobs(Store):
             raise NotFound(f"no job {job_id}")
         check_step(JOB_STEPS, f"job {job_id}", JobState(state), to)
         self._connection.execute(update(jobs).where(this).values(state=to.value, **values))
+
+
+def _but(closed: Collection[str]) -> ColumnElement[bool]:
+    """Of no model that takes none."""
+    return jobs.c.model.not_in(list(closed)) if closed else true()
 
 
 def _job(row: Row[Any]) -> Job:

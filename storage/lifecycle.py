@@ -1,4 +1,4 @@
-"""What a study, a job, a delivery, a commitment, a promise, a fetch, a recall and a notice can be; the steps between.
+"""What a study, a job, a delivery, a commitment, a promise, a fetch, a recall, a notice and a trial can be; the steps.
 
 A lease is a column, not a state: a running job is PENDING with a live lease. "Incomplete" and
 "warning" are flags. Each table is restated by hand in its test.
@@ -90,6 +90,14 @@ class NoticeState(StrEnum):
     GIVEN_UP = "GIVEN_UP"  # nobody has heard it in all that time
 
 
+class TrialState(StrEnum):
+    """What is made of a model that nobody is sent: a bench, or a shadow's answer."""
+
+    PENDING = "PENDING"  # waits until no job does, or runs under a lease
+    DONE = "DONE"
+    FAILED = "FAILED"  # with its reason; nothing else is harmed by that
+
+
 STUDY_STEPS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.FETCHING, StudyState.COMPLETE}),
     StudyState.FETCHING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
@@ -155,6 +163,12 @@ NOTICE_STEPS: dict[NoticeState, frozenset[NoticeState]] = {
     NoticeState.PENDING: frozenset({NoticeState.SENT, NoticeState.GIVEN_UP}),
     NoticeState.SENT: frozenset(),
     NoticeState.GIVEN_UP: frozenset(),
+}
+
+TRIAL_STEPS: dict[TrialState, frozenset[TrialState]] = {
+    TrialState.PENDING: frozenset({TrialState.DONE, TrialState.FAILED}),
+    TrialState.DONE: frozenset(),
+    TrialState.FAILED: frozenset(),
 }
 
 

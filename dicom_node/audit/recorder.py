@@ -212,6 +212,16 @@ class Recorder:
             lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
         )
 
+    def model_touched(
+        self, name: str, text: str, who: Participant | None = None, kind: Code = facts.RESTRICTED_FUNCTION
+    ) -> None:
+        """What `who`, or who runs this process, had done with an installed model."""
+        event, people = self._now(), [who or person(), self._ours]
+        subject = f"urn:segnode:model:{quote(name)}"
+        self._tell(
+            lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
+        )
+
     def study_deleted(self, gone: Gone, *, by_person: bool, who: Participant | None = None) -> None:
         """All of a study is gone; a minor failure where files of it are left for the sweep.
 

@@ -18,32 +18,17 @@ from typing import Any
 from dicom_node.indexed import indexed
 from dicom_node.outgoing import send_kept
 from dicom_node.pipeline.identity import fresh_identity
+from dicom_node.pipeline.installed import InstalledModel, closed
 from dicom_node.pipeline.priors import priors_of
 from dicom_node.pipeline.succession import add_job, same_inputs, supersede
 from dicom_node.routing.asked import for_task
 from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
-from inference.findings import ModelIdentity
 from storage.database import Database, Transaction
 from storage.lifecycle import JobMark, JobState, StudyState
 from storage.records import Fetch, FetchPurpose, Job, Study
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class InstalledModel:
-    """A model as configured: what an executor needs to run it, and who it is."""
-
-    name: str
-    task: str
-    settings: Mapping[str, Any]
-    identity: ModelIdentity
-
-    @property
-    def name_for_jobs(self) -> dict[str, str]:
-        """What of its identity makes another job of the same inputs."""
-        return {"name": self.identity.name, "version": self.identity.version, "sha256": self.identity.sha256}
 
 
 @dataclass(frozen=True)
@@ -71,7 +56,7 @@ class Dispatch:
         uid = study.study_instance_uid
         found = indexed(tx, study)
         routes = self.routing.routes if not study.wanted_task else for_task(self.routing.routes, study.wanted_task)
-        decision = decide(routes, found.facts(self.routing.vocabulary))
+        decision = decide(routes, found.facts(self.routing.vocabulary), closed(self.models.values()))
         self._record_verdicts(tx, uid, decision, now)
         earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
         current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
@@ -89,6 +74,8 @@ class Dispatch:
         tx.studies.move(uid, StudyState.DISPATCHED if routed else StudyState.NOT_ROUTED, now)
         if not routed:
             text = "no route wanted this study; it is kept"
+            if decision.withheld:
+                text = f"it would go to {', '.join(decision.withheld)}; it is kept: `segnode route {uid}` then"
             tx.journal.add(now, "not routed", text, study=uid, revision=self.revision)
         log.info("study dispatched", extra={"study": uid, "jobs": len(fresh), "routed": routed})
 

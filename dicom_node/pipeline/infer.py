@@ -22,6 +22,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.outgoing import Outgoing, kept_back, send_or_keep
 from dicom_node.pipeline.inputs import inputs_of
+from dicom_node.pipeline.installed import InstalledModel, closed
 from dicom_node.pipeline.keeper import LeaseKeeper
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
 from dicom_node.pipeline.reasons import reason_of
@@ -68,13 +69,14 @@ class Infer:
     name: str = "infer"
     audit: Recorder = field(default_factory=Recorder)
     counts: Counts = field(default_factory=Counts)
+    models: Mapping[str, InstalledModel] = field(default_factory=dict)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
-            if not tx.jobs.waiting(now):
+            if not tx.jobs.waiting(now, self._closed):
                 return False
         with self.database.transaction() as tx:
-            job = tx.jobs.claim(self.owner, now, self.limits.lease_term_s)
+            job = tx.jobs.claim(self.owner, now, self.limits.lease_term_s, self._closed)
             if job is None:
                 return False
             self._journal(tx, job, now, "started", f"attempt {job.attempts} on {self.owner}")
@@ -84,6 +86,11 @@ class Infer:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return True
+
+    @property
+    def _closed(self) -> list[str]:
+        """Models whose jobs wait until somebody enables them."""
+        return list(closed(self.models.values()))
 
     def _run(self, job: Job, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)

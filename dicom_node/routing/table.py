@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from dicom_node.routing.choice import Candidate, Choice
@@ -51,16 +52,26 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class Decision:
-    """All verdicts, in the order of routes and series, and the jobs that follow."""
+    """All verdicts, in the order of routes and series, and the jobs that follow.
+
+    `withheld` names the models that would get one and are disabled.
+    """
 
     verdicts: tuple[Verdict, ...]
     plans: tuple[JobPlan, ...]
+    withheld: tuple[str, ...] = ()
 
 
-def decide(routes: Sequence[Route], study: StudyFacts) -> Decision:
-    """Every route's verdict on every series and on the study, with the jobs to make."""
+def decide(
+    routes: Sequence[Route], study: StudyFacts, closed: Mapping[str, str] = MappingProxyType({})
+) -> Decision:
+    """Every route's verdict on every series and on the study, with the jobs to make.
+
+    `closed`: why a model takes no job, by its name.
+    """
     verdicts: list[Verdict] = []
     plans: list[JobPlan] = []
+    withheld: dict[str, None] = {}
     for route in routes:
         if not route.enabled:
             verdicts.append(Verdict(route.name, "", False, "the route is switched off"))
@@ -72,12 +83,16 @@ def decide(routes: Sequence[Route], study: StudyFacts) -> Decision:
         candidates = [Candidate(s, answers[s.uid]) for s in study.series if answers[s.uid].ok]
         choice = route.select.choose(candidates)
         verdicts.extend(_of_series(route, series, answers[series.uid], choice) for series in study.series)
-        if choice.inputs:
+        if choice.inputs and route.model in closed:
+            withheld[route.model] = None
+            reason = f"model {route.model} {closed[route.model]}; else it would get a job: {choice.reason}"
+            verdicts.append(Verdict(route.name, "", False, reason))
+        elif choice.inputs:
             plans.append(_plan(route, study, choice, answers))
             verdicts.append(Verdict(route.name, "", True, _fires(route, choice, answers)))
         else:
             verdicts.append(Verdict(route.name, "", False, _silent(study, answers, choice)))
-    return Decision(tuple(verdicts), tuple(plans))
+    return Decision(tuple(verdicts), tuple(plans), tuple(withheld))
 
 
 def _refuses_incomplete(route: Route, study: StudyFacts) -> bool:

@@ -16,6 +16,7 @@ from dicom_node.web import health
 from dicom_node.web.access import admit
 from dicom_node.web.api import conformance as api_conformance
 from dicom_node.web.api import deliveries as api_deliveries
+from dicom_node.web.api import models as api_models
 from dicom_node.web.api import node as api_node
 from dicom_node.web.api import peers as api_peers
 from dicom_node.web.api import routing as api_routing
@@ -28,6 +29,7 @@ from dicom_node.web.pages import (
     conformance,
     deliveries,
     entrance,
+    models,
     overview,
     peer_history,
     peers,
@@ -53,6 +55,7 @@ ROUTERS = tuple(
         api_deliveries,
         api_peers,
         api_conformance,
+        api_models,
         entrance,
         overview,
         studies,
@@ -64,6 +67,7 @@ ROUTERS = tuple(
         deliveries,
         peer_history,
         peers,
+        models,
         about,
         conformance,
         account,

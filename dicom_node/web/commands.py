@@ -8,10 +8,11 @@ from typing import Any
 
 from dicom_node import outgoing, reissue, retry
 from dicom_node.another_model import run_with
-from dicom_node.assembly import cleaner, installed_models
+from dicom_node.assembly import cleaner
 from dicom_node.audit.facts import Code, PersonAction
 from dicom_node.backfill import queue, source_called
 from dicom_node.download import check_there, entries_of, zipped
+from dicom_node.installed_models import installed_models
 from dicom_node.route_again import route_again
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console

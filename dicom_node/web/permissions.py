@@ -17,8 +17,8 @@ class Permission(StrEnum):
 
     ANYBODY = "anybody"  # also who has not signed in
     LOOK = "look"  # at everything but the patient, who is shown by the settings
-    ACT = "act"  # send again, let go, run again, fetch, download; call a peer
-    ADMINISTER = "administer"  # decide who may, delete, and say whom the node exchanges images with
+    ACT = "act"  # send again, let go, run again, fetch, download; call a peer; try a model
+    ADMINISTER = "administer"  # decide who may, delete, and say whom the node exchanges images with, by which models
 
 
 GRANTED: Mapping[Role, frozenset[Permission]] = {
@@ -49,6 +49,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /peers": Permission.LOOK,
     "GET /peers/{group}/{name}": Permission.LOOK,
     "GET /models": Permission.LOOK,
+    "GET /models/{name}": Permission.LOOK,
     "GET /about": Permission.LOOK,
     "GET /about/conformance": Permission.LOOK,
     "GET /about/conformance.md": Permission.LOOK,
@@ -81,6 +82,11 @@ ROUTES: Mapping[str, Permission] = {
     "POST /deliveries/retry": Permission.ACT,
     "POST /peers/{group}/{name}/echo": Permission.ACT,
     "POST /peers/{group}/{name}/probe": Permission.ACT,
+    "POST /models/{name}/verify": Permission.ACT,
+    "POST /models/{name}/bench": Permission.ACT,
+    # which models take jobs
+    "POST /models/{name}/disable": Permission.ADMINISTER,
+    "POST /models/{name}/enable": Permission.ADMINISTER,
     # whom the node exchanges images with
     "GET /peers/new": Permission.ADMINISTER,
     "POST /peers/new": Permission.ADMINISTER,
@@ -95,6 +101,11 @@ ROUTES: Mapping[str, Permission] = {
     "GET /api/v1/status": Permission.LOOK,
     "GET /api/v1/models": Permission.LOOK,
     "GET /api/v1/conformance": Permission.LOOK,
+    "GET /api/v1/models/{name}": Permission.LOOK,
+    "POST /api/v1/models/{name}/verify": Permission.ACT,
+    "POST /api/v1/models/{name}/bench": Permission.ACT,
+    "POST /api/v1/models/{name}/disable": Permission.ADMINISTER,
+    "POST /api/v1/models/{name}/enable": Permission.ADMINISTER,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,
     "POST /api/v1/studies": Permission.ACT,

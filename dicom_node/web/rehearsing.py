@@ -11,6 +11,7 @@ from dicom_node.bringing import headers_only
 from dicom_node.masking import masked
 from dicom_node.rehearsal import DAY_S, Rehearsal, rehearse
 from dicom_node.route_changes import drafted, judged
+from dicom_node.settings_models import closed_models
 from dicom_node.web import uploading
 from dicom_node.web.access import Visit
 from dicom_node.web.console import Console
@@ -24,7 +25,9 @@ def dry_run(console: Console, caller: Visit, name: str, route: str, days: float)
     parts = console.parts
     new = drafted(parts, name, route)
     since = console.clock() - days * DAY_S
-    found = rehearse(parts.database, parts.settings.routing, new.routing, since)
+    found = rehearse(
+        parts.database, parts.settings.routing, new.routing, since, closed=closed_models(parts.settings.models)
+    )
     changes = [_change(one.study, one.differences, caller) for one in found.changes[:MOST_SHOWN]]
     return {**_counted(found), "days": days, "changes": changes}
 

@@ -21,6 +21,7 @@ PAGES = (
     (re.compile(r"segnode (?:explain|study|retry|reissue) ([0-9.]+)(?: --\w+)?"), r"/studies/\1"),
     (re.compile(r"segnode (?:deliveries|retry) --dead"), "/deliveries?state=DEAD"),
     (re.compile(r"segnode retry --destination ([\w.-]+)"), r"/deliveries?destination=\1"),
+    (re.compile(r"segnode models enable ([\w.-]+)"), r"/models/\1"),
     (re.compile(r"segnode retry --all(?: --release)?"), "/studies?trouble=true"),
 )
 HERE = Path(__file__).parent

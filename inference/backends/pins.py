@@ -49,6 +49,11 @@ def sha256_of(path: Path) -> str:
     return _sha256(path, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
 
 
+def read_anew() -> None:
+    """Have every file read once more, also where it seems untouched: for who wants to know, not to be fast."""
+    _sha256.cache_clear()
+
+
 @lru_cache(maxsize=4096)
 def _sha256(path: Path, *_touched: int) -> str:
     with path.open("rb") as file:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dicom_node.another_model import run_with
 from dicom_node.assembly import Parts
-from dicom_node.pipeline.dispatch import InstalledModel
+from dicom_node.pipeline.installed import InstalledModel
 from inference.findings import IntendedUse, ModelIdentity
 from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import DeliveryState, JobState
@@ -58,3 +60,9 @@ def test_the_old_job_says_who_wanted_that(story: Parts) -> None:
     with story.database.transaction() as tx:
         run_with(tx, 500.0, STUDY, model())
         assert tx.jobs.get("job-0").reason == "a person asked for model other; generation 2 takes its place"
+
+
+def test_a_disabled_model_is_enabled_first(story: Parts) -> None:
+    off = replace(model(), closed="is disabled by ada")
+    with story.database.transaction() as tx, pytest.raises(IllegalStep, match="model other is disabled by ada: enable"):
+        run_with(tx, 500.0, STUDY, off)

@@ -18,7 +18,6 @@ from dicom_node.assembly import (
     audit_spool,
     cleaner,
     executor,
-    installed_models,
     look_into,
     owner,
     remotes,
@@ -27,6 +26,7 @@ from dicom_node.assembly import (
 )
 from dicom_node.audit.facts import Outcome
 from dicom_node.errors import Rejected
+from dicom_node.installed_models import installed_models
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port

@@ -1,4 +1,4 @@
-"""`segnode models`: one's own model is added, verified, tried and removed by name."""
+"""`segnode models`: one's own model is added, verified, tried and removed by name; dicom_node.cli_model_use."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dicom_node import cli
+from dicom_node.assembly import Parts
 from dicom_node.settings import load
 from inference import bench
 from inference.backends.nnunet import NnUNet
@@ -209,3 +210,23 @@ def test_the_shipped_configuration_is_not_written_to() -> None:
     told = CliRunner().invoke(cli.main, ["models", "pin", "brain_tumour"])
     assert told.exit_code == 2
     assert "say --conf FOLDER" in told.stderr
+
+
+class TestUse:
+    @pytest.fixture
+    def known(self, parts: Parts) -> Parts:
+        """A node that has run."""
+        return parts
+
+    def test_a_model_is_disabled_and_enabled(self, segnode: Segnode, conf: Path, known: Parts) -> None:
+        assert segnode("models", "disable", "bright").stdout == "bright takes no new jobs\n"
+        assert "disabled" in (conf / "models.yaml").read_text()
+        assert segnode("models", "disable", "bright").stdout == "bright was disabled already\n"
+        assert segnode("models", "enable", "bright").stdout == "bright takes jobs again\n"
+        assert segnode("models", "enable", "bright").stdout == "bright was not disabled\n"
+
+    def test_where_studies_wait_it_asks(self, segnode: Segnode, conf: Path, story: Parts) -> None:
+        told = segnode("models", "disable", "bright")
+        assert (told.exit_code, "1 study waits for model bright" in told.output) == (1, True)
+        assert "disabled" not in (conf / "models.yaml").read_text()
+        assert segnode("models", "disable", "bright", "--yes").exit_code == 0

@@ -9,7 +9,7 @@ import pytest
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import load
-from dicom_node.settings_models import LOCK
+from dicom_node.settings_models import LOCK, closed_models
 
 NNUNET = "  theirs: {{task: brain_tumour, kind: nnunet, path: theirs, {0}}}\n"
 
@@ -60,4 +60,19 @@ def test_recorded_hashes_reach_the_model_and_the_revision(conf: Path) -> None:
 def test_a_damaged_record_is_told(conf: Path, text: str) -> None:
     (conf / LOCK).write_text(text)
     with pytest.raises(ConfigurationError, match=r"models\.lock\.json: cannot be read .*; `segnode models pin`"):
+        load(conf)
+
+
+@pytest.mark.parametrize(("said", "why"), [
+    ("true", "is disabled"), ("false", ""), ("{since: 2026-03-01}", "is disabled since 2026-03-01"),
+    ("{since: 2026-03-01 10:00, by: ada}", "is disabled since 2026-03-01 10:00 by ada"),
+])
+def test_a_model_may_be_disabled(conf: Path, said: str, why: str) -> None:
+    add(conf, f"disabled: {said}")
+    assert closed_models(load(conf).models) == ({"theirs": why} if why else {})
+
+
+def test_what_is_said_of_a_disabled_model_is_known_words(conf: Path) -> None:
+    add(conf, "disabled: {for: ever}")
+    with pytest.raises(ConfigurationError, match=r"models\.theirs\.disabled\.for: no such key; allowed: by, since"):
         load(conf)

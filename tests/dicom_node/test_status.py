@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from dicom_node.assembly import Parts
-from dicom_node.status import models_view, node_status, today_view
+from dicom_node.status import node_status, today_view
 
 
 def test_a_short_disk_needs_a_person_first(story: Parts, monkeypatch) -> None:
@@ -23,9 +23,3 @@ def test_today_begins_at_midnight_here(story: Parts) -> None:
         today = today_view(tx, 1000.0, 15.0)
     assert (today["studies"], today["results"], today["failed"], today["delivered"]) == (2, 1, 1, 1)
     assert (today["median_s"], today["within_goal"]) == (32.0, 0)
-
-
-def test_models_are_told_with_what_they_are_for(parts: Parts) -> None:
-    (model,) = models_view(parts.settings)
-    assert (model["model"], model["task"], model["kind"]) == ("bright", "liver_tumour", "threshold")
-    assert model["sha256"]

@@ -1,6 +1,6 @@
 """What was done since a moment."""
 
-from storage.figures import Figures
+from storage.figures import Figures, OfModel
 from storage.lifecycle import DeliveryState, JobState
 from storage.outbox import Sender
 
@@ -36,3 +36,13 @@ def test_what_ended_between_two_moments(db, job):
         assert tx.figures.done_between(230.0, 300.0) == []
         assert tx.figures.sent_between(239.0, 240.0) == [("pacs", 139.0)]
         assert tx.figures.sent_between(240.0, 300.0) == []
+
+
+def test_what_each_model_has_done_and_has_to_do(db, job, make_job):
+    with db.transaction() as tx:
+        assert tx.figures.models() == {"brain_small": OfModel(waiting=1)}
+        tx.jobs.claim("me", 200.0, 60.0)
+        tx.jobs.finish(job.job_id, "me", JobState.DONE, 230.0)
+        tx.jobs.add(make_job("job-2", model="brain_large"))
+        tx.jobs.add(make_job("job-3", model="brain_large"))
+        assert tx.figures.models() == {"brain_small": OfModel(1, 0, 30.0), "brain_large": OfModel(waiting=1)}

@@ -302,3 +302,14 @@ def test_running_is_what_somebody_holds(db, job):
         tx.jobs.claim("me", 200.0, 60.0)
         assert [one.job_id for one in tx.jobs.running(259.0)] == [job.job_id]
         assert tx.jobs.running(260.0) == []
+
+
+def test_models_that_are_closed_get_no_job_and_their_jobs_wait(db, job, make_job):
+    with db.transaction() as tx:
+        tx.jobs.add(make_job("job-2", model="other"))
+        assert [one.job_id for one in tx.jobs.waiting_for("other", 300.0)] == ["job-2"]
+        assert tx.jobs.claim("me", 300.0, TERM, ["brain_small"]).job_id == "job-2"
+        assert tx.jobs.waiting_for("other", 300.0) == []
+        assert not tx.jobs.waiting(300.0, ["brain_small"])
+        assert tx.jobs.claim("me", 300.0, TERM, ["brain_small"]) is None
+        assert tx.jobs.claim("me", 300.0, TERM).job_id == job.job_id

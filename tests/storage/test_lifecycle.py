@@ -14,6 +14,7 @@ from storage.lifecycle import (
     PROMISE_STEPS,
     RECALL_STEPS,
     STUDY_STEPS,
+    TRIAL_STEPS,
     CommitmentState,
     DeliveryState,
     FetchState,
@@ -22,6 +23,7 @@ from storage.lifecycle import (
     PromiseState,
     RecallState,
     StudyState,
+    TrialState,
     check_step,
 )
 
@@ -69,6 +71,12 @@ PENDING -> SENT
 PENDING -> GIVEN_UP
 """
 
+TRIAL = """
+PENDING -> DONE FAILED
+DONE    ->
+FAILED  ->
+"""
+
 RECALL = """
 PENDING    -> DONE GIVEN_UP
 DONE       ->
@@ -91,6 +99,7 @@ def every_pair():
         ("fetch", FetchState, FETCH_STEPS, FETCH),
         ("recall", RecallState, RECALL_STEPS, RECALL),
         ("notice", NoticeState, NOTICE_STEPS, NOTICE),
+        ("trial", TrialState, TRIAL_STEPS, TRIAL),
     ):
         allowed = pairs(table)
         for now, to in product(states, states):
@@ -116,8 +125,9 @@ def test_step(steps, now, to, allowed):
         (PromiseState, PROMISE),
         (FetchState, FETCH),
         (RecallState, RECALL),
+        (TrialState, TRIAL),
     ],
-    ids=["study", "job", "delivery", "commitment", "promise", "fetch", "recall"],
+    ids=["study", "job", "delivery", "commitment", "promise", "fetch", "recall", "trial"],
 )
 def test_the_tables_here_know_every_state(states, table):
     assert {line.split("->")[0].strip() for line in table.strip().splitlines()} == {str(state) for state in states}

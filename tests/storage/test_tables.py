@@ -22,6 +22,8 @@ QUESTIONS = {
     "has instance": lambda tx: tx.studies.has_instance("1.2"),
     "claim job": lambda tx: tx.jobs.claim("a", 1.0, 60.0),
     "waiting jobs": lambda tx: tx.jobs.waiting(1.0),
+    "waiting jobs of open models": lambda tx: tx.jobs.waiting(1.0, ["liver"]),
+    "claim job of an open model": lambda tx: tx.jobs.claim("a", 1.0, 60.0, ["liver"]),
     "reap jobs": lambda tx: tx.jobs.reap(1.0),
     "hopeless jobs": lambda tx: tx.jobs.fail_crashed(2, 1.0),
     "jobs by state": lambda tx: tx.jobs.list([JobState.FAILED]),
@@ -75,6 +77,11 @@ QUESTIONS = {
     "stale tickets": lambda tx: tx.tickets.forget(1.0),
     "user": lambda tx: tx.users.find("anne"),
     "failed sign-ins": lambda tx: tx.sign_ins.failures("anne", 1.0),
+    "claim bench": lambda tx: tx.benches.claim("a", 1.0, 60.0),
+    "open bench": lambda tx: tx.benches.open(),
+    "claim shadow": lambda tx: tx.shadows.claim("a", 1.0, 60.0),
+    "waiting shadows": lambda tx: tx.shadows.waiting(1.0),
+    "shadows of model": lambda tx: tx.shadows.of_model("liver", 10),
     "command": lambda tx: tx.commands.answer(1, "key", "asked"),
 }
 NEWEST_BY_KEY = {

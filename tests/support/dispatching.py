@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from dicom_node.pipeline.dispatch import Dispatch, InstalledModel
+from dicom_node.pipeline.dispatch import Dispatch
+from dicom_node.pipeline.installed import InstalledModel
 from dicom_node.routing.route import Routing
 from inference.findings import IntendedUse, ModelIdentity
 from storage.database import Database

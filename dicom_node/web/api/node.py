@@ -1,4 +1,4 @@
-"""The node itself: how it fares, which models it has, what happens on it, and what this API is."""
+"""The node itself: how it fares, what happens on it, and what this API is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from dicom_node.status import models_view, node_status, today_view
+from dicom_node.status import node_status, today_view
 from dicom_node.web.access import Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.changes import stream
@@ -24,12 +24,6 @@ def status(console: Here) -> dict[str, Any]:
     with console.parts.database.reading() as tx:
         today = today_view(tx, now, console.settings.goal_minutes * 60)
         return {**node_status(console.parts, tx, now), "today": today}
-
-
-@router.get("/api/v1/models")
-def models(console: Here) -> list[dict[str, Any]]:
-    """Installed models: task, version, intended use, hash."""
-    return models_view(console.parts.settings)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

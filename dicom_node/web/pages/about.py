@@ -1,4 +1,4 @@
-"""What this is: versions, licences, the models that are installed, what they are for."""
+"""What this is: versions and licences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dicom_node.status import models_view
 from dicom_node.web.access import Here
 from dicom_node.web.rendering import page
 
@@ -36,16 +35,6 @@ def about(request: Request, console: Here) -> Response:
         database=console.parts.settings.node.database.partition(":")[0],
         folder=str(console.parts.settings.node.data_folder),
     )
-
-
-@router.get("/models")
-def models(request: Request, console: Here) -> Response:
-    """Installed models."""
-    settings = console.parts.settings
-    routes: dict[str, list[str]] = {}
-    for route in settings.routes:
-        routes.setdefault(route.model, []).append(route.name)
-    return page(request, "models.html", models=models_view(settings), routes=routes)
 
 
 def _told(name: str) -> tuple[str, str]:

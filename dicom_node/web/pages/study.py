@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from dicom_node.reissue import SETTLED
+from dicom_node.settings_models import closed_models
 from dicom_node.study_views import Looking
 from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
@@ -53,6 +54,7 @@ def study(
         models=other_models(console, view["jobs"]) if view["state"] == StudyState.DISPATCHED else [],
         archives=sorted(console.parts.settings.archives()),
         can_download=caller.names and view["state"] != StudyState.REMOVED,
+        closed=closed_models(console.parts.settings.models),
         charts={one["job"]: chart(one["trend"]["points"]) for one in view["measurements"] if one["trend"]},
         measured={one["job"]: one["trend"] for one in view["measurements"]},
     )
@@ -118,7 +120,8 @@ def other_models(console: Console, jobs: Sequence[Mapping[str, Any]]) -> list[st
     current = [job for job in jobs if job["state"] != "SUPERSEDED" and not job["rejects"]]
     tasks, used = {job["task"] for job in current}, {job["model"] for job in current}
     models = console.parts.settings.models
-    return sorted(name for name, model in models.items() if model.task in tasks and name not in used)
+    fit = (name for name, model in models.items() if model.task in tasks and not model.closed)
+    return sorted(name for name in fit if name not in used)
 
 
 def chart(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

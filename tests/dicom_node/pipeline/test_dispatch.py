@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from dispatching import ROUTING, STUDY, image, jobs, reject, state
 
 from dicom_node.pipeline.dispatch import Dispatch
+from dicom_node.route_again import route_again
 from storage.database import Database
 from storage.lifecycle import FetchState, JobState, StudyState
 from storage.records import FetchPurpose, Wanted
@@ -120,3 +122,24 @@ class TestIncomplete:
         self.settle(database, {"incomplete": "refuse"})
         dispatch.step(20.0)
         assert (jobs(database), state(database)) == ([], StudyState.NOT_ROUTED)
+
+
+def test_a_disabled_model_gets_no_job_and_the_verdict_says_why(
+    dispatch: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    liver = dispatch.models["liver"]
+    off = replace(dispatch, models={"liver": replace(liver, closed="is disabled since 2026-03-01 10:00 by ada")})
+    scan(1, 30)
+    off.step(20.0)
+    assert (jobs(database), state(database)) == ([], StudyState.NOT_ROUTED)
+    with database.reading() as tx:
+        told = [entry for entry in tx.journal.of_study(STUDY) if not entry.series_instance_uid]
+    verdict = next(entry for entry in told if entry.event == "verdict")
+    assert not verdict.detail["ok"]
+    assert verdict.text.startswith(
+        "model liver is disabled since 2026-03-01 10:00 by ada; else it would get a job: ")
+    assert told[-1].text == f"it would go to liver; it is kept: `segnode route {STUDY}` then"
+    with database.transaction() as tx:
+        route_again(tx, 30.0, STUDY)
+    dispatch.step(40.0)
+    assert (len(jobs(database)), state(database)) == (1, StudyState.DISPATCHED)

@@ -14,6 +14,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.objects.profile import Profile
 from dicom_node.pipeline.infer import Infer, InferLimits
+from dicom_node.pipeline.installed import InstalledModel
 from dicom_node.pipeline.reasons import reason_of
 from inference.errors import BundleBroken, Unfit, WorkerDied
 from inference.findings import IntendedUse, ModelIdentity, Result
@@ -232,3 +233,11 @@ def test_what_the_study_lacked_is_the_first_of_the_jobs_notes(
     queue(parameters=parameters | {"incomplete": "incomplete: 3 of 412 images missing"})
     stage.step(50.0)
     assert job(database).summary["notes"] == ["incomplete: 3 of 412 images missing"]
+
+
+def test_a_job_of_a_disabled_model_waits(stage: Infer, database: Database, queue: Callable[..., Job]) -> None:
+    queue()
+    model = InstalledModel(job(database).model, "liver_tumour", {}, MODEL, closed="is disabled")
+    assert not replace(stage, models={model.name: model}).step(50.0)
+    assert job(database).state is JobState.PENDING
+    assert replace(stage, models={model.name: replace(model, closed="")}).step(60.0)

@@ -204,7 +204,7 @@ def test_models_and_about_say_what_is_here(otto: Browser) -> None:
     assert "No medical device" in text
 
 
-PLACES = ["/", "/studies", "/studies/1.2.3", "/deliveries", "/models", "/about", "/account", "/users"]
+PLACES = ["/", "/studies", "/studies/1.2.3", "/deliveries", "/models", "/models/bright", "/about", "/account", "/users"]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -1,0 +1,31 @@
+"""The stages beside the walk of a study: they try models when no job waits, and send nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dicom_node.assembly import Parts, owner
+from dicom_node.settings_models import closed_models
+
+if TYPE_CHECKING:
+    from dicom_node.pipeline.loop import Stage
+
+
+def trials(parts: Parts) -> Sequence[Stage]:
+    """One of each."""
+    from dicom_node.bench_process import bench
+    from dicom_node.pipeline.bench import TryModels
+
+    node, settings = parts.settings.node, parts.settings
+    return [
+        TryModels(
+            database=parts.database,
+            run=partial(bench, conf=settings.folder, limit_s=node.time_limit_s),
+            owner=owner("bench"),
+            lease_term_s=node.lease_term_s,
+            closed=closed_models(settings.models),
+            revision=parts.revision,
+        )
+    ]

@@ -1,0 +1,38 @@
+"""A person has every file of a model read again, and what came out is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dicom_node.configuring import Author
+from inference.backends.pins import read_anew
+from inference.errors import ModelError
+from storage.errors import NotFound
+from storage.model_checks import ModelCheck
+
+if TYPE_CHECKING:
+    from dicom_node.assembly import Parts
+    from dicom_node.settings import Settings
+    from dicom_node.settings_models import ModelSettings
+
+
+def verify(parts: Parts, name: str, author: Author) -> ModelCheck:
+    """Whether every file of the model is as it was recorded. NotFound."""
+    model, sha256, fault = known(parts.settings, name), "", ""
+    read_anew()
+    try:
+        sha256 = model.backend.identity().sha256
+    except ModelError as broken:
+        fault = str(broken)
+    check = ModelCheck(name, author.now, author.name, sha256, fault)
+    with parts.database.transaction() as tx:
+        tx.model_checks.put(check)
+    parts.audit.model_touched(name, f"files of model {name} read again: {fault or 'as recorded'}", author.who)
+    return check
+
+
+def known(settings: Settings, name: str) -> ModelSettings:
+    """A model as the settings have it; NotFound names those that there are."""
+    if name not in settings.models:
+        raise NotFound(f"there is no model {name[:64]}; known: {', '.join(sorted(settings.models)) or 'none'}")
+    return settings.models[name]
