@@ -14,10 +14,11 @@ from dicom_node.commissioning.record import Check, Partner, SignOff
 from dicom_node.configuration_shown import shown
 from dicom_node.destinations import DimseDestination
 from dicom_node.errors import Unreachable
+from dicom_node.model_views import model_lines
 from dicom_node.network.peer import Peer
 from dicom_node.partners import GROUPS, ONE
 from dicom_node.settings import Settings
-from dicom_node.status import models_view, node_status
+from dicom_node.status import node_status
 
 NEEDED = ("receive", "pipeline")
 
@@ -35,7 +36,7 @@ def surroundings(parts: Parts, pacs: str, now: float) -> SignOff:
         started_at=now,
         configuration=shown(settings.content),
         partners=list(partners(settings)),
-        models=models_view(settings),
+        models=model_lines(settings),
     )
 
 
