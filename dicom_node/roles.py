@@ -36,6 +36,7 @@ LAST_WORD_S = 10.0  # for all stages together; what a sender cannot end by then 
 
 AUDIT_EVERY_S = 5
 PEOPLE_EVERY_S = 3600
+TRACES_EVERY_S = 10
 
 
 def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
@@ -91,6 +92,7 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     from dicom_node.alerts.watch import chores as watching
     from dicom_node.clock import Chore, Clock, keep
     from dicom_node.people import forget
+    from dicom_node.tracing.follow import Traces
     from dicom_node.upkeep import Upkeep
 
     watch = Watch(parts)
@@ -106,6 +108,13 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     if (sender := audit_sender(parts.settings)) is not None:
         chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
         heartbeat.tell("audit_sender", sender.state)
+    if (tracing := parts.settings.node.tracing) is not None:
+        traces = Traces(parts.database, tracing, parts.settings.node.ae_title)
+
+        def steps() -> None:
+            traces.step(time.time())
+
+        chores.append(Chore("traces", TRACES_EVERY_S, lambda: keep(steps)))
     Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision, upkeep, chores).run(stop)
 
 

@@ -39,6 +39,7 @@ from dicom_node.settings_priors import PriorSettings
 from dicom_node.settings_retention import DEFAULT_RULES, RetentionRule
 from dicom_node.settings_secrets import secret_mistakes, with_secrets
 from dicom_node.settings_tls import tls_loose_ends, tls_mistakes, with_tls
+from dicom_node.settings_tracing import TracingSettings
 from dicom_node.settings_web import WebSettings
 from dicom_node.sources import Backfill, Source, Sources
 from inference.executors.devices import DEVICE_NAME
@@ -121,6 +122,7 @@ class NodeSettings(Frozen):
     priors: PriorSettings = PriorSettings()
     web: WebSettings = WebSettings()
     alerts: AlertSettings = AlertSettings()
+    tracing: TracingSettings | None = None
 
     @model_validator(mode="after")
     def _listens_somewhere(self) -> NodeSettings:
@@ -288,7 +290,7 @@ def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
     paths = {"data_folder": base / node.data_folder.expanduser(), "audit": node.audit.below(base)}
-    paths |= {"alerts": node.alerts.below(base)}
+    paths |= {"alerts": node.alerts.below(base), "tracing": node.tracing.below(base) if node.tracing else None}
     return with_secrets(with_tls(node.model_copy(update={"destinations": destinations, **paths}), base), base)
 
 

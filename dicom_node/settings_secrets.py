@@ -54,6 +54,8 @@ def _every_secret(node: NodeSettings) -> Iterator[tuple[Place, Secret]]:
         yield ("web", "oidc", key), secret
     for keys, secret in node.alerts.secrets():
         yield ("alerts", *keys), secret
+    for keys, secret in node.tracing.secrets() if node.tracing else ():
+        yield ("tracing", *keys), secret
 
 
 def _secrets(settings: Any) -> Iterator[tuple[str, Secret]]:

@@ -63,6 +63,8 @@ DOORS = {
         ("fastapi", "starlette", "uvicorn", "jinja2", "argon2", "itsdangerous", "prometheus_client"),
         ("dicom_node/web/",),
     ),
+    "jwt": ("dicom_node/network/openid.py",),
+    "opentelemetry": ("dicom_node/tracing/otlp.py",),
     "fpdf": (
         "dicom_node/objects/page.py",
         "dicom_node/conformance/pdf.py",

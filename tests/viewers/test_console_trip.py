@@ -125,11 +125,14 @@ def test_the_whole_trip(node: RunningNode, page: Any, orthanc: Any, study: Drawn
 
     # The overlay, scrolled; and why the localizer was left out.
     page.locator(".pictures summary").first.click()
+    caption = page.locator(".pictures figcaption").first
+    caption.get_by_text(re.compile(r"of \d+: ")).wait_for()
     image = page.locator(".pictures img").first
     image.evaluate("image => image.decode()")
     assert image.evaluate("image => image.naturalWidth") >= 256
-    page.get_by_label("Slice").press("ArrowRight")
-    page.get_by_text(re.compile(r"of \d+: ")).first.wait_for()
+    first = caption.inner_text()
+    page.get_by_label("Slice").press("ArrowLeft")
+    caption.filter(has_not_text=first).wait_for()
     scout = page.get_by_role("row").filter(has_text=re.compile("scout|localizer|topogram", re.I)).first
     assert "liver-tumour no" in re.sub(r"\s+", " ", scout.inner_text())
     assert "localizer" in scout.inner_text().lower()
