@@ -15,7 +15,9 @@ from browsing import NOW, Browser
 
 from dicom_node.assembly import Parts
 from dicom_node.web.pages.study import by_series, drawn
+from storage.deliveries import Setback
 from storage.lifecycle import DeliveryState, JobMark, JobState
+from storage.outbox import Sender
 
 MakeBrowser = Callable[[str], Browser]
 
@@ -190,6 +192,16 @@ class TestDeliveries:
         assert "0 jobs and 1 delivery go again." in otto.get("/deliveries").text
         otto.fill_in("/deliveries/retry", "/deliveries", destination="dead")
         assert "There was nothing to send" in otto.get("/deliveries").text
+
+    def test_what_was_sent_and_goes_again_in_vain_says_when_next(self, otto: Browser, story: Parts) -> None:
+        with story.database.transaction() as tx:
+            (sent,) = [one for one in tx.deliveries.of_study("1.2.3") if one.destination == "sent"]
+            tx.deliveries.retry(sent.delivery_id, 200.0)
+            tx.outbox.claim(Sender("sent"), "deliver", 201.0, 5.0)
+            tx.deliveries.postpone(sent.delivery_id, "deliver", 261.0, Setback("cannot be reached"))
+        shown = text_of(otto.get("/deliveries?destination=sent").text)
+        assert "sent 1970-01-01 00:02:12 , tried 1 ×, last 1970-01-01 00:03:21" in shown
+        assert "again 1970-01-01 00:04:21" in shown
 
     def test_one_destination_alone(self, otto: Browser) -> None:
         page = otto.get("/deliveries?destination=sent").text
