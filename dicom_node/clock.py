@@ -42,7 +42,7 @@ class Clock:
         database: Database,
         archive: Archive,
         max_crashes: int,
-        revision: int = 0,
+        revision: Callable[[], int] = lambda: 0,
         upkeep: Callable[[Callable[[], bool]], Upkeep] | None = None,
         chores: Sequence[Chore] = (),
     ) -> None:
@@ -59,7 +59,7 @@ class Clock:
     def recover(self) -> None:
         """Give back what dead owners held."""
         try:
-            done = recover(self._database, self._archive, time.time(), self._max_crashes, revision=self._revision)
+            done = recover(self._database, self._archive, time.time(), self._max_crashes, revision=self._revision())
         except StorageError as trouble:
             log.warning("recovery will be tried again: %s", trouble)
             return

@@ -104,7 +104,7 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     def people() -> None:
         forget(parts, time.time())
 
-    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people)), *watching(parts, owner("clock"))]
+    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people)), *watching(lambda: watch.parts, owner("clock"))]
     if (sender := audit_sender(parts.settings)) is not None:
         chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
         heartbeat.tell("audit_sender", sender.state)
@@ -115,7 +115,8 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
             traces.step(time.time())
 
         chores.append(Chore("traces", TRACES_EVERY_S, lambda: keep(steps)))
-    Clock(parts.database, parts.archive, parts.settings.node.max_crashes, parts.revision, upkeep, chores).run(stop)
+    node = parts.settings.node
+    Clock(parts.database, parts.archive, node.max_crashes, lambda: watch.parts.revision, upkeep, chores).run(stop)
 
 
 def web(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicom_node.alerts.channels import MAIL, WEBHOOK
@@ -19,24 +21,25 @@ if TYPE_CHECKING:
 LATE_EVERY_S, EVENTS_EVERY_S, TELL_EVERY_S, FORGET_EVERY_S = 30.0, 5.0, 5.0, 3600.0
 
 
-def chores(parts: Parts, owner: str) -> list[Chore]:
-    """What the clock does about late studies, events and notices."""
+def chores(now: Callable[[], Parts], owner: str) -> list[Chore]:
+    """What the clock does about late studies, events and notices; `now` gives the parts that are in use."""
+    parts = now()
     node, settings = parts.settings.node, parts.settings.node.alerts
     channels: dict[str, Channel] = {f"{WEBHOOK}{name}": Webhook(hook) for name, hook in settings.webhooks.items()}
     if settings.mail is not None:
         channels[MAIL] = Mail(settings.mail)
-    late = Late(parts.database, settings, node.ae_title, node.web.address, parts.revision)
+    late = Late(parts.database, settings, node.ae_title, node.web.address)
     events = Events(parts.database, settings, node.ae_title, node.web.address)
-    tell = Tell(parts.database, channels, owner, revision=parts.revision)
+    tell = Tell(parts.database, channels, owner)
 
     def late_studies() -> None:
-        late.step(time.time())
+        replace(late, revision=now().revision).step(time.time())
 
     def results_and_failures() -> None:
         events.step(time.time())
 
     def notices() -> None:
-        tell.step(time.time())
+        replace(tell, revision=now().revision).step(time.time())
 
     def old_notices() -> None:
         tell.forget(time.time())

@@ -41,7 +41,7 @@ def test_other_chores_begin_at_once_and_come_again(parts: Parts) -> None:
 def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:
     with story.database.transaction() as tx:
         tx.jobs.claim("a worker of last week", 200.0, 5.0)
-    Clock(story.database, story.archive, max_crashes=2, revision=7).recover()
+    Clock(story.database, story.archive, max_crashes=2, revision=lambda: 7).recover()
     with story.database.reading() as tx:
         job = tx.jobs.get("job-3")
         (told,) = tx.journal.of_job("job-3")

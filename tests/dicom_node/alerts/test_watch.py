@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dicom_node.alerts.watch import chores
@@ -21,9 +22,13 @@ def test_each_chore_does_its_part(story: Parts, conf: Path) -> None:
         tx.studies.reopen("1.2.4", 1e9)
         moved = tx._connection.exec_driver_sql("UPDATE studies SET changed_at = unixepoch() - 60").rowcount
         assert (moved, tx.studies.get("1.2.4").state) == (2, StudyState.RECEIVING)
-    for chore in chores(parts, "clock"):
+    using = [parts]
+    todo = chores(lambda: using[0], "clock")
+    using[0] = replace(parts, revision=9)  # peers or routes were changed since
+    for chore in todo:
         chore.run()
     with parts.database.reading() as tx:
+        assert {entry.revision for entry in tx.journal.recent(2)} == {9}
         assert tx.alerts.open_count() == 2
         assert tx.notices.counts() == {("webhook:ops", NoticeState.PENDING): 1}, "nobody is there; it waits"
     parts.close()
