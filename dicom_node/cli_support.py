@@ -32,4 +32,5 @@ def support_bundle(out: Path | None, logs: tuple[Path, ...], echo: bool, who: st
             names = write_bundle(parts, path, Asked(logs, with_echo=echo), time.time())
         except OSError as fault:
             raise Failed(f"{path} cannot be written: {fault.strerror}") from fault
+        parts.audit.bundle_taken()
     click.echo(f"{path}: {len(names)} files. Look into it before you send it.")

@@ -47,6 +47,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /peers/{group}/{name}": Permission.LOOK,
     "GET /models": Permission.LOOK,
     "GET /about": Permission.LOOK,
+    "GET /about/support-bundle": Permission.ADMINISTER,
     # a study of one's own, tried
     "GET /try": Permission.ACT,
     "POST /try": Permission.ACT,
@@ -88,6 +89,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /metrics": Permission.LOOK,
     "GET /api/v1/status": Permission.LOOK,
     "GET /api/v1/models": Permission.LOOK,
+    "GET /api/v1/support-bundle": Permission.ADMINISTER,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,
     "POST /api/v1/studies": Permission.ACT,

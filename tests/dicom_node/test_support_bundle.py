@@ -1,4 +1,7 @@
-"""The bundle for whoever helps: whole, and without a word on any patient, wherever strangers have written it."""
+"""The bundle for whoever helps: whole, and without a word on any patient, wherever strangers have written it.
+
+dicom_node.support_facts gathers, dicom_node.cli_support asks for it; dicom_node.cli_site lists the commands.
+"""
 
 from __future__ import annotations
 

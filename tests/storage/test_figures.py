@@ -2,6 +2,7 @@
 
 from storage.figures import Figures
 from storage.lifecycle import DeliveryState, JobState
+from storage.migrations import HEAD
 from storage.outbox import Sender
 
 
@@ -36,3 +37,10 @@ def test_what_ended_between_two_moments(db, job):
         assert tx.figures.done_between(230.0, 300.0) == []
         assert tx.figures.sent_between(239.0, 240.0) == [("pacs", 139.0)]
         assert tx.figures.sent_between(240.0, 300.0) == []
+
+
+def test_how_much_there_is_and_of_which_schema(db, job):
+    with db.reading() as tx:
+        rows, schema = tx.figures.rows(), tx.figures.schema()
+    assert (rows["jobs"], rows["studies"], rows["deliveries"]) == (1, 1, 0)
+    assert schema == HEAD
