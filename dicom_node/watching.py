@@ -22,7 +22,7 @@ from storage.database import Database
 from storage.search import Sought
 
 EVERY_S = 1.0
-AROUND = 3  # lines of a screen that are no study: the headings, the line below, one to spare
+AROUND = 3  # lines of a screen that are no study: the line above, the headings, one to spare
 BAR = 12  # letters
 NARROW_STEP = 12
 TODAY_S = 12 * 3600.0  # so long the time of day says when
@@ -46,13 +46,13 @@ def watch(database: Database, console: Console, limit: int) -> None:
 
 
 def screen(database: Database, limit: int, now: float, width: int) -> RenderableType:
-    """The table of now, and below it whether the node runs."""
+    """Whether the node runs, and the table of now."""
     with database.reading() as tx:
         lines = studies_page(tx, Sought(limit=limit), Looking(now))["studies"]
         roles = {row.role for row in tx.processes.list(now) if now - row.seen_at < ROLE_SILENT_S}
     running = f"running: {', '.join(sorted(roles))}" if roles else "the node is not running"
-    below = Text(f"{clock_text(now)}  {running}", style="dim" if roles else "bold yellow", overflow="ellipsis")
-    return Group(table(lines, now, width), below)
+    above = Text(f"{clock_text(now)}  {running}", style="dim" if roles else "bold yellow", overflow="ellipsis")
+    return Group(above, table(lines, now, width))
 
 
 def table(lines: list[dict[str, Any]], now: float, width: int) -> RenderableType:
@@ -88,7 +88,8 @@ def _job(line: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Renderabl
         state = line["state"]
         return {"step": Text(STEPS.get(state, state.lower()), style=STATE_STYLE.get(state, ""))}
     state = job["state"]
-    step = job["step"] or "starts" if state == "RUNNING" else OVER.get(state, "waits")
+    running = f"{100 * (job['progress'] or 0.0):.0f} % {job['step'] or 'starts'}"
+    step = running if state == "RUNNING" else OVER.get(state, "waits")
     share = 1.0 if state == "DONE" else job["progress"] or 0.0
     return {
         "step": Text(_plain(step), style=STATE_STYLE.get(state, "")),

@@ -58,7 +58,7 @@ def commission(parts: Parts, wish: Wish) -> SignOff:
     asked_back = AskedBack.of(parts, wish.pacs)
     asked_back.require_there()
     sign_off = surroundings(parts, wish.pacs, time.time())
-    sign_off.checks.extend(of_the_node(status, sign_off))
+    sign_off.checks.extend(of_the_node(parts, status, sign_off))
     with TemporaryDirectory(prefix="segnode-commission-") as name:
         folder = Path(name)
         played = []

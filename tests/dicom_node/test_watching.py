@@ -38,7 +38,7 @@ def shown(line: dict[str, Any], width: int = 160) -> str:
         ({"state": "RECEIVING"}, ("CT Abdomen", "40", "receive", "2 min …")),
         ({"state": "NOT_ROUTED"}, ("no route",)),
         ({"jobs": [job("PENDING")]}, ("waits", "liver-tumour", "net")),
-        ({"jobs": [job("RUNNING", step="network", progress=0.5)]}, ("network", "━")),
+        ({"jobs": [job("RUNNING", step="network", progress=0.5)]}, ("50 % network", "━")),
         ({"jobs": [job("REFUSED")]}, ("refused",)),
         (
             {
@@ -67,7 +67,7 @@ def test_on_a_narrow_terminal_what_matters_is_still_to_be_read(width: int) -> No
     running = job("RUNNING", step="a step with a long name", progress=0.5)
     text = shown(LINE | {"jobs": [running], "deliveries": sent}, width)
     assert max(map(len, text.splitlines())) <= width
-    assert "a step" in text
+    assert "50 % a s" in text
     assert "pacs COMMITTED" in text
     assert ("net" in text) is (width > 100)
 
