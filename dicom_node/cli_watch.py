@@ -25,6 +25,6 @@ def watch(conf: Path | None, once: bool, limit: int) -> None:
     out = console()
     with open_storage(conf) as parts:
         if once or not out.is_terminal:
-            out.print(screen(parts.database, limit, time.time()))
+            out.print(screen(parts.database, limit, time.time(), out.width))
         else:
             look(parts.database, out, limit)

@@ -48,7 +48,7 @@ def readable(name: str) -> str:
 
 def masked(view: Any, header: Mapping[str, Any]) -> Any:
     """`view` without a word of it that `header` says of its patient."""
-    words = sorted(set(_identifying(header)), key=len, reverse=True)
+    words = sorted(set(identifying(header)), key=len, reverse=True)
     if not words:
         return view
     pattern = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, words))})(?![\w]|\.\d)", re.IGNORECASE)
@@ -69,7 +69,7 @@ def _is_ours(key: object, value: object) -> bool:
     return key in OURS and isinstance(value, str)
 
 
-def _identifying(header: Mapping[str, Any]) -> Iterator[str]:
+def identifying(header: Mapping[str, Any]) -> Iterator[str]:
     """Words by which the patient could be told."""
     for keyword in ("PatientName", "ReferringPhysicianName"):
         parts = re.split(r"[\^=\s,]+", _text(header, keyword))

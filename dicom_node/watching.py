@@ -22,8 +22,13 @@ from storage.database import Database
 from storage.search import Sought
 
 EVERY_S = 1.0
-AROUND = 6  # lines of a screen that are no study: headings, frame, the line below
+AROUND = 3  # lines of a screen that are no study: the line above, the headings, one to spare
 BAR = 12  # letters
+NARROW_STEP = 12
+TODAY_S = 12 * 3600.0  # so long the time of day says when
+# Letters that a column needs, and from which width of the terminal on it is shown.
+COLUMNS = {"came": (5, 0), "study": (8, 0), "images": (6, 90), "step": (9, 0), "route": (8, 80), "model": (8, 120),
+           "progress": (BAR, 110), "time": (8, 60), "destinations": (14, 0)}  # fmt: skip
 STEPS = {"RECEIVING": "receive", "FETCHING": "fetch", "COMPLETE": "route", "NOT_ROUTED": "no route"}
 OVER = {"DONE": "done", "SUPERSEDED": "superseded", "FAILED": "failed", "REFUSED": "refused"}
 
@@ -34,54 +39,64 @@ def watch(database: Database, console: Console, limit: int) -> None:
         try:
             while True:
                 room = max(1, console.size.height - AROUND)
-                live.update(screen(database, min(limit, room), time.time()), refresh=True)
+                live.update(screen(database, min(limit, room), time.time(), console.size.width), refresh=True)
                 time.sleep(EVERY_S)
         except KeyboardInterrupt:
             return
 
 
-def screen(database: Database, limit: int, now: float) -> RenderableType:
-    """The table of now, and below it whether the node runs."""
+def screen(database: Database, limit: int, now: float, width: int) -> RenderableType:
+    """Whether the node runs, and the table of now."""
     with database.reading() as tx:
         lines = studies_page(tx, Sought(limit=limit), Looking(now))["studies"]
         roles = {row.role for row in tx.processes.list(now) if now - row.seen_at < ROLE_SILENT_S}
     running = f"running: {', '.join(sorted(roles))}" if roles else "the node is not running"
-    below = Text(f"{clock_text(now)}  {running}", style="dim" if roles else "bold yellow", overflow="ellipsis")
-    return Group(table(lines, now), below)
+    above = Text(f"{clock_text(now)}  {running}", style="dim" if roles else "bold yellow", overflow="ellipsis")
+    return Group(above, table(lines, now, width))
 
 
-def table(lines: list[dict[str, Any]], now: float) -> RenderableType:
-    """A row a job, and one for each study that has none yet."""
+def table(lines: list[dict[str, Any]], now: float, width: int) -> RenderableType:
+    """A row a job, and one for each study that has none yet; what there is no room for on `width` is left out."""
     if not lines:
         return Text("No study has arrived.")
-    found = Table(expand=True)
-    for name in ("received", "study", "images", "step", "route", "model", "progress", "time", "destinations"):
-        fixed = name in ("received", "images", "progress", "time")
-        found.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if name == "images" else "left",
-                         min_width=BAR if name == "progress" else 6 if fixed else None)
+    names = [name for name, (_, wide_enough) in COLUMNS.items() if width >= wide_enough]
+    found = Table(expand=True, box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in names:
+        found.add_column(name, no_wrap=True, overflow="ellipsis", min_width=COLUMNS[name][0],
+                         max_width=NARROW_STEP if name == "step" and width < 90 else None)
     for line in lines:
         for number, job in enumerate(line["jobs"] or [{}]):
-            head = _head(line) if number == 0 else (Text(), Text(), Text())
-            found.add_row(*head, *_job(line, job), Text(_took(line, now) if number == 0 else ""), _to(line, job))
+            cells = (_head(line, now) if number == 0 else {}) | _job(line, job) | {"destinations": _to(line, job)}
+            found.add_row(*(cells.get(name, "") for name in names))
     return found
 
 
-def _head(line: Mapping[str, Any]) -> tuple[Text, Text, Text]:
+def _head(line: Mapping[str, Any], now: float) -> dict[str, Text]:
     """When, what, how many. A description is a stranger's word: a Text takes no markup, and controls are left out."""
-    what = line["description"] or " ".join(line["modalities"]) or line["study"]
-    return Text(clock_text(line["received_at"])[5:16]), Text(_plain(what)), Text(str(line["images"]))
+    at = clock_text(line["received_at"])
+    return {
+        "came": Text(at[11:16] if now - line["received_at"] < TODAY_S else at[5:10]),
+        "study": Text(_plain(line["description"] or " ".join(line["modalities"]) or line["study"])),
+        "images": Text(str(line["images"])),
+        "time": Text(_took(line, now)),
+    }
 
 
-def _job(line: Mapping[str, Any], job: Mapping[str, Any]) -> tuple[RenderableType, ...]:
+def _job(line: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, RenderableType]:
     """Step, route, model, progress."""
     if not job:
         state = line["state"]
-        return Text(STEPS.get(state, state.lower()), style=STATE_STYLE.get(state, "")), Text(), Text(), Text()
+        return {"step": Text(STEPS.get(state, state.lower()), style=STATE_STYLE.get(state, ""))}
     state = job["state"]
-    step = job["step"] or "starts" if state == "RUNNING" else OVER.get(state, "waits")
+    running = f"{100 * (job['progress'] or 0.0):.0f} % {job['step'] or 'starts'}"
+    step = running if state == "RUNNING" else OVER.get(state, "waits")
     share = 1.0 if state == "DONE" else job["progress"] or 0.0
-    bar = ProgressBar(total=1.0, completed=share, width=BAR) if state in ("RUNNING", "DONE") else Text()
-    return Text(_plain(step), style=STATE_STYLE.get(state, "")), Text(job["route"]), Text(job["model"]), bar
+    return {
+        "step": Text(_plain(step), style=STATE_STYLE.get(state, "")),
+        "route": Text(job["route"]),
+        "model": Text(job["model"]),
+        "progress": ProgressBar(total=1.0, completed=share, width=BAR) if state in ("RUNNING", "DONE") else Text(),
+    }
 
 
 def _took(line: Mapping[str, Any], now: float) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 
 from storage.lifecycle import LEFT, JobState
+from storage.schema import version_of
 from storage.store import Store, among
 from storage.tables import deliveries, jobs, studies
+from storage.tables_people import metadata
 
 MOST_TIMES = 10_000
 
@@ -84,6 +86,15 @@ class FiguresStore(Store):
         query = select(deliveries.c.destination, took).join(studies, studies.c.study_uid == deliveries.c.study_uid)
         sent = query.where(deliveries.c.sent_at > after, deliveries.c.sent_at <= until).limit(MOST_TIMES)
         return [(destination, max(0.0, float(seconds))) for destination, seconds in self._connection.execute(sent)]
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        tables = metadata.sorted_tables
+        return {t.name: int(self._connection.execute(select(func.count()).select_from(t)).scalar_one()) for t in tables}
+
+    def schema(self) -> str:
+        """The schema's revision, the newest migration that has run."""
+        return version_of(self._connection) or ""
 
     def _ended(self, state: JobState, at: float) -> int:
         query = select(func.count()).select_from(jobs).where(jobs.c.state == state.value, jobs.c.finished_at >= at)

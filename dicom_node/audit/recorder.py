@@ -196,21 +196,17 @@ class Recorder:
         self, name: str, text: str, who: Participant | None = None, kind: Code = facts.USER_CHANGED
     ) -> None:
         """What user `name` is or may do was changed by `who`, or by who runs this process."""
-        event, people = self._now(), [who or person(), self._ours]
-        subject = f"urn:segnode:user:{quote(name)}"
-        self._tell(
-            lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
-        )
+        self._security(f"urn:segnode:user:{quote(name)}", text, who, kind)
 
     def peer_touched(
         self, name: str, text: str, who: Participant | None = None, kind: Code = facts.NETWORK_CONFIGURATION
     ) -> None:
         """How peer `name` is called, or who may come in, was changed by `who`; with another `kind`, it was called."""
-        event, people = self._now(), [who or person(), self._ours]
-        subject = f"urn:segnode:peer:{quote(name)}"
-        self._tell(
-            lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
-        )
+        self._security(f"urn:segnode:peer:{quote(name)}", text, who, kind)
+
+    def bundle_taken(self, who: Participant | None = None) -> None:
+        """What the node says of itself was taken away, for somebody who helps, by `who` or who runs this process."""
+        self._security("urn:segnode:support-bundle", "a support bundle was written", who, facts.RESTRICTED_FUNCTION)
 
     def model_touched(
         self, name: str, text: str, who: Participant | None = None, kind: Code = facts.RESTRICTED_FUNCTION
@@ -259,6 +255,10 @@ class Recorder:
         """A person reads the spooled trail through this program."""
         event, who = self._now(), person()
         self._tell(lambda: messages.audit_log_used(self._reporter, event, [who, self._ours], log_uri))
+
+    def _security(self, subject: str, text: str, who: Participant | None, kind: Code) -> None:
+        event, people = self._now(), [who or person(), self._ours]
+        self._tell(lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind))
 
     def _accessed(self, action: str, kind: Code, study_uid: str, who: Participant) -> None:
         event = self._now()

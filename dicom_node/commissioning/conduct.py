@@ -58,10 +58,16 @@ def commission(parts: Parts, wish: Wish) -> SignOff:
     asked_back = AskedBack.of(parts, wish.pacs)
     asked_back.require_there()
     sign_off = surroundings(parts, wish.pacs, time.time())
-    sign_off.checks.extend(of_the_node(status, sign_off))
+    sign_off.checks.extend(of_the_node(parts, status, sign_off))
     with TemporaryDirectory(prefix="segnode-commission-") as name:
         folder = Path(name)
-        played = [_play(wish, task, folder) for task in wish.tasks]
+        played = []
+        for task in wish.tasks:
+            try:
+                played.append(_play(wish, task, folder))
+            except PeerError as trouble:
+                checks = [Check("received", passed=False, words=str(trouble))]
+                sign_off.studies.append(Study(task, wish.seed, "", "", checks=checks))
         watch(parts.database, played, wish.console, wish.limit_s, lambda study: _ended(study, wish.pacs))
         for study in played:
             sign_off.studies.append(_examined(parts, wish, study, asked_back, folder))
@@ -99,7 +105,7 @@ def node_of(settings: Settings) -> Peer:
 def removed(parts: Parts, sign_off: SignOff, patience_s: float = PATIENCE_S) -> list[str]:
     """Take the played studies off this node, once nothing hangs on them; a sentence for each that stays."""
     deadline = time.monotonic() + patience_s
-    stay = {study.study_uid: "" for study in sign_off.studies}
+    stay = {study.study_uid: "" for study in sign_off.studies if study.study_uid}
     while True:
         for uid in list(stay):
             try:
@@ -139,13 +145,13 @@ def _examined(parts: Parts, wish: Wish, played: Played, asked_back: AskedBack, f
         timeline=played.view.get("timeline", ()),
         seconds=played.job.get("seconds", {}),
     )
-    study.checks += _on_its_way(played, wish)
+    study.checks += on_its_way(played, wish.pacs)
     if all(check.passed for check in study.checks):
         _ask_back(parts, wish, played, study, asked_back, folder)
     return study
 
 
-def _on_its_way(played: Played, wish: Wish) -> list[Check]:
+def on_its_way(played: Played, pacs: str) -> list[Check]:
     """Received, routed, inferred, delivered: as far as it came."""
     arrived = int(played.view.get("images", 0))
     checks = [Check("received", arrived == len(played.paths), f"{arrived} of {len(played.paths)} images")]
@@ -161,7 +167,7 @@ def _on_its_way(played: Played, wish: Wish) -> list[Check]:
     words = f"{len(job['findings'])} findings in {took:.1f} s on {job['device'] or 'cpu'}"
     checks.append(Check("inferred", done, words if done else _where(job)))
     if done:
-        checks.append(_delivered(played, wish.pacs))
+        checks.append(_delivered(played, pacs))
     return checks
 
 

@@ -32,7 +32,7 @@ def judged(segs: Sequence[Path], sent: Sequence[Path], case: PhantomCase) -> lis
     """Checks of the SEGs that came back, beside what the node has sent and what the scanner has."""
     back, ours = [dcmread(path) for path in segs], [dcmread(path) for path in sent]
     checks = [_patient(back, case), _names(back, ours, case), _place(back, case)]
-    if checks[-1].passed:
+    if all(check.passed for check in checks):
         checks.append(_unchanged(segs, sent, case))
     return checks
 

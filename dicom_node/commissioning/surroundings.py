@@ -40,6 +40,19 @@ def surroundings(parts: Parts, pacs: str, now: float) -> SignOff:
     )
 
 
+def _in_use(parts: Parts, status: Mapping[str, Any]) -> Check:
+    """Whether the node runs by the files that these pages show."""
+    with parts.database.reading() as tx:
+        number, sha256 = tx.revisions.newest() or (0, "")
+    old = [role["role"] for role in status["roles"] if role.get("revision", number) != number]
+    name = "configuration is in use"
+    if sha256 != parts.settings.sha256:
+        return Check(name, passed=False, words="the files were changed since the node read them: restart it")
+    if old:
+        return Check(name, passed=False, words=f"{', '.join(old)} runs by an older revision than {number}: restart it")
+    return Check(name, passed=True, words=f"revision {number}")
+
+
 def machine() -> str:
     """System, processor and Python; no name of the machine."""
     return f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
@@ -73,8 +86,9 @@ def partners(settings: Settings) -> Iterator[Partner]:
                 yield Partner(name, what, called.answers, called.sentence)
 
 
-def of_the_node(status: Mapping[str, Any], sign_off: SignOff) -> Iterator[Check]:
+def of_the_node(parts: Parts, status: Mapping[str, Any], sign_off: SignOff) -> Iterator[Check]:
     """Checks that are about no study."""
+    yield _in_use(parts, status)
     silent = [role["role"] for role in status["roles"] if not role["alive"]]
     words = f"silent: {', '.join(silent)}" if silent else ", ".join(role["role"] for role in status["roles"])
     yield Check("every role is alive", not silent, words)

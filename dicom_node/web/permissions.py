@@ -54,6 +54,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /about/conformance": Permission.LOOK,
     "GET /about/conformance.md": Permission.LOOK,
     "GET /about/conformance.pdf": Permission.LOOK,
+    "GET /about/support-bundle": Permission.ADMINISTER,
     # a study of one's own, tried
     "GET /try": Permission.ACT,
     "POST /try": Permission.ACT,
@@ -106,6 +107,7 @@ ROUTES: Mapping[str, Permission] = {
     "POST /api/v1/models/{name}/bench": Permission.ACT,
     "POST /api/v1/models/{name}/disable": Permission.ADMINISTER,
     "POST /api/v1/models/{name}/enable": Permission.ADMINISTER,
+    "GET /api/v1/support-bundle": Permission.ADMINISTER,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,
     "POST /api/v1/studies": Permission.ACT,

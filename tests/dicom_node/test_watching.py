@@ -1,4 +1,4 @@
-"""The table of `segnode watch`: where each study is, whose it is not; at any width, and until Ctrl-C."""
+"""The table of `segnode watch` (dicom_node.cli_watch): where each study is, whose it is not, at any width."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def job(state: str, **more: Any) -> dict[str, Any]:
 def shown(line: dict[str, Any], width: int = 160) -> str:
     out = Console(width=width, force_terminal=False)
     with out.capture() as capture:
-        out.print(table([line], 1090.0))
+        out.print(table([line], 1090.0, width))
     return capture.get()
 
 
@@ -38,7 +38,7 @@ def shown(line: dict[str, Any], width: int = 160) -> str:
         ({"state": "RECEIVING"}, ("CT Abdomen", "40", "receive", "2 min …")),
         ({"state": "NOT_ROUTED"}, ("no route",)),
         ({"jobs": [job("PENDING")]}, ("waits", "liver-tumour", "net")),
-        ({"jobs": [job("RUNNING", step="network", progress=0.5)]}, ("network", "━")),
+        ({"jobs": [job("RUNNING", step="network", progress=0.5)]}, ("50 % network", "━")),
         ({"jobs": [job("REFUSED")]}, ("refused",)),
         (
             {
@@ -61,16 +61,21 @@ def test_a_strangers_description_is_no_markup_and_moves_no_cursor() -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    text = shown(LINE | {"jobs": [job("RUNNING", step="a step with a long name", progress=0.5)]}, width)
+@pytest.mark.parametrize("width", [50, 80, 100, 200])
+def test_on_a_narrow_terminal_what_matters_is_still_to_be_read(width: int) -> None:
+    sent = [{"job": "j", "destination": "pacs", "state": "COMMITTED"}]
+    running = job("RUNNING", step="a step with a long name", progress=0.5)
+    text = shown(LINE | {"jobs": [running], "deliveries": sent}, width)
     assert max(map(len, text.splitlines())) <= width
+    assert "50 % a s" in text
+    assert "pacs COMMITTED" in text
+    assert ("net" in text) is (width > 100)
 
 
 def test_it_shows_what_is_in_the_database_and_nobodys_name(story: Parts) -> None:
     out = Console(width=160)
     with out.capture() as capture:
-        out.print(screen(story.database, 10, time.time()))
+        out.print(screen(story.database, 10, time.time(), 160))
     text = capture.get()
     assert "the node is not running" in text
     assert "DEAD" in text

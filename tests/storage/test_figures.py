@@ -2,6 +2,7 @@
 
 from storage.figures import Figures, OfModel
 from storage.lifecycle import DeliveryState, JobState
+from storage.migrations import HEAD
 from storage.outbox import Sender
 
 
@@ -46,3 +47,10 @@ def test_what_each_model_has_done_and_has_to_do(db, job, make_job):
         tx.jobs.add(make_job("job-2", model="brain_large"))
         tx.jobs.add(make_job("job-3", model="brain_large"))
         assert tx.figures.models() == {"brain_small": OfModel(1, 0, 30.0), "brain_large": OfModel(waiting=1)}
+
+
+def test_how_much_there_is_and_of_which_schema(db, job):
+    with db.reading() as tx:
+        rows, schema = tx.figures.rows(), tx.figures.schema()
+    assert (rows["jobs"], rows["studies"], rows["deliveries"]) == (1, 1, 0)
+    assert schema == HEAD

@@ -9,10 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from dicom_node.status import node_status, today_view
-from dicom_node.web.access import Here
+from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.changes import stream
 from dicom_node.web.metrics import CONTENT_TYPE
+from dicom_node.web.supporting import support_bundle
 
 router = APIRouter(tags=["node"], responses=PROBLEMS)
 
@@ -24,6 +25,12 @@ def status(console: Here) -> dict[str, Any]:
     with console.parts.database.reading() as tx:
         today = today_view(tx, now, console.settings.goal_minutes * 60)
         return {**node_status(console.parts, tx, now), "today": today}
+
+
+@router.get("/api/v1/support-bundle", response_class=Response)
+def take_support_bundle(console: Here, caller: Caller) -> Response:
+    """What whoever helps would ask for, in one ZIP: versions, settings, state, events; no patient, no password."""
+    return support_bundle(console, caller)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

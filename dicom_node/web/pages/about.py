@@ -8,8 +8,9 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dicom_node.web.access import Here
+from dicom_node.web.access import Caller, Here
 from dicom_node.web.rendering import page
+from dicom_node.web.supporting import support_bundle
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,6 +36,12 @@ def about(request: Request, console: Here) -> Response:
         database=console.parts.settings.node.database.partition(":")[0],
         folder=str(console.parts.settings.node.data_folder),
     )
+
+
+@router.get("/about/support-bundle")
+def take_support_bundle(console: Here, caller: Caller) -> Response:
+    """What whoever helps would ask for, in one ZIP, without patients and passwords."""
+    return support_bundle(console, caller)
 
 
 def _told(name: str) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""A SEG that came back, and everything that may be wrong with it."""
+"""A SEG that came back, and everything that may be wrong with it.
+
+dicom_node.against_truth measures, dicom_node.commissioning.record is what is found.
+"""
 
 from __future__ import annotations
 
@@ -102,3 +105,11 @@ def test_each_region_is_compared_with_the_truth_and_with_what_the_model_reaches(
 def test_nothing_found_is_compared_as_well() -> None:
     liver, _ = agreement([], CASE, Expected({"liver": 0.97}, 0.25))
     assert liver.dice == 0.0
+
+
+def test_a_segment_of_another_task_is_told_and_compared_no_further(ours: tuple[Dataset, Path], tmp_path: Path) -> None:
+    seg = seg_of(CASE, FOUND, tmp_path)
+    seg.SegmentSequence[1].SegmentedPropertyTypeCodeSequence[0].CodeValue = "78961009"  # spleen
+    checks = judged([written(seg, tmp_path / "back.dcm")], [ours[1]], CASE)
+    assert "no structure of the task: Liver tumour 1" in of(checks, "names of segments").words
+    assert "voxels as they were sent" not in {check.name for check in checks}
