@@ -74,6 +74,10 @@ def test_an_administrator_disables_one_and_is_asked_where_studies_wait(
     assert ada.fill_in("/models/bright/enable", "/models/bright").status_code == 303
     assert "Model bright takes jobs again." in text_of(ada.get("/models/bright"))
     assert console.parts.revision == 3
+    changes = text_of(ada.get("/models"))
+    assert "ada model bright enabled, revision 3" in changes
+    assert "ada model bright disabled, revision 2" in changes
+    assert "Configuration revision 3." in changes
     assert "Disable" not in text_of(signed_in("otto").get("/models/bright"))
 
 
