@@ -209,11 +209,13 @@ def destination_tls(parts: Parts) -> list[TlsState]:
     return [state_of(tls) for one in destinations if (tls := getattr(one, "tls", None))]
 
 
-def executor(settings: Settings) -> Executor:
-    """Where models run."""
+def executor(settings: Settings, *, one: bool = False) -> Executor:
+    """Where models run; with `one` a worker on the last device alone, for what has time."""
+    from inference.executors.devices import resolve
     from inference.executors.processes import Processes
 
-    return Processes(devices=settings.node.devices)
+    devices = resolve(settings.node.devices)
+    return Processes(devices[-1:] if one else devices)
 
 
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:

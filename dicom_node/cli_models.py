@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dicom_node.cli_model_use import disable, enable
+from dicom_node.cli_model_use import disable, enable, shadow
 from dicom_node.cli_options import TASK_NAMES, Failed, conf_option, json_option, plainly
 
 KINDS = click.Choice(["bundle", "nnunet", "zoo", "torchscript", "exported"])
@@ -35,6 +35,7 @@ def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
 
 models.add_command(disable)
 models.add_command(enable)
+models.add_command(shadow)
 
 
 @models.command()
@@ -138,6 +139,8 @@ def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
     _known(name, settings.models)
     if routes := [route.name for route in settings.routes if route.model == name]:
         raise Failed(f"{name} is still named by route {', '.join(routes)} (routes.yaml)")
+    if beside := [other for other, model in settings.models.items() if model.shadow == name]:
+        raise Failed(f"{name} is still the shadow of {', '.join(beside)} (models.yaml)")
     ModelsFile(folder).remove(name)
     click.echo(f"{name} removed; its files are where they were")
 

@@ -30,6 +30,7 @@ def installed_models(settings: Settings) -> Mapping[str, InstalledModel]:
             settings=model.backend.model_dump(mode="json"),
             identity=_identity(name, model.backend),
             closed=model.closed,
+            shadow=model.shadow or "",
         )
         for name, model in settings.models.items()
     }

@@ -9,6 +9,7 @@ from dicom_node.installed_models import installed_models
 from dicom_node.model_card import card_of
 from dicom_node.settings import Settings
 from dicom_node.settings_models import ModelSettings
+from dicom_node.shadowing import shadow_view
 from dicom_node.verifying import known
 from inference.backends.base import BackendSettings
 from inference.backends.bundle import Bundle
@@ -54,12 +55,12 @@ def models_view(parts: Parts, tx: Transaction, now: float) -> list[dict[str, Any
 
 
 def model_view(parts: Parts, tx: Transaction, name: str, now: float) -> dict[str, Any]:
-    """One, with its card and the hash of each of its files; NotFound."""
+    """One, with its card, the hash of each of its files, and how shadows compare with it; NotFound."""
     model = known(parts.settings, name)
     view = next(one for one in models_view(parts, tx, now) if one["model"] == name)
     card = card_of(getattr(model.backend, "path", None), IntendedUse(view["intended_use"]))
     view["card"] = {"facts": card.facts, "sections": [part._asdict() for part in card.sections]}
-    return {**view, "files": _recorded(model.backend)}
+    return {**view, "files": _recorded(model.backend), "shadows": shadow_view(tx, name)}
 
 
 def _what(name: str, model: ModelSettings) -> dict[str, Any]:
@@ -100,7 +101,12 @@ def _identity(name: str, backend: BackendSettings) -> tuple[ModelIdentity, str]:
 
 
 def _used(settings: Settings, name: str) -> dict[str, Any]:
-    return {"routes": [route.name for route in settings.routes if route.model == name]}
+    """By which routes, and beside which models it is the shadow or has one."""
+    return {
+        "routes": [route.name for route in settings.routes if route.model == name],
+        "shadow": settings.models[name].shadow or "",
+        "shadow_of": sorted(other for other, one in settings.models.items() if one.shadow == name),
+    }
 
 
 def _done(done: OfModel) -> dict[str, Any]:

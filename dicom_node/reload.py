@@ -1,7 +1,8 @@
 """Sees that the configuration has changed while a role runs, and hands on what can be used without a restart.
 
 Whom we know and what is done with their images may change: peers, destinations, sources, admission, routes, and which
-models are disabled. A change of anything else, such as a port, waits as a whole for the next start, which is told.
+models are disabled or shadows of others. A change of anything else, such as a port, waits as a whole for the next
+start, which is told.
 """
 
 from __future__ import annotations

@@ -44,11 +44,15 @@ def _disabled(said: Any) -> Any:
 
 
 class ModelSettings(BaseModel):
-    """One model: the task that it solves, whether it takes jobs, and how its weights run (`kind` and its own keys)."""
+    """One model: the task that it solves, whether it takes jobs, and how its weights run (`kind` and its own keys).
+
+    `shadow` names a model of the same task that runs on the same images behind all jobs, to be compared with it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Name
+    shadow: Name | None = None
     disabled: Annotated[Disabled | None, BeforeValidator(_disabled)] = None
     backend: AnyBackend
 
@@ -116,6 +120,8 @@ def model_mistakes(models: Models, document: Document | None) -> Iterator[str]:
         if card is None:
             yield told(("task",), model.task, f"no such task; allowed: {', '.join(sorted(TASKS))}")
             continue
+        if (sentence := _wrong_shadow(name, models)) is not None:
+            yield told(("shadow",), str(model.shadow), sentence)
         roles = ", ".join(role.name for role in card.roles)
         structures = ", ".join(structure.name for structure in card.structures)
         for key, there, what in (("inputs", roles, "role"), ("outputs", structures, "structure")):
@@ -126,6 +132,21 @@ def model_mistakes(models: Models, document: Document | None) -> Iterator[str]:
         for role in recipe.roles if recipe else ():
             if role not in roles.split(", "):
                 yield told(("recipe",), role, f"task {card.name} has no such role; allowed: {roles}")
+
+
+def _wrong_shadow(name: str, models: Models) -> str | None:
+    """What is wrong with a model's shadow; None where nothing is."""
+    model = models.models[name]
+    if model.shadow is None:
+        return None
+    shadow = models.models.get(model.shadow)
+    if shadow is None:
+        return f"no such model; known: {', '.join(sorted(models.models))}"
+    if model.shadow == name:
+        return "a model is no shadow of its own"
+    if shadow.task != model.task:
+        return f"model {model.shadow} solves {shadow.task}, this one {model.task}"
+    return None
 
 
 def _with_path(model: Any, base: Path) -> Any:

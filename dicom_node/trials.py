@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dicom_node.assembly import Parts, owner
+from dicom_node.assembly import Parts, executor, owner
+from dicom_node.installed_models import installed_models
 from dicom_node.settings_models import closed_models
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def trials(parts: Parts) -> Sequence[Stage]:
     """One of each."""
     from dicom_node.bench_process import bench
     from dicom_node.pipeline.bench import TryModels
+    from dicom_node.pipeline.shadow import RunShadows
 
     node, settings = parts.settings.node, parts.settings
     return [
@@ -27,5 +29,15 @@ def trials(parts: Parts) -> Sequence[Stage]:
             lease_term_s=node.lease_term_s,
             closed=closed_models(settings.models),
             revision=parts.revision,
-        )
+        ),
+        RunShadows(
+            database=parts.database,
+            archive=parts.archive,
+            executor=lambda: executor(settings, one=True),
+            models=installed_models(settings),
+            lease_term_s=node.lease_term_s,
+            time_limit_s=node.time_limit_s,
+            scratch=node.data_folder / "scratch",
+            owner=owner("shadow"),
+        ),
     ]

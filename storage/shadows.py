@@ -83,9 +83,9 @@ class Shadows(Store):
         told = {"shadow_version": version, "mean_dice": mean_dice, "answer": dict(answer)}
         self._end(shadow_id, owner, TrialState.DONE, now, **told)
 
-    def failed(self, shadow_id: int, owner: str, now: float, reason: str) -> None:
+    def failed(self, shadow_id: int, owner: str, now: float, reason: str, version: str = "") -> None:
         """Keep why it did not; LeaseLost."""
-        self._end(shadow_id, owner, TrialState.FAILED, now, reason=plain(reason))
+        self._end(shadow_id, owner, TrialState.FAILED, now, reason=plain(reason), shadow_version=version)
 
     def of_model(self, model: str, limit: int) -> list[Shadow]:
         """Those of a model's jobs, the newest first."""

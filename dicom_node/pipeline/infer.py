@@ -37,6 +37,7 @@ from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.lifecycle import JobState
 from storage.records import Job, ResultObject, StoredFile
+from storage.shadows import Pair
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,16 @@ class Infer:
             for text in dict.fromkeys(text for item, _ in stored for text in item.filled):
                 self._journal(tx, job, now, "filled", text)
             send_or_keep(tx, job, outgoing, self.revision, now)
+            if shadow := self._shadow_of(job):
+                pair = Pair(job.job_id, job.study_instance_uid, job.model, result.model.version, shadow)
+                tx.shadows.add(pair, now)
         log.info("job done", extra={"study": job.study_instance_uid, "job": job.job_id})
+
+    def _shadow_of(self, job: Job) -> str:
+        """The model that is to answer beside the job's, once there is time; "" where none is."""
+        model = self.models.get(job.model)
+        shadow = self.models.get(model.shadow) if model else None
+        return "" if shadow is None or shadow.closed else shadow.name
 
     def _tell_trend(self, tx: Transaction, job: Job, trend: Trend, now: float) -> None:
         """What the result was compared with, and the evidence for every match."""

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from dicom_node.objects.corrected import BadSegmentation, read_segmentation
 from dicom_node.objects.identity import JobNames
+from dicom_node.objects.on_grid import Labels, lay_on
 from inference.tasks import TASKS
 from inference.tasks.card import TaskCard
+from inference.volume import Grid
+from storage.archive import Archive
 from storage.database import Transaction
 from storage.lifecycle import JobState
 from storage.records import Job, ResultObject
@@ -64,6 +70,21 @@ class Made(NamedTuple):
         """The SOP Instance UIDs of its segmentations and reports, and the UIDs of their series."""
         cited = [result for result in self.results if result.kind in (SEG, *REPORTS)]
         return {uid for one in cited for uid in (one.sop_instance_uid, one.series_instance_uid)}
+
+
+def labels_of(of: Made, archive: Archive, grid: Grid) -> Labels:
+    """What a job found, in its task's labels on the grid that it lies on, from the objects that it made.
+
+    Nothing where it found nothing; BadSegmentation where these objects cannot tell.
+    """
+    found = np.zeros(grid.shape, np.uint8)
+    if not of.segs and of.job.summary.get("findings"):
+        raise BadSegmentation("its job made no segmentation to compare it with")
+    for seg in of.segs:
+        if seg.removed_at is not None:
+            raise BadSegmentation("the segmentation that its job made is no longer held")
+        np.maximum(found, lay_on(read_segmentation(archive.path(seg.file)), grid, of.card).labels, out=found)
+    return found
 
 
 def made_of(tx: Transaction, study_uid: str) -> list[Made]:

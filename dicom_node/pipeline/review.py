@@ -18,8 +18,8 @@ import numpy as np
 from dicom_node.assessments import Assessment
 from dicom_node.objects.corrected import BadSegmentation, Segmentation, read_segmentation
 from dicom_node.objects.corrected_report import BadReport, read_report
-from dicom_node.objects.on_grid import Labels, Laid, lay_on, structure_of
-from dicom_node.pipeline.made import Made, made_of
+from dicom_node.objects.on_grid import Laid, lay_on, structure_of
+from dicom_node.pipeline.made import Made, labels_of, made_of
 from dicom_node.pipeline.review_report import judge as judge_report
 from dicom_node.review_words import review_in_words
 from inference.errors import BadGeometry
@@ -105,7 +105,7 @@ class Review:
         of, by = subject_of(seg, made)
         grid = self._grid(of)
         truth = lay_on(seg, grid, of.card)
-        found = self._found(of, grid)
+        found = labels_of(of, self.archive, grid)
         found[np.isin(found, sorted(truth.judged(of.card)), invert=True)] = 0
         summary = _summary(compare(found, truth.labels, of.card, grid), truth, of, by)
         if not np.array_equal(found, truth.labels):
@@ -122,17 +122,6 @@ class Review:
         if any(uid not in held for uid in of.source["instances"]):
             raise BadSegmentation("images that it was drawn on are no longer held")
         return arrange([s for uid in of.source["instances"] for s in slice_headers(held[uid])]).grid
-
-    def _found(self, of: Made, grid: Grid) -> Labels:
-        """What the job found, from the objects that it made; nothing where it found nothing."""
-        found = np.zeros(grid.shape, np.uint8)
-        if not of.segs and of.job.summary.get("findings"):
-            raise BadSegmentation("its job made no segmentation to compare it with")
-        for seg in of.segs:
-            if seg.removed_at is not None:
-                raise BadSegmentation("the segmentation that its job made is no longer held")
-            np.maximum(found, lay_on(read_segmentation(self.archive.path(seg.file)), grid, of.card).labels, out=found)
-        return found
 
 
 def subject_of(seg: Segmentation, made: Sequence[Made]) -> tuple[Made, str]:

@@ -103,6 +103,7 @@ ROUTES: Mapping[str, Permission] = {
     "GET /api/v1/models": Permission.LOOK,
     "GET /api/v1/conformance": Permission.LOOK,
     "GET /api/v1/models/{name}": Permission.LOOK,
+    "GET /api/v1/models/{name}/shadow": Permission.LOOK,
     "POST /api/v1/models/{name}/verify": Permission.ACT,
     "POST /api/v1/models/{name}/bench": Permission.ACT,
     "POST /api/v1/models/{name}/disable": Permission.ADMINISTER,

@@ -17,6 +17,7 @@ from dicom_node.settings import load
 from inference import bench
 from inference.backends.nnunet import NnUNet
 from inference.volume import Grid, Volume
+from storage.shadows import Pair
 
 Segnode = Callable[..., Result]
 GLIOMA = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": [3]}
@@ -230,3 +231,20 @@ class TestUse:
         assert (told.exit_code, "1 study waits for model bright" in told.output) == (1, True)
         assert "disabled" not in (conf / "models.yaml").read_text()
         assert segnode("models", "disable", "bright", "--yes").exit_code == 0
+
+    def test_what_is_a_shadow_is_not_removed(self, segnode: Segnode, conf: Path, known: Parts) -> None:
+        dim = "  dim: {task: liver_tumour, kind: threshold, lower: 50, upper: 3000}\n"
+        text = (conf / "models.yaml").read_text().replace("bright: {", "bright: {shadow: dim, ")
+        (conf / "models.yaml").write_text(text + dim)
+        assert "dim is still the shadow of bright" in segnode("models", "remove", "dim").stderr
+
+    def test_how_a_shadow_compares_is_told(self, segnode: Segnode, story: Parts) -> None:
+        with story.database.transaction() as tx:
+            tx.shadows.add(Pair("job-0", "1.2.3", "bright", "1", "next"), 500.0)
+            found = tx.shadows.claim("me", 500.0, 60.0)
+            answer = {"regions": [], "seconds": 1.0, "shadow_seconds": 2.0}
+            tx.shadows.done(found.shadow_id, "me", 510.0, version="2", mean_dice=0.75, answer=answer)
+        assert "bright and next differ most in 1.2.3: 0.75" in segnode("models", "shadow").stdout
+        (view,) = json.loads(segnode("models", "shadow", "bright", "--json").stdout)
+        assert view["compared"][0]["mean_dice"] == 0.75
+        assert segnode("models", "shadow", "nobody").exit_code == 1

@@ -95,3 +95,13 @@ def test_the_status_says_once_what_is_not_in_use(parts: Parts) -> None:
             tx.processes.beat(role, pid, "here", 1.0, 2.0, (), {"configuration": {"trouble": "node.yaml: port: …"}})
     with parts.database.reading() as tx:
         assert status_view(tx, 2.0, 10)["needs_a_person"].count("node.yaml: port: …") == 1
+
+
+def test_a_shadow_is_taken_up_and_another_way_of_running_is_not(parts: Parts, conf: Path) -> None:
+    watch, file = Watch(parts), conf / "models.yaml"
+    add(file, "  dim: {task: liver_tumour, kind: threshold, lower: 50, upper: 90}\n")
+    assert watch.look() is None
+    assert "models.yaml: changed, and used after a restart" in watch.trouble
+    old = load(conf)
+    file.write_text(file.read_text().replace("bright: {", "bright: {shadow: dim, "))
+    assert needs_restart(old, load(conf)) == []

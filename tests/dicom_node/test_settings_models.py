@@ -76,3 +76,15 @@ def test_what_is_said_of_a_disabled_model_is_known_words(conf: Path) -> None:
     add(conf, "disabled: {for: ever}")
     with pytest.raises(ConfigurationError, match=r"models\.theirs\.disabled\.for: no such key; allowed: by, since"):
         load(conf)
+
+
+@pytest.mark.parametrize(("shadow", "sentence"), [
+    ("nobody", "no such model; known: bright, theirs"),
+    ("theirs", "a model is no shadow of its own"),
+    ("bright", "model bright solves liver_tumour, this one brain_tumour"),
+])
+def test_a_shadow_is_another_model_of_the_same_task(conf: Path, shadow: str, sentence: str) -> None:
+    add(conf, f"shadow: {shadow}")
+    with pytest.raises(ConfigurationError) as caught:
+        load(conf)
+    assert caught.value.problems == [f"models.yaml:3: models.theirs.shadow = {shadow!r}: {sentence}"]

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from dicom_node import benching, model_switch
 from dicom_node.configuring import Author, Changed
 from dicom_node.model_views import model_view, models_view
-from dicom_node.verifying import verify
+from dicom_node.shadowing import shadow_view
+from dicom_node.verifying import known, verify
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.api.peers import Written
@@ -74,6 +75,30 @@ class Tried(BaseModel):
     runs: list[Run]
 
 
+class Compared(BaseModel):
+    """One version of a model and one of its shadow: means over studies, the studies that differ most, what failed."""
+
+    shadow: str
+    version: str
+    shadow_version: str
+    studies: int
+    failed: int
+    mean_dice: float | None
+    seconds: float | None
+    shadow_seconds: float | None
+    regions: list[dict[str, Any]] = Field(description="By region: studies that have it, mean Dice, both volumes (ml).")
+    worst: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+
+
+class Shadows(BaseModel):
+    """All of them, and how many studies wait to be compared."""
+
+    model: str
+    waiting: int
+    compared: list[Compared]
+
+
 class Model(BaseModel):
     """An installed model; `card`, `files` and further fields are there where one is asked for by its name."""
 
@@ -91,6 +116,8 @@ class Model(BaseModel):
     verified: Checked | None
     disabled: Switch | None = Field(description="Since when and by whom it takes no new jobs; null where it does.")
     bench: Tried | None
+    shadow: str = Field(description="The model that runs on the same images behind all jobs; empty where none does.")
+    shadow_of: list[str]
     routes: list[str]
     studies: int = Field(description="Of how many studies it has made results.")
     waiting: int = Field(description="How many studies wait for it.")
@@ -109,6 +136,14 @@ def one_model(console: Here, name: str) -> dict[str, Any]:
     """One, with its card and the hash of each of its files."""
     with console.parts.database.reading() as tx:
         return model_view(console.parts, tx, name, console.clock())
+
+
+@router.get("/api/v1/models/{name}/shadow", response_model=Shadows)
+def shadows(console: Here, name: str) -> dict[str, Any]:
+    """How its shadows compare with it, of the newest 1000 studies."""
+    known(console.parts.settings, name)
+    with console.parts.database.reading() as tx:
+        return shadow_view(tx, name)
 
 
 @router.post("/api/v1/models/{name}/verify", response_model=Checked)

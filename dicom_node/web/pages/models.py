@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dicom_node import benching, model_switch
-from dicom_node.configuring import Author, Changed
+from dicom_node.configuring import Author, Changed, history
 from dicom_node.errors import ConfigurationError, NotWritable, StudiesWait
 from dicom_node.model_views import model_view, models_view
 from dicom_node.verifying import verify as verify_files
@@ -20,13 +20,22 @@ from dicom_node.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
 
+LOOKED_AT, SHOWN = 50, 10  # revisions of the configuration, and those among them that touched the models
+
 
 @router.get("/models")
 def models(request: Request, console: Here) -> Response:
     """All of them."""
     with console.parts.database.reading() as tx:
         shown = models_view(console.parts, tx, console.clock())
-    return page(request, "models.html", models=shown, trouble=console.watch.trouble)
+        steps, _ = history(tx, model_switch.FILE, LOOKED_AT)
+        newest = (tx.revisions.newest() or (0, ""))[0]
+        roles = {row.role: row.detail.get("revision", 0) for row in tx.processes.list(console.clock())}
+    return page(
+        request, "models.html", models=shown, trouble=console.watch.trouble, file=model_switch.FILE,
+        steps=[step for step in steps if step.change][:SHOWN], revision=newest,
+        behind=sorted(role for role, used in roles.items() if used != newest),
+    )  # fmt: skip
 
 
 @router.get("/models/{name}")

@@ -241,3 +241,16 @@ def test_a_job_of_a_disabled_model_waits(stage: Infer, database: Database, queue
     assert not replace(stage, models={model.name: model}).step(50.0)
     assert job(database).state is JobState.PENDING
     assert replace(stage, models={model.name: replace(model, closed="")}).step(60.0)
+
+
+@pytest.mark.parametrize(("closed", "waits"), [("", True), ("is disabled", False)])
+def test_a_job_that_is_done_is_queued_for_its_models_shadow(
+    stage: Infer, database: Database, queue: Callable[..., Job], closed: str, waits: bool
+) -> None:
+    queue()
+    main = InstalledModel("liver", "liver_tumour", {}, MODEL, shadow="next")
+    replace(stage, models={"liver": main, "next": replace(main, name="next", shadow="", closed=closed)}).step(50.0)
+    with database.reading() as tx:
+        found = tx.shadows.of_model("liver", 5)
+    assert [(one.job_id, one.study_uid, one.version, one.shadow) for one in found] == (
+        [("a" * 64, STUDY, "1", "next")] if waits else [])

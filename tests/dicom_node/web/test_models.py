@@ -15,6 +15,7 @@ from dicom_node import configuring
 from dicom_node.assembly import Parts
 from dicom_node.web.console import Console
 from storage.lifecycle import TrialState
+from storage.shadows import Pair
 
 MakeBrowser = Callable[[str], Browser]
 
@@ -73,6 +74,10 @@ def test_an_administrator_disables_one_and_is_asked_where_studies_wait(
     assert ada.fill_in("/models/bright/enable", "/models/bright").status_code == 303
     assert "Model bright takes jobs again." in text_of(ada.get("/models/bright"))
     assert console.parts.revision == 3
+    changes = text_of(ada.get("/models"))
+    assert "ada model bright enabled, revision 3" in changes
+    assert "ada model bright disabled, revision 2" in changes
+    assert "Configuration revision 3." in changes
     assert "Disable" not in text_of(signed_in("otto").get("/models/bright"))
 
 
@@ -118,3 +123,26 @@ def test_programs_have_one_tried(program: MakeBrowser) -> None:
     asked = otto.post("/api/v1/models/bright/bench")
     assert (asked.status_code, asked.json()["state"], asked.json()["by"]) == (202, "PENDING", "otto")
     assert otto.post("/api/v1/models/bright/bench").status_code == 409
+
+
+def test_how_a_shadow_compares_is_shown_with_the_worst_studies(
+    story: Parts, otto: Browser, program: MakeBrowser
+) -> None:
+    region = {"region": "Liver", "dice": 0.5, "ml": 10.0, "shadow_ml": 12.0}
+    with story.database.transaction() as tx:
+        for job in ("job-0", "job-1", "job-2"):
+            tx.shadows.add(Pair(job, "1.2.3", "bright", "1", "next"), 500.0)
+        found = tx.shadows.claim("me", 500.0, 60.0)
+        answer = {"regions": [region], "seconds": 1.0, "shadow_seconds": 2.0}
+        tx.shadows.done(found.shadow_id, "me", 510.0, version="2", mean_dice=0.5, answer=answer)
+        tx.shadows.failed(tx.shadows.claim("me", 500.0, 60.0).shadow_id, "me", 510.0, "no memory", "2")
+    answer = otto.get("/models/bright")
+    page = text_of(answer)
+    assert "bright 1 and next 2 1 study, mean Dice 0.500 ; bright took 1.0 s, next 2.0 s in the mean; 1 failed." in page
+    assert "Liver 1 0.500 10.00 ml 12.00 ml" in page
+    assert "No memory." in page
+    assert "1 study waits for that." in page
+    assert 'href="/studies/1.2.3"' in answer.text
+    view = program("otto").get("/api/v1/models/bright/shadow").json()
+    assert (view["waiting"], view["compared"][0]["worst"][0]["study"]) == (1, "1.2.3")
+    assert program("otto").get("/api/v1/models/nobody/shadow").status_code == 404
