@@ -245,10 +245,10 @@ class Recorder:
             )
         )
 
-    def log_read(self, log_uri: str) -> None:
-        """A person reads the spooled trail through this program."""
-        event, who = self._now(), person()
-        self._tell(lambda: messages.audit_log_used(self._reporter, event, [who, self._ours], log_uri))
+    def log_read(self, log_uri: str, who: Participant | None = None) -> None:
+        """A person, `who` or who runs this process, reads the trail through this program."""
+        event, readers = self._now(), [who or person(), self._ours]
+        self._tell(lambda: messages.audit_log_used(self._reporter, event, readers, log_uri))
 
     def _accessed(self, action: str, kind: Code, study_uid: str, who: Participant) -> None:
         event = self._now()

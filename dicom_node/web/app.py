@@ -14,6 +14,7 @@ from dicom_node.assembly import Parts
 from dicom_node.reload import Watch
 from dicom_node.web import health
 from dicom_node.web.access import admit
+from dicom_node.web.api import audit as api_audit
 from dicom_node.web.api import conformance as api_conformance
 from dicom_node.web.api import deliveries as api_deliveries
 from dicom_node.web.api import node as api_node
@@ -25,6 +26,7 @@ from dicom_node.web.cookies import Cookies
 from dicom_node.web.pages import (
     about,
     account,
+    audit,
     conformance,
     deliveries,
     entrance,
@@ -53,6 +55,7 @@ ROUTERS = tuple(
         api_deliveries,
         api_peers,
         api_conformance,
+        api_audit,
         entrance,
         overview,
         studies,
@@ -68,6 +71,7 @@ ROUTERS = tuple(
         conformance,
         account,
         users,
+        audit,
     )
 )
 
