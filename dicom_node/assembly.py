@@ -126,7 +126,7 @@ def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
         return Recorder()
     source = audit.source_id or f"{node.ae_title}@{socket.gethostname()}"
     return Recorder(
-        Writer(audit_spool(settings)),
+        Writer(audit_spool(settings), database),
         reporter=Reporter(source, audit.enterprise_site_id or ""),
         ours=process(role, node.ae_title),
         peers=participants(settings.destinations()),

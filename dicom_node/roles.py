@@ -90,6 +90,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Recovery, retention and the disk by the clock, and what the audit trail needs."""
     from dicom_node.alerts.watch import chores as watching
+    from dicom_node.audit.ledger import forget as forget_records
     from dicom_node.clock import Chore, Clock, keep
     from dicom_node.people import forget
     from dicom_node.tracing.follow import Traces
@@ -103,6 +104,7 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
     def people() -> None:
         forget(parts, time.time())
+        forget_records(parts.database, time.time(), watch.parts.settings.node.audit.listed_days)
 
     chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people)), *watching(lambda: watch.parts, owner("clock"))]
     if (sender := audit_sender(parts.settings)) is not None:

@@ -30,7 +30,7 @@ from storage.engines import make_engine
 from storage.errors import Damaged, NotFound, StorageError, Unavailable
 from storage.migrations import HEAD
 from storage.removals import Removals
-from storage.tables_people import metadata
+from storage.tables_audit import metadata
 
 SQLITE, POSTGRESQL, ARCHIVE, MANIFEST = "database.sqlite", "database.pgdump", "archive", "manifest.json"
 DUMP_LIMIT_S = 6 * 3600.0

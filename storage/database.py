@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.alerts import Alerts
 from storage.associations import Associations
+from storage.audit_records import AuditRecords
 from storage.benches import Benches
 from storage.by_hand import ByHand
 from storage.circuits import Circuits
@@ -184,6 +185,10 @@ class Transaction:
     @cached_property
     def keys(self) -> Keys:
         return Keys(self._connection)
+
+    @cached_property
+    def audit_records(self) -> AuditRecords:
+        return AuditRecords(self._connection)
 
     @cached_property
     def revisions(self) -> Revisions:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, inspect, text
 
 from storage.errors import SchemaDamaged
-from storage.tables_people import metadata
+from storage.tables_audit import metadata
 
 VERSION_TABLE = "alembic_version"
 WAY_OUT = "restore the last backup into an empty place (`segnode restore`), or ask whoever changed it"

@@ -251,10 +251,10 @@ class Recorder:
             )
         )
 
-    def log_read(self, log_uri: str) -> None:
-        """A person reads the spooled trail through this program."""
-        event, who = self._now(), person()
-        self._tell(lambda: messages.audit_log_used(self._reporter, event, [who, self._ours], log_uri))
+    def log_read(self, log_uri: str, who: Participant | None = None) -> None:
+        """A person, `who` or who runs this process, reads the trail through this program."""
+        event, readers = self._now(), [who or person(), self._ours]
+        self._tell(lambda: messages.audit_log_used(self._reporter, event, readers, log_uri))
 
     def _security(self, subject: str, text: str, who: Participant | None, kind: Code) -> None:
         event, people = self._now(), [who or person(), self._ours]

@@ -44,6 +44,7 @@ class AuditSettings(BaseModel):
     enterprise_site_id: Text | None = None
     keep_days: Annotated[float, Field(gt=0, le=36500)] = 3650
     max_bytes: Annotated[int, Field(ge=65536)] = 1_000_000_000
+    listed_days: Annotated[float, Field(gt=0, le=3650)] = 90
     syslog: SyslogSettings | None = None
 
     def below(self, base: Path) -> AuditSettings:

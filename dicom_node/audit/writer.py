@@ -8,7 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from dicom_node.audit.ledger import Ledger
 from dicom_node.audit.spool import Spool
+from storage.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +24,20 @@ Make = Callable[[], bytes]
 class Writer:
     """Writes in the order of `put`. A disk that fails is tried again, and what does not fit meanwhile is counted lost.
 
-    The thread starts with the first message. Neither `put` nor a full disk ever stops the caller.
+    What is written is copied into `database`, where the console lists it. The thread starts with the first message.
+    Neither `put` nor a full disk ever stops the caller.
     """
 
-    def __init__(self, spool: Spool, most_in_memory: int = MOST_IN_MEMORY, retry_s: float = RETRY_S) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        database: Database | None = None,
+        *,
+        most_in_memory: int = MOST_IN_MEMORY,
+        retry_s: float = RETRY_S,
+    ) -> None:
         self._spool = spool
+        self._ledger = Ledger(database) if database else None
         self._most = most_in_memory
         self._retry_s = retry_s
         self._queue: deque[Make] = deque()
@@ -86,7 +97,8 @@ class Writer:
 
     def _written(self, make: Make) -> bool:
         try:
-            self._spool.write(make())
+            message = make()
+            self._spool.write(message)
         except OSError as error:
             if not self._trouble:
                 log.error("audit messages cannot be written and wait in memory: %s", error.strerror)  # noqa: TRY400
@@ -95,6 +107,8 @@ class Writer:
         if self._trouble:
             log.warning("audit messages can be written again")
             self._trouble = ""
+        if self._ledger is not None:
+            self._ledger.keep(message)
         return True
 
     def _lose(self, number: int, otherwise: str) -> None:

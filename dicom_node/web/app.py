@@ -14,6 +14,7 @@ from dicom_node.assembly import Parts
 from dicom_node.reload import Watch
 from dicom_node.web import health
 from dicom_node.web.access import admit
+from dicom_node.web.api import audit as api_audit
 from dicom_node.web.api import conformance as api_conformance
 from dicom_node.web.api import deliveries as api_deliveries
 from dicom_node.web.api import models as api_models
@@ -26,6 +27,7 @@ from dicom_node.web.cookies import Cookies
 from dicom_node.web.pages import (
     about,
     account,
+    audit,
     conformance,
     deliveries,
     entrance,
@@ -56,6 +58,7 @@ ROUTERS = tuple(
         api_peers,
         api_conformance,
         api_models,
+        api_audit,
         entrance,
         overview,
         studies,
@@ -72,6 +75,7 @@ ROUTERS = tuple(
         conformance,
         account,
         users,
+        audit,
     )
 )
 

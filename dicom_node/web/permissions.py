@@ -146,6 +146,10 @@ ROUTES: Mapping[str, Permission] = {
     "POST /users/link": Permission.ADMINISTER,
     "POST /users/role": Permission.ADMINISTER,
     "POST /users/shut-out": Permission.ADMINISTER,
+    # what everybody did
+    "GET /audit": Permission.ADMINISTER,
+    "GET /api/v1/audit": Permission.ADMINISTER,
+    "GET /api/v1/audit/export": Permission.ADMINISTER,
 }
 
 STREAMED = frozenset(  # whose body may be large: the route reads it itself

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import event
 
+from storage.audit_records import AuditSought
 from storage.database import Database
 from storage.lifecycle import DeliveryState, FetchState, JobState, StudyState
 from storage.outbox import Sender
@@ -72,6 +73,9 @@ QUESTIONS = {
     "next page of studies": lambda tx: tx.search.studies(Sought(after=(5.0, "1.2"))),
     "next page of a state": lambda tx: tx.search.studies(Sought([StudyState.NOT_ROUTED], after=(5.0, "1.2"))),
     "studies in trouble": lambda tx: tx.search.studies(Sought(in_trouble=True)),
+    "audit records": lambda tx: tx.audit_records.page(AuditSought(action="look", since=1.0, after=(5.0, 7))),
+    "audit records of study": lambda tx: tx.audit_records.page(AuditSought(study_uid="1.2")),
+    "old audit records": lambda tx: tx.audit_records.forget(1.0),
     "ticket": lambda tx: tx.tickets.find(TicketKind.SESSION, "token", 1.0),
     "tickets of user": lambda tx: tx.tickets.of_user(1, TicketKind.PROGRAM),
     "stale tickets": lambda tx: tx.tickets.forget(1.0),
