@@ -67,8 +67,9 @@ fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, t
 	$(BIN)/python tests/fuzz/run.py dataset --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
 	FUZZ=long $(BIN)/python -m pytest -q -o timeout=3600 tests/dicom_node/web/test_api_fuzzed.py
 
-bench: $(VENV)/.test tools ## How fast a scanner sends while 200 silent and 200 idle connections are open, against alone.
+bench: $(VENV)/.test tools ## How fast a scanner sends in a crowd of connections; how fast a page of 50,000 studies comes.
 	$(BIN)/python tests/benchmarks/crowd.py $(ARGS)
+	$(BIN)/python tests/benchmarks/many_studies.py --postgres
 
 train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 	$(BIN)/segnode train conf/training/$(TASK).yaml

@@ -6,10 +6,10 @@ moves from one page to another while new studies arrive.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_, union_all
 
 from storage.headers import as_searched
 from storage.lifecycle import DeliveryState, JobState, StudyState
@@ -41,16 +41,21 @@ class Search(Store):
 
     def studies(self, sought: Sought) -> list[Study]:
         """At most `limit` studies, newest arrival first."""
-        query = select(studies).order_by(studies.c.received_at.desc(), studies.c.study_uid.desc()).limit(sought.limit)
-        if sought.states:
-            query = query.where(among(studies.c.state, sought.states))
-        if sought.after is not None:
-            query = query.where(tuple_(studies.c.received_at, studies.c.study_uid) < tuple_(*sought.after))
-        if sought.in_trouble:
-            query = query.where(_in_trouble())
-        for word in as_searched(sought.words).split()[:MOST_WORDS]:
-            query = query.where(_has(word, by_patient=sought.by_patient))
-        return Studies(self._connection).selected(query)
+        states = sorted(set(sought.states))
+        each = [select(studies).where(studies.c.state == state, *_conditions(sought)) for state in states]
+        # Each state's studies stand in their order in an index, and the databases merge them; IN would have them sort.
+        query = union_all(*each) if each else union_all(select(studies).where(*_conditions(sought)))
+        newest = (query.selected_columns.received_at.desc(), query.selected_columns.study_uid.desc())
+        return Studies(self._connection).selected(query.order_by(*newest).limit(sought.limit))
+
+
+def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:
+    if sought.after is not None:
+        yield tuple_(studies.c.received_at, studies.c.study_uid) < tuple_(*sought.after)
+    if sought.in_trouble:
+        yield _in_trouble()
+    for word in as_searched(sought.words).split()[:MOST_WORDS]:
+        yield _has(word, by_patient=sought.by_patient)
 
 
 def _has(word: str, *, by_patient: bool) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, exists, or_, select, update
+from sqlalchemy import CompoundSelect, Row, Select, and_, case, exists, or_, select, update
 
 from storage import tables
 from storage.errors import NotFound
@@ -289,7 +289,7 @@ class Studies(Store):
             new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened), values
         )
 
-    def selected(self, query: Select[Any]) -> Studies_:
+    def selected(self, query: Select[Any] | CompoundSelect[Any]) -> Studies_:
         """The studies of the rows that `query` selects, in its order; the package's other stores ask so as well."""
         rows = self._connection.execute(query).all()
         aets = self._calling_aets([row.study_uid for row in rows])

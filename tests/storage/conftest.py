@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from private_postgres import running_postgres
 
 from storage.archive import Archive
 from storage.database import Database
@@ -27,38 +23,11 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 STUDY = "1.2.826.0.1.1"
 
 
-def _postgres_bin() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.fail("PostgreSQL is missing: install the Debian package postgresql")
-    return found[-1].parent
-
-
-def _as_postgres(*command: str) -> None:
-    """PostgreSQL refuses to run as root."""
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    done = subprocess.run([*prefix, *command], cwd="/", capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Callable[[str], str]]:
-    """A private PostgreSQL without network and without fsync; `postgres(name)` gives a database's URL."""
-    binaries = _postgres_bin()
-    folder = Path(tempfile.mkdtemp(prefix="segnode-pg-"))  # a socket's path is short
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("postgres")
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    data = folder / "data"
-    _as_postgres(str(binaries / "initdb"), "-D", str(data), "-U", "segnode", "-A", "trust", "-E", "UTF8", "--no-sync")
-    settings = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=60"
-    server = str(binaries / "pg_ctl")
-    _as_postgres(server, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", settings, "start")
-    try:
-        yield lambda name: f"postgresql://segnode@/{name}?host={folder}"
-    finally:
-        _as_postgres(server, "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    """A private PostgreSQL; `postgres(name)` gives a database's URL."""
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from argon2 import PasswordHasher
 from browsing import NOW, PASSWORD, Browser, Clock
+from console_site import chromium, come, enter, site  # noqa: F401 (fixtures for all)
 from pictured import place  # noqa: F401 (a fixture for all)
 
 from dicom_node.assembly import Parts

@@ -3,88 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ohif
 import pytest
-import uvicorn
-from browsing import PASSWORD
 
 from dicom_node.assembly import Parts
-from dicom_node.network.ports import free_port
-from dicom_node.web.app import create_app, open_console
-from dicom_node.web.passwords import Passwords
 from storage.lifecycle import JobState
 
 pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow]
-
-PLACES = {"overview": "/", "studies": "/studies", "study": "/studies/1.2.3", "deliveries": "/deliveries",
-          "models": "/models", "about": "/about", "account": "/account", "users": "/users"}
-PATIENCE_MS = 120_000
-WIDE, PHONE = 1280, 390
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with ohif.chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def site(parts: Parts, people: dict[str, int], passwords: Passwords) -> Iterator[str]:
-    """The address of a console."""
-    stop, port = threading.Event(), free_port()
-    app = create_app(open_console(parts, stop, passwords=passwords))
-    config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    stop.set()
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def enter(browser: Any, site: str) -> Iterator[Callable[..., Any]]:
-    """`enter(name, width, scheme)` gives a page of somebody who has signed in; it must complain of nothing."""
-    complaints: list[str] = []
-    contexts = []
-
-    def make(name: str, width: int = WIDE, scheme: str = "light") -> Any:
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, base_url=site)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
-        page.goto("/", wait_until="domcontentloaded")
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", name="Overview").wait_for()
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert complaints == [], "also what the content security policy keeps out would stand here"
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
-def test_every_page_fits_its_window(enter: Callable[..., Any], story: Parts, width: int, scheme: str) -> None:
-    page = enter("ada", width, scheme)
-    for name, place in PLACES.items():
-        page.goto(place, wait_until="domcontentloaded")
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
-        if folder := os.environ.get("SCREENSHOTS"):
-            page.screenshot(path=Path(folder) / f"console-{name}-{scheme}-{width}.png", full_page=True)
 
 
 def test_a_page_follows_what_happens_and_keeps_what_a_person_is_at(enter: Callable[..., Any], story: Parts) -> None:

@@ -1,0 +1,144 @@
+"""How long the first page of studies takes among 50,000 of them, against a node with one full page: `make bench`.
+
+python tests/benchmarks/many_studies.py [--studies 50000] [--rounds 30] [--postgres]. Both nodes are asked in this
+process by turns, so that a busy machine slows both alike: the page of the console and the API, with names, as an
+administrator. Every study has a series, a sender, a job and a delivery. Prints a table (Markdown) and a JSON line: the
+median milliseconds of each, and the ratio of the medians; exits with 1 where a ratio is above 1.2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from browsing import Browser
+from private_postgres import running_postgres
+
+from dicom_node.assembly import Parts, assemble
+from dicom_node.settings import load
+from dicom_node.web.app import create_app, open_console
+from storage import tables
+from storage.headers import header_columns
+from storage.tickets import TicketKind
+from storage.users import Role
+
+PAGE = 50
+ALLOWED = 1.2
+PLACES = {"page": "/studies", "API": "/api/v1/studies"}
+NODE = "ae_title: SEGNODE\nhost: 127.0.0.1\ndata_folder: data\ndevices: [cpu]\n"
+SOME = 2000  # rows that one statement inserts
+
+
+def node(folder: Path, database: str, studies: int) -> Parts:
+    """A node with so many studies; an empty `database` is SQLite in its folder."""
+    folder.mkdir()
+    (folder / "node.yaml").write_text(NODE + (f"database: {database}\n" if database else ""))
+    (folder / "routes.yaml").write_text("routes: []\n")
+    (folder / "models.yaml").write_text("models: {}\n")
+    parts = assemble(load(folder))
+    for first in range(0, studies, SOME):
+        with parts.database.transaction() as tx:
+            for table, rows in _rows(range(first, min(first + SOME, studies))).items():
+                tx._connection.execute(tables.metadata.tables[table].insert(), rows)
+    return parts
+
+
+def _rows(numbers: range) -> dict[str, list[dict]]:
+    rows: dict[str, list[dict]] = {name: [] for name in ("studies", "series", "associations", "senders", "jobs",
+                                                         "deliveries")}  # fmt: skip
+    for number in numbers:
+        uid, at = f"1.2.826.{number}", 1_700_000_000.0 + 60.0 * number
+        header = {"PatientName": f"Doe^{number}", "PatientID": f"P-{number}", "StudyDescription": "Thorax"}
+        state = "NOT_ROUTED" if number % 7 == 0 else "DISPATCHED"
+        rows["studies"].append({"study_uid": uid, "state": state, "generation": 1, "received_at": at,
+                                "changed_at": at, "images": 300, **header_columns(header)})  # fmt: skip
+        rows["series"].append({"study_uid": uid, "series_uid": f"{uid}.1", "modality": "CT", "images": 300,
+                               "others": 0, "header": {}})  # fmt: skip
+        rows["associations"].append({"association_id": f"a-{number}", "calling_aet": "CT1", "called_aet": "SEGNODE",
+                                     "address": "10.0.0.1", "opened_at": at, "closed_at": at + 30.0,
+                                     "lease_owner": "receive", "lease_until": at})  # fmt: skip
+        rows["senders"].append({"study_uid": uid, "association_id": f"a-{number}"})
+        rows["jobs"].append({"job_id": f"job-{number}", "study_uid": uid, "generation": 1, "route": "r",
+                             "task": "liver_tumour", "model": "m", "state": "DONE", "priority": 50, "inputs": {},
+                             "parameters": {}, "created_at": at, "queued_at": at, "reason": "", "attempts": 1,
+                             "crashes": 0, "progress": 1.0, "step": "", "started_at": at, "finished_at": at + 60.0,
+                             "summary": {"findings": []}})  # fmt: skip
+        rows["deliveries"].append({"job_id": f"job-{number}", "study_uid": uid, "destination": "pacs", "state": "SENT",
+                                   "attempts": 1, "next_attempt_at": at, "created_at": at, "sent_at": at + 90.0,
+                                   "reason": "", "statuses": {}})  # fmt: skip
+    return rows
+
+
+def ask(parts: Parts) -> Callable[[str], float]:
+    """Gives how many seconds an answer took."""
+    console = open_console(parts)
+    with parts.database.transaction() as tx:
+        ada = tx.users.add("ada", Role.ADMIN, time.time()).user_id
+        session = tx.tickets.issue(TicketKind.SESSION, ada, time.time(), lasts_s=3600.0)
+    browser = Browser(create_app(console))
+    browser.cookies.set("segnode", console.cookies._signer("segnode").sign(session).decode())
+
+    def seconds(place: str) -> float:
+        start = time.perf_counter()
+        answer = browser.get(place)
+        took = time.perf_counter() - start
+        assert answer.status_code == 200, answer.text
+        return took
+
+    return seconds
+
+
+def rounds(one: Callable[[str], float], many: Callable[[str], float], count: int) -> Iterator[dict[str, object]]:
+    """By turns, the first time not counted."""
+    for name, place in PLACES.items():
+        few_s, many_s = zip(*((one(place), many(place)) for _ in range(count + 1)), strict=True)
+        few_ms, many_ms = (1000.0 * median(some[1:]) for some in (few_s, many_s))
+        yield {"of": name, "one_page_ms": round(few_ms, 1), "many_ms": round(many_ms, 1),
+               "ratio": round(many_ms / few_ms, 3)}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL as well")
+    options = parser.parse_args()
+    found = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        kinds = {"SQLite": ("", "")}
+        if options.postgres:
+            kinds["PostgreSQL"] = _databases(stack.enter_context(running_postgres()))
+        for kind, (few, many) in kinds.items():
+            nodes = [node(folder / f"{kind}-{number}", url, number) for url, number in
+                     ((few, PAGE), (many, options.studies))]
+            for parts in nodes:
+                stack.callback(parts.close)
+            found += [{"database": kind, **one} for one in rounds(*map(ask, nodes), options.rounds)]
+    print(f"| database | what | {PAGE} studies, ms | {options.studies} studies, ms | ratio |\n|---|---|---|---|---|")
+    for one in found:
+        print("| {database} | {of} | {one_page_ms} | {many_ms} | {ratio} |".format(**one))
+    print(json.dumps({"studies": options.studies, "rounds": options.rounds, "found": found}))
+    sys.exit(any(one["ratio"] > ALLOWED for one in found))
+
+
+def _databases(url: Callable[[str], str]) -> tuple[str, str]:
+    import psycopg
+
+    with psycopg.connect(url("postgres"), autocommit=True) as admin:
+        for name in ("few", "many"):
+            admin.execute(f"CREATE DATABASE {name}")
+    return url("few"), url("many")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""However many studies there are, a page of them is read off an index: nothing is sorted (storage.search)."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from sqlalchemy import event
+
+from storage.database import Database
+from storage.lifecycle import StudyState
+from storage.search import Sought
+
+ALL = (StudyState.RECEIVING, StudyState.DISPATCHED, StudyState.NOT_ROUTED)
+STATES = [(), (StudyState.DISPATCHED,), ALL]
+WORDS = ["", "doe", "1.2.826"]
+AFTER = [None, (100.0, "1.2.3")]
+
+
+@pytest.fixture
+def plans(empty_sqlite, tmp_path):
+    """`plans(sought)` gives the steps in which SQLite looks for the page itself."""
+    database = Database.open(empty_sqlite(tmp_path / "node.db"))
+
+    def steps(sought: Sought) -> list[str]:
+        asked = []
+        listen = lambda conn, cursor, statement, parameters, *_: asked.append((statement, parameters))  # noqa: E731
+        with database.reading() as tx:
+            event.listen(tx._connection, "before_cursor_execute", listen)
+            tx.search.studies(sought)
+            event.remove(tx._connection, "before_cursor_execute", listen)
+            statement, parameters = asked[0]
+            plan = tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            return [row.detail for row in plan]
+
+    yield steps
+    database.close()
+
+
+@pytest.mark.parametrize("by_patient", [True, False])
+def test_every_page_of_every_search_follows_an_index(plans, by_patient: bool) -> None:
+    for states, words, after, trouble in itertools.product(STATES, WORDS, AFTER, (False, True)):
+        sought = Sought(states, words, by_patient=by_patient, in_trouble=trouble, after=after)
+        steps = plans(sought)
+        assert not [step for step in steps if "TEMP B-TREE" in step], sought
+        assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step], sought
