@@ -9,7 +9,7 @@ from typing import Any
 
 from dicom_node.audit.reading import Party, read_message
 from dicom_node.audit.words import OUTCOMES, sentence_of
-from dicom_node.masking import HIDDEN, masked
+from dicom_node.masking import HIDDEN, masked, readable
 from dicom_node.study_views import BadCursor, Looking
 from storage.audit_records import AuditEntry, AuditSought
 from storage.database import Database, Transaction
@@ -39,7 +39,7 @@ def record_view(entry: AuditEntry, looking: Looking) -> dict[str, Any]:
         "reason": told.reason,
         "parties": [_party(one) for one in told.parties],
         "study": told.study_uid,
-        "patient": {"name": told.patient.get("PatientName", ""), "id": told.patient.get("PatientID", "")},
+        "patient": {"name": readable(told.patient.get("PatientName", "")), "id": told.patient.get("PatientID", "")},
     }
     if looking.names:
         return view

@@ -49,7 +49,7 @@ def test_an_action_in_words(trail: Parts) -> None:
     assert record["sentence"] == "Study looked at by ada"
     assert record["codes"] == ["110103", "look"]
     assert record["parties"] == [{"name": "ada", "ae_title": "", "address": "10.0.0.9", "asked": True}]
-    assert (record["study"], record["patient"]) == ("1.2.3", {"name": "Doe^Jane", "id": "4711"})
+    assert (record["study"], record["patient"]) == ("1.2.3", {"name": "Doe, Jane", "id": "4711"})
 
 
 def test_who_may_not_know_patients_finds_none(trail: Parts) -> None:

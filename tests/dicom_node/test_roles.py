@@ -24,6 +24,7 @@ from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.network.proposals import Proposed
 from dicom_node.settings import load
+from storage.audit_records import AuditEntry, AuditSought
 
 PATIENCE_S = 60.0
 
@@ -206,3 +207,26 @@ def test_clock_recovers_and_ends(story: Parts) -> None:
     roles.clock(story, stop, Heartbeat(story.database, "clock"))
     with story.database.reading() as tx:
         assert tx.jobs.get("job-3").lease_owner is None
+
+
+def test_clock_drops_what_the_console_lists_of_the_audit_trail_after_its_days(parts: Parts) -> None:
+    now, days = time.time(), parts.settings.node.audit.listed_days
+    with parts.database.transaction() as tx:
+        for at in (now - (days + 1) * 86400, now - (days - 1) * 86400):
+            tx.audit_records.add(AuditEntry(at, "110103", "", "ada", "1.2.3", "<AuditMessage/>"))
+
+    def listed() -> int:
+        with parts.database.reading() as tx:
+            return len(tx.audit_records.page(AuditSought(words="ada")))
+
+    stop = threading.Event()
+    thread = threading.Thread(target=roles.clock, args=(parts, stop, Heartbeat(parts.database, "clock")))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while listed() == 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        stop.set()
+        thread.join()
+    assert listed() == 1
