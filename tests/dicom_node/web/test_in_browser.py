@@ -23,7 +23,7 @@ from storage.lifecycle import JobState
 pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow]
 
 PLACES = {"overview": "/", "studies": "/studies", "study": "/studies/1.2.3", "deliveries": "/deliveries",
-          "models": "/models", "about": "/about", "account": "/account", "users": "/users"}
+          "models": "/models", "model": "/models/bright", "about": "/about", "account": "/account", "users": "/users"}
 PATIENCE_MS = 120_000
 WIDE, PHONE = 1280, 390
 
