@@ -32,7 +32,8 @@ def disable(parts: Parts, name: str, author: Author, *, sure: bool = False) -> C
     with parts.database.reading() as tx:
         waiting = studies_waiting(tx, name, author.now)
     if waiting and not sure:
-        raise StudiesWait(f"{waits(waiting)} for model {name}: they would wait until it is enabled again", waiting)
+        question = f"{waits(waiting)} for model {name}, and would stay in the queue until it is enabled again"
+        raise StudiesWait(question, waiting)
     since = datetime.fromtimestamp(author.now, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
     return _switched(parts, name, {"since": since, "by": author.name}, author)
 

@@ -59,6 +59,10 @@ class Shadows(Store):
         """Whether `claim` would find one."""
         return self._exists(_PENDING & leases.free(shadows, now))
 
+    def running(self, now: float) -> bool:
+        """Whether somebody works at one."""
+        return self._exists(_PENDING & (shadows.c.lease_until > now))
+
     def claim(self, owner: str, now: float, term_s: float) -> Shadow | None:
         """Lease the one that waits longest, and count the attempt."""
         queue = select(shadows.c.shadow_id).where(_PENDING, leases.free(shadows, now))

@@ -15,7 +15,7 @@ from dicom_node.errors import NotTried
 from dicom_node.pipeline.idle import idle
 from dicom_node.pipeline.keeper import Keeper
 from storage.benches import Bench
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.lifecycle import TrialState
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ class TryModels:
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
-            if not tx.benches.waiting(now) or not idle(tx, now, self.closed):
+            if not tx.benches.waiting(now) or not self._has_time(tx, now):
                 return False
         with self.database.transaction() as tx:
-            bench = tx.benches.claim(self.owner, now, self.lease_term_s) if idle(tx, now, self.closed) else None
+            bench = tx.benches.claim(self.owner, now, self.lease_term_s) if self._has_time(tx, now) else None
         if bench is None:
             return False
         state, told = self._tried(bench)
@@ -50,6 +50,10 @@ class TryModels:
             tx.journal.add(ended, "model tried", text, revision=self.revision)
         log.info("model %s tried: %s", bench.model, state)
         return True
+
+    def _has_time(self, tx: Transaction, now: float) -> bool:
+        """Neither a job nor a shadow runs, which would be measured as well."""
+        return idle(tx, now, self.closed) and not tx.shadows.running(now)
 
     def _tried(self, bench: Bench) -> tuple[TrialState, dict[str, Any]]:
         term = self.lease_term_s

@@ -75,7 +75,8 @@ class Dispatch:
         if not routed:
             text = "no route wanted this study; it is kept"
             if decision.withheld:
-                text = f"it would go to {', '.join(decision.withheld)}; it is kept: `segnode route {uid}` then"
+                names = ", ".join(decision.withheld)
+                text = f"it is kept; once model {names} is enabled again, `segnode route {uid}` has routes look anew"
             tx.journal.add(now, "not routed", text, study=uid, revision=self.revision)
         log.info("study dispatched", extra={"study": uid, "jobs": len(fresh), "routed": routed})
 

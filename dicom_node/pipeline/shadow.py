@@ -32,7 +32,7 @@ from inference.findings import Result
 from inference.request import Request
 from inference.volume import Grid
 from storage.archive import Archive
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.shadows import Shadow
 
@@ -57,13 +57,11 @@ class RunShadows:
     name: str = "shadow"
 
     def step(self, now: float) -> bool:
-        without = closed(self.models.values())
         with self.database.reading() as tx:
-            if not tx.shadows.waiting(now) or not idle(tx, now, without):
+            if not tx.shadows.waiting(now) or not self._has_time(tx, now):
                 return False
         with self.database.transaction() as tx:
-            free = idle(tx, now, without)
-            shadow = tx.shadows.claim(self.owner, now, self.lease_term_s) if free else None
+            shadow = tx.shadows.claim(self.owner, now, self.lease_term_s) if self._has_time(tx, now) else None
         if shadow is None:
             return False
         scratch = self.scratch / f"shadow-{shadow.shadow_id}"
@@ -73,6 +71,10 @@ class RunShadows:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return True
+
+    def _has_time(self, tx: Transaction, now: float) -> bool:
+        """No job waits or runs, and no model is being tried, which would measure this as well."""
+        return idle(tx, now, closed(self.models.values())) and tx.benches.open() is None
 
     def _judge(self, shadow: Shadow, scratch: Path) -> None:
         """Keep how it answered, or why it did not."""

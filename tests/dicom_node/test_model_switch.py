@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -81,3 +83,9 @@ def test_a_model_that_is_not_there_is_told(parts: Parts) -> None:
         disable(parts, "nobody", ADA)
     with pytest.raises(NotFound, match="there is no model nobody"):
         enable(replace(parts), "nobody", ADA)
+
+
+def test_the_audit_trail_is_told(models_yaml: Path, parts: Parts, audited: Callable[[], list[Element]]) -> None:
+    disable(parts, "bright", ADA)
+    kinds = [message.find("EventIdentification/EventTypeCode").get("originalText") for message in audited()]
+    assert kinds == ["Network Configuration"]

@@ -84,6 +84,7 @@ QUESTIONS = {
     "claim bench": lambda tx: tx.benches.claim("a", 1.0, 60.0),
     "open bench": lambda tx: tx.benches.open(),
     "claim shadow": lambda tx: tx.shadows.claim("a", 1.0, 60.0),
+    "running shadow": lambda tx: tx.shadows.running(1.0),
     "waiting shadows": lambda tx: tx.shadows.waiting(1.0),
     "shadows of model": lambda tx: tx.shadows.of_model("liver", 10),
     "command": lambda tx: tx.commands.answer(1, "key", "asked"),

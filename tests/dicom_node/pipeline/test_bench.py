@@ -14,6 +14,7 @@ from storage.benches import Bench
 from storage.database import Database
 from storage.lifecycle import TrialState
 from storage.records import Job
+from storage.shadows import Pair
 
 ANSWER = {"device": "cpu", "runs": [], "chosen": "fp32", "better": None}
 
@@ -77,3 +78,11 @@ def test_it_waits_for_every_job_but_those_of_disabled_models(
         tx.benches.add("liver", "otto", 30.0)
     assert not replace(stage, closed=(model,)).step(40.0), "one runs"
     assert command.tried == ["liver"]
+
+
+def test_a_shadow_that_runs_is_not_measured_as_well(stage: TryModels, database: Database) -> None:
+    with database.transaction() as tx:
+        tx.shadows.add(Pair("job", "1.2.3", "liver", "1", "next"), 10.0)
+        tx.shadows.claim("shadow", 15.0, 20.0)
+    assert not stage.step(20.0)
+    assert stage.step(36.0), "its lease is over"

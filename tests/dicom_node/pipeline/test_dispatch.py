@@ -138,7 +138,8 @@ def test_a_disabled_model_gets_no_job_and_the_verdict_says_why(
     assert not verdict.detail["ok"]
     assert verdict.text.startswith(
         "model liver is disabled since 2026-03-01 10:00 by ada; else it would get a job: ")
-    assert told[-1].text == f"it would go to liver; it is kept: `segnode route {STUDY}` then"
+    assert told[-1].text == (
+        f"it is kept; once model liver is enabled again, `segnode route {STUDY}` has routes look anew")
     with database.transaction() as tx:
         route_again(tx, 30.0, STUDY)
     dispatch.step(40.0)

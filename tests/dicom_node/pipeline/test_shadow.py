@@ -183,3 +183,12 @@ def test_it_makes_way_for_a_job_that_comes(
     assert (last(database).state, last(database).attempts) == (TrialState.PENDING, 0)
     with database.reading() as tx:
         assert tx.shadows.waiting(61.0), "it is run once there is time"
+
+
+def test_it_waits_as_long_as_a_model_is_tried(
+    stage: RunShadows, queued: Callable[..., Scene], database: Database
+) -> None:
+    queued()
+    with database.transaction() as tx:
+        tx.benches.add("net", "otto", 55.0)
+    assert not stage.step(60.0)
