@@ -182,8 +182,16 @@ def _delivered(played: Played, pacs: str) -> Check:
     elsewhere = sorted({one["via"] for one in to_pacs if one["via"] not in ("", pacs)})
     if elsewhere:
         return Check("delivered", passed=False, words=f"{', '.join(elsewhere)} got it instead of {pacs}")
-    states = ", ".join(one["state"].lower() for one in to_pacs)
+    states = "; ".join(one["state"].lower() + _promised(one) for one in to_pacs)
     return Check("delivered", passed=True, words=f"{pacs} took it ({states})")
+
+
+def _promised(delivery: Mapping[str, Any]) -> str:
+    """What became of the question whether it keeps it; nothing where it was not asked, or has said so by now."""
+    asked = delivery.get("commitment")
+    if asked is None or delivery["state"] == DeliveryState.COMMITTED:
+        return ""
+    return f", storage commitment {asked['state'].lower()}{': ' if asked['reason'] else ''}{asked['reason']}"
 
 
 def _where(view: Mapping[str, Any]) -> str:

@@ -87,7 +87,7 @@ class _Sheet(FPDF):
             for cells in rows:
                 row = table.row()
                 for cell in cells:
-                    row.cell(legible(cell) or "-", style=self._style_of(cell))
+                    row.cell(legible(cell), style=self._style_of(cell))
         self.ln(2)
 
     def _style_of(self, cell: str) -> FontFace | None:

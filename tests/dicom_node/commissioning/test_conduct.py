@@ -51,6 +51,13 @@ def test_a_study_that_arrived_passes_every_check() -> None:
     assert "2 findings in 3.5 s on cuda:0" in {check.words for check in checks}
 
 
+def test_a_promise_that_is_awaited_is_told() -> None:
+    asked = delivery("SENT") | {"commitment": {"state": "ASKED", "reason": "no report yet"}}
+    assert on_its_way(played(3, JOB, asked), "pacs")[-1].words == (
+        "pacs took it (sent, storage commitment asked: no report yet)"
+    )
+
+
 @pytest.fixture
 def settings(conf: Path) -> Settings:
     with (conf / "node.yaml").open("a") as file:
