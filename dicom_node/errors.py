@@ -49,6 +49,10 @@ class Overtaken(NodeError):
     """Somebody else has changed it since it was read; the sentence says what it was and is."""
 
 
+class NotSure(NodeError):
+    """What was asked for has consequences that are asked about first; the sentence says them."""
+
+
 class NotWritable(NodeError):
     """A file of the configuration cannot be written here; `change` is what a person has to change, as a diff."""
 

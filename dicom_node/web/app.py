@@ -15,6 +15,7 @@ from dicom_node.reload import Watch
 from dicom_node.web import health
 from dicom_node.web.access import admit
 from dicom_node.web.api import deliveries as api_deliveries
+from dicom_node.web.api import history as api_history
 from dicom_node.web.api import node as api_node
 from dicom_node.web.api import peers as api_peers
 from dicom_node.web.api import routing as api_routing
@@ -26,8 +27,8 @@ from dicom_node.web.pages import (
     account,
     deliveries,
     entrance,
+    history,
     overview,
-    peer_history,
     peers,
     pictures,
     routing,
@@ -49,6 +50,7 @@ ROUTERS = tuple(
         api_node,
         api_studies,
         api_deliveries,
+        api_history,
         api_peers,
         entrance,
         overview,
@@ -56,10 +58,10 @@ ROUTERS = tuple(
         study,
         pictures,
         try_out,
+        history,
         routing,
         api_routing,
         deliveries,
-        peer_history,
         peers,
         about,
         account,

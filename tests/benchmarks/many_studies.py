@@ -41,7 +41,7 @@ SOME = 2000  # rows that one statement inserts
 def node(folder: Path, database: str, studies: int) -> Parts:
     """A node with so many studies; an empty `database` is SQLite in its folder."""
     folder.mkdir()
-    (folder / "node.yaml").write_text(NODE + (f"database: {database}\n" if database else ""))
+    (folder / "node.yaml").write_text(NODE + (f"database_url: {database}\n" if database else ""))
     (folder / "routes.yaml").write_text("routes: []\n")
     (folder / "models.yaml").write_text("models: {}\n")
     parts = assemble(load(folder))
