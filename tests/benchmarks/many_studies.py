@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL as well")
     options = parser.parse_args()
     found = []
+    print(f"| database | what | {PAGE} studies, ms | {options.studies} studies, ms | ratio |\n|---|---|---|---|---|")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kinds = {"SQLite": ("", "")}
@@ -123,10 +124,9 @@ def main() -> None:
                      ((few, PAGE), (many, options.studies))]
             for parts in nodes:
                 stack.callback(parts.close)
-            found += [{"database": kind, **one} for one in rounds(*map(ask, nodes), options.rounds)]
-    print(f"| database | what | {PAGE} studies, ms | {options.studies} studies, ms | ratio |\n|---|---|---|---|---|")
-    for one in found:
-        print("| {database} | {of} | {one_page_ms} | {many_ms} | {ratio} |".format(**one))
+            for one in rounds(*map(ask, nodes), options.rounds):
+                found.append({"database": kind, **one})
+                print("| {database} | {of} | {one_page_ms} | {many_ms} | {ratio} |".format(**found[-1]), flush=True)
     print(json.dumps({"studies": options.studies, "rounds": options.rounds, "found": found}))
     sys.exit(any(one["ratio"] > ALLOWED for one in found))
 
