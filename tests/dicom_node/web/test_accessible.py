@@ -18,7 +18,7 @@ from dicom_node.assembly import Parts
 from dicom_node.configuring import Author, change
 from storage.tickets import TicketKind
 
-pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow]
+pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PLACES = {
     "overview": "/", "studies": "/studies", "study": "/studies/1.2.3", "not-routed": "/studies/1.2.4", "try": "/try",
