@@ -60,6 +60,10 @@ class StudiesWait(NodeError):
         self.studies = studies
 
 
+class NotSure(NodeError):
+    """What was asked for has consequences that are asked about first; the sentence says them."""
+
+
 class NotWritable(NodeError):
     """A file of the configuration cannot be written here; `change` is what a person has to change, as a diff."""
 

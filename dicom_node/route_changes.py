@@ -37,6 +37,12 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def check_seen(text: str, seen: str) -> None:
+    """Overtaken where the file says something else than what was seen."""
+    if fingerprint(text) != seen:
+        raise Overtaken(OVERTAKEN)
+
+
 def route_now(parts: Parts, name: str) -> str:
     """The text of a route; NotFound."""
     text = route_text(text_now(parts), name)
@@ -58,8 +64,7 @@ def go_live(parts: Parts, name: str, route: str, seen: str, author: Author) -> C
     """
 
     def new(text: str) -> str:
-        if fingerprint(text) != seen:
-            raise Overtaken(OVERTAKEN)
+        check_seen(text, seen)
         return with_route(text, _named(text, name, route), route)
 
     what = f"route {name} changed" if name else f"route {data_of(route).get('name')} added"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from io import StringIO
 from textwrap import dedent, indent
@@ -13,10 +14,12 @@ from ruamel.yaml.error import YAMLError
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings_files import document_of
+from storage.errors import NotFound
 
 NAME = "routes.yaml"
 SECTION = "routes"
 NEVER = 1_000_000  # columns; lines are never folded
+_SECTION = re.compile(rf"^{SECTION}:([ \t]*\[[ \t]*\])?([ \t]*(#.*)?)$", re.MULTILINE)  # with no route on its line
 
 
 class _Lines(NamedTuple):
@@ -52,7 +55,7 @@ def with_route(text: str, name: str, route: str) -> str:
         last = max(places.values())
         at = _Lines(last.end, last.end, last.column)
     else:
-        raise ConfigurationError([f"{NAME}: holds no route yet that a new one could stand behind; edit the file"])
+        return _as_the_first(text, route)
     body = indent(route.rstrip("\n") + "\n", " " * (at.column + 2))
     if body.lstrip().startswith("#"):
         raise ConfigurationError([f"{NAME}: a route begins with a key, not with a comment"])
@@ -60,6 +63,33 @@ def with_route(text: str, name: str, route: str) -> str:
     before = "".join(lines[: at.first])
     gap = "\n" if at.first == at.end else ""
     return before + ("" if before.endswith("\n") or not before else "\n") + gap + entry + "".join(lines[at.end :])
+
+
+def without_route(text: str, name: str) -> str:
+    """`text` without the lines of the route `name`; comments above it stay. NotFound; ConfigurationError."""
+    places, lines = _places(text), text.splitlines(keepends=True)
+    if name not in places:
+        raise NotFound(f"there is no route {name}")
+    at = places[name]
+    before, after = lines[: at.first], lines[at.end :]
+    while before and not before[-1].strip() and (not after or not after[0].strip()):
+        before.pop()  # one gap goes with it
+    if len(places) == 1:
+        section = next(number for number, line in enumerate(before) if _SECTION.match(line))
+        before[section] = _SECTION.sub(rf"{SECTION}: []\2", before[section])
+    return "".join(before + after)
+
+
+def _as_the_first(text: str, route: str) -> str:
+    """`text` that holds no route yet, with one."""
+    entry = f"  - {indent(route.rstrip(), '    ').lstrip()}"
+    lines = text.splitlines()
+    section = next((number for number, line in enumerate(lines) if _SECTION.match(line)), len(lines))
+    head = _SECTION.sub(rf"{SECTION}:\2", lines[section]) if lines[section:] else f"{SECTION}:"
+    made = "\n".join([*lines[:section], head, entry, *lines[section + 1 :], ""])
+    if data_of(made).get(SECTION) != [data_of(route)]:
+        raise ConfigurationError([f"{NAME}: is laid out so that no route can be added here; edit the file"])
+    return made
 
 
 def merged(route: str, data: Mapping[str, Any]) -> str:

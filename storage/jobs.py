@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, select, true, union, update
 
 from storage import leases
 from storage.errors import IllegalStep, NotFound
-from storage.lifecycle import JOB_STEPS, JobMark, JobState, check_step
+from storage.lifecycle import JOB_STEPS, DeliveryState, JobMark, JobState, check_step
 from storage.records import Job
 from storage.store import Store, among, plain
-from storage.tables import jobs
+from storage.tables import deliveries, jobs
 
 Jobs_ = list[Job]  # inside the class `list` is a method
 
@@ -50,6 +50,15 @@ class Jobs(Store):
         if states is not None:
             query = query.where(among(jobs.c.state, states))
         return [_job(row) for row in self._connection.execute(query)]
+
+    def on_their_way(self, route: str) -> int:
+        """Of how many studies something is still to be made, or to be sent, that this route wanted."""
+        made = select(jobs.c.study_uid).where(_PENDING, jobs.c.route == route)
+        unsent = among(deliveries.c.state, (DeliveryState.PENDING, DeliveryState.HELD))
+        ours = and_(jobs.c.job_id == deliveries.c.job_id, jobs.c.route == route)
+        sent = select(deliveries.c.study_uid).join(jobs, ours).where(unsent)
+        studies = union(made, sent).subquery()
+        return int(self._connection.execute(select(func.count()).select_from(studies)).scalar_one())
 
     def running(self, now: float) -> Jobs_:
         """Jobs that somebody works at, in the order of the queue."""

@@ -17,6 +17,7 @@ from dicom_node.web.access import admit
 from dicom_node.web.api import audit as api_audit
 from dicom_node.web.api import conformance as api_conformance
 from dicom_node.web.api import deliveries as api_deliveries
+from dicom_node.web.api import history as api_history
 from dicom_node.web.api import models as api_models
 from dicom_node.web.api import node as api_node
 from dicom_node.web.api import peers as api_peers
@@ -31,9 +32,9 @@ from dicom_node.web.pages import (
     conformance,
     deliveries,
     entrance,
+    history,
     models,
     overview,
-    peer_history,
     peers,
     pictures,
     routing,
@@ -55,6 +56,7 @@ ROUTERS = tuple(
         api_node,
         api_studies,
         api_deliveries,
+        api_history,
         api_peers,
         api_conformance,
         api_models,
@@ -65,10 +67,10 @@ ROUTERS = tuple(
         study,
         pictures,
         try_out,
+        history,
         routing,
         api_routing,
         deliveries,
-        peer_history,
         peers,
         models,
         about,

@@ -71,6 +71,13 @@ ROUTES: Mapping[str, Permission] = {
     "POST /api/v1/routing/rehearse": Permission.ACT,
     "POST /api/v1/routing/judge": Permission.ACT,
     "POST /api/v1/routing/live": Permission.ADMINISTER,
+    "POST /routing/remove": Permission.ADMINISTER,
+    "GET /routing/history": Permission.ADMINISTER,
+    "GET /routing/history/{number}": Permission.ADMINISTER,
+    "POST /routing/history/{number}": Permission.ADMINISTER,
+    "DELETE /api/v1/routing/{name}": Permission.ADMINISTER,
+    "GET /api/v1/routing/history": Permission.ADMINISTER,
+    "POST /api/v1/routing/history/{number}/restore": Permission.ADMINISTER,
     # what is done about it
     "POST /studies/{uid}/retry": Permission.ACT,
     "POST /studies/{uid}/reissue": Permission.ACT,

@@ -11,7 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from dicom_node.errors import ConfigurationError, NodeError, NoSuchSource, NotWritable, Overtaken, StudiesWait
+from dicom_node.errors import (
+    ConfigurationError,
+    NodeError,
+    NoSuchSource,
+    NotSure,
+    NotWritable,
+    Overtaken,
+    StudiesWait,
+)
 from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst
 from dicom_node.web.permissions import methods_at
 from dicom_node.web.rendering import page
@@ -29,6 +37,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NoSuchSource, HTTPStatus.BAD_REQUEST),
     (ConfigurationError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Overtaken, HTTPStatus.CONFLICT),
+    (NotSure, HTTPStatus.CONFLICT),
     (NotWritable, HTTPStatus.CONFLICT),
     (StudiesWait, HTTPStatus.CONFLICT),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),

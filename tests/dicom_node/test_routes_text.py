@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.routes_text import data_of, merged, route_text, with_route
+from dicom_node.routes_text import data_of, merged, route_text, with_route, without_route
+from storage.errors import NotFound
 
 SHIPPED = (Path(__file__).resolve().parents[2] / "conf" / "routes.yaml").read_text()
 
@@ -61,7 +62,7 @@ def test_other_layouts_are_understood(layout: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "route"), [
-    ("routes: [{name: a}]\n", "name: a\n"), ("routes: []\n", "name: a\n"), (SHIPPED, "a: ["), (SHIPPED, "- a\n"),
+    ("routes: [{name: a}]\n", "name: a\n"), ("routes: {}\n", "name: a\n"), (SHIPPED, "a: ["), (SHIPPED, "- a\n"),
     (SHIPPED, "just words"), ("routes: [", "name: a\n"),
 ])
 def test_what_cannot_be_done_is_said(text: str, route: str) -> None:
@@ -72,3 +73,33 @@ def test_what_cannot_be_done_is_said(text: str, route: str) -> None:
 def test_a_route_nested_without_end_is_none() -> None:
     with pytest.raises(ConfigurationError, match="the route: is nested too deep"):
         data_of("[" * 1000)
+
+
+@pytest.mark.parametrize("name", ["brain-tumour", "liver-tumour", "lung-nodule"])
+def test_one_goes_with_its_own_lines(name: str) -> None:
+    text = without_route(SHIPPED, name)
+    assert [one["name"] for one in data_of(text)["routes"]] == [
+        one["name"] for one in data_of(SHIPPED)["routes"] if one["name"] != name
+    ]
+    assert {line[0] for line in changed(SHIPPED, text)} == {"-"}
+    assert with_route(text, "other", route_text(SHIPPED, name)).count(f"name: {name}") == 1
+
+
+@pytest.mark.parametrize("layout", ["routes:  # all\n  # of a\n  - name: a\n    task: x\nother: 1\n",
+                                    "other: 1\nroutes:\n- name: a\n"])
+def test_the_last_one_goes_and_another_comes(layout: str) -> None:
+    text = without_route(layout, "a")
+    assert data_of(text) == {"routes": [], "other": 1}
+    assert data_of(with_route(text, "b", "name: b\ntask: y\n")) == {"routes": [{"name": "b", "task": "y"}], "other": 1}
+
+
+@pytest.mark.parametrize("text", ["", "routes: []  # none\n", "routes:\n", "other: 1\nroutes: [ ]", "other: 1"])
+def test_the_first_one_finds_its_place(text: str) -> None:
+    made = with_route(text, "a", "name: a\n# why\ntask: x\n")
+    assert data_of(made)["routes"] == [{"name": "a", "task": "x"}]
+    assert "# why" in made
+
+
+def test_one_that_is_not_there_cannot_go() -> None:
+    with pytest.raises(NotFound, match="there is no route gone"):
+        without_route(SHIPPED, "gone")

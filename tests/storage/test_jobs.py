@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from storage.errors import IllegalStep, LeaseLost, NotFound, StorageError
-from storage.lifecycle import JobMark, JobState
+from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.records import Job
 
 TERM = 60.0
@@ -313,3 +313,15 @@ def test_models_that_are_closed_get_no_job_and_their_jobs_wait(db, job, make_job
         assert not tx.jobs.waiting(300.0, ["brain_small"])
         assert tx.jobs.claim("me", 300.0, TERM, ["brain_small"]) is None
         assert tx.jobs.claim("me", 300.0, TERM).job_id == job.job_id
+
+
+def test_what_a_route_still_has_on_its_way(db, queue):
+    queue(("made", 0, 1.0), ("waiting", 0, 2.0))
+    with db.transaction() as tx:
+        route = tx.jobs.get("made").route
+        assert (tx.jobs.on_their_way(route), tx.jobs.on_their_way("another")) == (1, 0), "both are of one study"
+        while claimed := tx.jobs.claim("a", 1000.0, TERM):
+            tx.jobs.finish(claimed.job_id, "a", JobState.DONE, 1010.0)
+        assert tx.jobs.on_their_way(route) == 0
+        tx.deliveries.add("made", tx.jobs.get("made").study_instance_uid, "pacs", DeliveryState.HELD, 1020.0)
+        assert (tx.jobs.on_their_way(route), tx.jobs.on_their_way("another")) == (1, 0)

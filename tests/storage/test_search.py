@@ -79,3 +79,10 @@ def test_a_removed_study_is_not_found_by_who_it_was(shelf):
         tx.studies.move("1.2.1", StudyState.NOT_ROUTED, 200.0)
         tx.removals.remove("1.2.1", 300.0)
     assert found(shelf, words="doe jane", by_patient=True) == []
+
+
+def test_states_are_counted_as_far_as_asked(shelf):
+    with shelf.transaction() as tx:
+        tx.studies.move("1.2.2", StudyState.COMPLETE, 200.0)
+        assert (tx.search.counts(9)[StudyState.RECEIVING], tx.search.counts(3)[StudyState.RECEIVING]) == (4, 3)
+        assert tx.search.counts(9) == dict.fromkeys(StudyState, 0) | tx.studies.counts()

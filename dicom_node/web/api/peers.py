@@ -1,4 +1,4 @@
-"""Peers and destinations: how they are called, whether they answer, what they take; changes, history and undo.
+"""Peers and destinations: how they are called, whether they answer, what they take; changes.
 
 Each command may be sent again: what is so already is not done again.
 """
@@ -10,19 +10,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.configuring import Author, Changed, history, restore
-from dicom_node.partners import FILE, ONE, UNSEEN, Group, entry_of, partner, partners, put
+from dicom_node.partners import ONE, UNSEEN, Group, entry_of, partner, partners, put
 from dicom_node.web import calling
-from dicom_node.web.access import Caller, Here, Visit
+from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
-from dicom_node.web.asked import Limit, Number
-from dicom_node.web.console import Console
+from dicom_node.web.api.history import Written, author, written
+from dicom_node.web.asked import Limit
 from storage.errors import NotFound
 
 router = APIRouter(tags=["peers"], responses=PROBLEMS)
-
-Before = Annotated[int | None, Query(ge=1, le=2**31)]
-
 
 class Partner(BaseModel):
     """How it is called, what it is here for, what it may do when it calls."""
@@ -59,13 +55,6 @@ class Wanted(BaseModel):
     )
 
 
-class Written(BaseModel):
-    """The revision that says so, and what changed, as a diff; empty where it was so already."""
-
-    revision: int
-    change: str
-
-
 class Echo(BaseModel):
     """Whether it answers, in words."""
 
@@ -84,23 +73,6 @@ class Probe(BaseModel):
     lacking: list[str]
 
 
-class Step(BaseModel):
-    """One change of node.yaml; `by` is empty where the file itself was edited; `at` in seconds since 1970, UTC."""
-
-    number: int
-    at: float
-    by: str
-    what: str
-    change: str
-
-
-class StepsPage(BaseModel):
-    """One page; `next` is what `before` is for the page after it, null at the end."""
-
-    revisions: list[Step]
-    next: int | None
-
-
 @router.get("/api/v1/peers", response_model=PartnersPage)
 def list_peers(
     console: Here,
@@ -111,20 +83,6 @@ def list_peers(
     listed = sorted(partners(console.parts.settings), key=_place)
     rest = [one for one in listed if _place(one) > after]
     return {"peers": rest[:limit], "next": _place(rest[limit - 1]) if len(rest) > limit else None}
-
-
-@router.get("/api/v1/peers/history", response_model=StepsPage)
-def past(console: Here, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
-    """Who changed node.yaml, and how, the newest first."""
-    with console.parts.database.reading() as tx:
-        steps, following = history(tx, FILE, limit, before)
-    return {"revisions": [vars(one) for one in steps], "next": following}
-
-
-@router.post("/api/v1/peers/history/{number}/restore", response_model=Written)
-def go_back(console: Here, caller: Caller, number: Number) -> dict[str, Any]:
-    """Have node.yaml say again what it said under a revision; that makes a new one."""
-    return _written(console, restore(console.parts, FILE, number, _author(console, caller)))
 
 
 @router.get("/api/v1/peers/{group}/{name}", response_model=Partner)
@@ -146,13 +104,13 @@ def one_entry(console: Here, group: Group, name: str) -> dict[str, Any]:
 def put_peer(console: Here, caller: Caller, group: Group, name: str, wanted: Wanted) -> dict[str, Any]:
     """Have node.yaml say this of it, be it there already or not."""
     was = wanted.was if "was" in wanted.model_fields_set else UNSEEN
-    return _written(console, put(console.parts, group, name, wanted.entry, _author(console, caller), was=was))
+    return written(console, put(console.parts, group, name, wanted.entry, author(console, caller), was=was))
 
 
 @router.delete("/api/v1/peers/{group}/{name}", response_model=Written)
 def remove_peer(console: Here, caller: Caller, group: Group, name: str) -> dict[str, Any]:
     """Take it out of node.yaml."""
-    return _written(console, put(console.parts, group, name, None, _author(console, caller), was=UNSEEN))
+    return written(console, put(console.parts, group, name, None, author(console, caller), was=UNSEEN))
 
 
 @router.post("/api/v1/peers/{group}/{name}/echo", response_model=Echo)
@@ -169,12 +127,3 @@ def probe(console: Here, caller: Caller, group: Group, name: str) -> dict[str, A
 
 def _place(one: dict[str, Any]) -> str:
     return f"{one['group']}/{one['name']}"
-
-
-def _author(console: Console, caller: Visit) -> Author:
-    return Author(console.clock(), caller.participant)
-
-
-def _written(console: Console, changed: Changed) -> dict[str, Any]:
-    console.watch.look()
-    return vars(changed)

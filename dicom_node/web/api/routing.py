@@ -1,16 +1,17 @@
-"""Routing: the rules, what others would do, what they say of files; and having others."""
+"""Routing: the rules, what others would do, what they say of files; having others, or fewer."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.configuring import Author
 from dicom_node.route_changes import fingerprint, go_live, text_now
+from dicom_node.route_removal import remove
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
+from dicom_node.web.api.history import Written, author, written
 from dicom_node.web.api.studies import BINARY, Skipped
 from dicom_node.web.rehearsing import dry_run, look_at_files
 
@@ -20,6 +21,9 @@ FILES = {"requestBody": {"required": True, "content": {"application/zip": BINARY
 LONGEST = 100_000
 RouteText = Annotated[str, Field(max_length=LONGEST, description="The route as YAML, as in routes.yaml.")]
 RouteName = Annotated[str, Field(default="", max_length=64, description="Whose place it takes; '': nobody's.")]
+
+Seen = Annotated[str, Query(max_length=64, description="`seen` of the rules; '': whatever they say by now.")]
+Sure = Annotated[bool, Query(description="Also where there is something to be asked about first (409 says what).")]
 
 
 class Rules(BaseModel):
@@ -70,13 +74,6 @@ class Judged(BaseModel):
     skipped_further: int
 
 
-class InUse(BaseModel):
-    """Under which revision of the configuration the change is recorded, and the change as a diff."""
-
-    revision: int
-    change: str
-
-
 @router.get("/api/v1/routing", response_model=Rules)
 def rules(console: Here) -> dict[str, Any]:
     """The rules that studies are routed by."""
@@ -97,10 +94,14 @@ async def judge(request: Request, console: Here, caller: Caller) -> dict[str, An
     return await look_at_files(request, console, caller)
 
 
-@router.post("/api/v1/routing/live", response_model=InUse)
+@router.post("/api/v1/routing/live", response_model=Written)
 def live(console: Here, caller: Caller, wanted: Live) -> dict[str, Any]:
     """Write a route into routes.yaml; the running roles take it up, and the change is a revision."""
-    author = Author(console.clock(), caller.participant)
-    changed = go_live(console.parts, wanted.route, wanted.yaml, wanted.seen, author)
-    console.watch.look()
-    return {"revision": changed.revision, "change": changed.change}
+    changed = go_live(console.parts, wanted.route, wanted.yaml, wanted.seen, author(console, caller))
+    return written(console, changed)
+
+
+@router.delete("/api/v1/routing/{name}", response_model=Written)
+def delete_route(console: Here, caller: Caller, name: str, seen: Seen = "", sure: Sure = False) -> dict[str, Any]:
+    """Take a route out of routes.yaml. Where studies are on their way by it, or it is the only one, only if sure."""
+    return written(console, remove(console.parts, name, author(console, caller), seen=seen, sure=sure))

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import Response
 
 from dicom_node.configuring import Author, difference_of, writable
-from dicom_node.errors import ConfigurationError, NodeError, NotWritable, Overtaken
+from dicom_node.errors import ConfigurationError, NodeError, NotSure, NotWritable, Overtaken
 from dicom_node.route_changes import choices, fingerprint, go_live, route_now, text_now
 from dicom_node.route_forms import Box, filled_in, form_of
+from dicom_node.route_removal import doubts, remove
 from dicom_node.routes_text import NAME, data_of, merged, with_route
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.console import Console
-from dicom_node.web.pages.forms import done
+from dicom_node.web.pages.forms import Ticked, done
 from dicom_node.web.rehearsing import dry_run, look_at_files
 from dicom_node.web.rendering import page
 
@@ -117,6 +118,23 @@ def live(
     return done(console, "/routing", text if changed.change else f"{NAME} says that already; nothing was written.")
 
 
+@router.post("/routing/remove")
+def take_out(
+    request: Request, console: Here, caller: Caller, route: Written, seen: Written, sure: Ticked = False
+) -> Response:
+    """Use it no more."""
+    author = Author(console.clock(), caller.participant)
+    try:
+        changed = remove(console.parts, route, author, seen=seen, sure=sure)
+    except ConfigurationError as wrong:
+        return _edited(request, console, Edited(route, route_now(console.parts, route), wrong=wrong.problems))
+    except (NotSure, Overtaken, NotWritable) as wrong:
+        again = Edited(route, route_now(console.parts, route), wrong=[str(wrong)])
+        return _edited(request, console, again, HTTPStatus.CONFLICT)
+    console.watch.look()
+    return done(console, "/routing", f"Rule {route} is deleted; this is revision {changed.revision}.")
+
+
 def _list(request: Request, console: Console, judged: dict[str, Any] | None = None) -> Response:
     settings = console.parts.settings
     return page(
@@ -138,6 +156,7 @@ def _edited(
         request, "route.html", status if edited.wrong else HTTPStatus.OK, route=edited.route, yaml=yaml, box=box,
         was=was, wrong=edited.wrong, found=edited.found, days=edited.days, day_choices=DAYS, seen=fingerprint(text),
         change=change, file=NAME, can_write=writable(parts.settings.folder, NAME),
+        doubts=doubts(parts, edited.route) if edited.route else [],
     )  # fmt: skip
 
 

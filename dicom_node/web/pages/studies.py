@@ -17,6 +17,8 @@ from storage.search import Sought
 
 router = APIRouter(include_in_schema=False)
 
+MANY = 999  # beyond that nobody counts
+
 
 @router.get("/studies")
 def studies(
@@ -28,7 +30,7 @@ def studies(
     """The newest first."""
     with console.parts.database.reading() as tx:
         found = studies_page(tx, asked, look)
-        counts = tx.studies.counts()
+        counts = tx.search.counts(MANY + 1)
     kept: list[tuple[str, str]] = [("state", str(state)) for state in asked.states]
     kept += [("q", asked.words)] if asked.words else []
     kept += [("trouble", "true")] if asked.in_trouble else []
@@ -39,8 +41,12 @@ def studies(
         "studies.html",
         found=found["studies"],
         asked=asked,
-        states=[(state, counts.get(state, 0)) for state in StudyState],
+        states=[(state, _shown(counts[state])) for state in StudyState],
         onward=onward,
         first=first if asked.after else "",
         archives=sorted(console.parts.settings.archives()),
     )
+
+
+def _shown(number: int) -> str:
+    return f"more than {MANY}" if number > MANY else str(number)

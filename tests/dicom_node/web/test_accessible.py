@@ -18,11 +18,12 @@ from dicom_node.assembly import Parts
 from dicom_node.configuring import Author, change
 from storage.tickets import TicketKind
 
-pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow]
+pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PLACES = {
     "overview": "/", "studies": "/studies", "study": "/studies/1.2.3", "not-routed": "/studies/1.2.4", "try": "/try",
     "routing": "/routing", "route": "/routing/edit?route=everything", "new-route": "/routing/edit",
+    "routing-history": "/routing/history", "routing-revision": "/routing/history/1",
     "peers": "/peers", "peer": "/peers/peers/pacs", "share": "/peers/destinations/share", "new-peer": "/peers/new",
     "peer-history": "/peers/history", "peer-revision": "/peers/history/1", "models": "/models",
     "deliveries": "/deliveries", "about": "/about", "account": "/account", "users": "/users", "problem": "/users/gone",
@@ -37,6 +38,8 @@ TOO_WIDE = """() => [...document.querySelectorAll("body, body *")].filter(one =>
     const scrolls = ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
     return scrolls ? innerWidth < 700 : getComputedStyle(one).display !== "inline";
 }).map(one => one.outerHTML.slice(0, 120))"""
+# Pictures apart: their file is not there.
+UNFOLD = "document.querySelectorAll('details:not(.pictures)').forEach(one => { one.open = true; })"
 GRAVE = ("serious", "critical")
 PACS = "peers:  # whom we ask\n  # the archive\n  pacs: {ae_title: PACS, host: 127.0.0.1, port: 4242}  # room 3\n"
 
@@ -81,6 +84,7 @@ def troubles_at(axe: Axe, page: Any, places: dict[str, str]) -> list[str]:
     found = []
     for name, place in places.items():
         page.goto(place, wait_until="domcontentloaded")
+        page.evaluate(UNFOLD)
         found += troubles(axe, page, name)
     return found
 

@@ -235,3 +235,12 @@ def test_every_page_can_be_used_by_keyboard_and_ear(story: Parts, signed_in: Mak
         assert "aria-label" in field or (found and found[1] in named), field
     for table in re.findall(r"<thead.*?</thead>", page, re.DOTALL):
         assert "<th>" not in table, "a column's head says that it is one"
+
+
+def test_states_are_counted_no_further_than_anybody_reads(
+    story: Parts, signed_in: MakeBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vera = signed_in("vera")
+    assert "not routed (1)" in vera.get("/studies").text
+    monkeypatch.setattr("dicom_node.web.pages.studies.MANY", 0)
+    assert "not routed (more than 0)" in vera.get("/studies").text

@@ -1,6 +1,6 @@
 """The page Peers and its verbs in the API.
 
-dicom_node.web.pages.peers, dicom_node.web.pages.peer_history, dicom_node.web.api.peers, dicom_node.web.calling
+dicom_node.web.pages.peers, dicom_node.web.pages.history, dicom_node.web.api.peers, dicom_node.web.calling
 """
 
 from __future__ import annotations
