@@ -52,16 +52,16 @@ class Overtaken(NodeError):
     """Somebody else has changed it since it was read; the sentence says what it was and is."""
 
 
-class StudiesWait(NodeError):
+class NotSure(NodeError):
+    """What was asked for has consequences that are asked about first; the sentence says them."""
+
+
+class StudiesWait(NotSure):
     """Studies wait for what is to be disabled, and nobody said that this is known; `studies` is how many."""
 
     def __init__(self, sentence: str, studies: int) -> None:
         super().__init__(sentence)
         self.studies = studies
-
-
-class NotSure(NodeError):
-    """What was asked for has consequences that are asked about first; the sentence says them."""
 
 
 class NotWritable(NodeError):

@@ -18,7 +18,6 @@ from dicom_node.errors import (
     NotSure,
     NotWritable,
     Overtaken,
-    StudiesWait,
 )
 from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst
 from dicom_node.web.permissions import methods_at
@@ -39,7 +38,6 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (Overtaken, HTTPStatus.CONFLICT),
     (NotSure, HTTPStatus.CONFLICT),
     (NotWritable, HTTPStatus.CONFLICT),
-    (StudiesWait, HTTPStatus.CONFLICT),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (StorageError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (NodeError, HTTPStatus.BAD_REQUEST),

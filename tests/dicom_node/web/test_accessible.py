@@ -26,7 +26,8 @@ PLACES = {
     "routing-history": "/routing/history", "routing-revision": "/routing/history/1",
     "peers": "/peers", "peer": "/peers/peers/pacs", "share": "/peers/destinations/share", "new-peer": "/peers/new",
     "peer-history": "/peers/history", "peer-revision": "/peers/history/1", "models": "/models",
-    "deliveries": "/deliveries", "about": "/about", "account": "/account", "users": "/users", "problem": "/users/gone",
+    "model": "/models/bright", "deliveries": "/deliveries", "about": "/about", "conformance": "/about/conformance",
+    "audit": "/audit", "account": "/account", "users": "/users", "problem": "/users/gone",
 }  # fmt: skip
 FROM_OUTSIDE = {"sign-in": "/sign-in", "welcome": "/welcome?link={link}", "spent-link": "/welcome?link=spent"}
 SHOWN = pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
