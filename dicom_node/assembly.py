@@ -232,7 +232,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
     from dicom_node.pipeline.reject import Reject
     from dicom_node.pipeline.review import Review
     from dicom_node.pipeline.withdraw import Withdraw
-    from dicom_node.settings_priors import PriorSettings
+    from dicom_node.settings.priors import PriorSettings
     from storage.records import FetchPurpose
 
     node, settings, destinations = parts.settings.node, parts.settings, parts.settings.destinations()

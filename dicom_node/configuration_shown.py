@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ruamel.yaml import YAML
 
-from dicom_node.settings_files import document_of
+from dicom_node.settings.files import document_of
 
 MASK = "***"
 SECRET_KEY = re.compile(r"password|passphrase|secret|token|credential|api_?key|routing_key", re.IGNORECASE)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.settings_files import document_of
+from dicom_node.settings.files import document_of
 
 
 class Sort(StrEnum):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_node.configuring import Author, Changed, change
 from dicom_node.errors import StudiesWait
-from dicom_node.settings_files import document_of
-from dicom_node.settings_text import with_entry
+from dicom_node.settings.files import document_of
+from dicom_node.settings.text import with_entry
 from dicom_node.verifying import known
 from storage.database import Transaction
 

@@ -8,7 +8,7 @@ from dicom_node.benching import bench_view
 from dicom_node.installed_models import installed_models
 from dicom_node.model_card import card_of
 from dicom_node.settings import Settings
-from dicom_node.settings_models import ModelSettings
+from dicom_node.settings.models import ModelSettings
 from dicom_node.shadowing import shadow_view
 from dicom_node.verifying import known
 from inference.backends.base import BackendSettings

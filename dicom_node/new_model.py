@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.settings_models import Models, model_mistakes
+from dicom_node.settings.models import Models, model_mistakes
 from inference.backends import build
 from inference.backends.foreign import Foreign
 from inference.backends.pins import hashes_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_node.network.tls import certificates_in
-from dicom_node.settings_tls import every_tls
+from dicom_node.settings.tls import every_tls
 
 if TYPE_CHECKING:
     from dicom_node.settings import NodeSettings
@@ -28,7 +28,7 @@ class Outlook:
 
 
 def outlook_of(node: NodeSettings, now: float) -> Outlook:
-    """Look at every certificate file of TLS once; the files are known to be good (`settings_tls.tls_mistakes`)."""
+    """Look at every certificate file of TLS once; the files are known to be good (`settings.tls.tls_mistakes`)."""
     found = Outlook()
     certificates: dict[Path, str] = {}
     keys: dict[Path, str] = {}

@@ -23,7 +23,7 @@ from dicom_node.network.tls import ClientTls
 from dicom_node.network.web_server import NamedWebServer
 from dicom_node.objects.profile import PRESETS
 from dicom_node.partners import Entry, Group
-from dicom_node.settings_text import flow
+from dicom_node.settings.text import flow
 from storage.errors import NotFound
 
 MODELS: Mapping[Group, Mapping[str, type[BaseModel]]] = {

@@ -12,8 +12,8 @@ from dicom_node.network.admission import Caller, HouseRules, Rejection, decide
 from dicom_node.network.peer import Peer
 from dicom_node.network.web_server import WebServer
 from dicom_node.settings import Settings
-from dicom_node.settings_files import document_of
-from dicom_node.settings_text import flow, with_entry
+from dicom_node.settings.files import document_of
+from dicom_node.settings.text import flow, with_entry
 from storage.errors import NotFound
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import FILES, Settings, load
-from dicom_node.settings_models import LOCK, ModelSettings
+from dicom_node.settings.models import LOCK, ModelSettings
 from storage.errors import StorageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dicom_node.routes_text import NAME, data_of, route_text, with_route
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.table import Decision, decide
 from dicom_node.settings import Settings, load
-from dicom_node.settings_models import closed_models
+from dicom_node.settings.models import closed_models
 from inference.tasks import TASKS
 from storage.errors import NotFound
 

@@ -14,7 +14,7 @@ from typing import Any
 from dicom_node.errors import ConfigurationError
 from dicom_node.form_fields import Sort, filled, read_back
 from dicom_node.routing.route import Route
-from dicom_node.settings_text import flow
+from dicom_node.settings.text import flow
 
 Sent = Mapping[str, Sequence[str]]
 Schema = Mapping[str, Any]

@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.settings_files import document_of
+from dicom_node.settings.files import document_of
 from storage.errors import NotFound
 
 NAME = "routes.yaml"

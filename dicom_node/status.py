@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dicom_node.assembly import audit_spool, cleaner, watermarks
 from dicom_node.model_switch import studies_waiting, waits
 from dicom_node.settings import Settings
-from dicom_node.settings_models import closed_models
+from dicom_node.settings.models import closed_models
 from dicom_node.upkeep import disk_lines
 from dicom_node.views import status_view
 from storage.database import Transaction

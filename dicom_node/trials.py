@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dicom_node.assembly import Parts, executor, owner
 from dicom_node.installed_models import installed_models
-from dicom_node.settings_models import closed_models
+from dicom_node.settings.models import closed_models
 
 if TYPE_CHECKING:
     from dicom_node.pipeline.loop import Stage

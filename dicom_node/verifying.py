@@ -13,7 +13,7 @@ from storage.model_checks import ModelCheck
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
     from dicom_node.settings import Settings
-    from dicom_node.settings_models import ModelSettings
+    from dicom_node.settings.models import ModelSettings
 
 
 def verify(parts: Parts, name: str, author: Author) -> ModelCheck:

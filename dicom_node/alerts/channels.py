@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dicom_node.settings_alerts import AlertSettings
+from dicom_node.settings.alerts import AlertSettings
 from storage.database import Transaction
 
 MAIL, WEBHOOK = "mail", "webhook:"

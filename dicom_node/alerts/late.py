@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_node.alerts.channels import channels_for, moment, queue
-from dicom_node.settings_alerts import AlertSettings
+from dicom_node.settings.alerts import AlertSettings
 from storage.database import Database, Transaction
 from storage.lifecycle import DeliveryState, JobState, StudyState
 

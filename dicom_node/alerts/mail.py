@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from dicom_node.errors import NoSecret, NotTold
-from dicom_node.settings_alerts import MailSettings
+from dicom_node.settings.alerts import MailSettings
 from storage.notices import Notice
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from dicom_node.errors import NoSecret, NotTold, PeerError
 from dicom_node.network.tls import ClientTls
 from dicom_node.network.web_call import Line, call
-from dicom_node.settings_alerts import WebhookSettings
+from dicom_node.settings.alerts import WebhookSettings
 from storage.notices import Notice
 
 SIGNATURE, NUMBER = "X-Segnode-Signature", "X-Segnode-Notice"

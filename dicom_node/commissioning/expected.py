@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dicom_node.settings_models import ModelSettings
+from dicom_node.settings.models import ModelSettings
 from inference.backends.bundle import Bundle
 from inference.backends.bundle_files import METADATA
 from inference.backends.json_file import json_object

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 
 from dicom_node.pipeline.settle import settle
-from dicom_node.settings_priors import PriorSettings
+from dicom_node.settings.priors import PriorSettings
 from dicom_node.sources import Source, Sources
 from storage.database import Database, Transaction
 from storage.lifecycle import FetchState, StudyState

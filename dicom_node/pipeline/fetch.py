@@ -17,7 +17,7 @@ from dicom_node.network.query import Brought, Told
 from dicom_node.network.survey import Held, Survey
 from dicom_node.pipeline.keeper import Keeper
 from dicom_node.pipeline.settle import settle
-from dicom_node.settings_priors import PriorSettings
+from dicom_node.settings.priors import PriorSettings
 from storage.database import Database, Transaction
 from storage.lifecycle import FetchState, StudyState
 from storage.records import Fetch, FetchPurpose, InstanceKind, Tally

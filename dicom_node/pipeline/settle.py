@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_node.settings_priors import PriorSettings
+from dicom_node.settings.priors import PriorSettings
 from storage.database import Transaction
 from storage.lifecycle import StudyState
 

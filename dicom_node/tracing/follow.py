@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dicom_node.errors import NoSecret
-from dicom_node.settings_tracing import TracingSettings
+from dicom_node.settings.tracing import TracingSettings
 from dicom_node.tracing.spans import Span, spans_of
 from storage.database import Database
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 
-from dicom_node.settings_tracing import TracingSettings
+from dicom_node.settings.tracing import TracingSettings
 from dicom_node.tracing.spans import Span
 
 ANSWER_S = 10.0

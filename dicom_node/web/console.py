@@ -10,7 +10,7 @@ from fastapi import Request
 
 from dicom_node.assembly import Parts
 from dicom_node.reload import Watch
-from dicom_node.settings_web import WebSettings
+from dicom_node.settings.web import WebSettings
 from dicom_node.web.cookies import Cookies
 from dicom_node.web.metrics import Metrics
 from dicom_node.web.passwords import Passwords

@@ -11,7 +11,7 @@ from dicom_node.bringing import headers_only
 from dicom_node.masking import masked
 from dicom_node.rehearsal import DAY_S, Rehearsal, rehearse
 from dicom_node.route_changes import drafted, judged
-from dicom_node.settings_models import closed_models
+from dicom_node.settings.models import closed_models
 from dicom_node.web import uploading
 from dicom_node.web.access import Visit
 from dicom_node.web.console import Console

@@ -18,7 +18,7 @@ from dicom_node.network.tls import BrowserTls
 from dicom_node.network.tls_keeper import Keeper
 from dicom_node.people import LINK_S, address_of, first_link
 from dicom_node.reload import follow
-from dicom_node.settings_web import WebSettings
+from dicom_node.settings.web import WebSettings
 from dicom_node.web.app import create_app, open_console
 
 log = logging.getLogger(__name__)

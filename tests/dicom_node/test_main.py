@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 
 
 def test_it_is_the_command_line() -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from dicom_node.model_card import UNSAID, card_of
-from dicom_node.settings_models import BUNDLES
+from dicom_node.settings.models import BUNDLES
 from inference.findings import IntendedUse
 
 

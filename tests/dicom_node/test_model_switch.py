@@ -16,7 +16,7 @@ from dicom_node.installed_models import installed_models
 from dicom_node.model_switch import disable, enable
 from dicom_node.reload import Watch
 from dicom_node.settings import load
-from dicom_node.settings_models import closed_models
+from dicom_node.settings.models import closed_models
 from dicom_node.status import node_status
 from storage.errors import NotFound
 

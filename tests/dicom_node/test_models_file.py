@@ -9,7 +9,7 @@ import pytest
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.models_file import ModelsFile
-from dicom_node.settings_models import LOCK
+from dicom_node.settings.models import LOCK
 
 TEXT = """\
 # What this hospital runs.

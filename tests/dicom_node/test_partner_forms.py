@@ -7,7 +7,7 @@ import pytest
 from dicom_node.errors import ConfigurationError
 from dicom_node.form_fields import Sort
 from dicom_node.partner_forms import KIND_WORDS, MODELS, again, fields_of, filled_in, model_of
-from dicom_node.settings_text import flow
+from dicom_node.settings.text import flow
 from storage.errors import NotFound
 
 PACS = model_of("destinations", "dimse")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from dicom_node import people
 from dicom_node.assembly import Parts
 from dicom_node.audit.facts import Participant
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from storage.errors import IllegalStep, NotFound
 from storage.tickets import TicketKind
 from storage.users import Role
@@ -79,7 +79,7 @@ def test_each_change_is_audited_with_who_made_it(parts: Parts, audited: Callable
 
 
 class TestCommands:
-    """dicom_node.cli_users"""
+    """dicom_node.cli.users"""
 
     def run(self, conf: Path, *words: str):
         return CliRunner().invoke(main, ["users", *words, "--conf", str(conf)])

@@ -1,4 +1,4 @@
-"""Stale results are made anew by a person's word; dicom_node.cli_corrections and dicom_node.cli_options say it."""
+"""Stale results are made anew by a person's word; dicom_node.cli.corrections and dicom_node.cli.options say it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dicom_node.assembly import Parts
 from dicom_node.audit.recorder import person
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from dicom_node.reissue import reissue
 from storage.errors import NotFound
 from storage.lifecycle import JobMark, StudyState

@@ -1,4 +1,4 @@
-"""A settled study is routed again by a person's word; dicom_node.cli_studies says it too."""
+"""A settled study is routed again by a person's word; dicom_node.cli.studies says it too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from audit_schema import code
 from click.testing import CliRunner
 
 from dicom_node.assembly import Parts
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from dicom_node.route_again import route_again
 from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import JobState, StudyState

@@ -1,6 +1,6 @@
 """The bundle for whoever helps: whole, and without a word on any patient, wherever strangers have written it.
 
-dicom_node.support_facts gathers, dicom_node.cli_support asks for it; dicom_node.cli_site lists the commands.
+dicom_node.support_facts gathers, dicom_node.cli.support asks for it; dicom_node.cli.site lists the commands.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.assembly import Parts
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from dicom_node.support_bundle import Asked, bundled, pseudonym, write_bundle
 from storage.deliveries import Setback
 from storage.lifecycle import DeliveryState, JobState, StudyState

@@ -1,4 +1,4 @@
-"""The table of `segnode watch` (dicom_node.cli_watch): where each study is, whose it is not, at any width."""
+"""The table of `segnode watch` (dicom_node.cli.watch): where each study is, whose it is not, at any width."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from dicom_node.assembly import Parts
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from dicom_node.watching import screen, table
 
 LINE = {"received_at": 1000.0, "description": "CT Abdomen", "study": "1.2.3", "modalities": ["CT"], "images": 40,

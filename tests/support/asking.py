@@ -10,7 +10,7 @@ from recalling import WHO, EarlierStudy, FakePacs, earlier_study
 
 from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.recall import Ask
-from dicom_node.settings_priors import PriorSettings
+from dicom_node.settings.priors import PriorSettings
 from storage.archive import Archive
 from storage.database import Database
 from storage.recalls import Recall

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from dicom_node.errors import PeerError
 from dicom_node.network.client import echo, send
 from dicom_node.network.embedded_archive import EmbeddedArchive
@@ -35,7 +35,7 @@ TRIP_LIMIT_S = 240.0
 START_LIMIT_S = 180.0  # also on a machine that is busy with other things
 ONE_AFTER_ANOTHER = """
 import json, sys
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 
 codes = []
 for words in json.loads(sys.argv[1]):

@@ -1,6 +1,6 @@
 """A site is commissioned: phantoms through a live node, back from its PACS, onto a page (dicom_node.commissioning).
 
-dicom_node.commissioning.conduct and dicom_node.commissioning.asking_back do it, dicom_node.cli_commission asks for it.
+dicom_node.commissioning.conduct and dicom_node.commissioning.asking_back do it, dicom_node.cli.commission asks for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from printed import words
 from pydicom.dataset import Dataset
 from running_node import MakeNode, RunningNode
 
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from dicom_node.network.peer import Peer
 from inference.phantom import MAKERS
 from storage.lifecycle import StudyState

@@ -21,7 +21,7 @@ from miniatures import Miniature
 from ruamel.yaml import YAML
 from running_node import MakeNode, RunningNode
 
-from dicom_node.cli import main
+from dicom_node.cli.main import main
 from inference.evaluation.files import read_report, read_scores
 from inference.phantom import PhantomCase, write_study
 from inference.training.datasets import Mark

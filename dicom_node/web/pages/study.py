@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from dicom_node.reissue import SETTLED
-from dicom_node.settings_models import closed_models
+from dicom_node.settings.models import closed_models
 from dicom_node.study_views import Looking
 from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here

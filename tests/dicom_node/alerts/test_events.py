@@ -8,7 +8,7 @@ import pytest
 
 from dicom_node.alerts.events import Events
 from dicom_node.assembly import Parts
-from dicom_node.settings_alerts import AlertSettings
+from dicom_node.settings.alerts import AlertSettings
 from storage.lifecycle import NoticeState
 
 HOOK = {"url": "http://127.0.0.1/hook", "secret": {"environment": "HOOK"}}

@@ -10,7 +10,7 @@ import pytest
 from dicom_node.alerts.channels import channels_for
 from dicom_node.alerts.late import Late
 from dicom_node.assembly import Parts
-from dicom_node.settings_alerts import AlertSettings
+from dicom_node.settings.alerts import AlertSettings
 from storage.lifecycle import JobState, NoticeState
 
 HOOK = {"url": "http://127.0.0.1/hook", "secret": {"environment": "HOOK"}}

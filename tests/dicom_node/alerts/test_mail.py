@@ -13,7 +13,7 @@ from serving import serving
 
 from dicom_node.alerts.mail import Mail, compose
 from dicom_node.errors import NotTold
-from dicom_node.settings_alerts import MailSettings
+from dicom_node.settings.alerts import MailSettings
 from storage.notices import Notice
 
 LINE = {"study": "1.2.3", "why": "its job failed", "link": "https://node/studies/1.2.3"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dicom_node.commissioning.expected import expected, least
-from dicom_node.settings_models import BUNDLES, ModelSettings
+from dicom_node.settings.models import BUNDLES, ModelSettings
 
 
 @pytest.mark.parametrize(

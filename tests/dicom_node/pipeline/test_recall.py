@@ -19,7 +19,7 @@ from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.dispatch import Dispatch
 from dicom_node.pipeline.fetch import Reconcile
 from dicom_node.pipeline.recall import Ask, NotAsked, search_of
-from dicom_node.settings_priors import PriorSettings
+from dicom_node.settings.priors import PriorSettings
 from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import FetchState, RecallState, StudyState

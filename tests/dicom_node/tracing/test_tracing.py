@@ -15,7 +15,7 @@ from serving import serving
 from dicom_node.assembly import Parts
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import load
-from dicom_node.settings_tracing import TracingSettings
+from dicom_node.settings.tracing import TracingSettings
 from dicom_node.tracing.follow import Traces
 
 STUDY = "1.2.3"

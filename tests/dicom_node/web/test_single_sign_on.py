@@ -17,7 +17,7 @@ from oidc_provider_mock import User, run_server_in_thread
 
 from dicom_node.assembly import Parts
 from dicom_node.people import give_role, new_link
-from dicom_node.settings_oidc import OpenIdSettings
+from dicom_node.settings.oidc import OpenIdSettings
 from dicom_node.web.app import open_console
 from dicom_node.web.console import Console
 from dicom_node.web.passwords import Passwords

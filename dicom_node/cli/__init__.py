@@ -1,0 +1,1 @@
+"""The commands of `segnode`, a file for each group; `main` puts them together."""

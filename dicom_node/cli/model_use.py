@@ -1,0 +1,75 @@
+"""`segnode models disable`, `enable`, `shadow`: which installed models take jobs, and how another compares with one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from dicom_node.cli.options import conf_option, json_option, open_storage, plainly
+
+
+@click.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask, though studies wait for it.")
+@conf_option
+@click.pass_obj
+@plainly
+def disable(group_conf: Path | None, name: str, yes: bool, conf: Path | None) -> None:
+    """Have model NAME take no new jobs; those that wait for it stay in the queue, nothing is lost."""
+    from dicom_node import model_switch
+    from dicom_node.configuring import Author
+    from dicom_node.errors import StudiesWait
+
+    with open_storage(conf or group_conf) as parts:
+        author = Author(time.time())
+        try:
+            changed = model_switch.disable(parts, name, author, sure=yes)
+        except StudiesWait as waiting:
+            click.confirm(f"{waiting}. Disable it?", abort=True)
+            changed = model_switch.disable(parts, name, author, sure=True)
+    click.echo(f"{name} takes no new jobs" if changed.change else f"{name} was disabled already")
+
+
+@click.command()
+@click.argument("name")
+@conf_option
+@click.pass_obj
+@plainly
+def enable(group_conf: Path | None, name: str, conf: Path | None) -> None:
+    """Have model NAME take jobs again; `segnode route` has its routes look at what arrived meanwhile."""
+    from dicom_node import model_switch
+    from dicom_node.configuring import Author
+
+    with open_storage(conf or group_conf) as parts:
+        changed = model_switch.enable(parts, name, Author(time.time()))
+    click.echo(f"{name} takes jobs again" if changed.change else f"{name} was not disabled")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@conf_option
+@json_option
+@click.pass_obj
+@plainly
+def shadow(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, as_json: bool) -> None:
+    """How shadows (models.yaml: shadow) compare with models NAMES, or with all: Dice, volumes, seconds, failures."""
+    from dicom_node import present
+    from dicom_node.shadowing import shadow_lines, shadow_view
+    from dicom_node.verifying import known
+
+    with open_storage(conf or group_conf) as parts:
+        wanted = names or sorted(parts.settings.models)
+        for name in wanted:
+            known(parts.settings, name)
+        with parts.database.reading() as tx:
+            views = [shadow_view(tx, name) for name in wanted]
+    if as_json:
+        present.as_json(views)
+        return
+    present.show_lines(shadow_lines(views))
+    for view in views:
+        for one in view["compared"]:
+            for study in one["worst"]:
+                click.echo(f"{view['model']} and {one['shadow']} differ most in {study['study']}: {study['mean_dice']}")
