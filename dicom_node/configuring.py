@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -22,6 +22,7 @@ from dicom_node.settings import load, shipped_folder
 from storage.database import Transaction
 from storage.durable import put_in_place
 from storage.errors import NotFound
+from storage.revisions import Revision
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
@@ -115,18 +116,32 @@ class Step:
 
 
 def history(tx: Transaction, name: str, limit: int, before: int | None = None) -> tuple[list[Step], int | None]:
-    """Changes of a file, the newest first, among so many revisions; and where the list goes on, None at its end."""
-    found = tx.revisions.list(limit + 1, before)
-    steps = []
+    """So many changes of a file, the newest first; and where the list goes on, None at its end.
+
+    Revisions in which only other files changed are passed over.
+    """
+    steps: list[Step] = []
+    while len(steps) < limit:
+        found = tx.revisions.list(limit + 1, before)
+        steps += _steps(found, name, limit)
+        before = found[limit - 1].number if len(found) > limit else None
+        if before is None:
+            break
+    if len(steps) > limit:
+        return steps[:limit], steps[limit - 1].number
+    return steps, before
+
+
+def _steps(found: Sequence[Revision], name: str, limit: int) -> Iterator[Step]:
+    """What changed in each of the revisions, the newest first; one beyond `limit` is what the last is compared with."""
     for new, old in zip(found, [*found, None][1:], strict=True):
         if old is None and len(found) > limit:
-            break  # the first of the next page
+            return  # the first of the next page
         said, was = new.content.get(name, ""), old.content.get(name, "") if old else ""
         if old is None:
-            steps.append(Step(new.number, new.at, new.by, new.what or "the first that was recorded", ""))
+            yield Step(new.number, new.at, new.by, new.what or "the first that was recorded", "")
         elif said != was:
-            steps.append(Step(new.number, new.at, new.by, new.what, difference_of(was, said, name)))
-    return steps, found[limit - 1].number if len(found) > limit else None
+            yield Step(new.number, new.at, new.by, new.what, difference_of(was, said, name))
 
 
 def difference_of(before: str, after: str, name: str) -> str:

@@ -36,6 +36,20 @@ def test_a_change_is_a_revision_with_who_and_what_and_can_be_taken_back(parts: P
     assert watch.look() is None
 
 
+def test_changes_of_other_files_are_passed_over(parts: Parts, conf: Path) -> None:
+    for name in ("node.yaml", "routes.yaml", "routes.yaml", "routes.yaml", "node.yaml", "routes.yaml"):
+        change(parts, name, lambda text: f"{text}# more\n", f"{name} changed", Author(200.0))
+    numbers, before = [], None
+    with parts.database.reading() as tx:
+        while True:
+            steps, before = history(tx, "node.yaml", 1, before)
+            numbers.append([step.number for step in steps])
+            if before is None:
+                break
+        assert numbers == [[6], [2], [1]]
+        assert [step.number for step in history(tx, "node.yaml", 5)[0]] == [6, 2, 1]
+
+
 def test_before_the_first_there_is_nothing(parts: Parts) -> None:
     with parts.database.reading() as tx:
         assert history(tx, "node.yaml", 5, before=1) == ([], None)

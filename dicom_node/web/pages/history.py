@@ -74,9 +74,8 @@ for _kept in FILES:
 def _past(request: Request, console: Console, kept: Kept, before: int | None) -> Response:
     with console.parts.database.reading() as tx:
         steps, following = history(tx, kept.file, A_PAGE, before)
-        newest = (tx.revisions.newest() or (0, ""))[0]
     onward = f"{kept.home}/history?before={following}" if following else ""
-    return page(request, "history.html", steps=steps, newest=newest, kept=kept, before=before, onward=onward)
+    return page(request, "history.html", steps=steps, kept=kept, before=before, onward=onward)
 
 
 def _revision(
