@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from urllib.parse import unquote
 
 from dicom_node.audit import facts
 from dicom_node.audit.facts import Code, Outcome, PersonAction
 from dicom_node.audit.reading import Message, Party
 
+OURS = "urn:segnode:"  # what begins so is no study: a user, a peer, a file of ours
 BY_A_PERSON = "by a person"
 ASKED = tuple(code for code in vars(PersonAction).values() if isinstance(code, Code))
 
@@ -81,11 +83,11 @@ def _signed(told: Message) -> str:
 def _security(told: Message) -> str:
     """What the alert says; where a person changed something, who and of whom."""
     text = next((value for one in told.subjects for kind, value in one.details if kind == "Alert Description"), "")
-    changed = next((one.identifier for one in told.subjects if one.identifier.startswith("urn:segnode:")), "")
+    changed = next((one.identifier for one in told.subjects if one.identifier.startswith(OURS)), "")
     if not changed:
         return text or told.event.meaning
-    _, _, group, name = changed.split(":", 3)
-    about = f"user {name}: {text}" if group == "user" else text
+    group, _, name = changed.removeprefix(OURS).partition(":")  # some of ours, such as a support bundle, have no name
+    about = f"user {unquote(name)}: {text}" if group == "user" else text
     return f"{_who(told)}: {about}"
 
 

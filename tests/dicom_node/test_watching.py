@@ -92,7 +92,7 @@ def test_it_goes_on_until_ctrl_c(story: Parts, conf: Path) -> None:
     code = (
         "import sys; from rich.console import Console; import dicom_node.present as present\n"
         "present.console = lambda: Console(force_terminal=True, width=120, height=30)\n"
-        "from dicom_node.cli import main; main(sys.argv[1:])"
+        "from dicom_node.cli.main import main; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "watch", "--conf", str(conf)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

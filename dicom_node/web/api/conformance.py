@@ -22,7 +22,11 @@ MEDIA_TYPES = {"markdown": "text/markdown; charset=utf-8", "pdf": "application/p
 NAMES = {"markdown": "conformance.md", "pdf": "conformance.pdf"}
 
 
-@router.get("/api/v1/conformance", response_model=None)
+@router.get(
+    "/api/v1/conformance",
+    response_model=None,
+    responses={200: {"content": {"text/markdown": {}, "application/pdf": {"schema": {"type": "string"}}}}},
+)
 def conformance(
     console: Here, form: Annotated[Form, Query(alias="format", description="JSON, or a document.")] = "json"
 ) -> dict[str, Any] | Response:

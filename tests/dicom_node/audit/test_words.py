@@ -44,6 +44,12 @@ SENTENCES = {
     "ada: peer pacs changed": messages.security_changed(
         R, AT, [ADA, US], "urn:segnode:peer:pacs", "peer pacs changed", kind=facts.NETWORK_CONFIGURATION
     ),
+    "ada: user vera of x: shut out": messages.security_changed(
+        R, AT, [ADA, US], "urn:segnode:user:vera%20of%20x", "shut out", kind=facts.USER_CHANGED
+    ),
+    "ada: a support bundle was written": messages.security_changed(
+        R, AT, [ADA, US], "urn:segnode:support-bundle", "a support bundle was written", kind=facts.RESTRICTED_FUNCTION
+    ),
     "name or password is wrong": messages.security_alert(R, FAILED, US, CT1, kind=facts.NODE_AUTHENTICATION),
     "segnode web was started by ada": messages.application_activity(R, AT, US, ADA, start=True),
     "segnode web stopped": messages.application_activity(R, AT, US, ADA, start=False),

@@ -1,4 +1,7 @@
-"""The command line: exit codes 0, 1 and 2, one sentence for an error, JSON for scripts."""
+"""The command line: exit codes 0, 1 and 2, one sentence for an error, JSON for scripts.
+
+dicom_node.cli.main, and dicom_node.cli.__main__, by which `python -m` runs it
+"""
 
 from __future__ import annotations
 

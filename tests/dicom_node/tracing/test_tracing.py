@@ -1,4 +1,7 @@
-"""A study's steps reach a collector as one trace, each once it is over, and again until the collector took it."""
+"""A study's steps reach a collector as one trace, each once it is over, and again until the collector took it.
+
+dicom_node.tracing.spans, dicom_node.tracing.follow, dicom_node.tracing.otlp
+"""
 
 from __future__ import annotations
 

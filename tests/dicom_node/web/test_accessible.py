@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from console_site import PHONE, WIDE, Visit
 
 from dicom_node.assembly import Parts
 from dicom_node.configuring import Author, change
 from storage.tickets import TicketKind
+
+if TYPE_CHECKING:
+    from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = [pytest.mark.viewer, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -63,6 +65,8 @@ def node(story: Parts) -> Parts:
 
 @pytest.fixture
 def axe() -> Axe:
+    from axe_playwright_python.sync_playwright import Axe  # of the extra `viewers`
+
     return Axe()
 
 
