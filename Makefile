@@ -47,11 +47,11 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 
-# One process more than there are cores: walks wait for nodes and peers much of their time, and come first, so that no
+# Two processes more than there are cores: walks wait for nodes and peers much of their time, and come first, so that no
 # long one is left to the end. Each computes in one thread: the threads of several processes on the same cores would spin
 # while they wait for each other. Bytecode is kept: a few hundred processes are started, which else compile all anew.
 test: $(VENV)/.test tools lint ## Everything that must hold, file by file in up to four processes.
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 2)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 viewers: $(VENV)/.test ## In Chromium: OHIF shows results, the console is used (SCREENSHOTS=folder keeps what was shown).
 	@deploy/install-test-tools.sh $(VENV)/ohif
