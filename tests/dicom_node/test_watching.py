@@ -89,7 +89,8 @@ def test_once_prints_one_table_and_ends(story: Parts, conf: Path) -> None:
 
 
 def test_it_goes_on_until_ctrl_c(story: Parts, conf: Path) -> None:
-    code = (
+    code = (  # tests that run in the background of a shell inherit that Ctrl-C counts for nothing
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from rich.console import Console; import dicom_node.present as present\n"
         "present.console = lambda: Console(force_terminal=True, width=120, height=30)\n"
         "from dicom_node.cli.main import main; main(sys.argv[1:])"
