@@ -16,8 +16,14 @@ from pathlib import PurePosixPath
 PIECE = 1 << 18
 LARGEST_DIRECTORY = 8 << 20  # in bytes; some 80,000 entries
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA takes as much memory as its header asks for
+
+
+class _BeforeItsBegin(OSError):
+    """A place that no file has; zipfile looks for one, and expects an OSError."""
+
+
 # What zipfile raises on bytes that are no zip or a damaged one; on newer versions and methods; on names in no encoding.
-FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, UnicodeDecodeError)
+FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, _BeforeItsBegin, NotImplementedError, UnicodeDecodeError)
 
 
 class BadEntry(Exception):
@@ -44,7 +50,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._content)}[whence]
         if start + offset < 0:
-            raise OSError(errno.EINVAL, "a place before its begin")  # as of a file
+            raise _BeforeItsBegin(errno.EINVAL, "a place before its begin")
         self._at = start + offset
         return self._at
 
