@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -68,6 +68,11 @@ class OAuth2(BaseModel):
 
 
 Authentication = Annotated[Basic | OAuth2, Field(discriminator="kind")]
+
+
+def client_header(client_id: str, secret: str) -> str:
+    """The value of Authorization for a client of OAuth 2.0: both are form-encoded first (RFC 6749 2.3.1)."""
+    return basic(quote_plus(client_id), quote_plus(secret))
 
 
 def basic(user: str, password: str) -> str:

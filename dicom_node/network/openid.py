@@ -7,7 +7,6 @@ the person. What is asked for is bound to the browser by `Question`, and the tok
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import threading
 import time
@@ -17,13 +16,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from ipaddress import ip_address
 from typing import Annotated, Any, Self
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from jwt import PyJWK, PyJWKSet, PyJWTError, decode, get_unverified_header
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dicom_node.errors import NotVouched, PeerError, Rejected, Unreachable
-from dicom_node.network.authentication import Text, basic, require_https
+from dicom_node.network.authentication import Text, client_header, require_https
 from dicom_node.network.secret import Secret
 from dicom_node.network.tls import ClientTls
 from dicom_node.network.web_call import Answer, Line, WebAddress, call
@@ -130,8 +129,8 @@ class Provider:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if (secret := self._client.client_secret) is not None:
             ways = self._discovered().get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-            if "client_secret_basic" in ways:  # RFC 6749 2.3.1: both are form-encoded first
-                headers["Authorization"] = basic(quote_plus(self._client.client_id), quote_plus(secret.read()))
+            if "client_secret_basic" in ways:
+                headers["Authorization"] = client_header(self._client.client_id, secret.read())
             else:
                 fields["client_secret"] = secret.read()
         return self._asked("POST", self._address_of("token_endpoint"), headers, urlencode(fields).encode())
@@ -195,7 +194,7 @@ class Provider:
     def _asked(self, method: str, address: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Claims:
         line = Line(self._client.tls, answer_s=ANSWER_S)
         answer = call(line, method, address, {"Accept": "application/json", **(headers or {})}, body or None, ANSWER_S)
-        told = _json(answer)
+        told = answer.json_object()
         if answer.status == 200 and told:
             return told
         raise self._trouble(answer, told)
@@ -233,11 +232,3 @@ def _private(address: str) -> bool:
         return ip_address(str(parts.hostname)).is_loopback
     except ValueError:
         return parts.hostname == "localhost"
-
-
-def _json(answer: Answer) -> Claims:
-    try:
-        told = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}

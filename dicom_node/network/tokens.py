@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 from dicom_node.errors import PeerError, Rejected, Unreachable
-from dicom_node.network.authentication import OAuth2, basic
+from dicom_node.network.authentication import OAuth2, client_header
 from dicom_node.network.web_call import Answer, Line, call
 from dicom_node.network.web_words import trouble_of
 
@@ -56,13 +55,13 @@ class Tokens:
         client = self._client
         fields = {"grant_type": "client_credentials"} | ({"scope": client.scope} if client.scope else {})
         headers = {
-            # RFC 6749 2.3.1: both are form-encoded first; every server must take them in this header.
-            "Authorization": basic(quote_plus(client.client_id), quote_plus(client.client_secret.read())),
+            # Every server must take them in this header.
+            "Authorization": client_header(client.client_id, client.client_secret.read()),
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
         answer = call(Line(client.tls, answer_s=30.0), "POST", client.token_url, headers, urlencode(fields).encode())
-        told = _json(answer)
+        told = answer.json_object()
         if answer.status != 200:
             raise self._trouble(answer, told)
         token, kind, life_s = told.get("access_token"), told.get("token_type"), told.get("expires_in", LIFE_S)
@@ -90,13 +89,6 @@ def keeper_of(client: OAuth2) -> Tokens:
     """The tokens of a client, one keeper for the life of the process."""
     return Tokens(client)
 
-
-def _json(answer: Answer) -> dict[str, Any]:
-    try:
-        told = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _seconds(value: object) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import json
 import math
 import socket
 import ssl
@@ -53,6 +54,14 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(repr=False)  # names in lower case
     body: bytes = field(repr=False)
+
+    def json_object(self) -> dict[str, Any]:
+        """The JSON object that the body is; empty where it is none."""
+        try:
+            told = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
 
 @dataclass(frozen=True)
