@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from starlette.testclient import TestClient
 
 PASSWORD = "an apple a day"
 NOW = 1000.0
-
-
-@dataclass
-class Clock:
-    """A clock that is turned by hand."""
-
-    now: float = NOW
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Browser(TestClient):

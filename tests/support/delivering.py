@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from turned_clock import Clock
 
 from dicom_node.errors import PeerError
 from dicom_node.network.statuses import Status, meaning_of
@@ -40,16 +41,6 @@ class Peer:
         if isinstance(self.answer, PeerError):
             raise self.answer
         return {uid: meaning_of(self.answer) for uid in uids}
-
-
-@dataclass
-class Clock:
-    """Time that is turned by hand."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

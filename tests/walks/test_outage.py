@@ -15,6 +15,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
+from turned_clock import Clock
 
 from dicom_node.destinations import Destination, DimseDestination, FolderDestination
 from dicom_node.network.embedded_archive import EmbeddedArchive
@@ -49,16 +50,6 @@ LIMIT_S = 120.0
 TERM_S = 30.0
 DEFAULT = DeliverySettings()
 MODEL = ModelIdentity("liver", "1", "ab", "us", IntendedUse.CLINICAL)
-
-
-@dataclass
-class Clock:
-    """Time that is turned by hand."""
-
-    now: float = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -107,7 +98,7 @@ class Hospital:
     """A node's stages on a real database, a PACS that is switched on and off, and a folder that is always there."""
 
     def __init__(self, place: Path, concurrency: int) -> None:
-        self.clock = Clock()
+        self.clock = Clock(1_000_000.0)
         self.database = Database.open(f"sqlite:///{place / 'node.db'}")
         self.archive = Archive(place / "archive")
         self.pacs = EmbeddedArchive(place / "pacs", port=free_port())

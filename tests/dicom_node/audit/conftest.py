@@ -5,27 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from turned_clock import Clock
 
 from dicom_node.audit.spool import Spool
 
 DAY_S = 86400.0
 
 
-class Clock:
-    """Seconds since the epoch, and the same in nanoseconds."""
-
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def ns(self) -> int:
-        return int(self.now * 1e9)
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 @pytest.fixture

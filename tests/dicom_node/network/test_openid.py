@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from openid_provider import OddProvider, new_key, odd_provider
 from pydantic import ValidationError
+from turned_clock import Clock
 
 from dicom_node.errors import NotVouched, PeerError, Rejected, Unreachable
 from dicom_node.network.openid import AGAIN_S, OpenIdClient, Provider, Question
@@ -28,16 +29,9 @@ def odd() -> Iterator[OddProvider]:
         yield running
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

@@ -2,14 +2,9 @@
 
 import logging
 
+from turned_clock import Clock
+
 from dicom_node.network.refusals import AGAIN_S, REMEMBERED, Refusals
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def journalled(database) -> list[str]:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from turned_clock import Clock
 
 from dicom_node.network.register import Register
 from storage.errors import Unavailable
@@ -18,13 +19,6 @@ class Caller:
 
     def is_alive(self) -> bool:
         return self.alive
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from turned_clock import Clock
 from web_archive import WebArchive, web_archive
 
 from dicom_node.errors import NoSecret, PeerError, Rejected, Unreachable
@@ -31,16 +32,9 @@ def client(archive: WebArchive, tmp_path: Path) -> OAuth2:
     )  # fmt: skip
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from commitment_peer import CommitmentPeer
+from turned_clock import Clock
 
 from dicom_node.destinations import DimseDestination, FolderDestination
 from dicom_node.network.ports import free_port
@@ -26,14 +27,6 @@ SR = Reference("1.2.840.10008.5.1.4.1.1.88.33", "2.25.9")
 ALL = CommitmentReport(("2.25.7", "2.25.9"))
 SOME = CommitmentReport(("2.25.7",), {"2.25.9": 0x0112})
 DAY = 86400.0
-
-
-@dataclass
-class Clock:
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -102,7 +95,7 @@ def case(database: Database, archive: Archive, queue: Callable[..., Job], archiv
             tx.results.add(ResultObject(item.sop_instance_uid, item.sop_class_uid, "2.25.8", job.job_id, kind, file))
         number = tx.deliveries.add(job.job_id, STUDY, "pacs", DeliveryState.PENDING, 30.0)
     pacs = DimseDestination(ae_title="ARCHIVE", host="127.0.0.1", port=archive_peer.port)
-    clock = Clock()
+    clock = Clock(100.0)
     backoff, patience = Backoff(10, 100, 3), Patience(wait_s=0.0, ask_again_s=3600.0, give_up_s=7 * DAY)
     made = Case(
         database,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from delivering import SEG, STUDY, UIDS, Clock, Peer, circuit, events
+from delivering import SEG, STUDY, UIDS, Peer, circuit, events
+from turned_clock import Clock
 
 from dicom_node.audit.facts import Outcome
 from dicom_node.audit.recorder import Recorder

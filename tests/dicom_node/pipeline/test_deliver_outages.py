@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from delivering import Clock, Peer, circuit, events
+from delivering import Peer, circuit, events
+from turned_clock import Clock
 
 from dicom_node.errors import Rejected, Unfinished, Unreachable
 from dicom_node.pipeline.deliver import Deliver

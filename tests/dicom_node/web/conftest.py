@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from argon2 import PasswordHasher
-from browsing import NOW, PASSWORD, Browser, Clock
+from browsing import NOW, PASSWORD, Browser
 from console_site import chromium, come, enter, site  # noqa: F401 (fixtures for all)
 from pictured import place  # noqa: F401 (a fixture for all)
+from turned_clock import Clock
 
 from dicom_node.assembly import Parts
 from dicom_node.web.app import create_app, open_console

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from browsing import PASSWORD, Browser, Clock
+from browsing import PASSWORD, Browser
+from turned_clock import Clock
 
 from dicom_node.web.console import Console
 from storage.tickets import TicketKind

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import schemathesis
-from browsing import Browser, Clock
+from browsing import Browser
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, checks
 from schemathesis.config import SchemathesisConfig
+from turned_clock import Clock
 
 from dicom_node.assembly import Parts
 from dicom_node.web.app import create_app, open_console

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 import pytest
-from browsing import PASSWORD, Browser, Clock
+from browsing import PASSWORD, Browser
+from turned_clock import Clock
 
 from dicom_node.people import LINK_S, first_link, new_link
 from dicom_node.web.console import Console

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from browsing import NOW, Browser, Clock
+from browsing import NOW, Browser
 from prometheus_client.parser import text_string_to_metric_families
+from turned_clock import Clock
 
 from dicom_node.assembly import Parts
 from storage.lifecycle import DeliveryState, JobState

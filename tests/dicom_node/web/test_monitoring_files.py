@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import NOW, Browser, Clock
+from browsing import NOW, Browser
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
+from turned_clock import Clock
 
 from dicom_node.assembly import Parts
 from dicom_node.counting import FIGURES

@@ -12,8 +12,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from xml.etree.ElementTree import Element
 
 import pytest
-from browsing import Browser, Clock
+from browsing import Browser
 from oidc_provider_mock import User, run_server_in_thread
+from turned_clock import Clock
 
 from dicom_node.assembly import Parts
 from dicom_node.people import give_role, new_link
