@@ -6,9 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
+from dicom_node.pipeline.beside import Beside
 from storage.database import Database, Transaction
 from storage.errors import LeaseLost, Unavailable
 
@@ -17,7 +16,7 @@ log = logging.getLogger(__name__)
 TELL_EVERY_S = 0.5
 
 
-class Keeper:
+class Keeper(Beside):
     """Calls `renew` every third of a lease's term, sooner when there is news to tell, in a transaction of its own.
 
     A lost lease is not fatal here: ending the work checks the owner again, in the same commit as its
@@ -25,25 +24,17 @@ class Keeper:
     """
 
     def __init__(self, database: Database, renew: Callable[[Transaction], None], term_s: float) -> None:
+        super().__init__("lease-keeper")
         self._database = database
         self._renew = renew
         self._term_s = term_s
         self._news = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
+    def _leave(self) -> None:
+        super()._leave()
         self._news.set()
-        self._thread.join()
 
-    def _keep(self) -> None:
+    def _work(self) -> None:
         while not self._stop.is_set():
             self._news.wait(self._term_s / 3)
             self._news.clear()
