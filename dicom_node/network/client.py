@@ -22,6 +22,7 @@ from pynetdicom.events import Event, EventHandlerType
 
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network import proposals
+from dicom_node.network.checkpoint import Checkpoint
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, MAX_CONTEXTS
 from dicom_node.network.discretion import discreet
 from dicom_node.network.peer import Peer
@@ -150,7 +151,7 @@ def open_association(
             asked.contexts,
             ae_title=peer.ae_title,
             ext_neg=list(asked.roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), *handlers],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _make_ready), *handlers],
             tls_args=dial.arguments if dial else None,
         )
     except OSError as error:  # the host's name has no address
@@ -168,9 +169,10 @@ def open_association(
             association.release()
 
 
-def _send_at_once(event: Event) -> None:
-    """Without this, small PDUs wait for the acknowledgement of the ones before (Nagle's algorithm)."""
+def _make_ready(event: Event) -> None:
+    """No small PDU waits for the acknowledgement of the ones before (Nagle's algorithm), and no answer is mislaid."""
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    event.assoc._reactor_checkpoint = Checkpoint(event.assoc)
 
 
 def _explain(association: Association, peer: Peer) -> None:

@@ -13,8 +13,10 @@ from ball_scan import IMAGES, scan
 from bright_conf import MODELS, routes
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-from pynetdicom import AE
 from running_node import RunningNode
+
+from dicom_node.network.client import open_association
+from dicom_node.network.proposals import storage
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -25,17 +27,14 @@ NOTHING_FITS = "{kind: all, of: [{kind: volume}, {kind: modality, any_of: [PT]}]
 
 def send_slowly(node: RunningNode, title: str, files: list[Path], changed: threading.Event) -> list[int]:
     """One association for all files, half of them after the change; the status of each."""
-    scanner = AE(ae_title=title)
-    scanner.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    association = scanner.associate("127.0.0.1", node.peer.port, ae_title="SEGNODE")
-    assert association.is_established
     statuses = []
-    for number, file in enumerate(files):
-        if number == len(files) // 2:
-            assert changed.wait(300)
-        statuses.append(int(association.send_c_store(dcmread(file)).get("Status", -1)))
-    assert association.is_established, "it stayed open throughout"
-    association.release()
+    with open_association(node.peer, title, storage([(CTImageStorage, ExplicitVRLittleEndian)])) as association:
+        assert association is not None
+        for number, file in enumerate(files):
+            if number == len(files) // 2:
+                assert changed.wait(300)
+            statuses.append(int(association.send_c_store(dcmread(file)).get("Status", -1)))
+        assert association.is_established, "it stayed open throughout"
     return statuses
 
 
