@@ -40,6 +40,7 @@ def test_what_failed_stands_at_the_top() -> None:
 def test_the_pictures_are_in_it() -> None:
     pdf = sign_off_pdf(sign_off(GOOD))
     assert pdf.count(b"/Subtype /Image") == 1, "the same picture is kept once"
+    assert b"DCTDecode" in pdf, "as JPEG: the page goes by mail"
 
 
 def test_long_configuration_goes_on_over_pages_and_foreign_letters_are_told() -> None:

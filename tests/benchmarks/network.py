@@ -1,0 +1,121 @@
+"""A shipped network over a CT of 512 x 512 x 300, beside MONAI's sliding_window_inference: `make bench`.
+
+python tests/benchmarks/network.py [--task liver_tumour] [--rounds 2] [--device cpu]. The same weights see the same
+phantom, which is laid onto 300 slices of 512 x 512. MONAI's way: the whole volume on the working grid, float32 (with
+--amp: autocast to bfloat16, or float16 on a GPU that lacks it), windows of the bundle's size that share a half, weighed
+by a Gaussian, two at a time (eight on a GPU). Ours: what `segnode` runs. Both ways begin with the volume in memory and
+end with labels on its own grid. The limit is the network's own seconds: every other second is ours to lose.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from harness import Comparison, Record, options, report, take_turns
+from monai.inferers import sliding_window_inference
+from numpy.typing import NDArray
+
+from inference.answer import convinced, on_source
+from inference.backends import build
+from inference.backends.bundle import LoadedBundle
+from inference.phantom import make_case
+from inference.prepare import prepare
+from inference.sliding import autocast, probabilities
+from inference.tasks import TASKS
+from inference.transforms.geometry import canonical, grid_at_spacing, resample
+from inference.volume import Spacing, Volume
+
+SLICES, ROWS = 300, 512
+BUNDLES = Path(__file__).resolve().parents[2] / "inference" / "bundles"
+SEED = 5000  # a phantom that chose weights, and so is none to score with
+
+
+class Run(NamedTuple):
+    """Seconds in all, and of the network with its windows; the labels uint8 (z, y, x)."""
+
+    seconds: float
+    network_s: float
+    labels: NDArray[np.uint8]
+
+
+def large_ct(task: str, slices: int = SLICES) -> Volume:
+    """The phantom on as many voxels as a scanner gives."""
+    volume = canonical(next(iter(make_case(task, SEED).volumes.values())))
+    spacing = [size * step / wanted for size, step, wanted in
+               zip(volume.grid.shape, volume.grid.spacing, (slices, ROWS, ROWS), strict=True)]
+    return resample(volume, grid_at_spacing(volume.grid, Spacing(*spacing)), fill=-1024.0)
+
+
+def ours(bundle: LoadedBundle, volumes: dict[str, Volume], task: str) -> Run:
+    """As the node does it."""
+    started = time.perf_counter()
+    answer = bundle.segment(volumes, TASKS[task], lambda *_: None)
+    return Run(time.perf_counter() - started, answer.seconds["network"], answer.labels)
+
+
+def by_monai(bundle: LoadedBundle, volumes: dict[str, Volume], *, amp: bool) -> Run:
+    """As who takes MONAI's inferer does it: the same channels and the same way back, the windows by MONAI."""
+    plan, device = bundle.plan, bundle.device
+    started = time.perf_counter()
+    prepared = prepare(volumes, plan.recipe.model_copy(update={"roi": "all"}))
+    at_network = time.perf_counter()
+    with torch.inference_mode(), autocast(device, "auto" if amp else "fp32"):
+        logits = sliding_window_inference(
+            torch.from_numpy(prepared.array)[None].to(device), plan.window, 8 if device.startswith("cuda") else 2,
+            bundle.network, overlap=0.5, mode="gaussian")  # fmt: skip
+        array = logits[0].float().cpu().numpy()
+    network_s = time.perf_counter() - at_network
+    mean = probabilities(array, prepared.foreground, plan.output)
+    labels = on_source(convinced(mean, plan.output), prepared, plan.output).labels
+    return Run(time.perf_counter() - started, network_s, labels)
+
+
+def dice_of(labels: NDArray[np.uint8], others: NDArray[np.uint8]) -> dict[int, float]:
+    """Of every label that either has."""
+    found = sorted((set(np.unique(labels)) | set(np.unique(others))) - {0})
+    return {int(k): round(2 * float(((labels == k) & (others == k)).sum()) /
+                          float((labels == k).sum() + (others == k).sum()), 4) for k in found}  # fmt: skip
+
+
+def main() -> None:
+    parser = options(__doc__, rounds=2)
+    parser.add_argument("--task", choices=("liver_tumour", "lung_nodule"), default="liver_tumour")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--amp", action="store_true", help="MONAI under autocast")
+    chosen = parser.parse_args()
+    task, amp = chosen.task, chosen.amp
+    volume = large_ct(task)
+    volumes = {TASKS[task].primary: volume}
+    bundle = build({"kind": "bundle", "path": str(BUNDLES / task)}).load(chosen.device)
+    contestants: dict[str, Callable[[], Run]] = {
+        "segnode": partial(ours, bundle, volumes, task),
+        "MONAI": partial(by_monai, bundle, volumes, amp=amp),
+    }
+    found = take_turns(contestants, chosen.rounds, warm_ups=int(chosen.device != "cpu"))
+    alike = dice_of(found["segnode"][-1].labels, found["MONAI"][-1].labels)
+    name = f"MONAI {'AMP' if amp else 'fp32'}, overlap 0.5"
+    lines = []
+    for what, field in (("labels from a volume", "seconds"), ("network over windows", "network_s")):
+        mine, theirs = ([getattr(run, field) for run in found[key]] for key in ("segnode", "MONAI"))
+        wanted = (2.0 if amp else 4.0) if field == "seconds" else None
+        lines.append(Comparison(f"{task}, 300 x 512 x 512, {chosen.device}: {what}", "s", ("segnode", mine),
+                                (name, theirs), wanted=wanted))  # fmt: skip
+    spent = median(run.seconds - run.network_s for run in found["segnode"])
+    remarks = [f"{task}: Dice of the two masks, label by label: {alike}; of ours {spent:.1f} s are not the network's."]
+    record = Record(f"network-{task}-{chosen.device.split(':')[0]}{'-amp' if amp else ''}", lines, remarks,
+                    {"monai": metadata.version("monai")})  # fmt: skip
+    report(record, chosen.record)
+    sys.exit(any(share < 0.995 for share in alike.values()))
+
+
+if __name__ == "__main__":
+    main()
