@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Row, Select, and_, case, exists, or_, select, update
 
-from storage import tables
+from storage import arrivals, tables
 from storage.errors import NotFound
-from storage.headers import HEADER_COLUMNS, header_columns
+from storage.headers import header_columns
 from storage.identifiers import check_uid
 from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
 from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
@@ -42,7 +42,8 @@ class Studies(Store):
         """
         for uid in (instance.sop_instance_uid, instance.series_instance_uid, instance.study_instance_uid):
             check_uid(uid)
-        if self._exists(tables.results.c.sop_uid == instance.sop_instance_uid):
+        uid = {"sop_uid": instance.sop_instance_uid}
+        if self._connection.execute(arrivals.is_result(), uid).first() is not None:
             instance = replace(instance, kind=InstanceKind.RESULT)
         if self._add(instances, **_instance_values(instance, conflict=False)):
             self._count(instance, study_header or {})
@@ -226,14 +227,10 @@ class Studies(Store):
 
     def _count(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
         image = instance.kind is InstanceKind.IMAGE
-        counter = tables.series.c.images if image else tables.series.c.others
+        counter = "images" if image else "others"
         awaited = self._awaited(instance)
-        values = _series_values(instance) | {counter.name: 1}
-        key = [tables.series.c.study_uid, tables.series.c.series_uid]
-        counted = {counter.name: counter + 1}
-        self._connection.execute(
-            self._insert(tables.series).on_conflict_do_update(index_elements=key, set_=counted), values
-        )
+        counted = arrivals.count_in_series(self._dialect, counter)
+        self._connection.execute(counted, _series_values(instance) | {counter: 1})
         if image:
             self._open_again(instance, study_header, awaited)
         else:
@@ -259,35 +256,13 @@ class Studies(Store):
         self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None = None
     ) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
-        new = self._insert(studies)
-        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", *HEADER_COLUMNS)}
-        key, removed = [studies.c.study_uid], studies.c.state == StudyState.REMOVED.value
-        seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
-        self._connection.execute(seen, _study_values(instance, study_header, awaited))
+        self._connection.execute(arrivals.see_study(self._dialect), _study_values(instance, study_header, awaited))
 
     def _open_again(
         self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None
     ) -> None:
-        new = self._insert(studies)
-        removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
-        forgotten = {
-            name: case((removed, new.excluded[name]), else_=studies.c[name])
-            for name in ("received_at", *HEADER_COLUMNS)
-        }
-        reopened = forgotten | {
-            "images": studies.c.images + 1,
-            "state": new.excluded.state,  # RECEIVING, from wherever it stood: each state allows this step
-            "changed_at": new.excluded.changed_at,
-        }
-        if awaited:  # the fetch goes on, and so does the quiet time of a study that a sender is still at
-            still_sent = studies.c.state == StudyState.RECEIVING.value
-            stays = ~removed if awaited is FetchPurpose.PRIOR else still_sent
-            reopened["state"] = case((stays, studies.c.state), else_=new.excluded.state)
-            reopened["changed_at"] = case((removed, new.excluded.changed_at), else_=studies.c.changed_at)
         values = _study_values(instance, study_header, awaited) | {"images": 1}
-        self._connection.execute(
-            new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened), values
-        )
+        self._connection.execute(arrivals.open_study_again(self._dialect, awaited), values)
 
     def selected(self, query: Select[Any] | CompoundSelect[Any]) -> Studies_:
         """The studies of the rows that `query` selects, in its order; the package's other stores ask so as well."""

@@ -15,19 +15,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 
-from pydicom.dataset import FileMetaDataset
-from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.events import Event
 
 from dicom_node.counting import RECEIVED, RECEIVED_BYTES, REFUSED, Counts
 from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
-from dicom_node.network.contexts import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION,
-    STORAGE_CLASSES,
-    TRANSFER_SYNTAXES,
-)
+from dicom_node.network.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
+from dicom_node.network.file_meta import file_head
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.spool import Spool
@@ -36,10 +30,17 @@ from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
 from storage.records import REVIEWS, Arrival, Instance, InstanceKind, StoredFile
+from storage.together import Together
 
 log = logging.getLogger(__name__)
 
-PREAMBLE = bytes(128) + b"DICM"
+# What is journalled of an instance that came again.
+TOLD = {
+    Arrival.CONFLICT: (
+        "conflict", "with other content; both are kept, the first one counts until they have been compared"
+    ),
+    Arrival.REPLACED: ("outdated", "as it was before its correction; the correction stands"),
+}  # fmt: skip
 SENT_ALREADY = "its study is here already, sent by a peer; what is made of it goes its own way"
 
 
@@ -61,6 +62,11 @@ class Offer:
         if isinstance(self.content, Spool) and self.content.trouble:
             raise OutOfResources(self.content.trouble)
         return self.content.getbuffer()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of `data`; what came through a spool was digested on its way."""
+        return self.content.sha256() if isinstance(self.content, Spool) else hashlib.sha256(self.data).hexdigest()
 
 
 class Receiver:
@@ -86,6 +92,7 @@ class Receiver:
         self._counts = counts or Counts()
         self._fetched = fetched
         self._database = database
+        self._together = Together(database)
         self._archive = archive
         self._register = register
         self._device_uids = device_uids
@@ -127,32 +134,26 @@ class Receiver:
             file = self._write(header, offer, association)
             now = self._clock()
             instance = self._instance(header, offer, file, association, now)
-            with self._database.transaction() as tx:
-                self._register.note(tx, association, now)
-                arrival = tx.studies.add_instance(instance, header.study)
-                self._archive.confirm(file)
-                self._note_by_hand(tx, instance, association, now)
-                if arrival is Arrival.CONFLICT:
-                    tx.journal.add(
-                        now,
-                        "conflict",
-                        f"instance {header.sop_instance_uid} came again from {association.calling_aet} with other "
-                        "content; both are kept, the first one counts until they have been compared",
-                        study=header.study_instance_uid,
-                        series=header.series_instance_uid,
-                        revision=self.revision,
-                    )
-                elif arrival is Arrival.REPLACED:
-                    tx.journal.add(
-                        now,
-                        "outdated",
-                        f"instance {header.sop_instance_uid} came again from {association.calling_aet} as it was "
-                        "before its correction; the correction stands",
-                        study=header.study_instance_uid,
-                        series=header.series_instance_uid,
-                        revision=self.revision,
-                    )
+            arrival = self._together.commit(lambda tx: self._index(tx, instance, header, association))
             association.noted = True
+        return arrival
+
+    def _index(self, tx: Transaction, instance: Instance, header: Header, association: OpenAssociation) -> Arrival:
+        now = instance.received_at
+        self._register.note(tx, association, now)
+        arrival = tx.studies.add_instance(instance, header.study)
+        self._archive.confirm(instance.file)
+        self._note_by_hand(tx, instance, association, now)
+        if arrival in TOLD:
+            event, text = TOLD[arrival]
+            tx.journal.add(
+                now,
+                event,
+                f"instance {header.sop_instance_uid} came again from {association.calling_aet} {text}",
+                study=header.study_instance_uid,
+                series=header.series_instance_uid,
+                revision=self.revision,
+            )
         return arrival
 
     def _check_is_new(self, header: Header, association: OpenAssociation) -> None:
@@ -178,10 +179,11 @@ class Receiver:
             tx.journal.add(now, "let go", text, study=uid, revision=self.revision)
 
     def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
-        digest = hashlib.sha256(offer.data).hexdigest()
-        meta = _file_meta(offer, association.calling_aet)
-        chunks: list[bytes | memoryview] = [PREAMBLE, meta, offer.data]
-        return self._archive.write(header.study_instance_uid, header.sop_instance_uid, chunks, digest)
+        head = file_head(
+            offer.sop_class_uid, offer.sop_instance_uid, offer.transfer_syntax_uid, association.calling_aet
+        )
+        chunks: list[bytes | memoryview] = [head, offer.data]
+        return self._archive.write(header.study_instance_uid, header.sop_instance_uid, chunks, offer.sha256)
 
     def _instance(
         self, header: Header, offer: Offer, file: StoredFile, association: OpenAssociation, now: float
@@ -265,20 +267,6 @@ def _check_agreement(header: Header, offer: Offer) -> None:
         raise UidMismatch("the data set's SOP Class UID is not the one that it was sent under")
     if header.sop_instance_uid != offer.sop_instance_uid:
         raise UidMismatch("the data set's SOP Instance UID is not the one that it was sent under")
-
-
-def _file_meta(offer: Offer, sender: str) -> bytes:
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(offer.sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(offer.sop_instance_uid)
-    meta.TransferSyntaxUID = UID(offer.transfer_syntax_uid)
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION
-    meta.SourceApplicationEntityTitle = sender
-    buffer = BytesIO()
-    write_file_meta_info(buffer, meta)
-    return buffer.getvalue()
 
 
 @contextmanager
