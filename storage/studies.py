@@ -42,10 +42,9 @@ class Studies(Store):
         """
         for uid in (instance.sop_instance_uid, instance.series_instance_uid, instance.study_instance_uid):
             check_uid(uid)
-        uid = {"sop_uid": instance.sop_instance_uid}
-        if self._connection.execute(arrivals.is_result(), uid).first() is not None:
+        if arrivals.is_result(self._connection, {"sop_uid": instance.sop_instance_uid}).first() is not None:
             instance = replace(instance, kind=InstanceKind.RESULT)
-        if self._add(instances, **_instance_values(instance, conflict=False)):
+        if arrivals.add_instance(self._connection, _instance_values(instance, conflict=False)).rowcount == 1:
             self._count(instance, study_header or {})
             return Arrival.NEW
         return self._add_again(instance, study_header or {})
@@ -229,14 +228,14 @@ class Studies(Store):
         image = instance.kind is InstanceKind.IMAGE
         counter = "images" if image else "others"
         awaited = self._awaited(instance)
-        counted = arrivals.count_in_series(self._dialect, counter)
-        self._connection.execute(counted, _series_values(instance) | {counter: 1})
+        arrivals.count_in_series(self._connection, _series_values(instance) | {counter: 1}, counter)
         if image:
             self._open_again(instance, study_header, awaited)
         else:
             self._see(instance, study_header, awaited)
         if instance.kind is not InstanceKind.RESULT and awaited not in (FetchPurpose.MISSING, FetchPurpose.PRIOR):
-            self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
+            sender = {"study_uid": instance.study_instance_uid, "association_id": instance.association_id}
+            arrivals.add_sender(self._connection, sender)
 
     def _awaited(self, instance: Instance) -> FetchPurpose | None:
         """Why the instance is waited for by a fetch that has begun, and that cannot end before this commit.
@@ -256,13 +255,13 @@ class Studies(Store):
         self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None = None
     ) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
-        self._connection.execute(arrivals.see_study(self._dialect), _study_values(instance, study_header, awaited))
+        arrivals.see_study(self._connection, _study_values(instance, study_header, awaited))
 
     def _open_again(
         self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None
     ) -> None:
         values = _study_values(instance, study_header, awaited) | {"images": 1}
-        self._connection.execute(arrivals.open_study_again(self._dialect, awaited), values)
+        arrivals.open_study_again(self._connection, values, awaited)
 
     def selected(self, query: Select[Any] | CompoundSelect[Any]) -> Studies_:
         """The studies of the rows that `query` selects, in its order; the package's other stores ask so as well."""

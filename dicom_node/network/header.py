@@ -50,7 +50,7 @@ EQUIPMENT = "ContributingEquipmentSequence"
 
 _WANTED = sorted({tag_of(keyword) for keyword in (*FACTS, *STUDY_FACTS, *MULTIFRAME, EQUIPMENT)})
 _LAST = _WANTED[-1]
-_SCANNED = frozenset((*_WANTED, tag_of("SpecificCharacterSet")))
+_SCANNED = frozenset(int(tag) for tag in (*_WANTED, tag_of("SpecificCharacterSet")))
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,10 @@ def _identifier(dataset: Dataset, keyword: str) -> str:
 def _facts(dataset: Dataset, keywords: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
     facts: dict[str, Any] = {}
     unreadable: list[str] = []
+    present = dataset.keys()
     for keyword in keywords:
+        if tag_of(keyword) not in present:
+            continue
         try:
             value = _shaped(keyword, value_of(dataset, keyword))
         except PARSE_FAULTS:

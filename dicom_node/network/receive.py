@@ -29,6 +29,7 @@ from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to,
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
+from storage.landing import Landing
 from storage.records import REVIEWS, Arrival, Instance, InstanceKind, StoredFile
 from storage.together import Together
 
@@ -107,10 +108,12 @@ class Receiver:
         """Keep one instance; the status says what became of it. Success is a promise that outlives a power cut."""
         header: Header | None = None
         try:
-            header = _header_of(offer)
-            _check_agreement(header, offer)
-            self._check_is_new(header, association)
-            arrival = self._keep(header, offer, association)
+            _check_kind(offer)
+            with _storage_faults(), self._archive.landing(_chunks(offer, association), offer.sha256) as landing:
+                header = read_header(offer.data, offer.transfer_syntax_uid)
+                _check_agreement(header, offer)
+                self._check_is_new(header, association)
+                arrival = self._keep(header, offer, association, landing)
         except DiskFull as full:
             association.refused += 1
             association.last_refusal = str(full)
@@ -129,20 +132,24 @@ class Receiver:
         association.arrivals.kept(header.study_instance_uid, header.study, offer.sop_class_uid, held=held)
         return SUCCESS
 
-    def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> Arrival:
-        with _storage_faults():
-            file = self._write(header, offer, association)
-            now = self._clock()
-            instance = self._instance(header, offer, file, association, now)
-            arrival = self._together.commit(lambda tx: self._index(tx, instance, header, association))
-            association.noted = True
+    def _keep(self, header: Header, offer: Offer, association: OpenAssociation, landing: Landing) -> Arrival:
+        file = self._archive.place(landing, header.study_instance_uid, header.sop_instance_uid)
+        instance = self._instance(header, offer, file, association, self._clock())
+
+        def work(tx: Transaction) -> Arrival:
+            arrival = self._index(tx, instance, header, association)
+            self._archive.settle(landing)  # the row may not outlive the name
+            self._archive.confirm(file)
+            return arrival
+
+        arrival = self._together.commit(work)
+        association.noted = True
         return arrival
 
     def _index(self, tx: Transaction, instance: Instance, header: Header, association: OpenAssociation) -> Arrival:
         now = instance.received_at
         self._register.note(tx, association, now)
         arrival = tx.studies.add_instance(instance, header.study)
-        self._archive.confirm(instance.file)
         self._note_by_hand(tx, instance, association, now)
         if arrival in TOLD:
             event, text = TOLD[arrival]
@@ -160,7 +167,7 @@ class Receiver:
         """BadDataset where a person brings what is of a study that peers have sent."""
         if association.wanted_task is None:
             return
-        with _storage_faults(), self._database.reading() as tx:
+        with self._database.reading() as tx:
             study = tx.studies.find(header.study_instance_uid)
         if study is not None and study.calling_aets and not study.by_hand:
             raise BadDataset(SENT_ALREADY)
@@ -177,13 +184,6 @@ class Receiver:
             tx.studies.reopen(uid, now)
             text = f"{association.calling_aet} sends what a person had brought: from now on it goes its own way"
             tx.journal.add(now, "let go", text, study=uid, revision=self.revision)
-
-    def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
-        head = file_head(
-            offer.sop_class_uid, offer.sop_instance_uid, offer.transfer_syntax_uid, association.calling_aet
-        )
-        chunks: list[bytes | memoryview] = [head, offer.data]
-        return self._archive.write(header.study_instance_uid, header.sop_instance_uid, chunks, offer.sha256)
 
     def _instance(
         self, header: Header, offer: Offer, file: StoredFile, association: OpenAssociation, now: float
@@ -229,7 +229,8 @@ class Receiver:
 
 def read_offer(offer: Offer) -> Header:
     """The header of an instance that would be taken; ReceiveError."""
-    header = _header_of(offer)
+    _check_kind(offer)
+    header = read_header(offer.data, offer.transfer_syntax_uid)
     _check_agreement(header, offer)
     return header
 
@@ -251,14 +252,18 @@ def _offer(event: Event) -> Offer:
     )
 
 
-def _header_of(offer: Offer) -> Header:
-    """The header of what is offered, of a class and a syntax that is taken: by C-STORE no other is negotiated."""
-    data = offer.data
+def _check_kind(offer: Offer) -> None:
+    """Of a class and a syntax that is taken: by C-STORE no other is negotiated."""
     if offer.sop_class_uid not in STORAGE_CLASSES:
         raise BadDataset("its SOP class is none that is taken")
     if offer.transfer_syntax_uid not in TRANSFER_SYNTAXES:
         raise BadDataset("its transfer syntax is none that is taken")
-    return read_header(data, offer.transfer_syntax_uid)
+
+
+def _chunks(offer: Offer, association: OpenAssociation) -> list[bytes | memoryview]:
+    """The Part 10 file."""
+    uids = (offer.sop_class_uid, offer.sop_instance_uid, offer.transfer_syntax_uid)
+    return [file_head(*uids, association.calling_aet), offer.data]
 
 
 def _check_agreement(header: Header, offer: Offer) -> None:
