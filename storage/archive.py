@@ -13,7 +13,9 @@ import os
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,11 +23,24 @@ from storage.disk import Room, Watermarks, free_space
 from storage.durable import sync
 from storage.errors import Damaged, NoRoom, NotFound, Unavailable
 from storage.identifiers import check_uid
-from storage.landing import Landing, Syncers
 from storage.part10 import DataSetDigest
 from storage.records import StoredFile
 
 INCOMING = "incoming"
+SYNCERS = 16  # threads that wait for the disk
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file under its final name, which is being made durable."""
+
+    file: StoredFile
+    settled: Future[None]
+
+    def settle(self) -> None:
+        """Return when the name is durable; Unavailable where the disk fails."""
+        with _disk():
+            self.settled.result()
 
 
 class Archive:
@@ -37,7 +52,7 @@ class Archive:
         self._incoming = root / INCOMING
         self._durable: set[Path] = set()  # folders whose names this process has made safe
         self._folders = threading.Lock()
-        self._syncers = Syncers()
+        self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
         with _disk():
             self._incoming.mkdir(parents=True, exist_ok=True)
 
@@ -57,41 +72,46 @@ class Archive:
         a full disk could never finish its work and be emptied. The row that names the file must be committed
         after `confirm`. BadIdentifier; NoRoom below the watermark; Unavailable where the disk fails.
         """
-        check_uid(study_uid), check_uid(sop_uid)  # before the disk is touched
-        with self.landing(chunks, content_sha256, ours=ours) as landing:
-            stored = self.place(landing, study_uid, sop_uid)
-            self.settle(landing)
-            return stored
+        placed = self.place(study_uid, sop_uid, chunks, content_sha256, ours=ours)
+        placed.settle()
+        return placed.file
 
-    @contextmanager
-    def landing(
-        self, chunks: Iterable[bytes | memoryview], content_sha256: str | None = None, *, ours: bool = False
-    ) -> Iterator[Landing]:
-        """`write` in steps, between which the disk works: `place` it, and `settle` it before it is promised."""
-        part = self._incoming / f"{uuid.uuid4().hex}.part"
+    def place(
+        self,
+        study_uid: str,
+        sop_uid: str,
+        chunks: Iterable[bytes | memoryview],
+        content_sha256: str | None = None,
+        *,
+        ours: bool = False,
+    ) -> Placed:
+        """`write`, but for its last sync: the file is whole, while its name becomes durable in another thread.
+
+        Before anything is promised, and before the row that names the file is committed, `Placed.settle` has returned.
+        """
+        folder = self.folder(study_uid)
+        name = _hash(check_uid(sop_uid))[:32]
+        part = self._incoming / f"{name}-{uuid.uuid4().hex}.part"
         with _disk():
             if not ours and self._room.lacking():
                 raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
-            landing = Landing(self._syncers, part, chunks, content_sha256)
-        try:
-            yield landing
-        finally:
-            with _disk():
-                landing.end()
-
-    def place(self, landing: Landing, study_uid: str, sop_uid: str) -> StoredFile:
-        """Give the file its final name, when its bytes are durable; BadIdentifier, Unavailable."""
-        digest = landing.written.sha256
-        final = self.folder(study_uid) / f"{_hash(check_uid(sop_uid))[:32]}-{digest[:32]}.dcm"
-        with _disk():
-            size = landing.place(final, self._make_durable)
-        self._room.take(size)
-        return StoredFile(str(final.relative_to(self.root)), size, digest)
-
-    def settle(self, landing: Landing) -> None:
-        """Return when the file is durable under its name; Unavailable where the disk fails."""
-        with _disk():
-            landing.durable()
+            moved = False
+            try:
+                digest = _write_through(part, chunks, content_sha256)
+                final = folder / f"{name}-{digest[:32]}.dcm"
+                self._make_durable(folder)
+                if final.exists():  # the first to come stays, whatever hash an attacker may collide
+                    os.utime(final)  # …and is young again: no sweep may take it before its row is there
+                else:
+                    part.replace(final)
+                    moved = True
+                settled = self._syncers.submit(sync, folder)
+                size = final.stat().st_size
+                self._room.take(size)
+                return Placed(StoredFile(str(final.relative_to(self.root)), size, digest), settled)
+            finally:
+                if not moved:
+                    part.unlink(missing_ok=True)
 
     def confirm(self, stored: StoredFile) -> None:
         """Unavailable where the file has gone since it was written; asked in the transaction that names it.
@@ -196,6 +216,20 @@ class Archive:
 
 def _hash(uid: str) -> str:
     return hashlib.sha256(uid.encode("ascii")).hexdigest()
+
+
+def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> str:
+    """Write and sync the file; gives the digest of its data set."""
+    digest = DataSetDigest()
+    with part.open("xb", buffering=0) as file:
+        for chunk in chunks:
+            rest = memoryview(chunk).cast("B")
+            if known is None:
+                digest.update(rest)
+            while rest:
+                rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    return known or digest.hexdigest()
 
 
 @contextmanager

@@ -29,7 +29,6 @@ from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to,
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
-from storage.landing import Landing
 from storage.records import REVIEWS, Arrival, Instance, InstanceKind, StoredFile
 from storage.together import Together
 
@@ -108,12 +107,11 @@ class Receiver:
         """Keep one instance; the status says what became of it. Success is a promise that outlives a power cut."""
         header: Header | None = None
         try:
-            _check_kind(offer)
-            with _storage_faults(), self._archive.landing(_chunks(offer, association), offer.sha256) as landing:
-                header = read_header(offer.data, offer.transfer_syntax_uid)
-                _check_agreement(header, offer)
+            header = _header_of(offer)
+            _check_agreement(header, offer)
+            with _storage_faults():
                 self._check_is_new(header, association)
-                arrival = self._keep(header, offer, association, landing)
+                arrival = self._keep(header, offer, association)
         except DiskFull as full:
             association.refused += 1
             association.last_refusal = str(full)
@@ -132,14 +130,15 @@ class Receiver:
         association.arrivals.kept(header.study_instance_uid, header.study, offer.sop_class_uid, held=held)
         return SUCCESS
 
-    def _keep(self, header: Header, offer: Offer, association: OpenAssociation, landing: Landing) -> Arrival:
-        file = self._archive.place(landing, header.study_instance_uid, header.sop_instance_uid)
-        instance = self._instance(header, offer, file, association, self._clock())
+    def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> Arrival:
+        uids = (header.study_instance_uid, header.sop_instance_uid)
+        placed = self._archive.place(*uids, _chunks(offer, association), offer.sha256)
+        instance = self._instance(header, offer, placed.file, association, self._clock())
 
         def work(tx: Transaction) -> Arrival:
             arrival = self._index(tx, instance, header, association)
-            self._archive.settle(landing)  # the row may not outlive the name
-            self._archive.confirm(file)
+            placed.settle()  # the row may not outlive the name
+            self._archive.confirm(placed.file)
             return arrival
 
         arrival = self._together.commit(work)
@@ -229,8 +228,7 @@ class Receiver:
 
 def read_offer(offer: Offer) -> Header:
     """The header of an instance that would be taken; ReceiveError."""
-    _check_kind(offer)
-    header = read_header(offer.data, offer.transfer_syntax_uid)
+    header = _header_of(offer)
     _check_agreement(header, offer)
     return header
 
@@ -252,12 +250,14 @@ def _offer(event: Event) -> Offer:
     )
 
 
-def _check_kind(offer: Offer) -> None:
-    """Of a class and a syntax that is taken: by C-STORE no other is negotiated."""
+def _header_of(offer: Offer) -> Header:
+    """The header of what is offered, of a class and a syntax that is taken: by C-STORE no other is negotiated."""
+    data = offer.data
     if offer.sop_class_uid not in STORAGE_CLASSES:
         raise BadDataset("its SOP class is none that is taken")
     if offer.transfer_syntax_uid not in TRANSFER_SYNTAXES:
         raise BadDataset("its transfer syntax is none that is taken")
+    return read_header(data, offer.transfer_syntax_uid)
 
 
 def _chunks(offer: Offer, association: OpenAssociation) -> list[bytes | memoryview]:

@@ -13,8 +13,10 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from pydicom.config import IGNORE  # what is plain has been looked at here
 from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import C_STORE
@@ -118,8 +120,7 @@ class StraightStores:
         """As pynetdicom's Storage Service Class does it."""
         association = self._association
         context = association._accepted_cx[request.context_id]
-        answer = _answer(request)
-        with attempt(answer, association.dimse, request.context_id, association) as tried:
+        with _Attempt(request, association) as tried:
             tried.error_msg, tried.error_status = "a C-STORE request could not be served", 0xC211
             what = {"request": request, "context": context.as_tuple}
             status: Any = evt.trigger(association, evt.EVT_C_STORE, what)
@@ -132,8 +133,23 @@ class StraightStores:
             if fits and association.dul.to_provider_queue.empty():  # …else an abort of ours, which goes first
                 association.dul.socket.send(pdu)
                 return
-        answer = StorageServiceClass(association).validate_status(status, answer)
+        answer = StorageServiceClass(association).validate_status(status, _answer(request))
         association.dimse.send_msg(answer, request.context_id)
+
+
+class _Attempt(attempt):
+    """pynetdicom's, which answers for a handler that fails; the answer is made only then."""
+
+    def __init__(self, request: PlainRequest, association: WaitingAssociation) -> None:
+        super().__init__(C_STORE(), association.dimse, request.context_id, association)
+        self._request = request
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if kind is not None:
+            self._rsp = _answer(self._request)
+        return super().__exit__(kind, error, trace)
 
 
 def fragments_of(pdu: memoryview) -> list[Fragment]:
@@ -177,7 +193,7 @@ def read_request(command: bytes, context_id: int, new_spool: Any) -> PlainReques
     if of_message is not None and len(of_message) != 2:
         return None
     return PlainRequest(
-        command, context_id, message_id, priority, UID(sop_class.decode()), UID(instance.decode()),
+        command, context_id, message_id, priority, UID(sop_class.decode(), IGNORE), UID(instance.decode(), IGNORE),
         originator.decode() if originator else None,
         int.from_bytes(of_message, "little") if of_message else None, new_spool(),
     )  # fmt: skip

@@ -146,12 +146,13 @@ def main() -> None:
     parser = options(__doc__, rounds=5)
     parser.add_argument("--images", type=int, default=300, help="in each turn")
     parser.add_argument("--only", nargs="+", default=["ct1", "ct4", "mr1", "mr4", "tls", "untuned"])
+    parser.add_argument("--disk", type=Path, help="folder that the receivers keep their data in")
     chosen = parser.parse_args()
     memory = MEMORY if MEMORY.is_dir() else None
     lines: list[Comparison] = []
     remarks: list[str] = ["Ingest: the limit is a socket copy with the same promise, written in Python like the node."]
     with contextlib.ExitStack() as stack:
-        disk = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        disk = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=chosen.disk)))
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=memory)))
         hospital = Authority(disk / "pki")
         caller: Identity = hospital.issue("ct1")
