@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -47,6 +48,7 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     except OSError as error:
         raise NodeError(f"cannot listen on {node.ears}: {error.strerror}") from error
     heartbeat.tell("tls", ear.tls_states)
+    gc.freeze()  # all that is there by now stays; the collector need not walk over it at every hundredth image
 
     def adopt(new: Parts) -> None:
         node = new.settings.node

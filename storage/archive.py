@@ -13,7 +13,9 @@ import os
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,20 @@ from storage.part10 import DataSetDigest
 from storage.records import StoredFile
 
 INCOMING = "incoming"
+SYNCERS = 16  # threads that wait for the disk
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file under its final name, which is being made durable."""
+
+    file: StoredFile
+    settled: Future[None]
+
+    def settle(self) -> None:
+        """Return when the name is durable; Unavailable where the disk fails."""
+        with _disk():
+            self.settled.result()
 
 
 class Archive:
@@ -36,6 +52,7 @@ class Archive:
         self._incoming = root / INCOMING
         self._durable: set[Path] = set()  # folders whose names this process has made safe
         self._folders = threading.Lock()
+        self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
         with _disk():
             self._incoming.mkdir(parents=True, exist_ok=True)
 
@@ -55,12 +72,30 @@ class Archive:
         a full disk could never finish its work and be emptied. The row that names the file must be committed
         after `confirm`. BadIdentifier; NoRoom below the watermark; Unavailable where the disk fails.
         """
+        placed = self.place(study_uid, sop_uid, chunks, content_sha256, ours=ours)
+        placed.settle()
+        return placed.file
+
+    def place(
+        self,
+        study_uid: str,
+        sop_uid: str,
+        chunks: Iterable[bytes | memoryview],
+        content_sha256: str | None = None,
+        *,
+        ours: bool = False,
+    ) -> Placed:
+        """`write`, but for its last sync: the file is whole, while its name becomes durable in another thread.
+
+        Before anything is promised, and before the row that names the file is committed, `Placed.settle` has returned.
+        """
         folder = self.folder(study_uid)
         name = _hash(check_uid(sop_uid))[:32]
         part = self._incoming / f"{name}-{uuid.uuid4().hex}.part"
         with _disk():
             if not ours and self._room.lacking():
                 raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
+            moved = False
             try:
                 digest = _write_through(part, chunks, content_sha256)
                 final = folder / f"{name}-{digest[:32]}.dcm"
@@ -69,12 +104,14 @@ class Archive:
                     os.utime(final)  # …and is young again: no sweep may take it before its row is there
                 else:
                     part.replace(final)
-                sync(folder)
+                    moved = True
+                settled = self._syncers.submit(sync, folder)
                 size = final.stat().st_size
                 self._room.take(size)
-                return StoredFile(str(final.relative_to(self.root)), size, digest)
+                return Placed(StoredFile(str(final.relative_to(self.root)), size, digest), settled)
             finally:
-                part.unlink(missing_ok=True)
+                if not moved:
+                    part.unlink(missing_ok=True)
 
     def confirm(self, stored: StoredFile) -> None:
         """Unavailable where the file has gone since it was written; asked in the transaction that names it.

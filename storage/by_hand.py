@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, exists, or_, select, update
 
+from storage.arrivals import is_by_hand
 from storage.store import Store, plain
 from storage.tables import senders, studies
 
@@ -31,9 +32,9 @@ class ByHand(Store):
 
     def end(self, study_uid: str, association_id: str | None = None) -> bool:
         """From now on it is a study like every other, which this association sends as well; False where it was."""
-        this = and_(studies.c.study_uid == study_uid, studies.c.by_hand)
-        if not self._exists(this):
+        if is_by_hand(self._connection, {"uid": study_uid}).first() is None:
             return False
+        this = and_(studies.c.study_uid == study_uid, studies.c.by_hand)
         if association_id is not None:
             self._add(senders, study_uid=study_uid, association_id=association_id)
         ended = update(studies).where(this).values(by_hand=False, wanted_task="")

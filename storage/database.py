@@ -202,6 +202,7 @@ class Database:
         self._engine = engine
         # SQLite has one writer. Threads that queue here go in turn; the file's own lock would have them poll.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._writer: Connection | None = None  # SQLite's, kept from turn to turn
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Database:
@@ -222,10 +223,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """All that is written in it is one commit; an exception takes all of it back."""
-        with _answering(), self._in_turn(), self._engine.connect() as connection:
-            writing = connection.execution_options(**{WRITING: True})
-            with writing.begin():
-                yield Transaction(writing)
+        with _answering(), self._in_turn(), self._writing() as connection, connection.begin():
+            yield Transaction(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -235,7 +234,23 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A connection that may write: of SQLite always the same, until something goes wrong on it."""
+        connection, self._writer = self._writer, None
+        if connection is None:
+            connection = self._engine.connect().execution_options(**{WRITING: True})
+        with ExitStack() as undo:
+            undo.callback(connection.close)
+            yield connection
+            if self._turn is not None:
+                self._writer = connection
+                undo.pop_all()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

@@ -56,7 +56,9 @@ def _connected_to_sqlite(connection: sqlite3.Connection, _record: object) -> Non
 
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get(WRITING, False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+    if connection.info.get(WRITING) != writing:  # as this connection was used last
+        connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+        connection.info[WRITING] = writing
     # A reader that turns writer fails at once where another has written since, so a writer says it at the start.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 

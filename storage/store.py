@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
@@ -13,6 +14,17 @@ from storage.engines import WRITING
 
 Insert = sqlite.Insert | postgresql.Insert
 S = TypeVar("S", bound=StrEnum)
+
+
+def insert(dialect: str, table: Table) -> Insert:
+    """An INSERT that knows ON CONFLICT in this kind of database's way."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+
+
+@cache
+def unless_there(dialect: str, table: Table) -> Insert:
+    """Add a row unless its key is there already."""
+    return insert(dialect, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 class Store:
@@ -27,14 +39,16 @@ class Store:
 
     def _insert(self, table: Table) -> Insert:
         """An INSERT that knows ON CONFLICT in this database's way."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
+        return insert(self._dialect, table)
+
+    @property
+    def _dialect(self) -> str:
+        return self._connection.dialect.name
 
     def _add(self, table: Table, **values: Any) -> bool:
         """Insert a row unless its key is there already; tell whether it was inserted."""
-        # Values go beside the statement, not into it: so it is built and compiled once, not at every arrival.
-        new = self._insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-        return self._connection.execute(new, values).rowcount == 1
+        # Values go beside the statement, not into it: so it is built and compiled once.
+        return self._connection.execute(unless_there(self._dialect, table), values).rowcount == 1
 
     def _exists(self, condition: ColumnElement[bool]) -> bool:
         return self._connection.execute(select(1).where(condition).limit(1)).first() is not None

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Row, Select, and_, case, exists, or_, select, update
 
-from storage import tables
+from storage import arrivals, tables
 from storage.errors import NotFound
-from storage.headers import HEADER_COLUMNS, header_columns
+from storage.headers import header_columns
 from storage.identifiers import check_uid
 from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
 from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
@@ -42,9 +42,9 @@ class Studies(Store):
         """
         for uid in (instance.sop_instance_uid, instance.series_instance_uid, instance.study_instance_uid):
             check_uid(uid)
-        if self._exists(tables.results.c.sop_uid == instance.sop_instance_uid):
+        if arrivals.is_result(self._connection, {"sop_uid": instance.sop_instance_uid}).first() is not None:
             instance = replace(instance, kind=InstanceKind.RESULT)
-        if self._add(instances, **_instance_values(instance, conflict=False)):
+        if arrivals.add_instance(self._connection, _instance_values(instance, conflict=False)).rowcount == 1:
             self._count(instance, study_header or {})
             return Arrival.NEW
         return self._add_again(instance, study_header or {})
@@ -226,20 +226,16 @@ class Studies(Store):
 
     def _count(self, instance: Instance, study_header: Mapping[str, Any]) -> None:
         image = instance.kind is InstanceKind.IMAGE
-        counter = tables.series.c.images if image else tables.series.c.others
+        counter = "images" if image else "others"
         awaited = self._awaited(instance)
-        values = _series_values(instance) | {counter.name: 1}
-        key = [tables.series.c.study_uid, tables.series.c.series_uid]
-        counted = {counter.name: counter + 1}
-        self._connection.execute(
-            self._insert(tables.series).on_conflict_do_update(index_elements=key, set_=counted), values
-        )
+        arrivals.count_in_series(self._connection, _series_values(instance) | {counter: 1}, counter)
         if image:
             self._open_again(instance, study_header, awaited)
         else:
             self._see(instance, study_header, awaited)
         if instance.kind is not InstanceKind.RESULT and awaited not in (FetchPurpose.MISSING, FetchPurpose.PRIOR):
-            self._add(senders, study_uid=instance.study_instance_uid, association_id=instance.association_id)
+            sender = {"study_uid": instance.study_instance_uid, "association_id": instance.association_id}
+            arrivals.add_sender(self._connection, sender)
 
     def _awaited(self, instance: Instance) -> FetchPurpose | None:
         """Why the instance is waited for by a fetch that has begun, and that cannot end before this commit.
@@ -259,35 +255,13 @@ class Studies(Store):
         self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None = None
     ) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
-        new = self._insert(studies)
-        anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", *HEADER_COLUMNS)}
-        key, removed = [studies.c.study_uid], studies.c.state == StudyState.REMOVED.value
-        seen = new.on_conflict_do_update(index_elements=key, set_=anew, where=removed)
-        self._connection.execute(seen, _study_values(instance, study_header, awaited))
+        arrivals.see_study(self._connection, _study_values(instance, study_header, awaited))
 
     def _open_again(
         self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None
     ) -> None:
-        new = self._insert(studies)
-        removed = studies.c.state == StudyState.REMOVED.value  # what it knew of itself went with its files
-        forgotten = {
-            name: case((removed, new.excluded[name]), else_=studies.c[name])
-            for name in ("received_at", *HEADER_COLUMNS)
-        }
-        reopened = forgotten | {
-            "images": studies.c.images + 1,
-            "state": new.excluded.state,  # RECEIVING, from wherever it stood: each state allows this step
-            "changed_at": new.excluded.changed_at,
-        }
-        if awaited:  # the fetch goes on, and so does the quiet time of a study that a sender is still at
-            still_sent = studies.c.state == StudyState.RECEIVING.value
-            stays = ~removed if awaited is FetchPurpose.PRIOR else still_sent
-            reopened["state"] = case((stays, studies.c.state), else_=new.excluded.state)
-            reopened["changed_at"] = case((removed, new.excluded.changed_at), else_=studies.c.changed_at)
         values = _study_values(instance, study_header, awaited) | {"images": 1}
-        self._connection.execute(
-            new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened), values
-        )
+        arrivals.open_study_again(self._connection, values, awaited)
 
     def selected(self, query: Select[Any] | CompoundSelect[Any]) -> Studies_:
         """The studies of the rows that `query` selects, in its order; the package's other stores ask so as well."""

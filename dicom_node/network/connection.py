@@ -78,7 +78,7 @@ class BufferedSocket(AssociationSocket):
     def __init__(self, association: Association, connection: socket.socket, longest_data: int) -> None:
         super().__init__(association, client_socket=connection)
         self._longest = {**LONGEST, P_DATA_TF: longest_data}
-        self._buffer = bytearray()
+        self.buffer = bytearray()  # what has come and was not taken
         self.over = False  # nothing will come any more
         connection.setblocking(False)
 
@@ -87,36 +87,49 @@ class BufferedSocket(AssociationSocket):
         """True where a PDU can be read, or it is certain that none will come."""
         if self.over:
             return True
-        if len(self._buffer) < HEADER.size:
+        if len(self.buffer) < HEADER.size:
             return False
-        kind, length = HEADER.unpack_from(self._buffer)
-        return len(self._buffer) >= HEADER.size + length or length > self._longest.get(kind, 0)
+        kind, length = HEADER.unpack_from(self.buffer)
+        return len(self.buffer) >= HEADER.size + length or length > self._longest.get(kind, 0)
+
+    @property
+    def holds_data(self) -> bool:
+        """True where a whole P-DATA-TF PDU stands at the head of `buffer`."""
+        if len(self.buffer) < HEADER.size or self.buffer[0] != P_DATA_TF:
+            return False
+        length = HEADER.unpack_from(self.buffer)[1]
+        return len(self.buffer) >= HEADER.size + length and length <= self._longest[P_DATA_TF]
 
     @property
     def too_long(self) -> bool:
         """True where the next PDU announces more than it may hold."""
-        if len(self._buffer) < HEADER.size:
+        if len(self.buffer) < HEADER.size:
             return False
-        kind, length = HEADER.unpack_from(self._buffer)
+        kind, length = HEADER.unpack_from(self.buffer)
         return kind in self._longest and length > self._longest[kind]
 
     def fill(self) -> None:
         """Take what has come, up to the end of a PDU. TLS may hold bytes that no poll sees: they are taken too."""
-        while not self.ready:
+        secured = isinstance(self.socket, ssl.SSLSocket)  # …which gives one record at a time
+        while not self.ready or (secured and len(self.buffer) < READ_BYTES and not self.over):
             chunk = self._receive()
-            self._buffer += chunk
-            if not chunk or not self._holds_more():
+            self.buffer += chunk
+            if not chunk or not secured:
                 return
 
     def discard(self) -> None:
         """Take what has come and forget it."""
-        self._buffer.clear()
+        self.buffer.clear()
         self._receive()
+
+    def drop(self, size: int) -> None:
+        """Forget the first bytes of `buffer`, which were taken from there."""
+        del self.buffer[:size]
 
     def recv(self, nr_bytes: int) -> bytearray:
         """The next bytes of the PDU that is `ready`; fewer where the peer has gone."""
-        taken = self._buffer[:nr_bytes]
-        del self._buffer[:nr_bytes]
+        taken = self.buffer[:nr_bytes]
+        del self.buffer[:nr_bytes]
         return taken
 
     def send(self, bytestream: bytes) -> None:
@@ -151,9 +164,6 @@ class BufferedSocket(AssociationSocket):
             chunk = b""
         self.over = self.over or not chunk
         return chunk
-
-    def _holds_more(self) -> bool:
-        return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
 
     def _shutdown_socket(self) -> None:
         """Close, also where the peer has gone already."""

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -22,11 +23,13 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_sequence
 from pydicom.sequence import Sequence as ItemSequence
+from pydicom.tag import BaseTag
 
 BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 # Character repertoires bear on these only (PS3.5 6.1.2.3); ^ and = end an escape's reach in a name.
 LOCALISED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 MAX_TEXT = 1024
+KNOWN_VALUES = 2048
 # Steps of parsing that one header may take: an empty item costs its sender 8 bytes, and us a thousand. The functional
 # groups of 20,000 frames take a million.
 MAX_STEPS = 2_000_000
@@ -73,12 +76,13 @@ def counted() -> Iterator[None]:
         _steps_left.reset(token)
 
 
-def tag_of(keyword: str) -> int:
+@cache
+def tag_of(keyword: str) -> BaseTag:
     """The tag that `keyword` names; KeyError where the dictionary has none."""
     tag = tag_for_keyword(keyword)
     if tag is None:
         raise KeyError(keyword)
-    return tag
+    return BaseTag(tag)
 
 
 def value_of(data: Dataset, keyword: str) -> Any:
@@ -92,12 +96,12 @@ def value_of(data: Dataset, keyword: str) -> Any:
         return None
     representation = dictionary_VR(element.tag) if element.VR in (None, "UN") else element.VR
     if representation in BINARY:
-        values: list[Any] = _binary(raw, BINARY[representation], little=element.is_little_endian)
+        values = _binary(raw, BINARY[representation], element.is_little_endian)
     else:
-        values = _text(raw, representation, data)
-    if not values or values == [None]:
+        values = _text(raw, representation, _encodings(data) if representation in LOCALISED else ())
+    if not values or values == (None,):
         return None
-    return values[0] if len(values) == 1 else values
+    return values[0] if len(values) == 1 else list(values)
 
 
 def items_of(data: Dataset, keyword: str) -> Sequence[Dataset]:
@@ -110,7 +114,7 @@ def items_of(data: Dataset, keyword: str) -> Sequence[Dataset]:
             element.is_implicit_VR or element.VR == "UN",  # PS3.5 6.2.2 note 2
             element.is_little_endian,
             len(element.value),
-            _encodings(data),
+            list(_encodings(data)),
         )
         data[tag] = DataElement(tag, "SQ", items)
     element = data.get(tag)
@@ -118,37 +122,47 @@ def items_of(data: Dataset, keyword: str) -> Sequence[Dataset]:
     return value if isinstance(value, ItemSequence) else []
 
 
-def _binary(raw: bytes, code: str, *, little: bool) -> list[Any]:
+# The images of a series say much the same, so what was read once is known for a while.
+
+
+@lru_cache(KNOWN_VALUES)
+def _binary(raw: bytes, code: str, little: bool) -> tuple[Any, ...]:
     size = struct.calcsize(code)
     if len(raw) > MAX_TEXT:
         raise ValueError("more values than any header has")
     if len(raw) % size:
         raise ValueError("a binary value of uneven length")
     values = struct.unpack(f"{'<' if little else '>'}{len(raw) // size}{code}", raw)
-    return [_finite(value) for value in values]
+    return tuple(_finite(value) for value in values)
 
 
-def _text(raw: bytes, representation: str, data: Dataset) -> list[Any]:
+@lru_cache(KNOWN_VALUES)
+def _text(raw: bytes, representation: str, encodings: tuple[str, ...]) -> tuple[Any, ...]:
     if len(raw) > MAX_TEXT:
         raise ValueError("a text longer than its representation allows")
     convert = CONVERSIONS.get(representation, str)
     if representation in LOCALISED:
-        text = decode_bytes(raw, _encodings(data), {"\\", "^", "="})
+        text = decode_bytes(raw, encodings, {"\\", "^", "="})
     else:
         text = raw.decode("ascii", errors="replace")
     parts = [part.strip() for part in text.replace("\0", "").split("\\")]
     try:
-        return [convert(part) if part else None for part in parts]
+        return tuple(convert(part) if part else None for part in parts)
     except (ValueError, OverflowError):
         raise ValueError(f"not a {representation}") from None
 
 
-def _encodings(data: Dataset) -> list[str]:
-    element = data.get_item("SpecificCharacterSet")
+def _encodings(data: Dataset) -> tuple[str, ...]:
+    element = data.get_item(tag_of("SpecificCharacterSet"))
     raw = element.value if element is not None else None
     if not isinstance(raw, bytes) or len(raw) > MAX_TEXT:
-        return ["iso8859"]
-    return list(convert_encodings([part.strip(" \0") for part in raw.decode("ascii", errors="replace").split("\\")]))
+        return ("iso8859",)
+    return _encodings_of(raw)
+
+
+@lru_cache(KNOWN_VALUES)
+def _encodings_of(raw: bytes) -> tuple[str, ...]:
+    return tuple(convert_encodings([part.strip(" \0") for part in raw.decode("ascii", errors="replace").split("\\")]))
 
 
 def _finite(value: float) -> float:

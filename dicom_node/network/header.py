@@ -18,6 +18,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from dicom_node.errors import BadDataset
 from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, tag_of, value_of
 from dicom_node.network.multiframe import multiframe_facts
+from dicom_node.network.scan import scan
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
 
@@ -49,6 +50,7 @@ EQUIPMENT = "ContributingEquipmentSequence"
 
 _WANTED = sorted({tag_of(keyword) for keyword in (*FACTS, *STUDY_FACTS, *MULTIFRAME, EQUIPMENT)})
 _LAST = _WANTED[-1]
+_SCANNED = frozenset(int(tag) for tag in (*_WANTED, tag_of("SpecificCharacterSet")))
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,10 @@ def _header(data: bytes | memoryview, syntax: UID) -> Header:
 
 
 def _parse(data: bytes | memoryview, syntax: UID) -> Dataset:
+    if syntax.is_little_endian and not syntax.is_deflated:
+        found = scan(memoryview(data), _SCANNED, implicit=syntax.is_implicit_VR)
+        if found is not None:
+            return Dataset(found)
     if syntax == DeflatedExplicitVRLittleEndian:
         deflated = data[:MAX_HEADER_BYTES]  # zlib would copy all that it need not look at
         head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, MAX_HEADER_BYTES)
@@ -134,7 +140,10 @@ def _identifier(dataset: Dataset, keyword: str) -> str:
 def _facts(dataset: Dataset, keywords: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
     facts: dict[str, Any] = {}
     unreadable: list[str] = []
+    present = dataset.keys()
     for keyword in keywords:
+        if tag_of(keyword) not in present:
+            continue
         try:
             value = _shaped(keyword, value_of(dataset, keyword))
         except PARSE_FAULTS:

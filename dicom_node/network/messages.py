@@ -21,6 +21,7 @@ from dicom_node.network.spool import Bounded, Spool
 
 log = logging.getLogger(__name__)
 
+COMMAND, LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
 MAX_COMMAND_BYTES = 64 * 1024
 MAX_IDENTIFIER_BYTES = 4 * 1024 * 1024  # a data set that belongs to no C-STORE
 
@@ -46,7 +47,8 @@ class BoundedMessages(DIMSEServiceProvider):
 
     def __init__(self, association: Association, limits: Limits) -> None:
         super().__init__(association)
-        self.msg_queue = AnnouncedQueue(association.news.set)
+        self.handed_over = 0  # messages that were whole and went to the association's thread
+        self.msg_queue = AnnouncedQueue(self._handed)
         self._limits = limits
 
     def get_msg(self, block: bool = False) -> Any:
@@ -55,6 +57,16 @@ class BoundedMessages(DIMSEServiceProvider):
         if message[1] is not None:
             self.dul.ring()
         return message
+
+    def new_spool(self) -> Spool:
+        """For the data set of a C-STORE request."""
+        return Spool(self._limits.max_object_bytes, self._limits.folder, self._limits.has_room)
+
+    def adopt(self, context_id: int, command: bytes, data_set: Spool) -> None:
+        """Go on with a C-STORE request that was begun elsewhere: its whole command, and what has come of its data."""
+        self._take((context_id, bytes([COMMAND | LAST]) + command))
+        assert self.message is not None
+        self.message.data_set = data_set
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the fragments of one P-DATA-TF; what makes no message ends the association (Evt19)."""
@@ -76,8 +88,11 @@ class BoundedMessages(DIMSEServiceProvider):
         alone.presentation_data_value_list = [[*fragment]]
         super().receive_primitive(alone)
         if isinstance(self.message, C_STORE_RQ) and not isinstance(self.message.data_set, Spool):
-            limits = self._limits
-            self.message.data_set = Spool(limits.max_object_bytes, limits.folder, limits.has_room)
+            self.message.data_set = self.new_spool()
+
+    def _handed(self) -> None:
+        self.handed_over += 1
+        self.assoc.news.set()
 
 
 def name_of(association: Association) -> dict[str, str]:

@@ -15,19 +15,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 
-from pydicom.dataset import FileMetaDataset
-from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.events import Event
 
 from dicom_node.counting import RECEIVED, RECEIVED_BYTES, REFUSED, Counts
 from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
-from dicom_node.network.contexts import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION,
-    STORAGE_CLASSES,
-    TRANSFER_SYNTAXES,
-)
+from dicom_node.network.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
+from dicom_node.network.file_meta import file_head
 from dicom_node.network.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.spool import Spool
@@ -36,10 +30,17 @@ from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
 from storage.records import REVIEWS, Arrival, Instance, InstanceKind, StoredFile
+from storage.together import Together
 
 log = logging.getLogger(__name__)
 
-PREAMBLE = bytes(128) + b"DICM"
+# What is journalled of an instance that came again.
+TOLD = {
+    Arrival.CONFLICT: (
+        "conflict", "with other content; both are kept, the first one counts until they have been compared"
+    ),
+    Arrival.REPLACED: ("outdated", "as it was before its correction; the correction stands"),
+}  # fmt: skip
 SENT_ALREADY = "its study is here already, sent by a peer; what is made of it goes its own way"
 
 
@@ -61,6 +62,11 @@ class Offer:
         if isinstance(self.content, Spool) and self.content.trouble:
             raise OutOfResources(self.content.trouble)
         return self.content.getbuffer()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of `data`; what came through a spool was digested on its way."""
+        return self.content.sha256() if isinstance(self.content, Spool) else hashlib.sha256(self.data).hexdigest()
 
 
 class Receiver:
@@ -86,6 +92,7 @@ class Receiver:
         self._counts = counts or Counts()
         self._fetched = fetched
         self._database = database
+        self._together = Together(database)
         self._archive = archive
         self._register = register
         self._device_uids = device_uids
@@ -102,8 +109,9 @@ class Receiver:
         try:
             header = _header_of(offer)
             _check_agreement(header, offer)
-            self._check_is_new(header, association)
-            arrival = self._keep(header, offer, association)
+            with _storage_faults():
+                self._check_is_new(header, association)
+                arrival = self._keep(header, offer, association)
         except DiskFull as full:
             association.refused += 1
             association.last_refusal = str(full)
@@ -123,43 +131,42 @@ class Receiver:
         return SUCCESS
 
     def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> Arrival:
-        with _storage_faults():
-            file = self._write(header, offer, association)
-            now = self._clock()
-            instance = self._instance(header, offer, file, association, now)
-            with self._database.transaction() as tx:
-                self._register.note(tx, association, now)
-                arrival = tx.studies.add_instance(instance, header.study)
-                self._archive.confirm(file)
-                self._note_by_hand(tx, instance, association, now)
-                if arrival is Arrival.CONFLICT:
-                    tx.journal.add(
-                        now,
-                        "conflict",
-                        f"instance {header.sop_instance_uid} came again from {association.calling_aet} with other "
-                        "content; both are kept, the first one counts until they have been compared",
-                        study=header.study_instance_uid,
-                        series=header.series_instance_uid,
-                        revision=self.revision,
-                    )
-                elif arrival is Arrival.REPLACED:
-                    tx.journal.add(
-                        now,
-                        "outdated",
-                        f"instance {header.sop_instance_uid} came again from {association.calling_aet} as it was "
-                        "before its correction; the correction stands",
-                        study=header.study_instance_uid,
-                        series=header.series_instance_uid,
-                        revision=self.revision,
-                    )
-            association.noted = True
+        uids = (header.study_instance_uid, header.sop_instance_uid)
+        placed = self._archive.place(*uids, _chunks(offer, association), offer.sha256)
+        instance = self._instance(header, offer, placed.file, association, self._clock())
+
+        def work(tx: Transaction) -> Arrival:
+            arrival = self._index(tx, instance, header, association)
+            placed.settle()  # the row may not outlive the name
+            self._archive.confirm(placed.file)
+            return arrival
+
+        arrival = self._together.commit(work)
+        association.noted = True
+        return arrival
+
+    def _index(self, tx: Transaction, instance: Instance, header: Header, association: OpenAssociation) -> Arrival:
+        now = instance.received_at
+        self._register.note(tx, association, now)
+        arrival = tx.studies.add_instance(instance, header.study)
+        self._note_by_hand(tx, instance, association, now)
+        if arrival in TOLD:
+            event, text = TOLD[arrival]
+            tx.journal.add(
+                now,
+                event,
+                f"instance {header.sop_instance_uid} came again from {association.calling_aet} {text}",
+                study=header.study_instance_uid,
+                series=header.series_instance_uid,
+                revision=self.revision,
+            )
         return arrival
 
     def _check_is_new(self, header: Header, association: OpenAssociation) -> None:
         """BadDataset where a person brings what is of a study that peers have sent."""
         if association.wanted_task is None:
             return
-        with _storage_faults(), self._database.reading() as tx:
+        with self._database.reading() as tx:
             study = tx.studies.find(header.study_instance_uid)
         if study is not None and study.calling_aets and not study.by_hand:
             raise BadDataset(SENT_ALREADY)
@@ -176,12 +183,6 @@ class Receiver:
             tx.studies.reopen(uid, now)
             text = f"{association.calling_aet} sends what a person had brought: from now on it goes its own way"
             tx.journal.add(now, "let go", text, study=uid, revision=self.revision)
-
-    def _write(self, header: Header, offer: Offer, association: OpenAssociation) -> StoredFile:
-        digest = hashlib.sha256(offer.data).hexdigest()
-        meta = _file_meta(offer, association.calling_aet)
-        chunks: list[bytes | memoryview] = [PREAMBLE, meta, offer.data]
-        return self._archive.write(header.study_instance_uid, header.sop_instance_uid, chunks, digest)
 
     def _instance(
         self, header: Header, offer: Offer, file: StoredFile, association: OpenAssociation, now: float
@@ -259,26 +260,18 @@ def _header_of(offer: Offer) -> Header:
     return read_header(data, offer.transfer_syntax_uid)
 
 
+def _chunks(offer: Offer, association: OpenAssociation) -> list[bytes | memoryview]:
+    """The Part 10 file."""
+    uids = (offer.sop_class_uid, offer.sop_instance_uid, offer.transfer_syntax_uid)
+    return [file_head(*uids, association.calling_aet), offer.data]
+
+
 def _check_agreement(header: Header, offer: Offer) -> None:
     """PS3.7 9.1.1.1 and PS3.10 7.1: class and instance of the request, or of the head, are those of the data set."""
     if header.sop_class_uid != offer.sop_class_uid:
         raise UidMismatch("the data set's SOP Class UID is not the one that it was sent under")
     if header.sop_instance_uid != offer.sop_instance_uid:
         raise UidMismatch("the data set's SOP Instance UID is not the one that it was sent under")
-
-
-def _file_meta(offer: Offer, sender: str) -> bytes:
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(offer.sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(offer.sop_instance_uid)
-    meta.TransferSyntaxUID = UID(offer.transfer_syntax_uid)
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION
-    meta.SourceApplicationEntityTitle = sender
-    buffer = BytesIO()
-    write_file_meta_info(buffer, meta)
-    return buffer.getvalue()
 
 
 @contextmanager

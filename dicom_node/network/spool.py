@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from collections.abc import Callable
 from io import BytesIO
@@ -40,6 +41,7 @@ class Spool(BytesIO):
         super().__init__()
         self.trouble = ""
         self.size = 0
+        self._digest = hashlib.sha256()
         self._limit = limit
         self._folder = folder
         self._has_room = has_room
@@ -53,6 +55,7 @@ class Spool(BytesIO):
             self._drop(f"the data set is larger than the {self._limit} bytes that are taken (max_object_bytes)")
         if self.trouble:
             return len(data)
+        self._digest.update(data)
         try:
             if self.size > self._check_at:
                 self._make_room()
@@ -63,6 +66,10 @@ class Spool(BytesIO):
         except OSError as error:
             self._drop(f"the data set could not be written: {error.strerror}")
         return len(data)
+
+    def sha256(self) -> str:
+        """The digest of what came, worked out while it came."""
+        return self._digest.hexdigest()
 
     def getbuffer(self) -> memoryview:
         """The whole; a large one is mapped, so that the system may take its memory back."""

@@ -27,6 +27,7 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from dicom_node.network.connection import LONGEST, AnnouncedQueue, Bell, BufferedSocket, wait_for
 from dicom_node.network.messages import BoundedMessages, Limits, name_of
+from dicom_node.network.straight import StraightStores
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class WaitingProvider(DULServiceProvider):
         self._run_loop_delay = 0.0
         self._bell = Bell()
         self._closing_since: float | None = None
+        self._stores = StraightStores(association)
         self.to_user_queue = AnnouncedQueue(association.news.set)
         self.daemon = True
         self.over = False
@@ -91,7 +93,15 @@ class WaitingProvider(DULServiceProvider):
         if self.state_machine.current_state == "Sta13":
             return self._close()
         self._wait()
-        return not self._crowded and bool(super()._is_transport_event())
+        if self._crowded:
+            return False
+        if self.state_machine.current_state == "Sta6" and self._stores.take(self.socket):
+            return True
+        return bool(super()._is_transport_event())
+
+    def idle_timer_expired(self) -> bool:
+        """True where the peer was silent for too long; while it is served here it waits for us."""
+        return not self._stores.serving and bool(super().idle_timer_expired())
 
     def _read_pdu_data(self) -> None:
         if self.socket.too_long:
@@ -122,7 +132,8 @@ class WaitingProvider(DULServiceProvider):
                 return
             sources[self._descriptor()] = select.POLLIN
         woken = wait_for(sources, max(0.0, self.artim_timer.remaining) + GRAIN_S)
-        self._bell.hush()
+        if self._bell.fileno() in woken:
+            self._bell.hush()
         if woken != [self._bell.fileno()]:
             self.socket.fill()
 
@@ -154,10 +165,17 @@ class WaitingAssociation(Association):
     def __init__(self, entity: AE, mode: str, limits: Limits) -> None:
         super().__init__(entity, mode)
         self.news = threading.Event()
+        self._reacts = False
+        self._served = 0  # of the messages that were handed over
         self.dul = WaitingProvider(self)
         self.dimse = BoundedMessages(self, limits)
         self.acse_timeout = entity.acse_timeout  # once more: the setters tell the provider
         self.network_timeout = entity.network_timeout
+
+    @property
+    def is_at_leisure(self) -> bool:
+        """True where the association is established and its own thread has nothing to do; asked by the other one."""
+        return self._reacts and self.is_established and self._served == self.dimse.handed_over
 
     def kill(self) -> None:
         """End both threads."""
@@ -176,6 +194,7 @@ class WaitingAssociation(Association):
 
     def _run_reactor(self) -> None:
         self._is_paused = False
+        self._reacts = True
         while not self._kill:
             self._sleep()
             over = self.dul.over  # looked at first, so that nothing that came before the end is missed
@@ -183,6 +202,7 @@ class WaitingAssociation(Association):
             if message is not None:
                 self._serve_request(message, context_id)
                 self.dul._idle_timer.restart()  # our answer is a word, too
+                self._served += 1
                 self.news.set()
             if self._has_ended() or over:
                 self.kill()

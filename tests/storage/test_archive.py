@@ -67,7 +67,7 @@ def test_file_then_name_then_folder_are_synced_in_this_order(archive, monkeypatc
         steps.append(("rename", str(target)))
         return replace(path, target)
 
-    monkeypatch.setattr(module.os, "fsync", note_sync)
+    monkeypatch.setattr(os, "fsync", note_sync)
     monkeypatch.setattr(module.Path, "replace", note_rename)
     final = archive.path(archive.write(STUDY, OBJECT, [b"content"]))
     assert steps[0][1].endswith(".part")

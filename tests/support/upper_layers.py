@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from pydicom.uid import MRImageStorage
 from pynetdicom import AE, evt
 from wire import ABORT, RELEASE_RP, RELEASE_RQ, Wire, associate_rq, echo_rq, p_data, pieces, said, store_rq
 
@@ -24,6 +25,7 @@ class Ear:
     def __init__(self, stack, folder, *, ours=True, acse_s=10.0, idle_s=10.0, slow_s=0.0, context=None, **limits):
         self.stored: dict[str, bytes] = {}
         self.ended: list[str] = []
+        self.originators: list[str | None] = []
         self.slow_s = slow_s
         entity = (Entity if ours else AE)("SEGNODE")
         entity.supported_contexts = supported_contexts()
@@ -48,6 +50,7 @@ class Ear:
     def store(self, event) -> int:
         time.sleep(self.slow_s)
         data = event.request.DataSet
+        self.originators.append(event.request.MoveOriginatorApplicationEntityTitle)
         if getattr(data, "trouble", ""):
             return 0xA700
         self.stored[event.request.AffectedSOPInstanceUID] = bytes(data.getbuffer())
@@ -93,6 +96,55 @@ CONVERSATIONS = {
         HELLO, HEAR, STORE[0], *(p_data((3, 0, bytes([n]) * 999)) for n in range(40)), p_data((3, 2, b"")), HEAR,
         RELEASE_RQ,
     ],
+    "several fragments of data in each PDU": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3")), (3, 0, b"ab"), (3, 0, b"cd")), p_data((3, 0, b"e"), (3, 2, b"f")),
+        HEAR, RELEASE_RQ,
+    ],
+    "two stores and an echo at once": [
+        HELLO, HEAR, b"".join(STORE) + p_data((3, 3, store_rq("1.2.4"))) + p_data((3, 2, b"xy")) + ECHO, HEAR, HEAR,
+        HEAR, RELEASE_RQ,
+    ],
+    "a store's command in fragments": [
+        HELLO, HEAR, p_data((3, 1, store_rq("1.2.3")[:30])), p_data((3, 3, store_rq("1.2.3")[30:])), STORE[1], HEAR,
+        RELEASE_RQ,
+    ],
+    "another command in the middle of the data": [
+        HELLO, HEAR, STORE[0], p_data((3, 0, b"abc")), p_data((3, 3, store_rq("1.2.4"))), STORE[1], HEAR, RELEASE_RQ,
+    ],
+    "a piece of a command in the middle of the data": [
+        HELLO, HEAR, STORE[0], p_data((3, 0, b"abc")), p_data((3, 1, b"x"), (3, 2, b"def")), HEAR, RELEASE_RQ,
+    ],
+    "data on another context than its command": [HELLO, HEAR, STORE[0], p_data((1, 2, b"abcdef")), HEAR, RELEASE_RQ],
+    "a store on a context that was not accepted": [HELLO, HEAR, p_data((9, 3, store_rq("1.2.3"))), STORE[1]],
+    "a store on a context of another service": [HELLO, HEAR, p_data((1, 3, store_rq("1.2.3"))), STORE[1], HEAR, RELEASE_RQ],
+    "a store of another class than its context's": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", AffectedSOPClassUID=MRImageStorage))), STORE[1], HEAR, RELEASE_RQ,
+    ],
+    "a store of no known class": [HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", AffectedSOPClassUID="1.2.3"))), STORE[1]],
+    "a store that announces no data": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", CommandDataSetType=0x0101))), ECHO, HEAR, RELEASE_RQ,
+    ],
+    "a store without an instance": [HELLO, HEAR, p_data((3, 3, store_rq(None))), STORE[1], ECHO, HEAR, RELEASE_RQ],
+    "a store of an urgency that there is not": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", Priority=7))), STORE[1], ECHO, HEAR, RELEASE_RQ,
+    ],
+    "a store with an odd instance": [HELLO, HEAR, p_data((3, 3, store_rq("1.02.x"))), STORE[1], HEAR, RELEASE_RQ],
+    "a store that answers a move": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", MoveOriginatorApplicationEntityTitle=" SEG NODE ",
+                                            MoveOriginatorMessageID=7))), STORE[1], HEAR, RELEASE_RQ,
+    ],
+    "a store with an odd originator": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", MoveOriginatorApplicationEntityTitle="A" * 17))), STORE[1], HEAR,
+        RELEASE_RQ,
+    ],
+    "a store with more than there is to say": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", Status=0))), STORE[1], HEAR, RELEASE_RQ,
+    ],
+    "release in the middle of the data": [HELLO, HEAR, STORE[0], p_data((3, 0, b"abc")), RELEASE_RQ],
+    "abort in the middle of the data": [HELLO, HEAR, STORE[0], p_data((3, 0, b"abc")), ABORT],
+    "gone in the middle of the data": [HELLO, HEAR, STORE[0], p_data((3, 0, b"abc")), None],
+    "gone in the middle of a PDU": [HELLO, HEAR, STORE[0], STORE[1][:9], None],
+    "a request for an association in the middle of the data": [HELLO, HEAR, STORE[0], p_data((3, 0, b"abc")), HELLO],
     "called wrongly": [associate_rq(called="OTHER")],
     "protocol version 2": [associate_rq(version=2)],
     "nothing to agree on": [NOT_ACCEPTED, HEAR, RELEASE_RQ],

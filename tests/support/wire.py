@@ -21,12 +21,13 @@ def item(kind: int, content: bytes) -> bytes:
     return struct.pack(">BxH", kind, len(content)) + content
 
 
-def associate_rq(called: str = "SEGNODE", calling: str = "SCANNER", contexts=CONTEXTS, version: int = 1) -> bytes:
+def associate_rq(called: str = "SEGNODE", calling: str = "SCANNER", contexts=CONTEXTS, version: int = 1,
+                 longest: int = 16384) -> bytes:  # fmt: skip
     proposed = b"".join(
         item(0x20, struct.pack(">Bxxx", number) + item(0x30, abstract.encode()) + item(0x40, syntax.encode()))
         for number, abstract, syntax in contexts
     )
-    user = item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4")
+    user = item(0x51, struct.pack(">I", longest)) + item(0x52, b"1.2.3.4")
     body = struct.pack(">Hxx16s16s32x", version, called.encode().ljust(16), calling.encode().ljust(16))
     body += item(0x10, b"1.2.840.10008.3.1.1.1") + proposed + item(0x50, user)
     return struct.pack(">BxI", 1, len(body)) + body
@@ -55,11 +56,10 @@ def echo_rq(message_id: int = 1) -> bytes:
     )
 
 
-def store_rq(instance: str, message_id: int = 1) -> bytes:
-    return command(
-        AffectedSOPClassUID=CTImageStorage, CommandField=0x0001, MessageID=message_id, Priority=0,
-        CommandDataSetType=1, AffectedSOPInstanceUID=instance,
-    )  # fmt: skip
+def store_rq(instance: str | None, message_id: int = 1, **elements) -> bytes:
+    plain = {"AffectedSOPClassUID": CTImageStorage, "CommandField": 0x0001, "MessageID": message_id, "Priority": 0,
+             "CommandDataSetType": 1, "AffectedSOPInstanceUID": instance}  # fmt: skip
+    return command(**{name: value for name, value in (plain | elements).items() if value is not None})
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:

@@ -255,14 +255,14 @@ def test_a_full_disk_is_told_and_success_is_not(listen, ct_series, tmp_path):
 def test_a_file_that_has_gone_before_its_row_is_committed_is_no_success(listen, ct_series, monkeypatch):
     """Retention may delete the file of the first time while the same object arrives again."""
     ear = listen()
-    write = type(ear.archive).write
+    place = type(ear.archive).place
 
-    def write_and_lose(self, *args):
-        stored = write(self, *args)
-        self.remove(stored)
-        return stored
+    def place_and_lose(self, *args):
+        placed = place(self, *args)
+        self.remove(placed.file)
+        return placed
 
-    monkeypatch.setattr(type(ear.archive), "write", write_and_lose)
+    monkeypatch.setattr(type(ear.archive), "place", place_and_lose)
     uid = dcmread(ct_series[0]).SOPInstanceUID
     assert_refused(ear, store_raw(ear, data_set_of(ct_series[0]), instance=uid), 0xA700, "send it once more")
 

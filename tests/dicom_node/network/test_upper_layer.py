@@ -21,6 +21,7 @@ def test_the_same_words_get_the_same_answers(ear, name):
     ours, stock = ear(acse_s=2.0), ear(ours=False, acse_s=2.0)
     assert converse(ours, CONVERSATIONS[name]) == converse(stock, CONVERSATIONS[name])
     assert ours.ended == stock.ended
+    assert ours.originators == stock.originators
 
 
 def test_a_release_is_answered_and_an_abort_is_noted(ear):

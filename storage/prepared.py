@@ -1,0 +1,63 @@
+"""Statements compiled once for each kind of database, and run by the driver: for what happens at every image.
+
+SQLAlchemy looks up a statement by its structure, binds and wraps each time it is run; that costs more than SQLite takes
+for it. Here that is done once, with SQLAlchemy's own compiler and types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Convert = Callable[[Any], Any]
+
+
+class Prepared:
+    """One statement in one database's words, with the parameters named `columns` beside those that it holds itself."""
+
+    def __init__(self, statement: Executable, columns: Sequence[str], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=list(columns))  # type: ignore[attr-defined]
+        assert isinstance(compiled, SQLCompiler)
+        self._text = str(compiled)
+        self._constants = {name: value for name, value in compiled.params.items() if name not in columns}
+        self._order = compiled.positiontup
+        self._converts: list[tuple[str, Convert]] = []
+        for bound, name in compiled.bind_names.items():
+            convert = bound.type.dialect_impl(dialect).bind_processor(dialect)
+            if convert is not None and name in self._constants:
+                self._constants[name] = convert(self._constants[name])
+            elif convert is not None:
+                self._converts.append((name, convert))
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+        """Run it with these values of its columns."""
+        bound = {**self._constants, **values}
+        for name, convert in self._converts:
+            bound[name] = convert(bound[name])
+        parameters = bound if self._order is None else tuple(bound[name] for name in self._order)
+        return connection.exec_driver_sql(self._text, parameters)
+
+
+def prepared(make: Callable[..., Executable]) -> Callable[..., CursorResult[Any]]:
+    """Turn a function that makes a statement into one that runs it, over a connection and with values.
+
+    `make(kind, *choices)` is called once for each kind of database and choice; the values' names never change.
+    """
+
+    @cache
+    def compiled(columns: tuple[str, ...], kind: str, *choices: Any) -> Prepared:
+        return Prepared(make(kind, *choices), columns, _dialects[kind])
+
+    def run(connection: Connection, values: Mapping[str, Any], *choices: Any) -> CursorResult[Any]:
+        kind = connection.dialect.name
+        _dialects.setdefault(kind, connection.dialect)
+        return compiled(tuple(values), kind, *choices).run(connection, values)
+
+    return run
+
+
+_dialects: dict[str, Dialect] = {}

@@ -1,0 +1,106 @@
+"""Group commit: threads that wait for the database at the same time share one transaction, and its one sync.
+
+Whoever has its turn first does the work of all that wait, in the order in which they came. Each returns once that
+commit is durable, so what it may promise is what it could promise after a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from storage.database import Database, Transaction
+from storage.engines import BUSY_S
+from storage.errors import Unavailable
+
+Result = TypeVar("Result")
+
+MOST = 64  # in one transaction, so that no commit grows without bound
+
+
+@dataclass(eq=False)
+class _Ticket:
+    """One thread's work while it waits."""
+
+    work: Callable[[Transaction], Any]
+    result: Any = None
+    committed: bool = False
+    alone: bool = False  # a shared transaction failed, perhaps by this work
+
+
+class Together:
+    """Writes in transactions of one database that its threads may share."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = threading.Lock()
+        self._waiting: list[_Ticket] = []
+        self._lock = threading.Lock()
+
+    def commit(self, work: Callable[[Transaction], Result]) -> Result:
+        """Do `work` in a transaction, and return its result once that is committed.
+
+        Others' work may be in the same transaction. Where that fails, each is done anew in one of its own: so `work`
+        changes nothing but the transaction, and what it raises is raised to its own caller alone.
+        """
+        ticket = _Ticket(work)
+        with self._lock:
+            self._waiting.append(ticket)
+        with self._in_turn(ticket):
+            if not ticket.committed:
+                self._lead(ticket)
+        return cast(Result, ticket.result)
+
+    def _lead(self, ticket: _Ticket) -> None:
+        with self._lock:
+            others = [one for one in self._waiting if one is not ticket and not one.alone][: MOST - 1]
+            batch = [ticket] if ticket.alone or not others else [ticket, *others]
+            self._waiting = [one for one in self._waiting if one not in batch]
+        if len(batch) == 1:
+            return self._do(batch)
+        with _Company(batch):
+            self._do(batch)
+        if not ticket.committed:
+            with self._lock:  # the others come to their turn
+                self._waiting = [*batch[1:], *self._waiting]
+            self._do([ticket])
+        return None
+
+    def _do(self, batch: list[_Ticket]) -> None:
+        with self._database.transaction() as tx:
+            for ticket in batch:
+                ticket.result = ticket.work(tx)
+        for ticket in batch:
+            ticket.committed = True
+
+    @contextmanager
+    def _in_turn(self, ticket: _Ticket) -> Iterator[None]:
+        if not self._turn.acquire(timeout=BUSY_S):
+            with self._lock:
+                self._waiting = [one for one in self._waiting if one is not ticket]
+            raise Unavailable(f"other threads have kept the database for {BUSY_S} s")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+class _Company:
+    """What fails in company is not told here: each is done again alone, where it fails by itself or succeeds."""
+
+    def __init__(self, batch: list[_Ticket]) -> None:
+        self._batch = batch
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        for ticket in self._batch:
+            ticket.alone = error is not None
+        return isinstance(error, Exception)
