@@ -23,6 +23,7 @@ from dicom_node.objects.source import Sources
 from inference.findings import Finding, ModelIdentity, Result
 
 KIND = "seg"
+ROWS, COLUMNS = 0x00280010, 0x00280011
 _FORMS = {
     "binary": hd.seg.SegmentationTypeValues.BINARY,
     "occupancy": hd.seg.SegmentationTypeValues.FRACTIONAL,
@@ -65,7 +66,7 @@ def encode_segmentations(result: Result, sources: Sources, context: EncodeContex
 
 def _encode(drawn: _Drawn, findings: tuple[Finding, ...], number: int, result: Result,
             sources: Sources, context: EncodeContext) -> Segmented:
-    """highdicom lays out the frames of a small likeness of the label map; their pixels are put in afterwards, at once."""
+    """highdicom lays out the frames of a small likeness of the label map; their pixels are put in after it."""
     names, profile = context.names, context.profile
     like = small_likeness(drawn.shown, [finding.number for finding in findings])
     what = "SEG" if profile.seg_per == "task" else f"SEG {findings[0].label}"
@@ -98,7 +99,8 @@ def _of_size(plane: Dataset, rows: int, columns: int) -> Dataset:
     """The same image with so many pixels."""
     small = Dataset()
     small.update(plane)
-    small.Rows, small.Columns = rows, columns
+    small.add_new(ROWS, "US", rows)  # an assignment would change the element, which both have in common
+    small.add_new(COLUMNS, "US", columns)
     return small
 
 
@@ -116,7 +118,7 @@ def _put_pixels(seg: Dataset, labels: Labels, findings: Sequence[Finding], sourc
 
 def _compress(seg: Dataset, context: EncodeContext) -> None:
     if context.profile.compressed:
-        seg.compress(RLELossless, generate_instance_uid=False)
+        seg.compress(RLELossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
 
 
 def _segment(number: int, finding: Finding, model: ModelIdentity,

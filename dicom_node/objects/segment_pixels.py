@@ -11,12 +11,20 @@ from dicom_node.objects.labelmap import Labels
 
 ANY = 0  # in the place of a number: the frame shows all of them as they are
 
-_AT_ONCE = 8  # frames: of as many, the bits are whole bytes whatever their size
+_AT_ONCE = 16  # frames: of eight and their multiples, the bits are whole bytes whatever their size
 
 
 def shown_on(labels: Labels) -> list[frozenset[int]]:
     """Of each slice the numbers above 0 that it shows."""
-    return [_seen(np.asarray(plane)) for plane in labels]
+    return [_seen(plane) for start in range(0, len(labels), _AT_ONCE)
+            for plane in _read(labels, range(start, min(start + _AT_ONCE, len(labels))))]
+
+
+def _read(labels: Labels, slices: Sequence[int]) -> Labels:
+    """A copy of some slices; of a map in a file by a view of its own, for as much of one as was looked at is held."""
+    if isinstance(labels, np.memmap) and labels.filename and labels.flags.c_contiguous:
+        labels = np.memmap(labels.filename, labels.dtype, "r", labels.offset, labels.shape)
+    return np.array(labels[list(slices)])
 
 
 def _seen(plane: NDArray[np.unsignedinteger]) -> frozenset[int]:
@@ -46,7 +54,7 @@ def encoded(labels: Labels, frames: Sequence[tuple[int, int]], form: str, most: 
 
 
 def _some(labels: Labels, frames: Sequence[tuple[int, int]], form: str, most: int) -> bytes:
-    planes = labels[[z for z, _ in frames]]
+    planes = _read(labels, [z for z, _ in frames])
     if form == "LABELMAP":
         return planes.tobytes()
     masks = planes == np.array([number for _, number in frames], labels.dtype)[:, None, None]

@@ -58,7 +58,7 @@ def pydicom_loop(paths: list[Path]) -> Callable[[], NDArray[Any]]:
 
 
 def simpleitk(paths: list[Path]) -> Callable[[], NDArray[Any]]:
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk
 
     kept = []  # the array is a view of the image, not a copy
 

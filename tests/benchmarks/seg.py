@@ -56,7 +56,7 @@ def labels_of(case: str, count: int) -> NDArray[np.uint8]:
 
 def prepare(folder: Path, count: int) -> None:
     """The CT, and of each case the label map as the model leaves it and as dcmqi wants it."""
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk
 
     from inference.readers.dicom import read_series
     from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -67,14 +67,14 @@ def prepare(folder: Path, count: int) -> None:
     grid = Grid((count, ROWS, ROWS), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(1, 0.7, 0.7)), "1.2.3")
     volume = Volume(np.zeros(grid.shape, np.float32), grid, "HU")
     read = read_series(write_series(volume, Acquisition.ct(StudyDetails.of("seg")), folder / "ct"))
-    for case in CASES:
+    for case, segments in CASES.items():
         labels = labels_of(case, count)
         np.save(folder / f"{case}.npy", labels)
         image = sitk.GetImageFromArray(labels)
         image.SetSpacing(read.grid.spacing[::-1])
         image.SetOrigin(read.grid.origin.tolist())
         sitk.WriteImage(image, str(folder / f"{case}.nrrd"))
-        (folder / f"{case}.json").write_text(json.dumps(metadata(CASES[case])))
+        (folder / f"{case}.json").write_text(json.dumps(metadata(segments)))
 
 
 def metadata(segments: int) -> dict[str, Any]:
@@ -91,28 +91,42 @@ def metadata(segments: int) -> dict[str, Any]:
 
 def ours(case: str, folder: Path) -> float:
     """Seconds that the encoding takes in this process; the file lies in the folder."""
+    files = sorted((folder / "ct").iterdir())
+    first = folder / f"{case}-first.npy"
+    np.save(first, np.ones((2, ROWS, ROWS), np.uint8))
+    encode(first, 1, files[:2])  # tables of the standard are read once a process
+    start = time.perf_counter()
+    (folder / f"{case}-ours.dcm").write_bytes(encode(folder / f"{case}.npy", CASES[case], files))
+    return time.perf_counter() - start
+
+
+def encode(labels: Path, segments: int, files: list[Path]) -> bytes:
+    """As the node does it, from the images' headers on."""
     from dicom_node.objects.context import EncodeContext
     from dicom_node.objects.finish import part10
     from dicom_node.objects.seg import encode_segmentations
     from dicom_node.objects.source import load_sources
+
+    result = result_of(labels, segments, files)
+    (made,) = encode_segmentations(result, load_sources(result, {"CT": files}), EncodeContext(0.0, "job"))
+    return part10(made.seg)
+
+
+def result_of(labels: Path, segments: int, files: list[Path]) -> Any:
+    """What the model leaves: names of slices among it, which the reader has found."""
     from inference import codes
     from inference.findings import Finding, IntendedUse, ModelIdentity, Result, Structure
-    from inference.readers.instance import Instance
     from inference.volume import Grid, SliceSource
+    from inference.writers.dicom_series import Acquisition, StudyDetails, uid_of
 
     lesion = Structure(1, "Lesion", codes.ABNORMAL_STRUCTURE, codes.NEOPLASM, codes.LIVER, (255, 0, 0), True)
-    files = sorted((folder / "ct").iterdir())
-    sources = tuple(SliceSource(Instance.open(file).uid) for file in files)
-    shape = (len(files), ROWS, ROWS)
+    series = Acquisition.ct(StudyDetails.of("seg")).series_instance_uid
+    sources = tuple(SliceSource(uid_of("instance", series, number, "")) for number in range(1, len(files) + 1))
     affine = np.array([[0, 0, 0.7, 0], [0, 0.7, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
-    findings = tuple(Finding(n, f"Segment {n}", lesion, (), 1, 1.0) for n in range(1, CASES[case] + 1))
-    result = Result("liver_tumour", ModelIdentity("net", "1", "ab" * 32, "Segnode", IntendedUse.DEMONSTRATION),
-                    Grid(shape, affine, "1.2.3"), "CT", folder / f"{case}.npy", findings, {"CT": sources})
-    start = time.perf_counter()
-    context = EncodeContext(0.0, "job")
-    (made,) = encode_segmentations(result, load_sources(result, {"CT": files}), context)
-    (folder / f"{case}-ours.dcm").write_bytes(part10(made.seg))
-    return time.perf_counter() - start
+    findings = tuple(Finding(n, f"Segment {n}", lesion, (), 1, 1.0) for n in range(1, segments + 1))
+    model = ModelIdentity("net", "1", "ab" * 32, "Segnode", IntendedUse.DEMONSTRATION)
+    return Result("liver_tumour", model, Grid((len(files), ROWS, ROWS), affine, "1.2.3"), "CT", labels, findings,
+                  sources={"CT": sources})
 
 
 def highdicom(case: str, folder: Path) -> float:

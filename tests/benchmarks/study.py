@@ -2,9 +2,9 @@
 
 python tests/benchmarks/study.py [--rounds 3] [--images 400] [--studies ct,mr]. `segnode serve` as shipped gets a CT of
 400 slices for a model without weights, and a phantom's four MR series for a network of one layer at 1 mm, registered
-and with their shading taken out; SEG and SR go to Orthanc. Time counts from *complete* (the quiet time before is shown apart) until the
-last object is stored; the network's own is taken off. Every round is another patient: the same images again would be
-no work. Nobody is beside it: what is wanted stands in place of another's figure.
+and with their shading taken out; SEG and SR go to Orthanc. Time counts from *complete* (the quiet time before is shown
+apart) until the last object is stored; the network's own is taken off. Every round is another patient: the same images
+again would be no work. Nobody is beside it: what is wanted stands in place of another's figure.
 """
 
 from __future__ import annotations
@@ -14,24 +14,21 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from harness import Comparison, Record, options, report
+from running_node import RunningNode
 
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from inference.phantom import make_case, write_study
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
-from running_node import RunningNode
 
 ROWS = 512
 WANTED_S = {"ct": 4.0, "mr": 20.0}
@@ -143,7 +140,8 @@ def ct(folder: Path, number: int, images: int) -> str:
     for place in range(6):
         far = (x - 160 - 38 * place)**2 + (y - 256)**2 + (z - images * (place + 1) // 8)**2
         array[far < (8 + 2 * place)**2] = 400
-    grid = Grid(array.shape, regular_affine((0, 0, number), np.eye(3)[:, ::-1], Spacing(1, 0.7, 0.7)), f"1.2.3.{number}")
+    affine = regular_affine((0, 0, number), np.eye(3)[:, ::-1], Spacing(1, 0.7, 0.7))
+    grid = Grid(array.shape, affine, f"1.2.3.{number}")
     study = StudyDetails.of(f"study-{number}")
     write_series(Volume(np.rint(array), grid, "HU"), Acquisition.ct(study), folder)
     return study.study_instance_uid
@@ -169,7 +167,9 @@ def steps_of(node: RunningNode, uid: str) -> tuple[list[Step], float]:
     (delivery,) = deliveries
     known = dict(job.summary["seconds"])
     begin, end, sent = job.started_at, job.finished_at, delivery.sent_at
-    assert begin is not None and end is not None and sent is not None
+    assert begin is not None
+    assert end is not None
+    assert sent is not None
     steps = [Step("routed", job.created_at - complete), Step("taken up", begin - job.created_at),
              *(Step(name, seconds) for name, seconds in known.items()),
              Step("handed over, stored", end - begin - sum(known.values())), Step("delivered", sent - end)]
