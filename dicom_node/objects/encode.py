@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects import seg, sr, summary
 from dicom_node.objects.assortment import assortment
 from dicom_node.objects.checker import dciodvfy
 from dicom_node.objects.context import EncodeContext
+from dicom_node.objects.excerpt import excerpt
 from dicom_node.objects.finish import part10
 from dicom_node.objects.source import load_sources
 from dicom_node.objects.validate import check_objects
@@ -48,22 +52,33 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
             sources = load_sources(result, source_files)
             objects = list(assortment(result, sources, source_files, context))
             files = [part10(ds, context.profile) for _, ds in objects]
-            check_objects(files, result, sources, context.names)
+            with ThreadPoolExecutor(2) as pool:  # the checker is a process of its own
+                remarks = [pool.submit(_checked, *one) for one in _judged(objects, files, context)]
+                check_objects(files, result, sources, context.names)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
             # The message may quote what stands in the source's header; its kind and place do not.
             raise ResultInvalid(f"the objects could not be made: {where(fault)}") from None
-    kinds = [kind for kind, _ in objects]
-    # Of a series of pictures the first stands for all.
-    first = [kind not in kinds[:place] or kind == seg.KIND for place, kind in enumerate(kinds)]
-    labelmap = context.profile.seg == "labelmap"
-    remarks = [dciodvfy(file, labelmap=labelmap) if context.dciodvfy and judged else ()
-               for file, judged in zip(files, first, strict=True)]
     left_out = {summary.KIND: tuple(sr.omitted(result.findings))}
     return tuple(
         Encoded(kind, str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), file,
-                remark + left_out.get(kind, ()), context.profile.variant, sources.filled)
+                remark.result() + left_out.get(kind, ()), context.profile.variant, sources.filled)
         for (kind, ds), file, remark in zip(objects, files, remarks, strict=True)
     )
+
+
+def _judged(objects: Sequence[tuple[str, Dataset]], files: Sequence[bytes],
+            context: EncodeContext) -> Iterator[tuple[bytes | None, bool]]:
+    """What dciodvfy is shown of each object, of pictures the first, and whether a LABELMAP is among them."""
+    kinds = [kind for kind, _ in objects]
+    labelmap = context.profile.seg == "labelmap"
+    for place, ((kind, ds), file) in enumerate(zip(objects, files, strict=True)):
+        shown = context.dciodvfy and (kind not in kinds[:place] or kind == seg.KIND)
+        short = excerpt(ds) if shown else None
+        yield (part10(short, context.profile) if short else file) if shown else None, labelmap
+
+
+def _checked(file: bytes | None, labelmap: bool) -> tuple[str, ...]:
+    return dciodvfy(file, labelmap=labelmap) if file else ()
 
 
 def where(fault: BaseException) -> str:

@@ -42,7 +42,7 @@ def encode_fractional(result: Result, sources: Sources, context: EncodeContext) 
     seg.PixelData = pixels + b"\0" * (len(pixels) % 2)
     seg["PixelData"].VR = "OB"
     if context.profile.transfer_syntax == "rle":
-        seg.compress(RLELossless, generate_instance_uid=False)
+        seg.compress(RLELossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
     return seg
 
 

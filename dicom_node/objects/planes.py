@@ -7,6 +7,7 @@ a plane for each slice it need not know where the slice came from.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,7 +66,11 @@ def _decimals(groups: Sequence[Dataset], sequence: str, keyword: str) -> list[DS
 
 def _decimal(value: object) -> DSfloat:
     """The number as it was written; shortened where it exceeds a DS's 16 characters (PS3.5 6.2)."""
-    as_written = str(getattr(value, "original_string", value))
+    return _as_decimal(str(getattr(value, "original_string", value)))
+
+
+@lru_cache(maxsize=4096)  # most slices of a series say most numbers alike
+def _as_decimal(as_written: str) -> DSfloat:
     return DSfloat(as_written) if len(as_written) <= 16 else DSfloat(float(as_written), auto_format=True)
 
 

@@ -6,10 +6,10 @@ viewers that go wrong where a frame begins within a byte.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highdicom as hd
-import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
@@ -18,10 +18,12 @@ from dicom_node.objects.codes import ARTIFICIAL_INTELLIGENCE, algorithm_paramete
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
 from dicom_node.objects.labelmap import Labels, load_labels
+from dicom_node.objects.segment_pixels import ANY, encoded, shown_on, small_likeness
 from dicom_node.objects.source import Sources
 from inference.findings import Finding, ModelIdentity, Result
 
 KIND = "seg"
+ROWS, COLUMNS = 0x00280010, 0x00280011
 _FORMS = {
     "binary": hd.seg.SegmentationTypeValues.BINARY,
     "occupancy": hd.seg.SegmentationTypeValues.FRACTIONAL,
@@ -42,25 +44,35 @@ class Segmented:
         return numbers.index(finding.number) + 1 if finding.number in numbers else None
 
 
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A label map, and the numbers that each of its slices shows."""
+
+    labels: Labels
+    shown: Sequence[frozenset[int]]
+
+
 def encode_segmentations(result: Result, sources: Sources, context: EncodeContext) -> list[Segmented]:
     """The SEG that holds every finding, or one a finding where the profile says so, each in a series of its own.
 
     Segments are numbered in the findings' order.
     """
     labels = load_labels(result, sources)
+    drawn = _Drawn(labels, shown_on(labels))
     if context.profile.seg_per == "task":
-        return [_encode(labels, result.findings, 1, result, sources, context)]
-    return [_encode((labels == finding.number).astype(np.uint8), (finding,), finding.number, result, sources, context)
-            for finding in result.findings]
+        return [_encode(drawn, result.findings, 1, result, sources, context)]
+    return [_encode(drawn, (finding,), finding.number, result, sources, context) for finding in result.findings]
 
 
-def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: Result,
+def _encode(drawn: _Drawn, findings: tuple[Finding, ...], number: int, result: Result,
             sources: Sources, context: EncodeContext) -> Segmented:
+    """highdicom lays out the frames of a small likeness of the label map; their pixels are put in after it."""
     names, profile = context.names, context.profile
+    like = small_likeness(drawn.shown, [finding.number for finding in findings])
     what = "SEG" if profile.seg_per == "task" else f"SEG {findings[0].label}"
     seg = hd.seg.Segmentation(
-        source_images=list(sources.planes),
-        pixel_array=np.asarray(labels),  # a label map: a stack of segments takes four times the memory
+        source_images=[_of_size(plane, *like.shape[1:]) for plane in sources.planes],
+        pixel_array=like,
         segmentation_type=_FORMS[profile.seg],
         fractional_type=hd.seg.SegmentationFractionalTypeValues.OCCUPANCY,  # read where it is FRACTIONAL only
         segment_descriptions=[_segment(n, finding, result.model, context) for n, finding in enumerate(findings, 1)],
@@ -68,7 +80,7 @@ def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: 
         content_label=wording.content_label(result.task),
         content_description=wording.content_description(result.model),
         omit_empty_frames=not profile.empty_frames,
-        transfer_syntax_uid=RLELossless if profile.compressed else ExplicitVRLittleEndian,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
         contributing_equipment=[processing_equipment(result.model, context)],
         content_date=context.moment.date,
         content_time=context.moment.time,
@@ -77,8 +89,36 @@ def _encode(labels: Labels, findings: tuple[Finding, ...], number: int, result: 
     )
     name_dimensions(seg, names.dimensions(KIND, number))
     _name_segment_on_each_frame(seg)
+    _put_pixels(seg, drawn.labels, findings, sources)
     _refer_to_instances(seg, sources)
+    _compress(seg, context)
     return Segmented(finish(seg, sources.header, context), findings)
+
+
+def _of_size(plane: Dataset, rows: int, columns: int) -> Dataset:
+    """The same image with so many pixels."""
+    small = Dataset()
+    small.update(plane)
+    small.add_new(ROWS, "US", rows)  # an assignment would change the element, which both have in common
+    small.add_new(COLUMNS, "US", columns)
+    return small
+
+
+def _put_pixels(seg: Dataset, labels: Labels, findings: Sequence[Finding], sources: Sources) -> None:
+    """The label map's voxels in the frames that stand for them."""
+    slice_of = {str(plane.SOPInstanceUID): z for z, plane in enumerate(sources.planes)}
+    frames = []
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        z = slice_of[str(group.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID)]
+        segment = group.get("SegmentIdentificationSequence")
+        frames.append((z, findings[int(segment[0].ReferencedSegmentNumber) - 1].number if segment else ANY))
+    seg.Rows, seg.Columns = labels.shape[1:]
+    seg.PixelData = encoded(labels, frames, seg.SegmentationType, int(seg.get("MaximumFractionalValue", 1)))
+
+
+def _compress(seg: Dataset, context: EncodeContext) -> None:
+    if context.profile.compressed:
+        seg.compress(RLELossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
 
 
 def _segment(number: int, finding: Finding, model: ModelIdentity,

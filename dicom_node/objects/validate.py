@@ -105,23 +105,30 @@ def check_voxels(seg: Dataset, segments: Mapping[int, Finding], result: Result, 
     _require(seg.SegmentationType != "FRACTIONAL" or all_or_nothing(seg), "a voxel is neither in its segment nor out")
     decoded = dict.fromkeys(segments, 0)
     seen: set[tuple[int, int]] = set()
-    orientation = seg.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
+    places = np.array([plane.ImagePositionPatient for plane in sources.planes], dtype=float)
+    _check_orientation(seg, sources)
     for group, number, mask in segments_seen(seg):
         z = slice_of.get(source_of(group))
         if z is None:
             raise ResultInvalid(f"a frame of segment {number} refers to no source slice")
-        plane = sources.planes[z]
-        _require(np.allclose(group.PlanePositionSequence[0].ImagePositionPatient, plane.ImagePositionPatient,
-                             atol=1e-4) and np.allclose(orientation, plane.ImageOrientationPatient, atol=1e-6),
+        off = np.abs(np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float) - places[z])
+        _require(bool((off <= 1e-4 + 1e-5 * np.abs(places[z])).all()),
                  f"a frame of segment {number} lies elsewhere than its source slice")
         _require((number, z) not in seen, f"slice {z + 1} of segment {number} is there twice")
         _require(number in segments and np.array_equal(mask, labels[z] == segments[number].number),
                  f"slice {z + 1} of segment {number} is not the mask")
         seen.add((number, z))
-        decoded[number] += int(mask.sum())
+        decoded[number] += int(np.count_nonzero(mask))
     for number, finding in segments.items():
         _require(decoded[number] == finding.voxels > 0,
                  f"segment {number} holds {decoded[number]} of {finding.voxels} voxels")
+
+
+def _check_orientation(seg: Dataset, sources: Sources) -> None:
+    shared = seg.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
+    planes = np.array([plane.ImageOrientationPatient for plane in sources.planes], dtype=float)
+    _require(bool(np.allclose(np.array(shared, dtype=float), planes, atol=1e-6)),
+             "its frames are turned otherwise than their source slices")
 
 
 def check_fractions(seg: Dataset, result: Result, sources: Sources) -> None:
@@ -145,7 +152,10 @@ def check_map(pm: Dataset, expected: Path | None, sources: Sources) -> None:
 
 def check_citations(ds: Dataset, known: Mapping[str, str]) -> None:
     """Whatever an object cites, wherever it does, is a source or another object of the same result."""
-    for element in ds:
+    for raw in ds.elements():
+        if raw.VR not in ("SQ", None):  # None: not known before it is looked at, in implicit VR
+            continue
+        element = ds[raw.tag]
         if element.VR != "SQ" or element.keyword in _OF_OTHERS:
             continue
         for item in element.value:

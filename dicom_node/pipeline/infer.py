@@ -31,6 +31,7 @@ from inference.executors.base import Executor
 from inference.findings import Finding, IntendedUse, Result
 from inference.followup.history import to_plain
 from inference.request import Prior, Request
+from inference.stopwatch import Stopwatch
 from inference.trend import Trend
 from storage.archive import Archive
 from storage.database import Database, Transaction
@@ -95,6 +96,7 @@ class Infer:
 
     def _run(self, job: Job, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
+        watch = Stopwatch()
         with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:
                 request = self._request(job, scratch)
@@ -102,7 +104,8 @@ class Infer:
                 result = self.executor.run(request, keeper.report)
                 keeper.report(0.95, "encode")
                 files = {role: series.paths for role, series in request.inputs.items()}
-                encoded = self.encode(job, result, files)
+                with watch.time("encode"):
+                    encoded = self.encode(job, result, files)
             except Unfit as unfit:
                 self._count(job, unfit)
                 self._end(job, JobState.REFUSED, str(unfit))
@@ -115,8 +118,9 @@ class Infer:
                 self._count(job, error)
                 self._end(job, JobState.FAILED, f"{type(error).__name__}: {error}")
                 return
-            stored = [(item, self._store(job, item)) for item in encoded]
-        self._commit(job, result, stored)
+            with watch.time("store"):
+                stored = [(item, self._store(job, item)) for item in encoded]
+        self._commit(job, result, stored, watch.seconds)
 
     def _request(self, job: Job, scratch: Path) -> Request:
         return Request(
@@ -142,11 +146,13 @@ class Infer:
     def _store(self, job: Job, item: Encoded) -> StoredFile:
         return self.archive.write(job.study_instance_uid, item.sop_instance_uid, [item.part10], ours=True)
 
-    def _commit(self, job: Job, result: Result, stored: Sequence[tuple[Encoded, StoredFile]]) -> None:
+    def _commit(
+        self, job: Job, result: Result, stored: Sequence[tuple[Encoded, StoredFile]], seconds: Mapping[str, float]
+    ) -> None:
         now = self.clock()
         outgoing = [self._outgoing(name, result.model.intended_use) for name in job.parameters["destinations"]]
         summary = {
-            "seconds": result.seconds,
+            "seconds": {**result.seconds, **seconds},
             "device": result.device,
             "findings": [_summary_of(finding) for finding in result.findings],
             "totals": {name: round(m.value, 3) for name, m in result.totals},

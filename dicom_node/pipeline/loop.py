@@ -12,7 +12,7 @@ from storage.errors import LeaseLost, Unavailable
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 0.25  # between two looks that find nothing, at least
+IDLE_S = 0.05  # between two looks that find nothing, at least
 IDLE_MAX_S = 1.0  # at most, for what another process wrote or what falls due
 TROUBLE_S = 2.0
 

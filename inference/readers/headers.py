@@ -21,7 +21,10 @@ MAX_FRAMES = 20_000
 DISCRIMINATORS = ("StackID", "TemporalPositionIdentifier", "EchoNumbers", "DiffusionBValue", "TriggerTime",
                   "ImageType", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
 
-_TEXT = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", *DISCRIMINATORS)
+# What a header is made of, beside the frames of an enhanced instance.
+KEYWORDS = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", *DISCRIMINATORS, "InstanceNumber", "Rows",
+            "Columns", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+            "SpacingBetweenSlices")
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,10 @@ def slice_headers(header: Mapping[str, Any]) -> list[SliceHeader]:
 
 def header_of(ds: Dataset) -> dict[str, Any]:
     """The mapping that `slice_headers` takes, of a data set with or without its pixels."""
-    keywords = (*_TEXT[1:], "InstanceNumber", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient",
-                "PixelSpacing", "SliceThickness", "SpacingBetweenSlices")
     meta = getattr(ds, "file_meta", Dataset())
     uid = ds.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID", "")  # anonymisers empty the first
     header: dict[str, Any] = {"SOPInstanceUID": str(uid)}
-    header |= {keyword: ds[keyword].value for keyword in keywords if keyword in ds}
+    header |= {keyword: ds[keyword].value for keyword in KEYWORDS[1:] if keyword in ds}
     if "PerFrameFunctionalGroupsSequence" in ds:
         header["Frames"] = frames_of(ds)
     return header
