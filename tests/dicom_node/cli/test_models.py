@@ -163,6 +163,16 @@ class TestFiles:
         told = segnode("models", "verify")
         assert told.exit_code == 0
         assert told.stdout.splitlines() == ["bright: as recorded", "liver_591: as recorded"]
+        assert "written down nowhere: no database at" in told.stderr, "no node has run yet"
+
+    def test_what_came_out_is_kept_where_a_node_has_run(self, segnode: Segnode, added: Path, parts: Parts) -> None:
+        (added / "plans.json").write_text("{}")
+        assert segnode("models", "verify").exit_code == 1
+        with parts.database.reading() as tx:
+            checks = tx.model_checks.all()
+        assert checks["bright"].fault == ""
+        assert "plans.json" in checks["liver_591"].fault
+        assert checks["bright"].by
 
     def test_a_changed_file_is_refused_until_it_is_recorded_anew(self, segnode: Segnode, added: Path) -> None:
         (added / "fold_0" / "checkpoint_final.pth").write_bytes(b"others")
