@@ -248,6 +248,18 @@ class TestUse:
         (conf / "models.yaml").write_text(text + dim)
         assert "dim is still the shadow of bright" in segnode("models", "remove", "dim").stderr
 
+    def test_a_shadow_is_named_and_dropped(self, segnode: Segnode, conf: Path, known: Parts) -> None:
+        dim = "  dim: {task: liver_tumour, kind: threshold, lower: 50, upper: 3000}\n"
+        (conf / "models.yaml").write_text((conf / "models.yaml").read_text() + dim)
+        assert segnode("models", "shadow", "bright", "--by", "dim").stdout == "dim runs beside bright from now on\n"
+        assert load(conf).models["bright"].shadow == "dim"
+        assert segnode("models", "shadow", "bright", "--by", "dim").stdout == "it was so already\n"
+        assert segnode("models", "shadow", "bright", "--by", "").stdout == "no model runs beside bright from now on\n"
+        assert load(conf).models["bright"].shadow is None
+        wrong = segnode("models", "shadow", "bright", "--by", "gone")
+        assert (wrong.exit_code, "no such model; known: bright, dim" in wrong.stderr) == (2, True)
+        assert "beside which one model?" in segnode("models", "shadow", "--by", "dim").stderr
+
     def test_how_a_shadow_compares_is_told(self, segnode: Segnode, story: Parts) -> None:
         with story.database.transaction() as tx:
             tx.shadows.add(Pair("job-0", "1.2.3", "bright", "1", "next"), 500.0)
