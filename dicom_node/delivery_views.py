@@ -39,6 +39,8 @@ def deliveries_view(
     """The newest deliveries, or dead letters alone, each with what to do about it; `before` turns the page."""
     states = [DeliveryState.DEAD] if dead else states
     circuits = {circuit.destination: circuit for circuit in tx.circuits.in_trouble()}
+    found = tx.deliveries.list(states=states, limit=limit, destination=destination, before=before)
+    objects = tx.gathered.objects({delivery.job_id for delivery in found})
     return [
         {
             "study": delivery.study_instance_uid,
@@ -46,11 +48,11 @@ def deliveries_view(
             "created_at": delivery.created_at,
             "queued_at": delivery.queued_at,
             "sent_at": delivery.sent_at,
-            "objects": len(tx.results.of_job(delivery.job_id, delivery.variant)),
+            "objects": objects[delivery.job_id, delivery.variant],
             "stored": sum(map(is_stored, delivery.statuses.values())),
             "to_do": _to_do(delivery, circuits),
         }
-        for delivery in tx.deliveries.list(states=states, limit=limit, destination=destination, before=before)
+        for delivery in found
     ]
 
 

@@ -15,6 +15,7 @@ from dicom_node.settings.files import document_of
 from dicom_node.settings.text import with_entry
 from dicom_node.verifying import known
 from storage.database import Transaction
+from storage.errors import NotFound
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
@@ -57,7 +58,7 @@ def _switched(parts: Parts, name: str, said: dict[str, str] | None, author: Auth
     """What models.yaml says of it, and what the history of each study says that waits for it."""
 
     def new(text: str) -> str:
-        entry = _entry(text, name)
+        entry = entry_in(text, name)
         if (KEY in entry) is (said is not None):
             return text  # it is so already
         entry = {key: value for key, value in entry.items() if key != KEY} | ({KEY: said} if said else {})
@@ -75,6 +76,9 @@ def _switched(parts: Parts, name: str, said: dict[str, str] | None, author: Auth
     return changed
 
 
-def _entry(text: str, name: str) -> dict[str, Any]:
-    """What the file says of the model."""
-    return dict((document_of(text, FILE).data.get("models") or {})[name])
+def entry_in(text: str, name: str) -> dict[str, Any]:
+    """What a text of models.yaml says of the model. NotFound where it says nothing."""
+    entry = (document_of(text, FILE).data.get("models") or {}).get(name)
+    if not isinstance(entry, dict):
+        raise NotFound(f"{FILE} has no model {name} any more")
+    return dict(entry)

@@ -18,17 +18,28 @@ if TYPE_CHECKING:
 
 def verify(parts: Parts, name: str, author: Author) -> ModelCheck:
     """Whether every file of the model is as it was recorded. NotFound."""
-    model, sha256, fault = known(parts.settings, name), "", ""
+    found = check(parts.settings, name, author)
+    keep(parts, found, author)
+    return found
+
+
+def check(settings: Settings, name: str, author: Author) -> ModelCheck:
+    """The same, and nothing of it is kept. NotFound."""
+    model, sha256, fault = known(settings, name), "", ""
     read_anew()
     try:
         sha256 = model.backend.identity().sha256
     except ModelError as broken:
         fault = str(broken)
-    check = ModelCheck(name, author.now, author.name, sha256, fault)
+    return ModelCheck(name, author.now, author.name, sha256, fault)
+
+
+def keep(parts: Parts, found: ModelCheck, author: Author) -> None:
+    """Keep what came out, and tell the audit trail."""
     with parts.database.transaction() as tx:
-        tx.model_checks.put(check)
-    parts.audit.model_touched(name, f"files of model {name} read again: {fault or 'as recorded'}", author.who)
-    return check
+        tx.model_checks.put(found)
+    told = f"files of model {found.model} read again: {found.fault or 'as recorded'}"
+    parts.audit.model_touched(found.model, told, author.who)
 
 
 def known(settings: Settings, name: str) -> ModelSettings:

@@ -14,7 +14,7 @@ from dicom_node.delivery_views import delivery_view, destinations_view
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.recalls import Recall
-from storage.records import Commitment, Delivery, Fetch, Job, JournalEntry, Study
+from storage.records import Commitment, Delivery, Fetch, Job, JournalEntry, Series, Study
 
 ROLE_SILENT_S = 10.0
 EXPIRY_WARNING_DAYS = 30
@@ -144,7 +144,7 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
             "images": series.images,
             "others": series.others,
         }
-        for series in tx.studies.series(uid)
+        for series in sorted(tx.studies.series(uid), key=_place)
     ]
     replaced, conflicts = tx.versions.counts(uid)
     view["corrected"], view["conflicts"] = replaced, conflicts
@@ -155,11 +155,20 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     view["reviews"] = reviews_view(tx, uid)
     view["assessments"] = assessments(tx, uid)
     view["results"] = [
-        {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id}
+        {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id,
+         "variant": r.variant}
         for job in tx.jobs.of_study(uid)
         for r in tx.results.of_job(job.job_id)
     ]
     return view
+
+
+def _place(series: Series) -> tuple[float, str]:
+    """By Series Number (0020,0011), as people know them; those without one last."""
+    try:
+        return float(series.header.get("SeriesNumber", math.inf)), series.series_instance_uid
+    except (TypeError, ValueError):  # null, or a stranger's word
+        return math.inf, series.series_instance_uid
 
 
 def _finite(at: float) -> float | None:

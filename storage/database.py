@@ -31,6 +31,7 @@ from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, StorageError, Unavailable
 from storage.fetches import Fetches
 from storage.figures import FiguresStore
+from storage.gathered import Gathered
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.keys import Keys
@@ -137,6 +138,10 @@ class Transaction:
     @cached_property
     def search(self) -> Search:
         return Search(self._connection)
+
+    @cached_property
+    def gathered(self) -> Gathered:
+        return Gathered(self._connection)
 
     @cached_property
     def figures(self) -> FiguresStore:

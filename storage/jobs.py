@@ -37,19 +37,19 @@ class Jobs(Store):
 
     def find(self, job_id: str) -> Job | None:
         row = self._connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def of_study(self, uid: str) -> Jobs_:
         """The study's jobs, oldest first."""
         query = select(jobs).where(jobs.c.study_uid == uid).order_by(jobs.c.created_at, jobs.c.job_id)
-        return [_job(row) for row in self._connection.execute(query)]
+        return [job_of(row) for row in self._connection.execute(query)]
 
     def list(self, states: Collection[JobState] | None = None, limit: int = 100) -> Jobs_:
         """The newest first."""
         query = select(jobs).order_by(jobs.c.created_at.desc()).limit(limit)
         if states is not None:
             query = query.where(among(jobs.c.state, states))
-        return [_job(row) for row in self._connection.execute(query)]
+        return [job_of(row) for row in self._connection.execute(query)]
 
     def on_their_way(self, route: str) -> int:
         """Of how many studies something is still to be made, or to be sent, that this route wanted."""
@@ -64,7 +64,7 @@ class Jobs(Store):
         """Jobs that somebody works at, in the order of the queue."""
         query = select(jobs).where(_PENDING, jobs.c.lease_until > now)
         ordered = query.order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
-        return [_job(row) for row in self._connection.execute(ordered)]
+        return [job_of(row) for row in self._connection.execute(ordered)]
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state; a state without one is left out."""
@@ -77,7 +77,7 @@ class Jobs(Store):
     def waiting_for(self, model: str, now: float) -> Jobs_:
         """Jobs of a model that nobody works at."""
         query = select(jobs).where(_PENDING, leases.free(jobs, now), jobs.c.model == model)
-        return [_job(row) for row in self._connection.execute(query.order_by(jobs.c.queued_at, jobs.c.job_id))]
+        return [job_of(row) for row in self._connection.execute(query.order_by(jobs.c.queued_at, jobs.c.job_id))]
 
     def claim(self, owner: str, now: float, term_s: float, closed: Collection[str] = ()) -> Job | None:
         """Lease the job of highest priority, of these the one that waits longest; none of the models in `closed`.
@@ -97,7 +97,7 @@ class Jobs(Store):
             "step": "",
         }
         row = leases.take(self._connection, queue, owner, now + term_s, **started)
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def renew(
         self, job_id: str, owner: str, now: float, term_s: float, progress: float | None = None, step: str | None = None
@@ -131,14 +131,14 @@ class Jobs(Store):
         """Give back the jobs whose lease ran out, each with a crash more."""
         dead = update(jobs).where(_PENDING, leases.lapsed(jobs, now))
         back = dead.values(crashes=jobs.c.crashes + 1, **leases.NO_LEASE).returning(jobs)
-        return [_job(row) for row in self._connection.execute(back)]
+        return [job_of(row) for row in self._connection.execute(back)]
 
     def fail_crashed(self, max_crashes: int, now: float) -> Jobs_:
         """End as FAILED the waiting jobs that cost their worker `max_crashes` times; gives them."""
         hopeless = (_PENDING, jobs.c.lease_owner.is_(None), jobs.c.crashes >= max_crashes)
         reason = f"the worker ended under it, {max_crashes} times or more; retry runs it again"
         failed = update(jobs).where(*hopeless).values(state=JobState.FAILED.value, finished_at=now, reason=reason)
-        return [_job(row) for row in self._connection.execute(failed.returning(jobs))]
+        return [job_of(row) for row in self._connection.execute(failed.returning(jobs))]
 
     def retry(self, job_id: str, now: float) -> None:
         """Queue a FAILED or REFUSED job again, behind those that wait at its priority; IllegalStep."""
@@ -165,7 +165,7 @@ class Jobs(Store):
     def marked(self, mark: JobMark, limit: int = 100) -> Jobs_:
         """Jobs whose results bear this mark, the newest first."""
         query = select(jobs).where(jobs.c.mark == mark.value, jobs.c.mark != "")
-        return [_job(row) for row in self._connection.execute(query.order_by(jobs.c.created_at.desc()).limit(limit))]
+        return [job_of(row) for row in self._connection.execute(query.order_by(jobs.c.created_at.desc()).limit(limit))]
 
     def mark_counts(self) -> dict[JobMark, int]:
         """How many jobs bear each mark."""
@@ -189,7 +189,8 @@ def _but(closed: Collection[str]) -> ColumnElement[bool]:
     return jobs.c.model.not_in(list(closed)) if closed else true()
 
 
-def _job(row: Row[Any]) -> Job:
+def job_of(row: Row[Any]) -> Job:
+    """A row as a fact."""
     values = dict(row._mapping)
     del values["queued_at"]
     state, mark = JobState(values.pop("state")), JobMark(values.pop("mark"))

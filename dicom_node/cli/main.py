@@ -157,10 +157,9 @@ def status(conf: Path | None, as_json: bool, limit: int) -> None:
     now = time.time()
     with open_storage(conf) as parts, parts.database.reading() as tx:
         view = node_status(parts, tx, now)
-        view["newest"] = [
-            study_line(s, tx.jobs.of_study(s.study_instance_uid), tx.deliveries.of_study(s.study_instance_uid), now)
-            for s in tx.studies.list(limit=limit)
-        ]
+        newest = {study.study_instance_uid: study for study in tx.studies.list(limit=limit)}
+        jobs, deliveries = tx.gathered.jobs(newest), tx.gathered.deliveries(newest)
+        view["newest"] = [study_line(study, jobs[uid], deliveries[uid], now) for uid, study in newest.items()]
     if as_json:
         present.as_json(view)
         return

@@ -1,4 +1,4 @@
-"""`segnode models disable`, `enable`, `shadow`: which installed models take jobs, and how another compares with one."""
+"""`segnode models disable`, `enable`, `shadow`: which installed models take jobs, which others run beside them."""
 
 from __future__ import annotations
 
@@ -49,16 +49,20 @@ def enable(group_conf: Path | None, name: str, conf: Path | None) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1)
+@click.option("--by", metavar="OTHER", help="Have model OTHER run beside the one model NAMES from now on; '' for none.")
 @conf_option
 @json_option
 @click.pass_obj
 @plainly
-def shadow(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, as_json: bool) -> None:
+def shadow(group_conf: Path | None, names: tuple[str, ...], by: str | None, conf: Path | None, as_json: bool) -> None:
     """How shadows (models.yaml: shadow) compare with models NAMES, or with all: Dice, volumes, seconds, failures."""
     from dicom_node import present
     from dicom_node.shadowing import shadow_lines, shadow_view
     from dicom_node.verifying import known
 
+    if by is not None:
+        _put_beside(conf or group_conf, names, by)
+        return
     with open_storage(conf or group_conf) as parts:
         wanted = names or sorted(parts.settings.models)
         for name in wanted:
@@ -73,3 +77,16 @@ def shadow(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, a
         for one in view["compared"]:
             for study in one["worst"]:
                 click.echo(f"{view['model']} and {one['shadow']} differ most in {study['study']}: {study['mean_dice']}")
+
+
+def _put_beside(conf: Path | None, names: tuple[str, ...], shadow: str) -> None:
+    """Have models.yaml name the shadow of one model."""
+    from dicom_node.configuring import Author
+    from dicom_node.shadow_choice import name_shadow
+
+    if len(names) != 1:
+        raise click.UsageError("--by: beside which one model?")
+    with open_storage(conf) as parts:
+        changed = name_shadow(parts, names[0], shadow, Author(time.time()))
+    told = f"{shadow or 'no model'} runs beside {names[0]} from now on"
+    click.echo(told if changed.change else "it was so already")

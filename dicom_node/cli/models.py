@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from dicom_node.cli.model_use import disable, enable, shadow
-from dicom_node.cli.options import TASK_NAMES, Failed, conf_option, json_option, plainly
+from dicom_node.cli.options import TASK_NAMES, Failed, conf_option, json_option, open_storage, plainly
 
 KINDS = click.Choice(["bundle", "nnunet", "zoo", "torchscript", "exported"])
 
@@ -80,19 +81,26 @@ def add(group_conf: Path | None, path: Path, name: str, task: str, conf: Path | 
 @click.pass_obj
 @plainly
 def verify(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, as_json: bool) -> None:
-    """Read every file of the models again; exit code 1 where one is not as it was recorded."""
-    from dicom_node import present
-    from dicom_node.settings import load
-    from inference.errors import ModelError
+    """Read every file of the models again; exit code 1 where one is not as it was recorded.
 
-    installed, lines = load(conf or group_conf).models, []
-    for name in names or installed:
-        fault = ""
-        try:
-            _known(name, installed).backend.identity()
-        except ModelError as broken:
-            fault = str(broken)
-        lines.append({"model": name, "as_recorded": not fault, "fault": fault})
+    What came out is kept for the page Models, where a node has run with this configuration.
+    """
+    from dicom_node import present
+    from dicom_node.configuring import Author
+    from dicom_node.settings import load
+    from dicom_node.verifying import check, keep
+    from storage.errors import StorageError
+
+    folder, author = conf or group_conf, Author(time.time())
+    settings = load(folder)
+    checks = [check(settings, name, author) for name in names or settings.models]
+    try:
+        with open_storage(folder) as parts:
+            for one in checks:
+                keep(parts, one, author)
+    except StorageError as none:
+        click.echo(f"This is written down nowhere: {none}", err=True)
+    lines = [{"model": one.model, "as_recorded": not one.fault, "fault": one.fault} for one in checks]
     if as_json:
         present.as_json(lines)
     else:

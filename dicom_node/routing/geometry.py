@@ -34,7 +34,7 @@ class Geometry:
     """Lengths in mm, None where the headers do not tell; `problem` is why the slices make no volume.
 
     `sop_instance_uids`: the instances of the one volume in slice order, and after them what lies at the same
-    places and only pixels can tell apart.
+    places and only pixels can tell apart. Where they make no volume all of them, so that the reader says why.
     """
 
     plane: Plane = Plane.UNKNOWN
@@ -63,7 +63,9 @@ def geometry_of(headers: Sequence[Header]) -> Geometry:
             slices.extend(slice_headers(header))
         arrangement = arrange(slices)
     except BadGeometry as error:
-        return Geometry(plane=_plane(slices), slices=len(slices), problem=str(error).rstrip("."))
+        known = tuple(dict.fromkeys(str(one["SOPInstanceUID"]) for one in headers if "SOPInstanceUID" in one))
+        problem = str(error).rstrip(".")
+        return Geometry(plane=_plane(slices), slices=len(slices), problem=problem, sop_instance_uids=known)
     return _of_volume(arrangement, _plane(slices))
 
 

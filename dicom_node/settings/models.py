@@ -16,6 +16,7 @@ from inference.tasks import TASKS
 
 BUNDLES = Path(__file__).resolve().parent.parent.parent / "inference" / "bundles"
 SHIPPED = "shipped:"
+NO_NAME = "history"  # the console has another page at the address of a model of this name
 LOCK = "models.lock.json"  # SHA-256 of every file of a model, by model and by name; beside models.yaml
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
@@ -116,6 +117,8 @@ def model_mistakes(models: Models, document: Document | None) -> Iterator[str]:
             where = document.at(("models", name, *key)) if document else "models.yaml"
             return f"{where}: models.{'.'.join(map(str, (name, *key)))} = {value!r}: {sentence}"
 
+        if name == NO_NAME:
+            yield told((), name, "no model can have this name; choose another")
         card = TASKS.get(model.task)
         if card is None:
             yield told(("task",), model.task, f"no such task; allowed: {', '.join(sorted(TASKS))}")

@@ -92,9 +92,13 @@ ROUTES: Mapping[str, Permission] = {
     "POST /peers/{group}/{name}/probe": Permission.ACT,
     "POST /models/{name}/verify": Permission.ACT,
     "POST /models/{name}/bench": Permission.ACT,
-    # which models take jobs
+    # which models take jobs, and which others run beside them
     "POST /models/{name}/disable": Permission.ADMINISTER,
     "POST /models/{name}/enable": Permission.ADMINISTER,
+    "POST /models/{name}/shadow": Permission.ADMINISTER,
+    "GET /models/history": Permission.ADMINISTER,
+    "GET /models/history/{number}": Permission.ADMINISTER,
+    "POST /models/history/{number}": Permission.ADMINISTER,
     # whom the node exchanges images with
     "GET /peers/new": Permission.ADMINISTER,
     "POST /peers/new": Permission.ADMINISTER,
@@ -115,6 +119,9 @@ ROUTES: Mapping[str, Permission] = {
     "POST /api/v1/models/{name}/bench": Permission.ACT,
     "POST /api/v1/models/{name}/disable": Permission.ADMINISTER,
     "POST /api/v1/models/{name}/enable": Permission.ADMINISTER,
+    "PUT /api/v1/models/{name}/shadow": Permission.ADMINISTER,
+    "GET /api/v1/models/history": Permission.ADMINISTER,
+    "POST /api/v1/models/history/{number}/restore": Permission.ADMINISTER,
     "GET /api/v1/support-bundle": Permission.ADMINISTER,
     "GET /api/v1/changes": Permission.LOOK,
     "GET /api/v1/studies": Permission.LOOK,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from sqlalchemy import event
 
 from dicom_node.assembly import Parts
 from dicom_node.study_views import (
@@ -16,7 +20,9 @@ from dicom_node.study_views import (
     studies_page,
     whole_study,
 )
-from storage.lifecycle import DeliveryState
+from storage.database import Transaction
+from storage.lifecycle import DeliveryState, JobState
+from storage.records import Instance, InstanceKind, Job, StoredFile
 from storage.search import Sought
 
 SHOWN, MASKED = Looking(1000.0, names=True), Looking(1000.0)
@@ -66,3 +72,36 @@ def test_deliveries_come_a_page_at_a_time_too(story: Parts) -> None:
     assert [one["destination"] for one in (*first["deliveries"], *rest["deliveries"])] == ["sent", "dead", "held"]
     assert rest["next"] is None
     assert [one["destination"] for one in dead["deliveries"]] == ["dead"]
+
+
+def crowd(parts: Parts, studies: int) -> None:
+    """So many studies, each with a series, a job and a delivery."""
+    with parts.database.transaction() as tx:
+        for number in range(studies):
+            uid = f"1.9.{number}"
+            file = StoredFile(f"{uid}.dcm", 10, uid)
+            image = Instance(f"{uid}.1.1", CTImageStorage, f"{uid}.1", uid, ExplicitVRLittleEndian, InstanceKind.IMAGE,
+                             file, 100.0 + number, "a", {"Modality": "CT"})
+            tx.studies.add_instance(image, {"PatientName": "Doe^Jane"})
+            job = Job(f"job-{number}", uid, 1, "r", "liver_tumour", "m", JobState.PENDING, 0, {}, {}, 100.0)
+            tx.jobs.add(job)
+            tx.deliveries.add(job.job_id, uid, "pacs", DeliveryState.HELD, 100.0)
+
+
+@pytest.mark.parametrize("looking", [SHOWN, MASKED], ids=["shown", "masked"])
+@pytest.mark.parametrize("page", [
+    lambda tx, looking, limit: studies_page(tx, Sought(limit=limit), looking)["studies"],
+    lambda tx, looking, limit: deliveries_page(tx, Wished(limit=limit), looking)["deliveries"],
+], ids=["studies", "deliveries"])
+def test_a_page_of_fifty_asks_the_database_as_often_as_one_of_five(
+    parts: Parts, page: Callable[[Transaction, Looking, int], list[Any]], looking: Looking
+) -> None:
+    crowd(parts, 51)
+    asked = {}
+    for limit in (5, 50):
+        statements: list[str] = []
+        with parts.database.reading() as tx:
+            event.listen(tx._connection, "before_cursor_execute", lambda *told, to=statements: to.append(told[2]))
+            assert len(page(tx, looking, limit)) == limit
+        asked[limit] = len(statements)
+    assert asked[5] == asked[50] <= 6

@@ -101,6 +101,11 @@ SORTED_AFTERWARDS = {
     "known instances": lambda tx: tx.studies.known("1.2"),
     "results of job": lambda tx: tx.results.of_job("job-1"),
     "jobs of study": lambda tx: tx.jobs.of_study("1.2"),
+    "jobs of studies": lambda tx: tx.gathered.jobs(["1.2", "1.3"]),
+    "deliveries of studies": lambda tx: tx.gathered.deliveries(["1.2", "1.3"]),
+    "modalities of studies": lambda tx: tx.gathered.modalities(["1.2", "1.3"]),
+    "objects of jobs": lambda tx: tx.gathered.objects(["job-1", "job-2"]),
+    "several studies": lambda tx: tx.gathered.studies(["1.2", "1.3"]),
     "instances of series": lambda tx: tx.studies.instances(series_uid="1.2"),
     "instances of study": lambda tx: tx.studies.instances(study_uid="1.2"),
 }

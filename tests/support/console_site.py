@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import ohif
@@ -45,24 +46,18 @@ def site(parts: Parts, people: dict[str, int], passwords: Passwords) -> Iterator
     thread.join()
 
 
-@pytest.fixture
-def come(chromium: Any, site: str) -> Iterator[Visit]:
-    """`come(width, scheme)` gives a page of somebody who has not signed in; it must complain of nothing."""
+@contextmanager
+def browsing(chromium: Any, site: str, width: int = WIDE, scheme: str = "light", **more: Any) -> Iterator[Any]:
+    """A page in a browser of its own, whose cookies may be given (`storage_state`); it must complain of nothing."""
     complaints: list[str] = []
-    contexts = []
-
-    def make(width: int = WIDE, scheme: str = "light") -> Any:
-        context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, base_url=site)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if _complains(told) else None)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
+    size = {"width": width, "height": 900}
+    context = chromium.new_context(color_scheme=scheme, viewport=size, base_url=site, **more)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda told: complaints.append(told.text) if _complains(told) else None)
+    yield page
+    context.close()
     assert complaints == [], "also what the content security policy keeps out would stand here"
 
 
@@ -73,15 +68,27 @@ def _complains(told: Any) -> bool:
 
 
 @pytest.fixture
+def come(chromium: Any, site: str) -> Iterator[Visit]:
+    """`come(width, scheme)` gives a page of somebody who has not signed in."""
+    with ExitStack() as stack:
+        yield lambda width=WIDE, scheme="light": stack.enter_context(browsing(chromium, site, width, scheme))
+
+
+def sign_in(page: Any, name: str, password: str = PASSWORD) -> None:
+    """Fill in the form that is shown."""
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.fixture
 def enter(come: Visit) -> Visit:
     """`enter(name, width, scheme)` gives a page of somebody who has signed in."""
 
     def make(name: str, width: int = WIDE, scheme: str = "light") -> Any:
         page = come(width, scheme)
         page.goto("/", wait_until="domcontentloaded")
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, name)
         page.get_by_role("heading", name="Overview").wait_for()
         return page
 

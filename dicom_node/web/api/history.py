@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from dicom_node import partners, routes_text
+from dicom_node import model_switch, partners, routes_text
 from dicom_node.configuring import Author, Changed, history, restore
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.api.answers import PROBLEMS
@@ -17,7 +17,7 @@ from dicom_node.web.console import Console
 router = APIRouter(responses=PROBLEMS)
 
 Before = Annotated[int | None, Query(ge=1, le=2**31)]
-FILES = {"peers": partners.FILE, "routing": routes_text.NAME}
+FILES = {"peers": partners.FILE, "routing": routes_text.NAME, "models": model_switch.FILE}
 
 
 class Written(BaseModel):

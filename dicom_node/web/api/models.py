@@ -12,14 +12,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from dicom_node import benching, model_switch
-from dicom_node.configuring import Author, Changed
 from dicom_node.model_views import model_view, models_view
+from dicom_node.settings.models import Name
+from dicom_node.shadow_choice import name_shadow
 from dicom_node.shadowing import shadow_view
 from dicom_node.verifying import known, verify
-from dicom_node.web.access import Caller, Here, Visit
+from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
-from dicom_node.web.api.peers import Written
-from dicom_node.web.console import Console
+from dicom_node.web.api.history import Written, author, written
 
 router = APIRouter(tags=["models"], responses=PROBLEMS)
 
@@ -47,6 +47,14 @@ class Sure(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sure: bool = Field(default=False, description="Do it though studies wait for it, which is refused (409) otherwise.")
+
+
+class Beside(BaseModel):
+    """The model that is to run on the same images; null for none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    shadow: Name | None
 
 
 class Run(BaseModel):
@@ -146,16 +154,22 @@ def shadows(console: Here, name: str) -> dict[str, Any]:
         return shadow_view(tx, name)
 
 
+@router.put("/api/v1/models/{name}/shadow", response_model=Written)
+def put_shadow(console: Here, caller: Caller, name: str, wanted: Beside) -> dict[str, Any]:
+    """Have another model for its task run on the same images when no job waits, or none."""
+    return written(console, name_shadow(console.parts, name, wanted.shadow or "", author(console, caller)))
+
+
 @router.post("/api/v1/models/{name}/verify", response_model=Checked)
 def verify_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
     """Read every file of it again."""
-    return vars(verify(console.parts, name, _author(console, caller)))
+    return vars(verify(console.parts, name, author(console, caller)))
 
 
 @router.post("/api/v1/models/{name}/bench", response_model=Tried, status_code=HTTPStatus.ACCEPTED)
 def bench_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
     """Have it tried on a phantom as soon as no job waits; one model at a time (409)."""
-    benching.ask(console.parts, name, _author(console, caller))
+    benching.ask(console.parts, name, author(console, caller))
     with console.parts.database.reading() as tx:
         tried: dict[str, Any] = model_view(console.parts, tx, name, console.clock())["bench"]
     return tried
@@ -165,19 +179,10 @@ def bench_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
 def disable_model(console: Here, caller: Caller, name: str, wanted: Sure | None = None) -> dict[str, Any]:
     """Have it take no new jobs; those that wait for it stay in the queue."""
     sure = wanted.sure if wanted else False
-    return _written(console, model_switch.disable(console.parts, name, _author(console, caller), sure=sure))
+    return written(console, model_switch.disable(console.parts, name, author(console, caller), sure=sure))
 
 
 @router.post("/api/v1/models/{name}/enable", response_model=Written)
 def enable_model(console: Here, caller: Caller, name: str) -> dict[str, Any]:
     """Have it take jobs again."""
-    return _written(console, model_switch.enable(console.parts, name, _author(console, caller)))
-
-
-def _written(console: Console, changed: Changed) -> dict[str, Any]:
-    console.watch.look()
-    return vars(changed)
-
-
-def _author(console: Console, caller: Visit) -> Author:
-    return Author(console.clock(), caller.participant)
+    return written(console, model_switch.enable(console.parts, name, author(console, caller)))

@@ -14,6 +14,11 @@ Text = Annotated[str, Form(max_length=2048)]
 Ticked = Annotated[bool, Form()]
 
 
+def plain_lines(text: str) -> str:
+    """What stands in a text area; a browser sends its lines with CR and LF (HTML Standard, form submission)."""
+    return text.replace("\r\n", "\n")
+
+
 def go_to(place: str) -> RedirectResponse:
     """Have the browser GET another page of ours; one elsewhere becomes the first page."""
     ours = place.startswith("/") and not place.startswith(("//", "/\\"))

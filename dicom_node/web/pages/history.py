@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from dicom_node import partners, routes_text
+from dicom_node import model_switch, partners, routes_text
 from dicom_node.configuring import Author, difference_of, history, restore, text_of, writable
 from dicom_node.errors import ConfigurationError, NotWritable
 from dicom_node.web.access import Caller, Here
@@ -34,7 +34,11 @@ class Kept:
     back: str
 
 
-FILES = (Kept(partners.FILE, "/peers", "All peers"), Kept(routes_text.NAME, "/routing", "All rules"))
+FILES = (
+    Kept(partners.FILE, "/peers", "All peers"),
+    Kept(routes_text.NAME, "/routing", "All rules"),
+    Kept(model_switch.FILE, "/models", "All models"),
+)
 
 
 def _serve(kept: Kept) -> None:

@@ -9,18 +9,17 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dicom_node import benching, model_switch
-from dicom_node.configuring import Author, Changed, history
+from dicom_node.configuring import Author, Changed
 from dicom_node.errors import ConfigurationError, NotWritable, StudiesWait
 from dicom_node.model_views import model_view, models_view
+from dicom_node.shadow_choice import choices, name_shadow
 from dicom_node.verifying import verify as verify_files
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.console import Console
-from dicom_node.web.pages.forms import Ticked, done
+from dicom_node.web.pages.forms import Text, Ticked, done
 from dicom_node.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
-
-LOOKED_AT, SHOWN = 50, 10  # revisions of the configuration, and those among them that touched the models
 
 
 @router.get("/models")
@@ -28,12 +27,10 @@ def models(request: Request, console: Here) -> Response:
     """All of them."""
     with console.parts.database.reading() as tx:
         shown = models_view(console.parts, tx, console.clock())
-        steps, _ = history(tx, model_switch.FILE, LOOKED_AT)
         newest = (tx.revisions.newest() or (0, ""))[0]
         roles = {row.role: row.detail.get("revision", 0) for row in tx.processes.list(console.clock())}
     return page(
-        request, "models.html", models=shown, trouble=console.watch.trouble, file=model_switch.FILE,
-        steps=[step for step in steps if step.change][:SHOWN], revision=newest,
+        request, "models.html", models=shown, trouble=console.watch.trouble, revision=newest,
         behind=sorted(role for role, used in roles.items() if used != newest),
     )  # fmt: skip
 
@@ -75,6 +72,16 @@ def enable(request: Request, console: Here, caller: Caller, name: str) -> Respon
     return _switched(request, console, name, said, lambda: model_switch.enable(console.parts, name, author))
 
 
+@router.post("/models/{name}/shadow")
+def put_beside(request: Request, console: Here, caller: Caller, name: str, shadow: Text = "") -> Response:
+    """Have another run beside it, or none."""
+    author = _author(console, caller)
+    said = f"No model runs beside {name} from now on."
+    if shadow:
+        said = f"Model {shadow} runs on the same images as {name} from now on, when no job waits."
+    return _switched(request, console, name, said, lambda: name_shadow(console.parts, name, shadow, author))
+
+
 def _switched(request: Request, console: Console, name: str, said: str, act: Callable[[], Changed]) -> Response:
     """The model's page: with what was done, with a question, or with what is wrong."""
     try:
@@ -96,7 +103,8 @@ def _one(
     with console.parts.database.reading() as tx:
         view = model_view(console.parts, tx, name, console.clock())
     told = {"asked": asked, "wrong": wrong, "by_hand": by_hand, "trouble": console.watch.trouble}
-    return page(request, "model.html", status, one=view, **told)
+    others = choices(console.parts.settings, name)
+    return page(request, "model.html", status, one=view, others=others, **told)
 
 
 def _author(console: Console, caller: Visit) -> Author:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from dicom_node.configuring import Author, difference_of, writable
@@ -18,7 +19,7 @@ from dicom_node.route_removal import doubts, remove
 from dicom_node.routes_text import NAME, data_of, merged, with_route
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.console import Console
-from dicom_node.web.pages.forms import Ticked, done
+from dicom_node.web.pages.forms import Ticked, done, plain_lines
 from dicom_node.web.rehearsing import dry_run, look_at_files
 from dicom_node.web.rendering import page
 
@@ -41,13 +42,13 @@ outputs: [seg, sr]
 destinations: []
 """
 Name = Annotated[str, Query(max_length=64)]
-Written = Annotated[str, Form(max_length=LONGEST)]
+Written = Annotated[str, Form(max_length=LONGEST), AfterValidator(plain_lines)]
 
 
 async def sent(request: Request) -> dict[str, list[str]]:
     """Every field of the form that was sent."""
     form = await request.form()
-    return {name: [str(value)[:LONGEST] for value in form.getlist(name)] for name in form}
+    return {name: [plain_lines(str(value)[:LONGEST]) for value in form.getlist(name)] for name in form}
 
 
 @dataclass(frozen=True)

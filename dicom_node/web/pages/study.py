@@ -45,7 +45,7 @@ def study(
         steps=drawn(view["timeline"], look.now),
         verdicts=by_series(view["verdicts"]),
         results=_by_job(view["results"]),
-        shown_segs=[one["sop_instance_uid"] for one in view["results"] if one["kind"] == "seg"][:MOST_SHOWN],
+        shown_segs=pictured(view["results"], view["jobs"])[:MOST_SHOWN],
         can_retry="DEAD" in states or bool({job["state"] for job in view["jobs"]} & {"FAILED", "REFUSED"}),
         can_release="HELD" in states,
         can_resend=bool(states & {"SENT", "COMMITTED"}),
@@ -122,6 +122,14 @@ def other_models(console: Console, jobs: Sequence[Mapping[str, Any]]) -> list[st
     models = console.parts.settings.models
     fit = (name for name, model in models.items() if model.task in tasks and not model.closed)
     return sorted(name for name in fit if name not in used)
+
+
+def pictured(results: Sequence[Mapping[str, Any]], jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The SEGs of what is shown, in one form of each result: every form holds the same voxels."""
+    shown = {job["job"] for job in jobs if job["state"] != "SUPERSEDED"}
+    segs = [one for one in results if one["kind"] == "seg" and one["job"] in shown]
+    forms = {job: min(one["variant"] for one in segs if one["job"] == job) for job in {one["job"] for one in segs}}
+    return [one["sop_instance_uid"] for one in segs if one["variant"] == forms[one["job"]]]
 
 
 def chart(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -163,6 +163,16 @@ class TestFiles:
         told = segnode("models", "verify")
         assert told.exit_code == 0
         assert told.stdout.splitlines() == ["bright: as recorded", "liver_591: as recorded"]
+        assert "written down nowhere: no database at" in told.stderr, "no node has run yet"
+
+    def test_what_came_out_is_kept_where_a_node_has_run(self, segnode: Segnode, added: Path, parts: Parts) -> None:
+        (added / "plans.json").write_text("{}")
+        assert segnode("models", "verify").exit_code == 1
+        with parts.database.reading() as tx:
+            checks = tx.model_checks.all()
+        assert checks["bright"].fault == ""
+        assert "plans.json" in checks["liver_591"].fault
+        assert checks["bright"].by
 
     def test_a_changed_file_is_refused_until_it_is_recorded_anew(self, segnode: Segnode, added: Path) -> None:
         (added / "fold_0" / "checkpoint_final.pth").write_bytes(b"others")
@@ -237,6 +247,18 @@ class TestUse:
         text = (conf / "models.yaml").read_text().replace("bright: {", "bright: {shadow: dim, ")
         (conf / "models.yaml").write_text(text + dim)
         assert "dim is still the shadow of bright" in segnode("models", "remove", "dim").stderr
+
+    def test_a_shadow_is_named_and_dropped(self, segnode: Segnode, conf: Path, known: Parts) -> None:
+        dim = "  dim: {task: liver_tumour, kind: threshold, lower: 50, upper: 3000}\n"
+        (conf / "models.yaml").write_text((conf / "models.yaml").read_text() + dim)
+        assert segnode("models", "shadow", "bright", "--by", "dim").stdout == "dim runs beside bright from now on\n"
+        assert load(conf).models["bright"].shadow == "dim"
+        assert segnode("models", "shadow", "bright", "--by", "dim").stdout == "it was so already\n"
+        assert segnode("models", "shadow", "bright", "--by", "").stdout == "no model runs beside bright from now on\n"
+        assert load(conf).models["bright"].shadow is None
+        wrong = segnode("models", "shadow", "bright", "--by", "gone")
+        assert (wrong.exit_code, "no such model; known: bright, dim" in wrong.stderr) == (2, True)
+        assert "beside which one model?" in segnode("models", "shadow", "--by", "dim").stderr
 
     def test_how_a_shadow_compares_is_told(self, segnode: Segnode, story: Parts) -> None:
         with story.database.transaction() as tx:

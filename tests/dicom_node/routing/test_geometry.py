@@ -45,6 +45,7 @@ def test_a_three_plane_localizer_is_mixed_and_no_volume(scanner):
 def test_missing_slices_are_named(scanner):
     geometry = geometry_of(headers(scanner.ct(slices=0, positions=[0, 1, 2, 5, 6, 7])))
     assert "image 3 and image 4" in geometry.problem
+    assert len(geometry.sop_instance_uids) == 6, "whoever reads them says so again"
     assert geometry.coverage_mm is None
     assert geometry.slices == 6
 

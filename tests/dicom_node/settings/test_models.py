@@ -78,6 +78,13 @@ def test_what_is_said_of_a_disabled_model_is_known_words(conf: Path) -> None:
         load(conf)
 
 
+def test_a_name_that_the_console_has_another_page_for_is_none(conf: Path) -> None:
+    file = conf / "models.yaml"
+    file.write_text(file.read_text() + "  history: {task: liver_tumour, kind: threshold, lower: 150, upper: 3000}\n")
+    with pytest.raises(ConfigurationError, match=r"models\.history = 'history': no model can have this name"):
+        load(conf)
+
+
 @pytest.mark.parametrize(("shadow", "sentence"), [
     ("nobody", "no such model; known: bright, theirs"),
     ("theirs", "a model is no shadow of its own"),

@@ -28,7 +28,8 @@ PLACES = {
     "routing-history": "/routing/history", "routing-revision": "/routing/history/1",
     "peers": "/peers", "peer": "/peers/peers/pacs", "share": "/peers/destinations/share", "new-peer": "/peers/new",
     "peer-history": "/peers/history", "peer-revision": "/peers/history/1", "models": "/models",
-    "model": "/models/bright", "deliveries": "/deliveries", "about": "/about", "conformance": "/about/conformance",
+    "model": "/models/bright", "models-history": "/models/history", "models-revision": "/models/history/1",
+    "deliveries": "/deliveries", "about": "/about", "conformance": "/about/conformance",
     "audit": "/audit", "account": "/account", "users": "/users", "problem": "/users/gone",
 }  # fmt: skip
 FROM_OUTSIDE = {"sign-in": "/sign-in", "welcome": "/welcome?link={link}", "spent-link": "/welcome?link=spent"}
@@ -45,20 +46,21 @@ TOO_WIDE = """() => [...document.querySelectorAll("body, body *")].filter(one =>
 UNFOLD = "document.querySelectorAll('details:not(.pictures)').forEach(one => { one.open = true; })"
 GRAVE = ("serious", "critical")
 PACS = "peers:  # whom we ask\n  # the archive\n  pacs: {ae_title: PACS, host: 127.0.0.1, port: 4242}  # room 3\n"
+DIM = "  dim: {task: liver_tumour, kind: threshold, lower: 50, upper: 3000}\n"
 
 
 @pytest.fixture
 def conf(conf: Path) -> Path:
-    """With an archive among the peers."""
-    file = conf / "node.yaml"
-    file.write_text(file.read_text() + PACS)
-    return file.parent
+    """With an archive among the peers, and a model that could be the other's shadow."""
+    for name, more in (("node.yaml", PACS), ("models.yaml", DIM)):
+        (conf / name).write_text((conf / name).read_text() + more)
+    return conf
 
 
 @pytest.fixture
 def node(story: Parts) -> Parts:
     """Two studies, and a change of each file that has a history."""
-    for name in ("node.yaml", "routes.yaml"):
+    for name in ("node.yaml", "routes.yaml", "models.yaml"):
         change(story, name, lambda text: f"{text}# looked at\n", f"{name} changed", Author(200.0))
     return story
 

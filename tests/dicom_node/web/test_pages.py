@@ -185,7 +185,7 @@ class TestDeliveries:
         text = text_of(otto.get("/deliveries?state=DEAD").text)
         assert "given up after 12 attempts" in text
         assert "mend what the reason names" in text
-        assert "Send all 1 given up again" in text
+        assert "Send again what was given up (1)" in text
 
     def test_dead_letters_go_again(self, otto: Browser, story: Parts) -> None:
         otto.fill_in("/deliveries/retry", "/deliveries")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,15 @@ def test_what_is_no_longer_held_is_said(place: str, parts: Parts, signed_in: Mak
     assert (answer.status_code, "1 of its 4 images are no longer held" in answer.text) == (404, True)
     (parts.archive.root / "seg.dcm").unlink()
     assert "file is no longer held" in signed_in("vera").get(place).text
+
+
+def test_a_result_in_two_forms_is_offered_once(place: str, parts: Parts, signed_in: MakeBrowser) -> None:
+    with parts.database.transaction() as tx:
+        (seg,) = tx.results.of_job("job")
+        tx.results.add(replace(seg, sop_instance_uid="2.25.9", variant="occupancy"))
+    page = signed_in("vera").get(place.partition("/pictures")[0]).text
+    assert page.count("data-pictures=") == 1
+    assert f'data-pictures="{place}"' in page
 
 
 def test_the_study_offers_them(place: str, signed_in: MakeBrowser) -> None:

@@ -155,6 +155,18 @@ class TestPage:
         assert audited()
 
 
+def test_a_browsers_line_ends_do_not_reach_the_file(parts: Parts, conf: Path, signed_in: MakeBrowser) -> None:
+    ada, sent = signed_in("ada"), narrowed(6).replace("\n", "\r\n")
+    page = ada.fill_in("/routing/edit", route="everything", yaml=sent).text
+    assert " \n" not in html.unescape(page[page.index('<textarea name="yaml" hidden>') :].partition("</textarea>")[0])
+    seen = re.search(r'name="seen" value="([0-9a-f]+)"', page)
+    assert seen
+    assert ada.fill_in("/routing/live", route="everything", yaml=sent, seen=seen[1]).status_code == 303
+    written = (conf / "routes.yaml").read_bytes()
+    assert b"at_least: 6}   # thin ones only\n" in written
+    assert b"\r" not in written
+
+
 def test_a_program_goes_live_with_what_it_has_seen(parts: Parts, program: MakeBrowser) -> None:
     ada = program("ada")
     wanted = {"yaml": EVERYTHING.replace("everything", "more"), "seen": ada.get("/api/v1/routing").json()["seen"]}
