@@ -292,7 +292,7 @@ def test_an_unforeseen_fault_is_no_success_and_its_text_is_not_logged(listen, ct
     def fail(*_):
         raise LookupError("Doe^Jane")
 
-    monkeypatch.setattr(ear.archive, "write", fail)
+    monkeypatch.setattr(ear.archive, "place", fail)
     with caplog.at_level(logging.DEBUG):
         (status,) = send(ct_series[:1], ear.peer).values()
     assert str(status).startswith("0xC001")
