@@ -8,8 +8,8 @@ from sqlalchemy import Executable, bindparam, case, select
 
 from storage.headers import HEADER_COLUMNS
 from storage.lifecycle import StudyState
-from storage.records import FetchPurpose
 from storage.prepared import prepared
+from storage.records import FetchPurpose
 from storage.store import insert
 from storage.tables import instances, results, senders, series, studies
 

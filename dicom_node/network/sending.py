@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode, split_dataset
 
@@ -48,7 +48,8 @@ class Outgoing:
             uids, begins_at = (), 0
         if not uids or any(not uid or len(uid) > 64 for uid in uids):
             raise Refused("a file without valid DICOM file meta information cannot be sent")
-        return cls(path, *uids, begins_at=begins_at)
+        sop_class, sop_instance, syntax = uids
+        return cls(path, sop_class, sop_instance, syntax, begins_at)
 
     @property
     def syntaxes(self) -> tuple[UID, ...]:
@@ -57,17 +58,14 @@ class Outgoing:
 
     def pieces(self, syntax: UID) -> Iterator[bytes]:
         """Its data set in `syntax`, one of `syntaxes`; as it lies where that is its own."""
-        if syntax != self.transfer_syntax or self._is_odd():
+        if syntax != self.transfer_syntax:
             yield _written_anew(self.path, syntax)
             return
         with self.path.open("rb") as file:
             file.seek(self.begins_at)
             while piece := file.read(PIECE):
-                yield piece
-
-    def _is_odd(self) -> bool:
-        """True where its data set is of odd length, which none may be (PS3.5 7.1.1): pydicom pads what it writes."""
-        return bool((self.path.stat().st_size - self.begins_at) % 2)
+                padding = len(piece) % 2 and syntax == DeflatedExplicitVRLittleEndian  # as it should end (PS3.5 A.5)
+                yield piece + b"\0" if padding else piece
 
 
 def store_all(
@@ -122,7 +120,7 @@ class _Ready:
 
 
 def _written_anew(path: Path, syntax: UID) -> bytes:
-    """The data set of a plain file in another plain syntax, or of a file of odd length in its own."""
+    """The data set of a plain file in another plain syntax."""
     encoded = encode(dcmread(path), syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
     if encoded is None:
         raise Refused("a file whose data set cannot be encoded cannot be sent")

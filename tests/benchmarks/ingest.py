@@ -2,10 +2,11 @@
 
 python tests/benchmarks/ingest.py [--rounds 5] [--images 300] [--only ct1 ct4 mr1 mr4 tls] [--record FOLDER]
 
-`segnode serve` as shipped beside Debian's Orthanc with its defaults, and beside the limit: a plain copy from a socket to
-a file that keeps the same promise (file synced, folder synced, row committed with synchronous=FULL). Senders are DCMTK's
-storescu, one process an association, each of which proposes what it sends; with TCP_NODELAY=1, but for the line that
-says otherwise. The receivers take turns; every round sends instances that nobody has seen. Sources lie in memory.
+`segnode serve` as shipped beside Debian's Orthanc with its defaults, and beside the limit: a plain copy from a socket
+to a file that keeps the same promise (file synced, folder synced, row committed with synchronous=FULL). Senders are
+DCMTK's storescu, one process an association, each of which proposes what it sends; with TCP_NODELAY=1, but for the line
+that says otherwise. The receivers take turns; every round sends instances that nobody has seen. Sources lie in memory,
+what is received on the disk of temporary files (or of --disk FOLDER).
 """
 
 from __future__ import annotations

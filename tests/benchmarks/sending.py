@@ -1,7 +1,7 @@
 """How fast results and studies are sent on: `make bench-sending`.
 
-python tests/benchmarks/sending.py [--rounds 5] [--images 400] [--record FOLDER]. Our C-STORE user, in a process that runs
-already as the node's does, beside DCMTK's `dcmsend`, which is started for each as it is; both with TCP_NODELAY. To
+python tests/benchmarks/sending.py [--rounds 5] [--images 400] [--record FOLDER]. Our C-STORE user, in a process that
+runs already as the node's does, beside DCMTK's `dcmsend`, which is started for each as it is; both with TCP_NODELAY. To
 Debian's Orthanc and to DCMTK's storescp: one SEG, and a CT study. Every turn sends instances that nobody has seen.
 """
 
