@@ -37,8 +37,8 @@ def test_a_plain_file_can_be_written_anew_in_the_other_plain_syntax(ct_series):
 @pytest.mark.parametrize(("syntax", "ends"), [(DeflatedExplicitVRLittleEndian, b"\1\0"), (RLELossless, b"\1")])
 def test_a_deflated_data_set_of_odd_length_is_padded(tmp_path, syntax, ends):
     path = tmp_path / "odd.dcm"
-    path.write_bytes(file_head(CTImageStorage, "1.2.3", syntax, "SCANNER") + b"abcd\1")
-    assert list(Outgoing.of(path).pieces(syntax)) == [b"abcd" + ends]
+    path.write_bytes(file_head(CTImageStorage, "1.2.3", syntax, "SCANNER") + b"abcdefghijkl\1")
+    assert list(Outgoing.of(path).pieces(syntax)) == [b"abcdefghijkl" + ends]
 
 
 def test_what_is_no_dicom_file_is_refused(tmp_path):
