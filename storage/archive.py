@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -35,12 +34,13 @@ class Placed:
     """A file under its final name, which is being made durable."""
 
     file: StoredFile
-    settled: Future[None]
+    settled: Future[None] | None  # None: it is
 
     def settle(self) -> None:
         """Return when the name is durable; Unavailable where the disk fails."""
-        with _disk():
-            self.settled.result()
+        if self.settled is not None:
+            with _disk():
+                self.settled.result()
 
 
 class Archive:
@@ -51,6 +51,9 @@ class Archive:
         self._room = Room(root, Watermarks().low_bytes if low_water_bytes is None else low_water_bytes)
         self._incoming = root / INCOMING
         self._durable: set[Path] = set()  # folders whose names this process has made safe
+        self._known: dict[str, Path] = {}
+        self._writers = 0
+        self._counting = threading.Lock()
         self._folders = threading.Lock()
         self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
         with _disk():
@@ -89,10 +92,10 @@ class Archive:
 
         Before anything is promised, and before the row that names the file is committed, `Placed.settle` has returned.
         """
-        folder = self.folder(study_uid)
+        folder = self._known_folder(study_uid)
         name = _hash(check_uid(sop_uid))[:32]
-        part = self._incoming / f"{name}-{uuid.uuid4().hex}.part"
-        with _disk():
+        part = self._incoming / f"{name}-{os.urandom(16).hex()}.part"
+        with _disk(), self._placing() as alone:
             if not ours and self._room.lacking():
                 raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
             moved = False
@@ -105,10 +108,11 @@ class Archive:
                 else:
                     part.replace(final)
                     moved = True
-                settled = self._syncers.submit(sync, folder)
+                # Where several are at it, they wait for the disk while others work; a thread more would only cost time.
+                settled = self._syncers.submit(sync, folder) if alone else sync(folder)
                 size = final.stat().st_size
                 self._room.take(size)
-                return Placed(StoredFile(str(final.relative_to(self.root)), size, digest), settled)
+                return Placed(StoredFile("/".join(final.parts[-4:]), size, digest), settled)
             finally:
                 if not moved:
                     part.unlink(missing_ok=True)
@@ -200,6 +204,27 @@ class Archive:
         """Remove the study's folder if it is empty."""
         with suppress(OSError):  # something arrived again
             self.folder(study_uid).rmdir()
+
+    def _known_folder(self, study_uid: str) -> Path:
+        """`folder`, remembered for the next images of the study."""
+        known = self._known.get(study_uid)
+        if known is None:
+            if len(self._known) >= 1000:
+                self._known.clear()
+            known = self._known[study_uid] = self.folder(study_uid)
+        return known
+
+    @contextmanager
+    def _placing(self) -> Iterator[bool]:
+        """Whether no other thread places a file just now."""
+        with self._counting:
+            self._writers += 1
+            alone = self._writers == 1
+        try:
+            yield alone
+        finally:
+            with self._counting:
+                self._writers -= 1
 
     def _make_durable(self, folder: Path) -> None:
         """Make the folder and sync every name on the way to it, once a process: another may not have got to that."""
