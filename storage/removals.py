@@ -93,6 +93,10 @@ class Removals(Store):
         """The paths that rows of this study name."""
         return {row.path for row in self._connection.execute(self._sizes(uid))}
 
+    def is_named(self, path: str) -> bool:
+        """Whether a row of an arrival names this path; not by an index."""
+        return self._exists(instances.c.path == path)
+
     def every_study(self) -> list[str]:
         """The UIDs of all studies."""
         return list(self._connection.execute(select(studies.c.study_uid)).scalars())
