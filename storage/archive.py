@@ -113,8 +113,11 @@ class Archive:
                 else:
                     part.replace(final)
                     moved = True
-                # Where several are at it, they wait for the disk while others work; a thread more would only cost time.
-                settled = self._syncers.submit(sync, folder) if alone else sync(folder)
+                settled = None
+                if alone:
+                    settled = self._syncers.submit(sync, folder)
+                else:  # one waits for the disk while others work; a thread more would only cost time
+                    sync(folder)
                 size = final.stat().st_size
                 self._room.take(size)
                 return Placed(StoredFile("/".join(final.parts[-4:]), size, digest), settled)
