@@ -21,6 +21,7 @@ from pynetdicom.transport import AssociationSocket
 log = logging.getLogger(__name__)
 
 READ_BYTES = 256 * 1024
+RECORD_BYTES = 16 * 1024  # the most that TLS gives at a time (RFC 8446 5.1)
 HEADER = struct.Struct(">BxI")  # PDU type, length (PS3.8 9.3.1)
 P_DATA_TF = 0x04
 # Longest sensible PDU of each other type: requests hold 128 contexts and a user's identity, the rest nearly nothing.
@@ -80,6 +81,8 @@ class BufferedSocket(AssociationSocket):
         self._longest = {**LONGEST, P_DATA_TF: longest_data}
         self.buffer = bytearray()  # what has come and was not taken
         self.over = False  # nothing will come any more
+        self._secured = isinstance(connection, ssl.SSLSocket)
+        self._piece = RECORD_BYTES if self._secured else READ_BYTES
         connection.setblocking(False)
 
     @property
@@ -110,11 +113,10 @@ class BufferedSocket(AssociationSocket):
 
     def fill(self) -> None:
         """Take what has come, up to the end of a PDU. TLS may hold bytes that no poll sees: they are taken too."""
-        secured = isinstance(self.socket, ssl.SSLSocket)  # …which gives one record at a time
-        while not self.ready or (secured and len(self.buffer) < READ_BYTES and not self.over):
+        while not self.ready or (self._secured and len(self.buffer) < READ_BYTES and not self.over):
             chunk = self._receive()
             self.buffer += chunk
-            if not chunk or not secured:
+            if not chunk or not self._secured:
                 return
 
     def discard(self) -> None:
@@ -157,7 +159,7 @@ class BufferedSocket(AssociationSocket):
 
     def _receive(self) -> bytes:
         try:
-            chunk: bytes = self.socket.recv(READ_BYTES)
+            chunk: bytes = self.socket.recv(self._piece)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return b""
         except (OSError, ValueError, AttributeError):  # reset, or closed by another thread
