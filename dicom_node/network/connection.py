@@ -24,6 +24,7 @@ READ_BYTES = 256 * 1024
 RECORD_BYTES = 16 * 1024  # the most that TLS gives at a time (RFC 8446 5.1)
 HEADER = struct.Struct(">BxI")  # PDU type, length (PS3.8 9.3.1)
 P_DATA_TF = 0x04
+QUICKACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)  # where there is none, what is set already
 # Longest sensible PDU of each other type: requests hold 128 contexts and a user's identity, the rest nearly nothing.
 LONGEST = {0x01: 1 << 20, 0x02: 1 << 20, 0x03: 4096, 0x05: 4096, 0x06: 4096, 0x07: 4096}
 
@@ -165,7 +166,20 @@ class BufferedSocket(AssociationSocket):
         except (OSError, ValueError, AttributeError):  # reset, or closed by another thread
             chunk = b""
         self.over = self.over or not chunk
+        if chunk:
+            self._acknowledge()
         return chunk
+
+    def _acknowledge(self) -> None:
+        """Have the system tell the peer at once that its bytes came.
+
+        A sender that holds back small packets until the ones before are acknowledged (Nagle's algorithm, which DCMTK
+        has on) would wait 40 ms for that, several times an image. Linux forgets the wish after a while.
+        """
+        try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+        except (OSError, AttributeError):  # closed by another thread
+            return
 
     def _shutdown_socket(self) -> None:
         """Close, also where the peer has gone already."""
