@@ -12,10 +12,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test viewers chaos fuzz bench lint tools train score real clean
+.PHONY: help demo run test viewers chaos fuzz bench bench-ingest bench-sending lint tools train score real clean
 
 help: ## Say what there is.
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -70,6 +70,12 @@ fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, t
 bench: $(VENV)/.test tools ## How fast a scanner sends in a crowd of connections; how fast a page of 50,000 studies comes.
 	$(BIN)/python tests/benchmarks/crowd.py $(ARGS)
 	$(BIN)/python tests/benchmarks/many_studies.py --postgres
+
+bench-ingest: $(VENV)/.test tools ## Images taken a second, beside Orthanc and a socket copy with the same promise (RECORD=folder).
+	$(BIN)/python tests/benchmarks/ingest.py $(if $(RECORD),--record $(RECORD)) $(ARGS)
+
+bench-sending: $(VENV)/.test tools ## Results and studies sent a second, beside DCMTK's dcmsend (RECORD=folder).
+	$(BIN)/python tests/benchmarks/sending.py $(if $(RECORD),--record $(RECORD)) $(ARGS)
 
 train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 	$(BIN)/segnode train conf/training/$(TASK).yaml

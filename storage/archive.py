@@ -1,6 +1,6 @@
 """The files. A file that has its final name is whole and survives a power cut.
 
-    ROOT/incoming/                  being written; swept after a crash
+    ROOT/incoming/                  being written; named or swept after a crash
     ROOT/ab/cd/STUDY/OBJECT.dcm     hashes of the study's UID, of the object's UID and of its content
 
 Nothing that came over the network is part of a path.
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ from storage.part10 import DataSetDigest
 from storage.records import StoredFile
 
 INCOMING = "incoming"
+HEX = "([0-9a-f]{%d})"
+PLACED_PART = re.compile(f"{HEX % 2}{HEX % 2}{HEX % 32}-{HEX % 32}-{HEX % 32}-[0-9a-f]{{32}}\\.part")
 SYNCERS = 16  # threads that wait for the disk
 
 
@@ -35,12 +37,13 @@ class Placed:
     """A file under its final name, which is being made durable."""
 
     file: StoredFile
-    settled: Future[None]
+    settled: Future[None] | None  # None: it is
 
     def settle(self) -> None:
         """Return when the name is durable; Unavailable where the disk fails."""
-        with _disk():
-            self.settled.result()
+        if self.settled is not None:
+            with _disk():
+                self.settled.result()
 
 
 class Archive:
@@ -51,6 +54,10 @@ class Archive:
         self._room = Room(root, Watermarks().low_bytes if low_water_bytes is None else low_water_bytes)
         self._incoming = root / INCOMING
         self._durable: set[Path] = set()  # folders whose names this process has made safe
+        self._known: dict[str, Path] = {}
+        self._unnamed: set[str] = set()  # parts that no row waits for
+        self._writers = 0
+        self._counting = threading.Lock()
         self._folders = threading.Lock()
         self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
         with _disk():
@@ -85,14 +92,15 @@ class Archive:
         *,
         ours: bool = False,
     ) -> Placed:
-        """`write`, but for its last sync: the file is whole, while its name becomes durable in another thread.
+        """`write`, but for its last sync: the file is whole and durable, its name becomes so in another thread.
 
-        Before anything is promised, and before the row that names the file is committed, `Placed.settle` has returned.
+        Before anything is promised `Placed.settle` has returned. A row may be committed before: where the power fails
+        in between, the file lies whole under the name that it had before, of which `finish_parts` finds its place.
         """
-        folder = self.folder(study_uid)
+        folder = self._known_folder(study_uid)
         name = _hash(check_uid(sop_uid))[:32]
-        part = self._incoming / f"{name}-{uuid.uuid4().hex}.part"
-        with _disk():
+        part = self._incoming / _part_name(folder, name, content_sha256)
+        with _disk(), self._placing() as alone:
             if not ours and self._room.lacking():
                 raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
             moved = False
@@ -105,10 +113,14 @@ class Archive:
                 else:
                     part.replace(final)
                     moved = True
-                settled = self._syncers.submit(sync, folder)
+                settled = None
+                if alone:
+                    settled = self._syncers.submit(sync, folder)
+                else:  # one waits for the disk while others work; a thread more would only cost time
+                    sync(folder)
                 size = final.stat().st_size
                 self._room.take(size)
-                return Placed(StoredFile(str(final.relative_to(self.root)), size, digest), settled)
+                return Placed(StoredFile("/".join(final.parts[-4:]), size, digest), settled)
             finally:
                 if not moved:
                     part.unlink(missing_ok=True)
@@ -166,6 +178,27 @@ class Archive:
         with _disk():
             return not self._room.lacking()
 
+    def finish_parts(self, older_than: float, named: Callable[[str], bool]) -> int:
+        """Give their names to whole files whose rows were committed when the power failed; gives their number.
+
+        `named` says whether a row names a path. What no row names is left to `sweep_parts`.
+        """
+        finished = 0
+        with _disk(), os.scandir(self._incoming) as entries:
+            for entry in entries:
+                place = _place_of(entry.name)
+                if place is None or entry.name in self._unnamed or entry.stat().st_mtime >= older_than:
+                    continue
+                final = self.root / place
+                if final.exists() or not named(place) or not _is_whole(Path(entry.path), place):
+                    self._unnamed.add(entry.name)  # and is not asked about again
+                    continue
+                self._make_durable(final.parent)
+                Path(entry.path).replace(final)
+                sync(final.parent)
+                finished += 1
+        return finished
+
     def sweep_parts(self, older_than: float) -> int:
         """Delete what writers left behind that were last at it before `older_than`; gives the number."""
         swept = 0
@@ -200,6 +233,27 @@ class Archive:
         with suppress(OSError):  # something arrived again
             self.folder(study_uid).rmdir()
 
+    def _known_folder(self, study_uid: str) -> Path:
+        """`folder`, remembered for the next images of the study."""
+        known = self._known.get(study_uid)
+        if known is None:
+            if len(self._known) >= 1000:
+                self._known.clear()
+            known = self._known[study_uid] = self.folder(study_uid)
+        return known
+
+    @contextmanager
+    def _placing(self) -> Iterator[bool]:
+        """Whether no other thread places a file just now."""
+        with self._counting:
+            self._writers += 1
+            alone = self._writers == 1
+        try:
+            yield alone
+        finally:
+            with self._counting:
+                self._writers -= 1
+
     def _make_durable(self, folder: Path) -> None:
         """Make the folder and sync every name on the way to it, once a process: another may not have got to that."""
         with self._folders:
@@ -224,6 +278,27 @@ def folder_name(study_uid: str) -> str:
 
 def _hash(uid: str) -> str:
     return hashlib.sha256(uid.encode("ascii")).hexdigest()
+
+
+def _part_name(folder: Path, name: str, digest: str | None) -> str:
+    """Of a file that is being written; where its digest is known it tells the final place, too."""
+    place = ["".join(folder.parts[-3:]), name, digest[:32]] if digest else [name]
+    return "-".join((*place, os.urandom(16).hex())) + ".part"
+
+
+def _place_of(part: str) -> str | None:
+    """The final place, below the root, that a part's name tells; None where it tells none."""
+    told = PLACED_PART.fullmatch(part)
+    return "{}/{}/{}/{}-{}.dcm".format(*told.groups()) if told else None
+
+
+def _is_whole(part: Path, place: str) -> bool:
+    """Whether the data set is the one whose digest the place tells."""
+    digest = DataSetDigest()
+    with part.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return place.endswith(f"-{digest.hexdigest()[:32]}.dcm")
 
 
 def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, case, select
+from sqlalchemy import Executable, and_, bindparam, case, select, update
 
 from storage.headers import HEADER_COLUMNS
 from storage.lifecycle import StudyState
-from storage.records import FetchPurpose
 from storage.prepared import prepared
+from storage.records import FetchPurpose
 from storage.store import insert
 from storage.tables import instances, results, senders, series, studies
 
@@ -49,11 +49,26 @@ def count_in_series(dialect: str, counter: str) -> Executable:
 
 
 @prepared
+def count_one_more(_: str, counter: str) -> Executable:
+    """One more in the series `number` of the study `of`, where it is there."""
+    this = and_(series.c.study_uid == bindparam("of"), series.c.series_uid == bindparam("number"))
+    return update(series).where(this).values({counter: series.c[counter] + 1})
+
+
+@prepared
 def see_study(dialect: str) -> Executable:
     """Make the study visible for what is no new image of it; where it was removed it begins anew."""
     new = insert(dialect, studies)
     anew = {name: new.excluded[name] for name in ("state", "changed_at", "received_at", *HEADER_COLUMNS)}
     return new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=anew, where=REMOVED)
+
+
+@prepared
+def one_image_more(_: str) -> Executable:
+    """One more image of the study `uid`, which is open from now on, where it is there; nothing of it is waited for."""
+    this = and_(studies.c.study_uid == bindparam("uid"), ~REMOVED)
+    opened = {"images": studies.c.images + 1, "state": StudyState.RECEIVING.value, "changed_at": bindparam("at")}
+    return update(studies).where(this).values(opened)
 
 
 @prepared

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from storage.errors import StorageError
 
 BUSY_S = 30
+CHECKPOINT_PAGES = 4000  # of 4 KiB: an arrival writes a dozen, mostly the same ones, and a checkpoint writes each once
 WRITING = "storage_writing"  # execution option of a connection that may write
 
 
@@ -52,6 +53,7 @@ def _connected_to_sqlite(connection: sqlite3.Connection, _record: object) -> Non
     connection.isolation_level = None
     connection.execute("PRAGMA synchronous = FULL")  # in WAL mode NORMAL may lose the last commits
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -7,7 +7,6 @@ for it. Here that is done once, with SQLAlchemy's own compiler and types.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Dialect, Executable
@@ -22,7 +21,7 @@ class Prepared:
     def __init__(self, statement: Executable, columns: Sequence[str], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(columns))  # type: ignore[attr-defined]
         assert isinstance(compiled, SQLCompiler)
-        self._text = str(compiled)
+        self.text = str(compiled)
         self._constants = {name: value for name, value in compiled.params.items() if name not in columns}
         self._order = compiled.positiontup
         self._converts: list[tuple[str, Convert]] = []
@@ -39,25 +38,26 @@ class Prepared:
         for name, convert in self._converts:
             bound[name] = convert(bound[name])
         parameters = bound if self._order is None else tuple(bound[name] for name in self._order)
-        return connection.exec_driver_sql(self._text, parameters)
+        return connection.exec_driver_sql(self.text, parameters)
 
 
-def prepared(make: Callable[..., Executable]) -> Callable[..., CursorResult[Any]]:
-    """Turn a function that makes a statement into one that runs it, over a connection and with values.
+class Choice:
+    """A statement that is made by `make(kind, *choices)`, once for each kind of database and choice, and then kept."""
 
-    `make(kind, *choices)` is called once for each kind of database and choice; the values' names never change.
-    """
+    def __init__(self, make: Callable[..., Executable]) -> None:
+        self.make = make
+        self._kept: dict[tuple[Any, ...], Prepared] = {}
 
-    @cache
-    def compiled(columns: tuple[str, ...], kind: str, *choices: Any) -> Prepared:
-        return Prepared(make(kind, *choices), columns, _dialects[kind])
-
-    def run(connection: Connection, values: Mapping[str, Any], *choices: Any) -> CursorResult[Any]:
-        kind = connection.dialect.name
-        _dialects.setdefault(kind, connection.dialect)
-        return compiled(tuple(values), kind, *choices).run(connection, values)
-
-    return run
+    def __call__(self, connection: Connection, values: Mapping[str, Any], *choices: Any) -> CursorResult[Any]:
+        """Run it over a connection; the values' names are those of its columns."""
+        key = (connection.dialect.name, tuple(values), *choices)
+        statement = self._kept.get(key)
+        if statement is None:
+            made = self.make(connection.dialect.name, *choices)
+            statement = self._kept[key] = Prepared(made, tuple(values), connection.dialect)
+        return statement.run(connection, values)
 
 
-_dialects: dict[str, Dialect] = {}
+def prepared(make: Callable[..., Executable]) -> Choice:
+    """Decorates a function that makes a statement: it becomes one that runs it."""
+    return Choice(make)

@@ -12,6 +12,7 @@ from storage.database import Database
 from storage.journal import About
 from storage.records import Job
 
+WRITING_TERM_S = 60.0  # no file takes so long from its last byte to its name
 PART_TERM_S = 3600.0  # no association takes so long over one object
 SILENT_TERM_S = 86400.0
 
@@ -25,7 +26,7 @@ class Recovered:
     deliveries: int
     commitments: int  # asked by us or of us
     associations: int
-    parts: int  # half-written files
+    parts: int  # half-written files, and whole ones that were not named yet
 
     @property
     def anything(self) -> bool:
@@ -38,7 +39,9 @@ def recover(db: Database, archive: Archive, now: float, max_crashes: int, *, rev
     def about(job: Job) -> About:
         return {"study": job.study_instance_uid, "job": job.job_id, "revision": revision}
 
-    parts = archive.sweep_parts(now - PART_TERM_S)
+    with db.reading() as tx:
+        finished = archive.finish_parts(now - WRITING_TERM_S, tx.removals.is_named)
+    parts = finished + archive.sweep_parts(now - PART_TERM_S)
     with db.transaction() as tx:
         jobs = tx.jobs.reap(now)
         for job in jobs:

@@ -109,6 +109,10 @@ class Removals(Store):
             self._connection.execute(this, [{"uid": uid, "name": folder_name(uid)} for uid in uids])
         return len(uids)
 
+    def is_named(self, path: str) -> bool:
+        """Whether a row of an arrival names this path; not by an index."""
+        return self._exists(instances.c.path == path)
+
     def every_study(self) -> list[str]:
         """The UIDs of all studies."""
         return list(self._connection.execute(select(studies.c.study_uid)).scalars())

@@ -229,7 +229,9 @@ class Studies(Store):
         image = instance.kind is InstanceKind.IMAGE
         counter = "images" if image else "others"
         awaited = self._awaited(instance)
-        arrivals.count_in_series(self._connection, _series_values(instance) | {counter: 1}, counter)
+        this = {"of": instance.study_instance_uid, "number": instance.series_instance_uid}
+        if arrivals.count_one_more(self._connection, this, counter).rowcount == 0:
+            arrivals.count_in_series(self._connection, _series_values(instance) | {counter: 1}, counter)
         if image:
             self._open_again(instance, study_header, awaited)
         else:
@@ -261,6 +263,9 @@ class Studies(Store):
     def _open_again(
         self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None
     ) -> None:
+        this = {"uid": instance.study_instance_uid, "at": instance.received_at}
+        if awaited is None and arrivals.one_image_more(self._connection, this).rowcount == 1:
+            return  # as nearly always
         values = _study_values(instance, study_header, awaited) | {"images": 1}
         arrivals.open_study_again(self._connection, values, awaited)
 

@@ -9,25 +9,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
-from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
 
-from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
+from dicom_node.errors import PeerError, Refused, Rejected, Unreachable
 from dicom_node.network import proposals
 from dicom_node.network.checkpoint import Checkpoint
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, MAX_CONTEXTS
-from dicom_node.network.discretion import discreet
 from dicom_node.network.peer import Peer
 from dicom_node.network.proposals import Proposed
-from dicom_node.network.statuses import NOT_NEGOTIATED, Status, meaning_of
+from dicom_node.network.sending import Outgoing, store_all
+from dicom_node.network.statuses import Status
 from dicom_node.network.tls_dial import Dial
 
 CONNECT_S = 10.0
@@ -35,34 +30,6 @@ ACSE_S = 30.0
 ANSWER_S = 120.0  # an archive may take its time over a large object
 MAX_PDU_BYTES = 16382  # that we take; most peers send no larger ones to a user
 TRANSIENT = 0x02  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A file to send, and what its file meta information says of it."""
-
-    path: Path
-    sop_class_uid: UID
-    sop_instance_uid: UID
-    transfer_syntax: UID
-
-    @classmethod
-    def of(cls, path: Path) -> Outgoing:
-        """Read the meta information of a Part 10 file; `Refused` where there is none."""
-        try:
-            meta = read_file_meta_info(path)
-            media = (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID)
-            uids: tuple[UID, ...] = (*media, meta.TransferSyntaxUID)
-        except (InvalidDicomError, AttributeError, EOFError, ValueError):
-            uids = ()
-        if not uids or any(not uid or len(uid) > 64 for uid in uids):
-            raise Refused("a file without valid DICOM file meta information cannot be sent")
-        return cls(path, *uids)
-
-    @property
-    def syntaxes(self) -> tuple[UID, ...]:
-        """The transfer syntaxes that it can travel in, its own first."""
-        return proposals.syntaxes_of(self.transfer_syntax)
 
 
 def send(
@@ -80,9 +47,9 @@ def send(
         for batch in batches([Outgoing.of(path) for path in files]):
             asked = proposals.storage((item.sop_class_uid, item.transfer_syntax) for item in batch)
             with open_association(peer, calling_aet, asked) as association:
-                for number, item in enumerate(batch, start=1):
-                    statuses[item.sop_instance_uid] = _store(association, item, number, peer)
-                    told(statuses[item.sop_instance_uid])
+                for item, status in store_all(association, batch, peer):
+                    statuses[item.sop_instance_uid] = status
+                    told(status)
     except PeerError as error:
         error.answers = {str(uid): str(status) for uid, status in statuses.items()}
         raise
@@ -110,7 +77,7 @@ def find_dicom(place: Path) -> list[Path]:
 def batches(items: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
     """Split `items`, in order, so that the contexts of each part fit one association."""
     batch: list[Outgoing] = []
-    proposed: set[tuple[UID, UID]] = set()
+    proposed: set[tuple[str, str]] = set()
     for item in items:
         needed = {(item.sop_class_uid, syntax) for syntax in item.syntaxes}
         if batch and len(proposed | needed) > MAX_CONTEXTS:
@@ -186,23 +153,6 @@ def _explain(association: Association, peer: Peer) -> None:
     if answer is None:
         raise Unreachable(f"{peer} cannot be reached, or does not answer")
     raise Unreachable(f"{peer} aborted the association")
-
-
-def _store(association: Association | None, item: Outgoing, number: int, peer: Peer) -> Status:
-    accepted = association.accepted_contexts if association is not None else []
-    syntaxes = {cx.transfer_syntax[0] for cx in accepted if cx.abstract_syntax == item.sop_class_uid}
-    if association is None or not syntaxes.intersection(item.syntaxes):
-        return NOT_NEGOTIATED
-    if not association.is_established:
-        raise Unfinished(f"{peer} ended the association before the last instance was sent")
-    message_id = number % 65536
-    if item.transfer_syntax in syntaxes:
-        answer = association.send_c_store(item.path, msg_id=message_id)
-    else:
-        answer = association.send_c_store(dcmread(item.path), msg_id=message_id)
-    if "Status" not in answer:
-        raise Unfinished(f"{peer} did not answer a C-STORE")
-    return meaning_of(int(answer.Status), discreet(str(answer.get("ErrorComment", "")), item.path))
 
 
 def _has_magic(path: Path) -> bool:

@@ -21,8 +21,10 @@ from pynetdicom.transport import AssociationSocket
 log = logging.getLogger(__name__)
 
 READ_BYTES = 256 * 1024
+RECORD_BYTES = 16 * 1024  # the most that TLS gives at a time (RFC 8446 5.1)
 HEADER = struct.Struct(">BxI")  # PDU type, length (PS3.8 9.3.1)
 P_DATA_TF = 0x04
+QUICKACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)  # where there is none, what is set already
 # Longest sensible PDU of each other type: requests hold 128 contexts and a user's identity, the rest nearly nothing.
 LONGEST = {0x01: 1 << 20, 0x02: 1 << 20, 0x03: 4096, 0x05: 4096, 0x06: 4096, 0x07: 4096}
 
@@ -80,6 +82,8 @@ class BufferedSocket(AssociationSocket):
         self._longest = {**LONGEST, P_DATA_TF: longest_data}
         self.buffer = bytearray()  # what has come and was not taken
         self.over = False  # nothing will come any more
+        self._secured = isinstance(connection, ssl.SSLSocket)
+        self._piece = RECORD_BYTES if self._secured else READ_BYTES
         connection.setblocking(False)
 
     @property
@@ -110,11 +114,10 @@ class BufferedSocket(AssociationSocket):
 
     def fill(self) -> None:
         """Take what has come, up to the end of a PDU. TLS may hold bytes that no poll sees: they are taken too."""
-        secured = isinstance(self.socket, ssl.SSLSocket)  # …which gives one record at a time
-        while not self.ready or (secured and len(self.buffer) < READ_BYTES and not self.over):
+        while not self.ready or (self._secured and len(self.buffer) < READ_BYTES and not self.over):
             chunk = self._receive()
             self.buffer += chunk
-            if not chunk or not secured:
+            if not chunk or not self._secured:
                 return
 
     def discard(self) -> None:
@@ -157,13 +160,26 @@ class BufferedSocket(AssociationSocket):
 
     def _receive(self) -> bytes:
         try:
-            chunk: bytes = self.socket.recv(READ_BYTES)
+            chunk: bytes = self.socket.recv(self._piece)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return b""
         except (OSError, ValueError, AttributeError):  # reset, or closed by another thread
             chunk = b""
         self.over = self.over or not chunk
+        if chunk:
+            self._acknowledge()
         return chunk
+
+    def _acknowledge(self) -> None:
+        """Have the system tell the peer at once that its bytes came.
+
+        A sender that holds back small packets until the ones before are acknowledged (Nagle's algorithm, which DCMTK
+        has on) would wait 40 ms for that, several times an image. Linux forgets the wish after a while.
+        """
+        try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+        except (OSError, AttributeError):  # closed by another thread
+            return
 
     def _shutdown_socket(self) -> None:
         """Close, also where the peer has gone already."""

@@ -191,9 +191,9 @@ class Courier:
 
 def _taken_over(association: Association) -> socket.socket:
     """The association's connection, when pynetdicom's threads have let go of it; AssociationLost where it has ended."""
-    association._kill = True
-    association.dul.kill_dul()
+    association._kill = True  # first this one, which would take the other's end for the association's
     association.join()
+    association.dul.kill_dul()
     association.dul.join()
     held = association.dul.socket
     connection: socket.socket | None = held.socket if held is not None else None

@@ -135,13 +135,8 @@ class Receiver:
         placed = self._archive.place(*uids, _chunks(offer, association), offer.sha256)
         instance = self._instance(header, offer, placed.file, association, self._clock())
 
-        def work(tx: Transaction) -> Arrival:
-            arrival = self._index(tx, instance, header, association)
-            placed.settle()  # the row may not outlive the name
-            self._archive.confirm(placed.file)
-            return arrival
-
-        arrival = self._together.commit(work)
+        arrival = self._together.commit(lambda tx: self._index(tx, instance, header, association))
+        placed.settle()  # a row whose name did not become durable is mended by recovery; its sender hears no Success
         association.noted = True
         return arrival
 
@@ -149,6 +144,7 @@ class Receiver:
         now = instance.received_at
         self._register.note(tx, association, now)
         arrival = tx.studies.add_instance(instance, header.study)
+        self._archive.confirm(instance.file)
         self._note_by_hand(tx, instance, association, now)
         if arrival in TOLD:
             event, text = TOLD[arrival]

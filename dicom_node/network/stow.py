@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dicom_node.errors import PeerError, Unfinished
-from dicom_node.network.client import Outgoing
 from dicom_node.network.dicom_json import MEDIA_TYPE
 from dicom_node.network.multipart import Multipart
+from dicom_node.network.sending import Outgoing
 from dicom_node.network.statuses import SUCCESS, Status
 from dicom_node.network.stow_answers import statuses_of
 from dicom_node.network.web_peer import WebPeer

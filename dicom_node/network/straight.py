@@ -95,9 +95,11 @@ class StraightStores:
         if whole:
             self._request = None
             self.serving = True
-            self._serve(request)
-            self._association.dul._idle_timer.restart()  # before the other thread may look at it
-            self.serving = False
+            try:
+                self._serve(request)
+            finally:
+                self._association.dul._idle_timer.restart()  # before the other thread may look at it
+                self.serving = False
         return True
 
     def _begun(self, pdu: memoryview, fragment: Fragment) -> PlainRequest | None:

@@ -2,10 +2,11 @@
 
 python tests/benchmarks/ingest.py [--rounds 5] [--images 300] [--only ct1 ct4 mr1 mr4 tls] [--record FOLDER]
 
-`segnode serve` as shipped beside Debian's Orthanc with its defaults, and beside the limit: a plain copy from a socket to
-a file that keeps the same promise (file synced, folder synced, row committed with synchronous=FULL). Senders are DCMTK's
-storescu, one process an association, each of which proposes what it sends; with TCP_NODELAY=1, but for the line that
-says otherwise. The receivers take turns; every round sends instances that nobody has seen. Sources lie in memory.
+`segnode serve` as shipped beside Debian's Orthanc with its defaults, and beside the limit: a plain copy from a socket
+to a file that keeps the same promise (file synced, folder synced, row committed with synchronous=FULL). Senders are
+DCMTK's storescu, one process an association, each of which proposes what it sends; with TCP_NODELAY=1, but for the line
+that says otherwise. The receivers take turns; every round sends instances that nobody has seen. Sources lie in memory,
+what is received on the disk of temporary files (or of --disk FOLDER).
 """
 
 from __future__ import annotations
@@ -65,6 +66,11 @@ class Images:
         is_ct = modality == "ct"
         acquisition = Acquisition.ct(study) if is_ct else Acquisition.mr(study, "T1")
         (path,) = write_series(Volume(array, grid, "HU" if is_ct else ""), acquisition, folder / f"template-{modality}")
+        return cls.like(path)
+
+    @classmethod
+    def like(cls, path: Path) -> Images:
+        """More of what this file is."""
         return cls(path.read_bytes(), _uids_of(path))
 
     def write(self, folder: Path, images: int) -> list[Path]:
@@ -178,7 +184,7 @@ def main() -> None:
             lines += _with_tls(Bench(kinds["ct"], place, chosen.images, 1), ours, hospital, caller, chosen.rounds)
         if "untuned" in chosen.only:
             remarks.append(_untuned(Bench(kinds["ct"], place, UNTUNED_IMAGES, 1), ours, theirs))
-    report(Record("ingest", lines, remarks, _tools()), chosen.record)
+    report(Record("ingest", lines, remarks, tools()), chosen.record)
 
 
 def _with_tls(bench: Bench, ours: Receiver, hospital: Authority, caller: Identity, rounds: int) -> list[Comparison]:
@@ -198,7 +204,8 @@ def _untuned(bench: Bench, ours: Receiver, theirs: Receiver) -> str:
     return f"Ingest without TCP_NODELAY in the sender's environment, CT images a second and association: {rates}."
 
 
-def _tools() -> dict[str, str]:
+def tools() -> dict[str, str]:
+    """Versions of the peers."""
     told = subprocess.run(["storescu", "--version"], capture_output=True, text=True, check=True).stdout
     orthancs = subprocess.run(["/usr/sbin/Orthanc", "--version"], capture_output=True, text=True, check=False).stdout
     return {"DCMTK": told.split()[2].strip("v"), "Orthanc": (orthancs.split() or ["", "?"])[1]}

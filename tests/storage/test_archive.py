@@ -275,3 +275,50 @@ def test_many_writers_of_one_object_agree(archive):
     assert len(stored) == 8
     assert len(set(stored)) == 1
     assert files(archive) == [archive.path(stored[0])]
+
+
+def power_cut_before_its_name(archive, monkeypatch, digest: str) -> tuple[StoredFile, str]:
+    """A file that was placed, and then the rename was lost: it lies under the name that it had before."""
+    parts = []
+    replace = module.Path.replace
+
+    def note(path, target):
+        parts.append(path)
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module.Path, "replace", note)
+        placed = archive.place(STUDY, OBJECT, [b"content"], digest)
+        placed.settle()
+    archive.path(placed.file).rename(parts[0])
+    os.utime(parts[0], (100.0, 100.0))
+    return placed.file, parts[0].name
+
+
+DIGEST = hashlib.sha256(b"content").hexdigest()
+
+
+def test_a_whole_file_gets_the_name_that_a_row_waits_for(archive, monkeypatch):
+    stored, _ = power_cut_before_its_name(archive, monkeypatch, DIGEST)
+    assert archive.finish_parts(150.0, lambda path: path == stored.path) == 1
+    assert archive.read(stored) == b"content"
+    assert files(archive) == [archive.path(stored)]
+
+
+@pytest.mark.parametrize("why", ["no row names it", "it is young", "it is not whole", "its place is taken"])
+def test_any_other_part_is_left_to_be_swept(archive, monkeypatch, why):
+    digest = "ab" * 32 if why == "it is not whole" else DIGEST
+    stored, part = power_cut_before_its_name(archive, monkeypatch, digest)
+    if why == "its place is taken":
+        archive.path(stored).write_bytes(b"the first")
+    older_than = 50.0 if why == "it is young" else 150.0
+    for _ in range(2):
+        assert archive.finish_parts(older_than, lambda _: why != "no row names it") == 0
+    assert [path.name for path in files(archive) if path.suffix == ".part"] == [part]
+    assert archive.sweep_parts(150.0) == 1
+
+
+def test_a_part_whose_digest_is_not_known_tells_no_place(archive):
+    archive.write(STUDY, OBJECT, [b"content"])
+    (archive.root / "incoming" / ("a" * 32 + "-" + "b" * 32 + ".part")).write_bytes(b"half")
+    assert archive.finish_parts(float("inf"), lambda _: True) == 0

@@ -97,8 +97,8 @@ CONVERSATIONS = {
         RELEASE_RQ,
     ],
     "several fragments of data in each PDU": [
-        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3")), (3, 0, b"ab"), (3, 0, b"cd")), p_data((3, 0, b"e"), (3, 2, b"f")),
-        HEAR, RELEASE_RQ,
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3")), (3, 0, b"ab"), (3, 0, b"cd")),
+        p_data((3, 0, b"e"), (3, 2, b"f")), HEAR, RELEASE_RQ,
     ],
     "two stores and an echo at once": [
         HELLO, HEAR, b"".join(STORE) + p_data((3, 3, store_rq("1.2.4"))) + p_data((3, 2, b"xy")) + ECHO, HEAR, HEAR,
@@ -116,11 +116,16 @@ CONVERSATIONS = {
     ],
     "data on another context than its command": [HELLO, HEAR, STORE[0], p_data((1, 2, b"abcdef")), HEAR, RELEASE_RQ],
     "a store on a context that was not accepted": [HELLO, HEAR, p_data((9, 3, store_rq("1.2.3"))), STORE[1]],
-    "a store on a context of another service": [HELLO, HEAR, p_data((1, 3, store_rq("1.2.3"))), STORE[1], HEAR, RELEASE_RQ],
-    "a store of another class than its context's": [
-        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", AffectedSOPClassUID=MRImageStorage))), STORE[1], HEAR, RELEASE_RQ,
+    "a store on a context of another service": [
+        HELLO, HEAR, p_data((1, 3, store_rq("1.2.3"))), STORE[1], HEAR, RELEASE_RQ,
     ],
-    "a store of no known class": [HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", AffectedSOPClassUID="1.2.3"))), STORE[1]],
+    "a store of another class than its context's": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", AffectedSOPClassUID=MRImageStorage))), STORE[1], HEAR,
+        RELEASE_RQ,
+    ],
+    "a store of no known class": [
+        HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", AffectedSOPClassUID="1.2.3"))), STORE[1],
+    ],
     "a store that announces no data": [
         HELLO, HEAR, p_data((3, 3, store_rq("1.2.3", CommandDataSetType=0x0101))), ECHO, HEAR, RELEASE_RQ,
     ],

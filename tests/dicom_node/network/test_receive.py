@@ -267,6 +267,22 @@ def test_a_file_that_has_gone_before_its_row_is_committed_is_no_success(listen, 
     assert_refused(ear, store_raw(ear, data_set_of(ct_series[0]), instance=uid), 0xA700, "send it once more")
 
 
+def test_a_name_that_does_not_become_durable_is_no_success_and_the_next_try_is(listen, ct_series, monkeypatch):
+    ear = listen()
+    with monkeypatch.context() as patched:
+        patched.setattr("storage.archive.Placed.settle", lambda _: fail_as_a_disk_does())
+        (status,) = send(ct_series[:1], ear.peer).values()
+        assert str(status).startswith("0xA700")
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status) == "0x0000"
+    (kept,) = ear.instances(dcmread(ct_series[0]).StudyInstanceUID)
+    assert data_set_of(ear.archive.path(kept.file)) == data_set_of(ct_series[0])
+
+
+def fail_as_a_disk_does() -> None:
+    raise Unavailable("the archive's disk failed")
+
+
 def test_a_database_that_does_not_commit_is_told_and_the_next_try_succeeds(listen, ct_series, monkeypatch):
     ear = listen()
     commit = type(ear.database).transaction
@@ -292,7 +308,7 @@ def test_an_unforeseen_fault_is_no_success_and_its_text_is_not_logged(listen, ct
     def fail(*_):
         raise LookupError("Doe^Jane")
 
-    monkeypatch.setattr(ear.archive, "write", fail)
+    monkeypatch.setattr(ear.archive, "place", fail)
     with caplog.at_level(logging.DEBUG):
         (status,) = send(ct_series[:1], ear.peer).values()
     assert str(status).startswith("0xC001")

@@ -1,5 +1,6 @@
 """What the scan finds is what pydicom reads; what is not ordinary is left to pydicom."""
 
+import random
 import struct
 from io import BytesIO
 
@@ -12,6 +13,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+from dicom_node.network.elements import PARSE_FAULTS
 from dicom_node.network.scan import scan
 
 WANTED = [0x00080005, 0x00080018, 0x00080060, 0x00100010, 0x00181063, 0x0020000D, 0x00280010, 0x00281053]
@@ -110,3 +112,25 @@ def test_what_is_not_ordinary_is_left_to_the_parser(name):
 
 def test_nothing_is_an_ordinary_header_of_nothing():
     assert found(b"", False) == {}
+
+
+def test_what_it_finds_in_spoilt_headers_is_what_pydicom_finds():
+    draw, whole = random.Random(5), encoded(header(), undefined=True)
+    looked_at = 0
+    for _ in range(400):
+        data = bytearray(whole)
+        for _ in range(draw.randint(1, 2)):
+            at = draw.randrange(len(data))
+            data[at : at + draw.randint(0, 2)] = draw.randbytes(draw.randint(0, 2))
+        ours = found(bytes(data), False)
+        if ours is not None and (theirs := by_pydicom_if_it_can(bytes(data))) is not None:
+            looked_at += 1
+            assert ours == theirs
+    assert looked_at > 50
+
+
+def by_pydicom_if_it_can(data: bytes) -> dict | None:
+    try:
+        return by_pydicom(data, False)
+    except PARSE_FAULTS:  # of what the scan steps over
+        return None

@@ -66,7 +66,8 @@ def test_the_response_is_pynetdicoms_to_the_byte(status, instance):
 def test_fragments_are_found_only_where_they_fill_their_pdu():
     whole = p_data((3, 0, b"ab"), (1, 3, b"c"))
     assert fragments_of(memoryview(whole)) == [(3, 0, 12, 14), (1, 3, 20, 21)]
-    for spoilt in (p_data(), struct.pack(">BxIIB", 4, 5, 1, 1), struct.pack(">BxIIBB", 4, 6, 9999, 1, 3), p_data((3, 0, b""))[:6] + b"\0" * 6):
+    empty, too_long = struct.pack(">BxIIB", 4, 5, 1, 1), struct.pack(">BxIIBB", 4, 6, 9999, 1, 3)
+    for spoilt in (p_data(), empty, too_long, p_data((3, 0, b""))[:6] + bytes(6)):
         assert fragments_of(memoryview(spoilt)) == []
 
 

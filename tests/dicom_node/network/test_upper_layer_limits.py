@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from statistics import median
 
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
@@ -87,6 +88,22 @@ def test_idle_associations_use_no_processor(ear):
         after = resource.getrusage(resource.RUSAGE_SELF)
     # pynetdicom's polls wake a thread 12,000 times in this second
     assert after.ru_nvcsw - before.ru_nvcsw < 200
+
+
+def test_a_sender_that_waits_for_acknowledgements_does_not_wait_long(ear):
+    """Nagle's algorithm holds a small packet back until the ones before are acknowledged: usually for 40 ms."""
+    with Wire(ear().port) as wire:
+        wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        wire.associated()
+        took = []
+        for number in range(15):
+            parts = [p_data((3, 3, store_rq(f"1.2.{number}"))), *[p_data((3, 0, bytes(16000)))] * 4, STORE[1]]
+            start = time.monotonic()
+            for part in parts:  # as DCMTK does: the head of a PDU, then what is in it
+                wire.say(part[:12], part[12:])
+            assert wire.status() == 0
+            took.append(time.monotonic() - start)
+    assert median(took) < 0.035
 
 
 # Bytes
