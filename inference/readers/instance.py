@@ -15,24 +15,15 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames, get_frame
 from pydicom.pixels import get_decoder, iter_pixels
-from pydicom.uid import (
-    UID,
-    ImplicitVRLittleEndian,
-    JPEG2000TransferSyntaxes,
-    JPEGLSTransferSyntaxes,
-    JPEGTransferSyntaxes,
-    RLELossless,
-)
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from inference.errors import Unfit
 from inference.readers.codecs import claimed_size, plugin_for
 from inference.readers.faults import DICOM_FAULTS
 from inference.readers.headers import KEYWORDS, SliceHeader, header_of, slice_headers
-from inference.readers.scan import IMAGE_PIXEL, PLAIN, Scan
+from inference.readers.scan import COMPRESSED, IMAGE_PIXEL, SYNTAXES, Scan
 from inference.readers.values import Meaning, meaning_of
 
-_COMPRESSED = frozenset({*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEGTransferSyntaxes, RLELossless})
-_SYNTAXES = _COMPRESSED | PLAIN
 _IMPLICIT, _EXPLICIT = struct.Struct("<HHI"), struct.Struct("<HH2s2xI")
 _UNDEFINED = 0xFFFFFFFF
 _PIXEL_DATA = (0x7FE0, 0x0010)
@@ -77,7 +68,7 @@ class Instance:
         """Read a file up to its pixels, by the scan of its series; Unfit where it is no DICOM."""
         try:
             with path.open("rb") as file:
-                values = scan.read(file, _SYNTAXES)
+                values = scan.read(file)
                 if values is not None:
                     return cls._of(path, _header(values), values, file)
                 file.seek(0)
@@ -123,7 +114,7 @@ def _pixels(file: BinaryIO, values: Values) -> Pixels | None:
     """Of a file that is read up to its pixel data."""
     meta: Values = getattr(values, "file_meta", values)
     syntax = meta.get("TransferSyntaxUID")
-    if syntax not in _SYNTAXES:
+    if syntax not in SYNTAXES:
         return None
     head = _IMPLICIT if syntax == ImplicitVRLittleEndian else _EXPLICIT
     begin = file.read(head.size)
@@ -133,7 +124,7 @@ def _pixels(file: BinaryIO, values: Values) -> Pixels | None:
     if (group, element) != _PIXEL_DATA:
         return None
     options = _options(values)
-    if syntax in _COMPRESSED:
+    if syntax in COMPRESSED:
         return Pixels(syntax, file.tell(), None, options) if length == _UNDEFINED else None
     dtype = _plain_dtype(options)
     whole = _frame_bytes(options, dtype) * options["number_of_frames"] if dtype else 0
