@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
@@ -88,7 +89,7 @@ class Instance:
             return known
 
     def stored(self, wanted: Sequence[SliceHeader]) -> list[NDArray[Any]]:
-        """The stored values of some of its slices; of an instance that names no frames, of whatever it holds."""
+        """The stored values of some of its slices; where it names no frames, of the first two that it holds."""
         name = wanted[0].name
         if self.meaning is None:
             raise Unfit(f"The pixels of {name} cannot be decoded: its header is damaged.")
@@ -97,10 +98,12 @@ class Instance:
         frames = None if wanted[0].frame is None else [(header.frame or 1) - 1 for header in wanted]
         try:
             if self.pixels is None:
-                return list(iter_pixels(dcmread(self.path, force=True), indices=frames, raw=True))
+                every = iter_pixels(dcmread(self.path, force=True), indices=frames, raw=True)
+                return list(islice(every, _most(frames)))
             if self.pixels.dtype is None:
                 return _decoded(self.path, self.pixels, frames)
-            return [_plain(self.path, self.pixels, frame) for frame in frames or [0]]
+            some = frames or range(min(_most(frames), self.pixels.options["number_of_frames"]))
+            return [_plain(self.path, self.pixels, frame) for frame in some]
         except DICOM_FAULTS as fault:
             raise Unfit(f"The pixels of {name} cannot be decoded ({type(fault).__name__}).") from fault
 
@@ -182,7 +185,12 @@ def _decoded_by(plugin: str, path: Path, pixels: Pixels, frames: Sequence[int] |
         file.seek(pixels.offset)
         decoder = get_decoder(pixels.syntax)
         decoded = decoder.iter_array(file, indices=frames, raw=True, decoding_plugin=plugin, **pixels.options)
-        return [frame for frame, _ in decoded]
+        return [frame for frame, _ in islice(decoded, _most(frames))]
+
+
+def _most(frames: Sequence[int] | None) -> int:
+    """How many frames are decoded: where none are named there should be one, and a second tells that it is not so."""
+    return len(frames) if frames else 2
 
 
 def _of_their_size(path: Path, pixels: Pixels, frames: Sequence[int] | None) -> bool:

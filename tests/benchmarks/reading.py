@@ -1,6 +1,6 @@
 """How fast a series becomes a volume, beside a plain loop of pydicom's and SimpleITK's series reader: `make bench`.
 
-python tests/benchmarks/reading.py [--rounds 5] [--images 400] [--kinds plain,j2k,jpegls] [--series FOLDER]. Each
+python tests/benchmarks/reading.py [--rounds 3] [--images 400] [--kinds plain,j2k,jpegls] [--series FOLDER]. Each
 contestant reads in a process of its own, told what it took and the most memory that it held; all must give the same
 voxels, float32. The limit: the files' bytes into one array, with no header read. Files lie in the page cache.
 """
@@ -149,7 +149,7 @@ def compare(kind: str, found: dict[str, list[Figures]], count: int) -> list[Comp
 
 
 def main() -> None:
-    parser = options(__doc__, rounds=5)
+    parser = options(__doc__, rounds=3)
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--series", type=Path, help="folder to write the series to, or find them in")
