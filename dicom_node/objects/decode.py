@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 from pydicom.uid import UID, SegmentationStorage
 
+import inference.readers.codecs  # noqa: F401 (pydicom then decodes with them)
 from dicom_node.objects.source import Reference
 
 LABELMAP_SEGMENTATION = UID("1.2.840.10008.5.1.4.1.1.66.7")  # pydicom's dictionary has no keyword for it

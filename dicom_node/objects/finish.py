@@ -10,7 +10,6 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom_node.objects.bulk import in_bulk
 from dicom_node.objects.context import EncodeContext
-from dicom_node.objects.decode import SEGMENTATIONS
 from dicom_node.objects.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.objects.profile import STANDARD, Profile
 from dicom_node.objects.wording import plain
@@ -41,5 +40,5 @@ def part10(ds: Dataset, profile: Profile = STANDARD) -> bytes:
     if profile.transfer_syntax == "implicit" and ds.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian:
         ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     out = BytesIO()
-    dcmwrite(out, in_bulk(ds) if ds.SOPClassUID in SEGMENTATIONS else ds, enforce_file_format=True)
+    dcmwrite(out, in_bulk(ds), enforce_file_format=True)
     return out.getvalue()

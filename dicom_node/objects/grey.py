@@ -13,6 +13,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 
+import inference.readers.codecs  # noqa: F401 (pydicom then decodes with them)
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.planes import find, functional_groups
 

@@ -13,12 +13,13 @@ import highdicom as hd
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
+from dicom_node.errors import ResultInvalid
 from dicom_node.objects import wording
 from dicom_node.objects.codes import ARTIFICIAL_INTELLIGENCE, algorithm_parameters, concept, processing_equipment
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
 from dicom_node.objects.labelmap import Labels, load_labels
-from dicom_node.objects.segment_pixels import ANY, encoded, shown_on, small_likeness
+from dicom_node.objects.segment_pixels import ANY, Form, encoded, shown_on, small_likeness
 from dicom_node.objects.source import Sources
 from inference.findings import Finding, ModelIdentity, Result
 
@@ -59,6 +60,8 @@ def encode_segmentations(result: Result, sources: Sources, context: EncodeContex
     """
     labels = load_labels(result, sources)
     drawn = _Drawn(labels, shown_on(labels))
+    if any(number > len(result.findings) for seen in drawn.shown for number in seen):
+        raise ResultInvalid("the mask holds voxels of no finding")
     if context.profile.seg_per == "task":
         return [_encode(drawn, result.findings, 1, result, sources, context)]
     return [_encode(drawn, (finding,), finding.number, result, sources, context) for finding in result.findings]
@@ -113,7 +116,8 @@ def _put_pixels(seg: Dataset, labels: Labels, findings: Sequence[Finding], sourc
         segment = group.get("SegmentIdentificationSequence")
         frames.append((z, findings[int(segment[0].ReferencedSegmentNumber) - 1].number if segment else ANY))
     seg.Rows, seg.Columns = labels.shape[1:]
-    seg.PixelData = encoded(labels, frames, seg.SegmentationType, int(seg.get("MaximumFractionalValue", 1)))
+    form = Form(seg.SegmentationType, int(seg.BitsAllocated), int(seg.get("MaximumFractionalValue", 1)))
+    seg.PixelData = encoded(labels, frames, form)
 
 
 def _compress(seg: Dataset, context: EncodeContext) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,14 @@ from dicom_node.objects.labelmap import Labels
 ANY = 0  # in the place of a number: the frame shows all of them as they are
 
 _AT_ONCE = 16  # frames: of eight and their multiples, the bits are whole bytes whatever their size
+
+
+class Form(NamedTuple):
+    """Segmentation Type, Bits Allocated, and what stands for a voxel of a FRACTIONAL segment."""
+
+    type: str
+    bits: int
+    most: int = 1
 
 
 def shown_on(labels: Labels) -> list[frozenset[int]]:
@@ -43,21 +52,21 @@ def small_likeness(shown: Sequence[frozenset[int]], numbers: Sequence[int]) -> N
     return like
 
 
-def encoded(labels: Labels, frames: Sequence[tuple[int, int]], form: str, most: int = 1) -> bytes:
+def encoded(labels: Labels, frames: Sequence[tuple[int, int]], form: Form) -> bytes:
     """Pixel Data, uncompressed, of the frames: each a slice and the number in the map that it shows, or ANY.
 
-    BINARY: a bit a voxel, frame after frame without a gap (PS3.5 8.1.1). FRACTIONAL: `most` in the segment, 0 beyond.
+    BINARY: a bit a voxel, frame after frame without a gap (PS3.5 8.1.1). FRACTIONAL: the most in the segment, 0 beyond.
     """
-    pixels = b"".join(_some(labels, frames[start:start + _AT_ONCE], form, most)
+    pixels = b"".join(_some(labels, frames[start:start + _AT_ONCE], form)
                       for start in range(0, len(frames), _AT_ONCE))
     return pixels + b"\0" * (len(pixels) % 2)
 
 
-def _some(labels: Labels, frames: Sequence[tuple[int, int]], form: str, most: int) -> bytes:
+def _some(labels: Labels, frames: Sequence[tuple[int, int]], form: Form) -> bytes:
     planes = _read(labels, [z for z, _ in frames])
-    if form == "LABELMAP":
-        return planes.tobytes()
+    if form.type == "LABELMAP":
+        return planes.astype(f"<u{form.bits // 8}", copy=False).tobytes()
     masks = planes == np.array([number for _, number in frames], labels.dtype)[:, None, None]
-    if form == "BINARY":
+    if form.type == "BINARY":
         return np.packbits(masks, bitorder="little").tobytes()
-    return (masks.view(np.uint8) * np.uint8(most)).tobytes()
+    return (masks.view(np.uint8) * np.uint8(form.most)).tobytes()

@@ -1,7 +1,8 @@
-"""Decoders of JPEG 2000 and JPEG-LS that let other threads work, as a plug-in of pydicom's.
+"""Decoders of JPEG 2000, JPEG-LS and RLE that let other threads work, as a plug-in of pydicom's.
 
-pydicom's own hold the interpreter's lock while they decode. The frame's size is looked at before memory is taken for
-it: a few bytes may claim billions of pixels.
+pydicom's own hold the interpreter's lock while they decode, and that of RLE in pylibjpeg answers damaged bytes with a
+panic, which is no Exception: it is replaced wherever this is imported. The frame's size is looked at before memory is
+taken for it: a few bytes may claim billions of pixels.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import struct
 
 import numpy as np
-from imagecodecs import jpeg2k_decode, jpegls_decode
+from imagecodecs import dicomrle_decode, jpeg2k_decode, jpegls_decode
 from pydicom.pixels import get_decoder
 from pydicom.pixels.decoders.base import DecodeRunner
-from pydicom.uid import JPEG2000, UID, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless
+from pydicom.uid import JPEG2000, UID, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless, RLELossless
 
 PLUGIN = "imagecodecs"
 _JPEG_LS = (JPEGLSLossless, JPEGLSNearLossless)
-DECODER_DEPENDENCIES = dict.fromkeys((JPEG2000, JPEG2000Lossless, *_JPEG_LS), ("imagecodecs",))
+DECODER_DEPENDENCIES = dict.fromkeys((JPEG2000, JPEG2000Lossless, *_JPEG_LS, RLELossless), ("imagecodecs",))
 
 _SOF = b"\xff\xf7"  # of JPEG-LS (ISO/IEC 14495-1 C.2.2)
 _SOC_SIZ, _BOXES = b"\xff\x4f\xff\x51", 4096  # how JPEG 2000 begins, and how many bytes of a JP2 file may precede it
@@ -52,6 +53,8 @@ def claimed_size(frame: bytes, syntax: UID) -> tuple[int, int] | None:
 
 def decode_frame(source: bytes, runner: DecodeRunner) -> bytearray:
     """A frame's stored values, in as many bytes as its precision needs; ValueError where it is of another size."""
+    if runner.transfer_syntax == RLELossless:
+        return _decode_rle(source, runner)
     shape = (runner.rows, runner.columns)
     if runner.samples_per_pixel != 1 or claimed_size(source, runner.transfer_syntax) != shape:
         raise ValueError("the frame is not of the size that its header says")
@@ -66,5 +69,16 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytearray:
     return bytearray(values.data)
 
 
+def _decode_rle(source: bytes, runner: DecodeRunner) -> bytearray:
+    dtype = np.dtype(f"<u{runner.bits_allocated // 8}")
+    size = runner.rows * runner.columns * dtype.itemsize
+    values = dicomrle_decode(source, dtype, out=bytearray(size))
+    if runner.samples_per_pixel != 1 or len(values) != size:
+        raise ValueError("the frame is not of the size that its header says")
+    return bytearray(values)
+
+
+for _others in ("pylibjpeg", "pydicom"):
+    get_decoder(RLELossless).remove_plugin(_others)
 for _syntax in DECODER_DEPENDENCIES:
     get_decoder(_syntax).add_plugin(PLUGIN, (__name__, "decode_frame"))

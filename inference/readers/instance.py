@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
@@ -15,24 +16,15 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames, get_frame
 from pydicom.pixels import get_decoder, iter_pixels
-from pydicom.uid import (
-    UID,
-    ImplicitVRLittleEndian,
-    JPEG2000TransferSyntaxes,
-    JPEGLSTransferSyntaxes,
-    JPEGTransferSyntaxes,
-    RLELossless,
-)
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from inference.errors import Unfit
 from inference.readers.codecs import claimed_size, plugin_for
 from inference.readers.faults import DICOM_FAULTS
 from inference.readers.headers import KEYWORDS, SliceHeader, header_of, slice_headers
-from inference.readers.scan import IMAGE_PIXEL, PLAIN, Scan
+from inference.readers.scan import COMPRESSED, IMAGE_PIXEL, SYNTAXES, Scan
 from inference.readers.values import Meaning, meaning_of
 
-_COMPRESSED = frozenset({*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEGTransferSyntaxes, RLELossless})
-_SYNTAXES = _COMPRESSED | PLAIN
 _IMPLICIT, _EXPLICIT = struct.Struct("<HHI"), struct.Struct("<HH2s2xI")
 _UNDEFINED = 0xFFFFFFFF
 _PIXEL_DATA = (0x7FE0, 0x0010)
@@ -77,7 +69,7 @@ class Instance:
         """Read a file up to its pixels, by the scan of its series; Unfit where it is no DICOM."""
         try:
             with path.open("rb") as file:
-                values = scan.read(file, _SYNTAXES)
+                values = scan.read(file)
                 if values is not None:
                     return cls._of(path, _header(values), values, file)
                 file.seek(0)
@@ -97,7 +89,7 @@ class Instance:
             return known
 
     def stored(self, wanted: Sequence[SliceHeader]) -> list[NDArray[Any]]:
-        """The stored values of some of its slices; of an instance that names no frames, of whatever it holds."""
+        """The stored values of some of its slices; where it names no frames, of the first two that it holds."""
         name = wanted[0].name
         if self.meaning is None:
             raise Unfit(f"The pixels of {name} cannot be decoded: its header is damaged.")
@@ -106,10 +98,12 @@ class Instance:
         frames = None if wanted[0].frame is None else [(header.frame or 1) - 1 for header in wanted]
         try:
             if self.pixels is None:
-                return list(iter_pixels(dcmread(self.path, force=True), indices=frames, raw=True))
+                every = iter_pixels(dcmread(self.path, force=True), indices=frames, raw=True)
+                return list(islice(every, _most(frames)))
             if self.pixels.dtype is None:
                 return _decoded(self.path, self.pixels, frames)
-            return [_plain(self.path, self.pixels, frame) for frame in frames or [0]]
+            some = frames or range(min(_most(frames), self.pixels.options["number_of_frames"]))
+            return [_plain(self.path, self.pixels, frame) for frame in some]
         except DICOM_FAULTS as fault:
             raise Unfit(f"The pixels of {name} cannot be decoded ({type(fault).__name__}).") from fault
 
@@ -123,7 +117,7 @@ def _pixels(file: BinaryIO, values: Values) -> Pixels | None:
     """Of a file that is read up to its pixel data."""
     meta: Values = getattr(values, "file_meta", values)
     syntax = meta.get("TransferSyntaxUID")
-    if syntax not in _SYNTAXES:
+    if syntax not in SYNTAXES:
         return None
     head = _IMPLICIT if syntax == ImplicitVRLittleEndian else _EXPLICIT
     begin = file.read(head.size)
@@ -133,7 +127,7 @@ def _pixels(file: BinaryIO, values: Values) -> Pixels | None:
     if (group, element) != _PIXEL_DATA:
         return None
     options = _options(values)
-    if syntax in _COMPRESSED:
+    if syntax in COMPRESSED:
         return Pixels(syntax, file.tell(), None, options) if length == _UNDEFINED else None
     dtype = _plain_dtype(options)
     whole = _frame_bytes(options, dtype) * options["number_of_frames"] if dtype else 0
@@ -191,7 +185,12 @@ def _decoded_by(plugin: str, path: Path, pixels: Pixels, frames: Sequence[int] |
         file.seek(pixels.offset)
         decoder = get_decoder(pixels.syntax)
         decoded = decoder.iter_array(file, indices=frames, raw=True, decoding_plugin=plugin, **pixels.options)
-        return [frame for frame, _ in decoded]
+        return [frame for frame, _ in islice(decoded, _most(frames))]
+
+
+def _most(frames: Sequence[int] | None) -> int:
+    """How many frames are decoded: where none are named there should be one, and a second tells that it is not so."""
+    return len(frames) if frames else 2
 
 
 def _of_their_size(path: Path, pixels: Pixels, frames: Sequence[int] | None) -> bool:

@@ -5,13 +5,22 @@ What several files of a series say alike is converted once: of 400 slices most s
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+import os
+from collections.abc import Collection
+from typing import Any, BinaryIO, TypeAlias
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    RLELossless,
+)
 
 from inference.readers.faults import DICOM_FAULTS
 from inference.readers.headers import KEYWORDS
@@ -22,14 +31,22 @@ IMAGE_PIXEL = {  # PS3.3 C.7.6.3, and what pydicom's decoders call it
     "Columns": "columns", "BitsAllocated": "bits_allocated", "BitsStored": "bits_stored",
     "PixelRepresentation": "pixel_representation",
 }
-_OF_FRAMES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_SYNTAX = 0x00020010
+_OF_FRAMES = (0x52009229, 0x52009230)  # Shared and Per-Frame Functional Groups Sequence
 _WANTED = ("MediaStorageSOPInstanceUID", "TransferSyntaxUID", *KEYWORDS, *IMAGE_PIXEL, "Modality", "RescaleSlope",
            "RescaleIntercept", "RescaleType", "PixelPaddingValue", "PixelPaddingRangeLimit", "ExtendedOffsetTable",
-           "ExtendedOffsetTableLengths", *_OF_FRAMES)
+           "ExtendedOffsetTableLengths")
 _KEYWORD_OF = {tag_for_keyword(keyword): keyword for keyword in _WANTED}
-_TAGS: list[BaseTag | int] = [tag for tag in _KEYWORD_OF if tag is not None]
+_TAGS = [tag for tag in _KEYWORD_OF if tag is not None] + list(_OF_FRAMES)
 _AT_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _SHORT, _MANY = 128, 10_000  # bytes of what is remembered, and how many at most
+
+
+COMPRESSED = frozenset({*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEGTransferSyntaxes, RLELossless})
+PLAIN = frozenset({ExplicitVRLittleEndian, ImplicitVRLittleEndian})
+SYNTAXES = COMPRESSED | PLAIN
+
+Element: TypeAlias = RawDataElement | DataElement
 
 
 class Scan:
@@ -38,32 +55,21 @@ class Scan:
     def __init__(self) -> None:
         self._known: dict[tuple[int, str | None, bytes], Any] = {}
 
-    def read(self, file: BinaryIO, syntaxes: frozenset[UID]) -> dict[str, Any] | None:
+    def read(self, file: BinaryIO) -> dict[str, Any] | None:
         """Values by keyword, and `file` at its pixel data; None where the file has to be read as a whole.
 
-        That is where it holds no such pixel data, several frames with groups of their own, is encoded otherwise than
-        `syntaxes` say, or is damaged.
+        That is where `elements_of` says so, or where frames have groups of their own.
         """
-        if file.read(132)[128:] != b"DICM":
+        elements = elements_of(file, _TAGS)
+        if elements is None or any(element.tag in _OF_FRAMES for element in elements):
             return None
         try:
-            values = self._until(file, implicit=False, meta=True)
-            syntax = values.get("TransferSyntaxUID")
-            if syntax not in syntaxes:
-                return None
-            values |= self._until(file, implicit=syntax == ImplicitVRLittleEndian, meta=False)
+            return {_KEYWORD_OF[element.tag]: self._value(element) for element in elements
+                    if element.tag in _KEYWORD_OF}
         except DICOM_FAULTS:
             return None
-        whole = len(file.peek(1)) > 0 and not any(keyword in values for keyword in _OF_FRAMES)  # type: ignore[attr-defined]
-        return values if whole else None
 
-    def _until(self, file: BinaryIO, *, implicit: bool, meta: bool) -> dict[str, Any]:
-        """The elements of the file meta information, or those before the pixel data."""
-        stop = _beyond_meta if meta else _at_pixels
-        elements = data_element_generator(file, implicit, True, stop_when=stop, specific_tags=_TAGS)
-        return {_KEYWORD_OF[element.tag]: self._value(element) for element in elements if element.tag in _KEYWORD_OF}
-
-    def _value(self, element: RawDataElement | DataElement) -> Any:
+    def _value(self, element: Element) -> Any:
         if not isinstance(element, RawDataElement) or element.value is None or element.VR == "SQ":
             return element.value
         if len(element.value) > _SHORT:
@@ -76,12 +82,32 @@ class Scan:
         return self._known[key]
 
 
+def elements_of(file: BinaryIO, tags: Collection[int]) -> list[Element] | None:
+    """Those of `tags` that stand before a file's pixel data, as they lie there, and `file` at its pixel data.
+
+    None where it is no Part 10 file in one of SYNTAXES, is damaged, or has no pixel data.
+    """
+    if file.read(132)[128:] != b"DICM":
+        return None
+    wanted: list[BaseTag | int] = [_SYNTAX, *tags]
+    try:
+        meta = list(data_element_generator(file, False, True, stop_when=_beyond_meta, specific_tags=wanted))
+        named = [bytes(element.value or b"") for element in meta if element.tag == _SYNTAX]
+        syntax = named[0].rstrip(b"\0 ").decode("ascii", "replace") if named else ""
+        if syntax not in SYNTAXES:
+            return None
+        implicit = syntax == ImplicitVRLittleEndian
+        found = list(data_element_generator(file, implicit, True, stop_when=_at_pixels, specific_tags=wanted))
+    except DICOM_FAULTS:
+        return None
+    at_pixels = file.read(1) != b""
+    file.seek(-1 if at_pixels else 0, os.SEEK_CUR)
+    return [*meta, *found] if at_pixels else None
+
+
 def _beyond_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag >> 16 != 2
 
 
 def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag in _AT_PIXELS
-
-
-PLAIN = frozenset({ExplicitVRLittleEndian, ImplicitVRLittleEndian})

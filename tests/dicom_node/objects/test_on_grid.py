@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -236,3 +237,23 @@ def test_a_lesion_lies_over_the_organ_that_it_is_drawn_in(make_case: Callable[..
     found = laid(seg, case.result.grid, tmp_path)
     expected = np.select([case.labels == 1, case.labels > 1], [2, 1], 0)
     np.testing.assert_array_equal(found.labels, expected)
+
+
+@pytest.mark.parametrize("form", ["occupancy", "labelmap"])
+def test_damaged_rle_is_refused_or_laid_and_nothing_else(
+    form: str, make_case: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A decoder that panics would end the stage."""
+    case, rng, refused = make_case(), np.random.default_rng(0), 0
+    seg = seg_of(case, seg=form, transfer_syntax="rle")
+    whole = bytes(seg.PixelData)
+    for _ in range(20):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(whole) // 2, len(whole), 20):
+            damaged[place] = int(rng.integers(256))
+        seg.PixelData = bytes(damaged)
+        with contextlib.suppress(BadSegmentation):
+            laid(seg, case.result.grid, tmp_path)
+            continue
+        refused += 1
+    assert refused > 5

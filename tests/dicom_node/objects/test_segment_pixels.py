@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from dicom_node.errors import ResultInvalid
 from dicom_node.objects import seg
 from dicom_node.objects.decode import segments_seen
 from dicom_node.objects.finish import part10
 from dicom_node.objects.labelmap import load_labels
 from dicom_node.objects.profile import Profile
-from dicom_node.objects.segment_pixels import ANY, encoded, shown_on, small_likeness
+from dicom_node.objects.segment_pixels import ANY, Form, encoded, shown_on, small_likeness
 from dicom_node.objects.source import load_sources
 from inference.volume import Grid, Spacing, regular_affine
 
@@ -83,6 +84,23 @@ def test_every_byte_is_highdicoms(name: str, shape: tuple[int, int, int], make_c
         sha256(file).hexdigest() for file in whole(case, profile)]
 
 
+@pytest.mark.parametrize("name", ["binary", "occupancy", "labelmap"])
+def test_a_map_of_wider_numbers_gives_the_same(name: str, make_case: Any) -> None:
+    case, profile = make_case(), Profile(**PROFILES[name])
+    before = made(case, profile)
+    np.save(case.result.labelmap, case.labels.astype(np.uint16))
+    assert made(case, profile) == before
+
+
+@pytest.mark.parametrize("name", ["binary", "a SEG a segment"])
+def test_voxels_of_no_finding_are_refused(name: str, make_case: Any) -> None:
+    case = make_case()
+    case.labels[4, 0, 0] = 4
+    np.save(case.result.labelmap, case.labels)
+    with pytest.raises(ResultInvalid, match="voxels of no finding"):
+        made(case, Profile(**PROFILES[name]))
+
+
 @pytest.mark.parametrize("name", [name for name in PROFILES if "RLE" in name])
 def test_frames_of_an_odd_number_of_pixels_are_compressed(name: str, make_case: Any) -> None:
     """GDCM, which highdicom has do it, ends the process there."""
@@ -105,12 +123,12 @@ def test_bits_run_on_from_frame_to_frame() -> None:
     labels = np.random.default_rng(0).integers(0, 3, (20, 3, 5), dtype=np.uint8)
     frames = [(z, number) for number in (1, 2) for z in range(20)]
     bits = np.concatenate([(labels[z] == number).ravel() for z, number in frames])
-    packed = encoded(labels, frames, "BINARY")
+    packed = encoded(labels, frames, Form("BINARY", 1))
     assert np.array_equal(np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")[:bits.size], bits)
     assert len(packed) % 2 == 0
 
 
 def test_a_frame_of_all_segments_keeps_their_numbers() -> None:
     labels = np.random.default_rng(0).integers(0, 3, (2, 3, 5), dtype=np.uint8)
-    assert encoded(labels, [(1, ANY)], "LABELMAP") == labels[1].tobytes() + b"\0"
-    assert encoded(labels, [(0, 2)], "FRACTIONAL", 255) == ((labels[0] == 2) * np.uint8(255)).tobytes() + b"\0"
+    assert encoded(labels, [(1, ANY)], Form("LABELMAP", 8)) == labels[1].tobytes() + b"\0"
+    assert encoded(labels, [(0, 2)], Form("FRACTIONAL", 8, 255)) == ((labels[0] == 2) * np.uint8(255)).tobytes() + b"\0"

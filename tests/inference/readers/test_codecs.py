@@ -5,7 +5,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from inference.errors import Unfit
 from inference.readers.codecs import PLUGIN, claimed_size, plugin_for
@@ -14,6 +14,7 @@ from inference.readers.scan import Scan
 from inference.writers.dicom_series import Encoding
 
 SYNTAXES = [JPEG2000Lossless, JPEGLSLossless]
+ALL = [*SYNTAXES, RLELossless]
 
 
 @pytest.fixture(params=SYNTAXES, ids=lambda syntax: syntax.name)
@@ -27,13 +28,13 @@ def decoded(ds, plugin):
 
 
 @pytest.mark.parametrize(("bits", "signed"), [(8, 0), (8, 1), (12, 0), (12, 1), (16, 0), (16, 1)])
-@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+@pytest.mark.parametrize("syntax", ALL, ids=lambda syntax: syntax.name)
 def test_every_depth_and_sign_comes_back(volume_of, write, syntax, bits, signed):
     ds = dcmread(write(volume_of(shape=(1, 64, 72)))[0])
     least, dtype = -(2 ** (bits - 1)) * signed, np.dtype(f"{'ui'[signed]}{1 if bits == 8 else 2}")
     values = (np.arange(64 * 72).reshape(64, 72) * 7 % 2**bits + least).astype(dtype)
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8 * dtype.itemsize, bits, bits - 1, signed
-    ds.compress(syntax, values)
+    ds.compress(syntax, values, encoding_plugin="pylibjpeg" if syntax == RLELossless else "")
     assert np.array_equal(decoded(ds, PLUGIN), values)
 
 
@@ -45,7 +46,29 @@ def test_it_gives_what_pydicom_gives(compressed):
 
 
 def test_it_is_asked_first_for_what_it_decodes():
-    assert [plugin_for(syntax) for syntax in (*SYNTAXES, RLELossless)] == [PLUGIN, PLUGIN, ""]
+    assert [plugin_for(syntax) for syntax in (*ALL, JPEGBaseline8Bit)] == [PLUGIN, PLUGIN, PLUGIN, ""]
+
+
+def test_damaged_rle_is_unfit_or_read_and_nothing_else(volume_of, write):
+    """Where pylibjpeg panics."""
+    path = write(volume_of(shape=(1, 40, 44)), Encoding(transfer_syntax=RLELossless))[0]
+    whole, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    begin = Instance.open(path, Scan()).pixels.offset
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(begin + 16, len(damaged), 3):
+            damaged[place] = int(rng.integers(256))
+        path.write_bytes(bytes(damaged))
+        instance = Instance.open(path, Scan())
+        try:
+            assert instance.stored(instance.slices)[0].shape == (40, 44)
+        except Unfit:
+            refused += 1
+    assert refused > 10
+
+
+def test_the_decoder_of_rle_that_panics_is_gone():
+    assert get_decoder(RLELossless).available_plugins == (PLUGIN,)
 
 
 def test_a_frame_of_another_size_is_refused_before_it_is_decoded(compressed, tmp_path):

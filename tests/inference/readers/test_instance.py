@@ -5,7 +5,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless
 
-from inference.errors import Unfit
+from inference.errors import BadGeometry, Unfit
+from inference.readers.dicom import read_series
 from inference.readers.instance import Instance
 from inference.readers.scan import Scan
 from inference.writers.dicom_series import Encoding
@@ -64,6 +65,21 @@ def test_what_lies_in_no_usual_way_is_read_by_pydicom(volume_of, write, unusual)
     instance = Instance.open(path, Scan())
     assert instance.pixels is None
     assert np.array_equal(stored(instance)[0], np.arange(480).reshape(20, 24) + 24)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEGLSLossless], ids=lambda syntax: syntax.name)
+def test_of_frames_that_nobody_names_two_are_decoded(volume_of, write, syntax):
+    """A small file may hold thousands."""
+    path = write(volume_of(), Encoding(enhanced=True, transfer_syntax=syntax))[0]
+    ds = dcmread(path)
+    del ds.PerFrameFunctionalGroupsSequence
+    ds.ImagePositionPatient, ds.ImageOrientationPatient, ds.PixelSpacing = [0, 0, 0], [1, 0, 0, 0, 1, 0], [1, 1]
+    ds.save_as(path)
+    instance = Instance.open(path, Scan())
+    assert len(instance.slices) == 1
+    assert len(instance.stored(instance.slices)) == 2
+    with pytest.raises(BadGeometry, match="holds several frames and does not say where they lie"):
+        read_series([path])
 
 
 def test_a_file_that_shrinks_meanwhile_is_unfit(volume_of, write):
