@@ -43,11 +43,11 @@ def model_lines(settings: Settings) -> list[dict[str, Any]]:
 
 def models_view(parts: Parts, tx: Transaction, now: float) -> list[dict[str, Any]]:
     """All of them, sorted by name; without what only one by itself is shown with."""
-    done, checks, benches = tx.figures.models(), tx.model_checks.all(), tx.benches.newest()
+    done, checks, benches = tx.figures.models(parts.settings.models), tx.model_checks.all(), tx.benches.newest()
     found = []
     for name, model in sorted(parts.settings.models.items()):
         check = checks.get(name)
-        view = {**_what(name, model), **_used(parts.settings, name), **_done(done.get(name, OfModel()))}
+        view = {**_what(name, model), **_used(parts.settings, name), **_done(done[name])}
         view["verified"] = vars(check) if check else None
         view["bench"] = bench_view(benches.get(name), now)
         found.append(view)

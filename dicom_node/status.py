@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from dicom_node.assembly import Parts
 
 
-def node_status(parts: Parts, tx: Transaction, now: float) -> dict[str, Any]:
-    """Roles, queues, disk, certificates; what needs a person, a short disk first."""
+def node_status(parts: Parts, tx: Transaction, now: float, most: int | None = None) -> dict[str, Any]:
+    """Roles, queues, disk, certificates; what needs a person, a short disk first. Nothing is counted beyond `most`."""
     free = parts.archive.free_bytes()
-    view = status_view(tx, now, free, audit_spool(parts.settings).state())
+    view = status_view(tx, now, free, audit_spool(parts.settings).state(), most)
     short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
     view["needs_a_person"] = short + view["needs_a_person"] + _disabled_models(parts.settings, tx, now)
     return view

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from storage.archive import Archive
-from storage.cleaning import Cleaner
+from storage.cleaning import START, Cleaner
 from storage.disk import Level, Watermarks
 from storage.reconcile import PREFIXES, sweep_orphans
 
@@ -44,6 +44,7 @@ class Upkeep:
         self._stopping = stopping
         self._level = Level.WELL
         self._prefixes = itertools.cycle(PREFIXES)
+        self._place = START
 
     def watch(self) -> None:
         """Look at the disk: tell when it crosses a mark, and where it has become short clean early."""
@@ -51,8 +52,8 @@ class Upkeep:
             self._clean_early()
 
     def retain(self) -> None:
-        """Remove what is due by age; on a short disk what may go early as well."""
-        gone = list(self._cleaner.run(self._clock(), enough=self._stopping))
+        """Remove what is due by age, a part of all studies at a time; on a short disk what may go early as well."""
+        gone, self._place = self._cleaner.turn(self._clock(), self._place, self._stopping)
         if gone:
             log.info("retention", extra={"studies": len(gone), "bytes": sum(due.bytes for due in gone)})
         self._clean_early()

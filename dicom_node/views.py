@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from dicom_node.assessments import assessments
@@ -208,9 +209,13 @@ def explain_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
 
 
 def status_view(
-    tx: Transaction, now: float, free_bytes: int, audit: Mapping[str, Any] | None = None
+    tx: Transaction, now: float, free_bytes: int, audit: Mapping[str, Any] | None = None, most: int | None = None
 ) -> dict[str, Any]:
-    """Whether the node is well: roles, queues, failures, disk, and the audit trail's spool (`Spool.state`)."""
+    """Whether the node is well: roles, queues, failures, disk, and the audit trail's spool (`Spool.state`).
+
+    With `most` nothing is counted further than that.
+    """
+    studies, jobs, deliveries = tx.studies.counts(most), tx.jobs.counts(most), tx.deliveries.counts(most)
     roles = [
         {
             "role": row.role,
@@ -225,18 +230,18 @@ def status_view(
     ]
     return {
         "roles": roles,
-        "studies": tx.studies.counts(),
-        "jobs": tx.jobs.counts(),
-        "deliveries": tx.deliveries.counts(),
+        "studies": studies,
+        "jobs": jobs,
+        "deliveries": deliveries,
         "destinations": destinations_view(tx),
         "marks": tx.jobs.mark_counts(),
-        "reviewed_jobs": tx.reviews.count(),
-        "fetches": tx.fetches.counts(),
+        "reviewed_jobs": tx.reviews.count(most),
+        "fetches": tx.fetches.counts(most),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
         "audit": dict(audit or {}),
         "needs_a_person": [
-            *_needs_a_person(tx),
+            *_needs_a_person(tx, studies, jobs, deliveries, most),
             *_configuration_needs_a_person(roles),
             *_tls_needs_a_person(roles, now),
             *_audit_needs_a_person(roles, audit or {}),
@@ -244,28 +249,31 @@ def status_view(
     }
 
 
-def _needs_a_person(tx: Transaction) -> list[str]:
+def _needs_a_person(
+    tx: Transaction, studies: Mapping[StudyState, int], jobs: Mapping[JobState, int],
+    deliveries: Mapping[DeliveryState, int], most: int | None,
+) -> list[str]:  # fmt: skip
     """Sentences on what waits for somebody."""
     lines = []
-    jobs, deliveries, studies = tx.jobs.counts(), tx.deliveries.counts(), tx.studies.counts()
+    count = partial(_count, most=most)
     if failed := jobs.get(JobState.FAILED, 0):
         (job,) = tx.jobs.list(states=[JobState.FAILED], limit=1)
         why = f"`segnode explain {job.study_instance_uid}` says why the newest did"
-        lines.append(f"{_count(failed, 'job', 'jobs')} failed: {why}, `segnode retry --all` runs them again")
+        lines.append(f"{count(failed, 'job', 'jobs')} failed: {why}, `segnode retry --all` runs them again")
     if dead := deliveries.get(DeliveryState.DEAD, 0):
         why = "`segnode deliveries --dead` says why, `segnode retry --dead` sends them again"
-        lines.append(f"{_count(dead, 'delivery', 'deliveries')} given up: {why}")
+        lines.append(f"{count(dead, 'delivery', 'deliveries')} given up: {why}")
     if held := deliveries.get(DeliveryState.HELD, 0):
         out = "`segnode check` says why, `segnode retry --all --release` lets them go"
-        lines.append(f"{_count(held, 'delivery', 'deliveries')} held: {out}")
+        lines.append(f"{count(held, 'delivery', 'deliveries')} held: {out}")
     if stale := tx.jobs.mark_counts().get(JobMark.STALE, 0):
         (job,) = tx.jobs.marked(JobMark.STALE, limit=1)
         out = f"`segnode reissue {job.study_instance_uid}` makes those of the newest anew"
-        lines.append(f"{_count(stale, 'result', 'results')} stale since a header was corrected: {out}")
+        lines.append(f"{count(stale, 'result', 'results')} stale since a header was corrected: {out}")
     if unrouted := studies.get(StudyState.NOT_ROUTED, 0):
         (study,) = tx.studies.list(states=[StudyState.NOT_ROUTED], limit=1)
         why = f"`segnode explain {study.study_instance_uid}` says why for the newest"
-        lines.append(f"{_count(unrouted, 'study', 'studies')} not routed: {why}")
+        lines.append(f"{count(unrouted, 'study', 'studies')} not routed: {why}")
     return lines
 
 
@@ -301,5 +309,7 @@ def _tls_needs_a_person(roles: list[dict[str, Any]], now: float) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _count(number: int, one: str, many: str) -> str:
+def _count(number: int, one: str, many: str, most: int | None = None) -> str:
+    if most is not None and number >= most:
+        return f"more than {most - 1} {many}"
     return f"{number} {one if number == 1 else many}"

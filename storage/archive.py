@@ -142,8 +142,7 @@ class Archive:
 
     def folder(self, study_uid: str) -> Path:
         """Where the study's files lie, whether it has any or not; BadIdentifier."""
-        name = _hash(check_uid(study_uid))
-        return self.root / name[:2] / name[2:4] / name[4:36]
+        return self.root / folder_name(study_uid)
 
     def folders(self, prefix: str) -> list[Path]:
         """The folders of all studies below ROOT/`prefix`, one of the 256 that share the load."""
@@ -175,6 +174,15 @@ class Archive:
             if len(self._durable) >= 10_000:
                 self._durable.clear()
             self._durable.add(folder)
+
+
+def folder_name(study_uid: str) -> str:
+    """The study's folder below the root; BadIdentifier.
+
+    Of its levels the first two have 256 entries at most, the third a 65536th of all studies.
+    """
+    name = _hash(check_uid(study_uid))
+    return f"{name[:2]}/{name[2:4]}/{name[4:36]}"
 
 
 def _hash(uid: str) -> str:

@@ -5,6 +5,7 @@ A crash between the two leaves files that no row names, which `reconcile.py` swe
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +17,14 @@ from storage.database import Database, Transaction
 from storage.errors import IllegalStep, StorageError
 from storage.lifecycle import DeliveryState
 from storage.records import StoredFile
-from storage.retention import DAY_S, Decision, Rule, decide, unfinished
+from storage.retention import DAY_S, Decision, Rule, StudyFacts, decide, unfinished
 
 log = logging.getLogger(__name__)
 
 PAGE = 500
+IN_ONE_TURN = 5000  # studies that are looked at by the clock in one go, of however many there are
+Place = tuple[float, str]  # changed_at and UID of the last study that was looked at
+START: Place = (-1.0, "")
 GIVEN_UP = (DeliveryState.HELD, DeliveryState.DEAD)  # what waits for a person, who has spoken
 DELETED = "a person deleted the study"
 BATCH = 200  # files deleted under one hold: arrivals wait that long
@@ -67,7 +71,8 @@ class Cleaner:
 
     def due(self, now: float, *, short: bool = False) -> list[Due]:
         """What would go now, what has ended longest first; with `short`, by the ages for a short disk."""
-        found = [self._weigh(uid, decision) for uid, decision in self._decisions(now, short=short) if decision.goes]
+        verdicts = self._decisions(now, short=short)
+        found = [self._weigh(study.study_instance_uid, verdict) for study, verdict in verdicts if verdict.goes]
         return sorted(found, key=lambda due: due.since)
 
     def kept(self, now: float) -> Counter[str]:
@@ -124,10 +129,26 @@ class Cleaner:
         self, now: float, *, short: bool = False, enough: Callable[[], bool] = lambda: False
     ) -> Iterator[Due]:
         """Remove what is due, what has ended longest first, until `enough` says so; gives each as it goes."""
-        for due in self.due(now, short=short):
+        yield from self._remove(self.due(now, short=short), now, short, enough)
+
+    def turn(self, now: float, place: Place, enough: Callable[[], bool] = lambda: False) -> tuple[list[Due], Place]:
+        """The same for the next few thousand studies after `place`: gives what went, and where the next turn begins.
+
+        So a look takes no longer on a node that has kept every study for years.
+        """
+        decisions = list(itertools.islice(self._decisions(now, short=False, after=place), IN_ONE_TURN))
+        due = [self._weigh(study.study_instance_uid, decision) for study, decision in decisions if decision.goes]
+        gone = list(self._remove(due, now, False, enough))
+        if len(decisions) < IN_ONE_TURN:
+            return gone, START
+        last, _ = decisions[-1]
+        return gone, (last.changed_at, last.study_instance_uid)
+
+    def _remove(self, due: Sequence[Due], now: float, short: bool, enough: Callable[[], bool]) -> Iterator[Due]:
+        for one in due:
             if enough():
                 return
-            gone = self.remove(due.study_instance_uid, now, short=short)
+            gone = self.remove(one.study_instance_uid, now, short=short)
             if gone is not None:
                 yield gone
 
@@ -142,14 +163,13 @@ class Cleaner:
                         self.archive.remove(file)
         self.archive.drop_folder(uid)
 
-    def _decisions(self, now: float, *, short: bool) -> Iterator[tuple[str, Decision]]:
+    def _decisions(self, now: float, *, short: bool, after: Place = START) -> Iterator[tuple[StudyFacts, Decision]]:
         before = now - min((rule.age_s(short=short) for rule in self.rules), default=0.0)
-        after = (-1.0, "")
         while True:
             with self.database.reading() as tx:
                 page = tx.removals.facts(before, after, PAGE)
             for study in page:
-                yield study.study_instance_uid, decide(study, self.rules, now, short=short)
+                yield study, decide(study, self.rules, now, short=short)
             if len(page) < PAGE:
                 return
             after = (page[-1].changed_at, page[-1].study_instance_uid)

@@ -107,9 +107,9 @@ class Deliveries(Store):
             query = query.where(among(deliveries.c.state, states))
         return self._deliveries(query)
 
-    def counts(self) -> dict[DeliveryState, int]:
-        """How many deliveries are in each state; a state without one is left out."""
-        return self._counts(deliveries.c.state, DeliveryState)
+    def counts(self, most: int | None = None) -> dict[DeliveryState, int]:
+        """How many deliveries are in each state; a state without one is left out, none counted further than `most`."""
+        return self._counts(deliveries.c.state, DeliveryState, most)
 
     def renew(self, delivery_id: int, owner: str, now: float, term_s: float) -> None:
         """Extend the lease of a delivery that takes long; LeaseLost."""

@@ -90,9 +90,9 @@ class Fetches(Store):
         query = select(fetches).where(among(fetches.c.state, states), fetches.c.purpose == purpose.value)
         return [_fetch(row) for row in self._connection.execute(query.order_by(fetches.c.next_attempt_at).limit(limit))]
 
-    def counts(self) -> dict[FetchState, int]:
-        """How many fetches are in each state; a state without one is left out."""
-        return self._counts(fetches.c.state, FetchState)
+    def counts(self, most: int | None = None) -> dict[FetchState, int]:
+        """How many fetches are in each state; a state without one is left out, none counted further than `most`."""
+        return self._counts(fetches.c.state, FetchState, most)
 
     def last_begin(self, purpose: FetchPurpose) -> float | None:
         """When the last of the waiting fetches is due; None where none waits."""

@@ -66,9 +66,9 @@ class Jobs(Store):
         ordered = query.order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
         return [_job(row) for row in self._connection.execute(ordered)]
 
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state; a state without one is left out."""
-        return self._counts(jobs.c.state, JobState)
+    def counts(self, most: int | None = None) -> dict[JobState, int]:
+        """How many jobs are in each state; a state without one is left out, none counted further than `most`."""
+        return self._counts(jobs.c.state, JobState, most)
 
     def waiting(self, now: float, closed: Collection[str] = ()) -> bool:
         """Whether `claim` would find a job."""

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from storage.records import ProcessRow
 from storage.store import Store
-from storage.tables import processes
+from storage.tables_node import processes
 
 MAX_AGE_S = 60.0  # a role that fell silent is shown for so long
 

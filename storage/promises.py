@@ -108,11 +108,16 @@ class Promises(Store):
 
         Retention asks while it holds the study's row (`studies.get` in its own transaction), as `keep` is called.
         """
-        open_ = (commitments.c.study_uid == study_uid) & (commitments.c.state == CommitmentState.PENDING.value)
-        if self._exists(open_):
-            return math.inf
-        latest = select(func.max(promised.c.keep_until)).where(promised.c.study_uid == study_uid)
-        return float(self._connection.execute(latest).scalar_one() or 0.0)
+        return self.bars([study_uid]).get(study_uid, 0.0)
+
+    def bars(self, study_uids: Sequence[str]) -> dict[str, float]:
+        """The same of several studies; one that may be deleted at any time is left out."""
+        latest = select(promised.c.study_uid, func.max(promised.c.keep_until))
+        of_ours = latest.where(promised.c.study_uid.in_(study_uids)).group_by(promised.c.study_uid)
+        found = {uid: float(until) for uid, until in self._connection.execute(of_ours) if until}
+        pending = commitments.c.state == CommitmentState.PENDING.value
+        open_ = select(commitments.c.study_uid).where(pending, commitments.c.study_uid.in_(study_uids))
+        return found | dict.fromkeys(self._connection.execute(open_).scalars(), math.inf)
 
     def forget(self, study_uid: str) -> None:
         """Drop what was promised of a study that is deleted."""

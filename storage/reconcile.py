@@ -17,6 +17,7 @@ from storage.records import StoredFile
 log = logging.getLogger(__name__)
 
 PREFIXES = tuple(f"{number:02x}" for number in range(256))  # the archive's folders, see archive.py
+SOME = 1000  # studies that one transaction writes
 YOUNG_S = 3600.0  # a file may wait so long for the commit of its row
 
 
@@ -46,9 +47,9 @@ def sweep_orphans(db: Database, archive: Archive, prefix: str, now: float) -> in
     folders = archive.folders(prefix)
     if not folders:
         return 0
+    _name_folders(db)
     with db.reading() as tx:
-        owners = _owners(tx, archive)
-        named = {folder: _named(tx, owners, folder) for folder in folders}
+        named = {folder: _named(tx, archive, folder) for folder in folders}
     swept = 0
     for folder in folders:
         files = archive.files(folder)
@@ -101,12 +102,16 @@ def _still_named(db: Database, uid: str, file: StoredFile) -> bool:
         return file.path in tx.removals.named(uid)
 
 
-def _owners(tx: Transaction, archive: Archive) -> dict[Path, str]:
-    return {archive.folder(uid): uid for uid in tx.removals.every_study()}
+def _name_folders(db: Database) -> None:
+    """Whose the folders are is known of every study that this release has written; of others it is noted once."""
+    while True:
+        with db.transaction() as tx:
+            if tx.removals.name_folders(SOME) < SOME:
+                return
 
 
-def _named(tx: Transaction, owners: dict[Path, str], folder: Path) -> set[str]:
-    uid = owners.get(folder)
+def _named(tx: Transaction, archive: Archive, folder: Path) -> set[str]:
+    uid = tx.removals.owner(folder.relative_to(archive.root).as_posix())
     return tx.removals.named(uid) if uid else set()
 
 
@@ -118,7 +123,8 @@ def _sweep(db: Database, archive: Archive, folder: Path, orphans: Sequence[str])
     """Delete `orphans` where nothing names them under the hold either: a row may have come since they were listed."""
     with db.transaction() as tx:
         tx.removals.hold_files()
-        named = _named(tx, _owners(tx, archive), folder)
+        tx.removals.name_folders()  # of a release that goes on beside this one
+        named = _named(tx, archive, folder)
         gone = [path for path in orphans if path not in named]
         for path in gone:
             archive.remove(StoredFile(path, 0, ""))

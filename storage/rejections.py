@@ -54,7 +54,7 @@ class Rejections(Store):
     def owed(self, destinations: Collection[str], limit: int = 20) -> dict[str, list[str]]:
         """By superseded job, those of `destinations` that got its results and no note of ours on them yet."""
         told, note = deliveries.alias(), jobs.alias()
-        of_this = note.c.rejects == jobs.c.job_id
+        of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != "")  # as the index of notes says it
         noted = (
             select(1)
             .select_from(told.join(note, told.c.job_id == note.c.job_id))

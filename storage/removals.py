@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, select, text, tuple_, union_all, update
+from sqlalchemy import CompoundSelect, Select, bindparam, delete, exists, func, select, text, tuple_, union_all, update
 
 from storage import tables
+from storage.archive import folder_name
 from storage.errors import NotFound
 from storage.headers import header_columns
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
@@ -38,12 +39,13 @@ class Removals(Store):
 
     def facts(self, before: float, after: tuple[float, str], limit: int) -> list[StudyFacts]:
         """Studies at rest since `before`, longest first; `after` (changed_at, UID) turns the page."""
-        query = select(studies.c.study_uid, studies.c.state, studies.c.changed_at).where(
-            among(studies.c.state, ENDED),
-            studies.c.changed_at <= before,
-            tuple_(studies.c.changed_at, studies.c.study_uid) > tuple_(*after),
-        )
-        return self._facts(query.order_by(studies.c.changed_at, studies.c.study_uid).limit(limit))
+        columns = (studies.c.study_uid, studies.c.state, studies.c.changed_at)
+        since = tuple_(studies.c.changed_at, studies.c.study_uid) > tuple_(*after)
+        # Each state's studies stand in this order in an index, and the databases merge them; IN would have them sort.
+        each = [select(*columns).where(studies.c.state == state, studies.c.changed_at <= before, since) for state in ENDED]
+        query = union_all(*each)
+        oldest = (query.selected_columns.changed_at, query.selected_columns.study_uid)
+        return self._facts(query.order_by(*oldest).limit(limit))
 
     def of(self, uid: str) -> StudyFacts:
         """One study; NotFound. In a writing transaction it and its series are held: arrivals wait for the commit."""
@@ -93,6 +95,20 @@ class Removals(Store):
         """The paths that rows of this study name."""
         return {row.path for row in self._connection.execute(self._sizes(uid))}
 
+    def owner(self, folder: str) -> str | None:
+        """The study whose files lie in this folder of the archive; ask after `name_folders`."""
+        query = select(studies.c.study_uid).where(studies.c.folder == folder)
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def name_folders(self, limit: int | None = None) -> int:
+        """Note the folders of studies that an older release has written; gives the number."""
+        unnamed = select(studies.c.study_uid).where(studies.c.folder == "").limit(limit)
+        uids = list(self._connection.execute(unnamed).scalars())
+        if uids:
+            this = update(studies).where(studies.c.study_uid == bindparam("uid")).values(folder=bindparam("name"))
+            self._connection.execute(this, [{"uid": uid, "name": folder_name(uid)} for uid in uids])
+        return len(uids)
+
     def every_study(self) -> list[str]:
         """The UIDs of all studies."""
         return list(self._connection.execute(select(studies.c.study_uid)).scalars())
@@ -116,30 +132,29 @@ class Removals(Store):
         columns = (both.c.path, func.max(both.c.size).label("size"), func.max(both.c.sha256).label("sha256"))
         return select(*columns).group_by(both.c.path)
 
-    def _facts(self, query: Select[Any]) -> list[StudyFacts]:
+    def _facts(self, query: Select[Any] | CompoundSelect[Any]) -> list[StudyFacts]:
         found = self._connection.execute(query).all()
-        made = self._jobs([row.study_uid for row in found])
+        uids = [row.study_uid for row in found]
+        made, barred, unread = self._jobs(uids), Promises(self._connection).bars(uids), self._unread(uids)
         return [
             StudyFacts(
                 study_instance_uid=row.study_uid,
                 state=StudyState(row.state),
                 changed_at=row.changed_at,
                 jobs=made[row.study_uid],
-                barred_until=self._barred_until(row.study_uid),
-                unread=self._unread(row.study_uid),
+                barred_until=barred.get(row.study_uid),
+                unread=row.study_uid in unread,
             )
             for row in found
         ]
 
-    def _barred_until(self, uid: str) -> float | None:
-        """Until when storage commitment forbids removal of the study, by our promise or while a peer's is awaited."""
-        return Promises(self._connection).barred_until(uid) or None
-
-    def _unread(self, uid: str) -> bool:
-        """Whether something waits to be read: of the study, or against an image of it under another study's name."""
+    def _unread(self, uids: Sequence[str]) -> set[str]:
+        """Of which studies something waits to be read, or against an image of theirs under another study's name."""
+        of_theirs = select(instances.c.study_uid).where(instances.c.unread, instances.c.study_uid.in_(uids))
         here = instances.alias()
-        against = exists(select(1).where(here.c.sop_uid == instances.c.sop_uid, here.c.study_uid == uid))
-        return self._exists(instances.c.unread & ((instances.c.study_uid == uid) | against.correlate(instances)))
+        same = select(here.c.study_uid).join(instances, here.c.sop_uid == instances.c.sop_uid)
+        against = same.where(instances.c.unread, here.c.study_uid.in_(uids))
+        return set(self._connection.execute(union_all(of_theirs, against)).scalars())
 
     def _jobs(self, uids: Sequence[str]) -> defaultdict[str, dict[str, JobFacts]]:
         sent = self._deliveries(uids)

@@ -67,9 +67,9 @@ class Reviews(Store):
         newest = {review.job_id: review for review in self._reviews(query)}
         return sorted(newest.values(), key=lambda review: (review.at, review.sop_instance_uid))
 
-    def count(self) -> int:
-        """How many jobs have been reviewed, in whatever way."""
-        query = select(func.count(func.distinct(reviews.c.job_id)))
+    def count(self, most: int | None = None) -> int:
+        """How many jobs have been reviewed, in whatever way; counted no further than `most`."""
+        query = select(func.count()).select_from(select(reviews.c.job_id).distinct().limit(most).subquery())
         return int(self._connection.execute(query).scalar_one())
 
     def _reviews(self, query: Select[Any]) -> list[Reviewed]:

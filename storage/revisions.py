@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Row, select
 
 from storage.store import Store
-from storage.tables import revisions
+from storage.tables_node import revisions
 
 _BY, _WHAT = "changed by", "what changed"  # kept beside the files; no file has such a name
 

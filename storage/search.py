@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_, union_all
 
 from storage.headers import as_searched
 from storage.lifecycle import DeliveryState, JobState, StudyState
@@ -53,11 +53,8 @@ class Search(Store):
 
         To count all of them takes the longer the more there are, and a list is looked at often.
         """
-        each = []
-        for state in StudyState:
-            some = select(studies.c.state).where(studies.c.state == state.value).limit(most).subquery()
-            each.append(select(literal(state.value).label("state"), func.count().label("number")).select_from(some))
-        return {StudyState(row.state): row.number for row in self._connection.execute(union_all(*each))}
+        found = self._counts(studies.c.state, StudyState, most)
+        return {state: found.get(state, 0) for state in StudyState}
 
 
 def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:

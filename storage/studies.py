@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Row, Select, and_, case, exists, or_, select, update
 
 from storage import tables
+from storage.archive import folder_name
 from storage.errors import NotFound
 from storage.headers import HEADER_COLUMNS, header_columns
 from storage.identifiers import check_uid
@@ -81,9 +82,9 @@ class Studies(Store):
         query = select(studies).where(studies.c.patient_id == patient_id).order_by(studies.c.received_at.desc())
         return self.selected(query.limit(limit))
 
-    def counts(self) -> dict[StudyState, int]:
-        """How many studies are in each state; a state without one is left out."""
-        return self._counts(studies.c.state, StudyState)
+    def counts(self, most: int | None = None) -> dict[StudyState, int]:
+        """How many studies are in each state; a state without one is left out, none counted further than `most`."""
+        return self._counts(studies.c.state, StudyState, most)
 
     def series(self, study_uid: str) -> Sequence[Series]:
         """The study's series, by UID."""
@@ -318,6 +319,7 @@ def _study_values(instance: Instance, header: Mapping[str, Any], awaited: FetchP
         "received_at": instance.received_at,
         "changed_at": instance.received_at,
         "images": 0,
+        "folder": folder_name(instance.study_instance_uid),
         **header_columns(header),
     }
 

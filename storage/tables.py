@@ -50,8 +50,10 @@ studies = Table(
     Column("found_by", Text, nullable=False, server_default=""),
     Column("by_hand", Boolean, nullable=False, server_default=false()),  # what is made of it goes nowhere by itself
     Column("wanted_task", Text, nullable=False, server_default=""),
+    Column("folder", Text, nullable=False, server_default=""),  # of its files, below the archive's root
+    Index("ix_studies_folder", "folder"),
     Index("ix_studies_patient", "patient_id", "received_at"),
-    Index("ix_studies_settled", "state", "changed_at"),
+    Index("ix_studies_settled", "state", "changed_at", "study_uid"),
     Index("ix_studies_state_received", "state", "received_at", "study_uid"),
     Index("ix_studies_received", "received_at", "study_uid"),
 )
@@ -174,6 +176,8 @@ jobs = Table(
     Index("ix_jobs_study", "study_uid"),
     Index("ix_jobs_created", "created_at"),
     Index("ix_jobs_state_created", "state", "created_at"),
+    Index("ix_jobs_finished", "state", "finished_at"),
+    Index("ix_jobs_model", "model", "state", "finished_at"),
     Index("ix_jobs_mark", "mark", sqlite_where=text("mark <> ''"), postgresql_where=text("mark <> ''")),
     Index("ix_jobs_rejects", "rejects", sqlite_where=text("rejects <> ''"), postgresql_where=text("rejects <> ''")),
 )
@@ -207,6 +211,7 @@ reviews = Table(
     Column("kind", Text, nullable=False, server_default="seg"),
     Index("ix_reviews_study", "study_uid", "at", "sop_uid"),
     Index("ix_reviews_at", "at", "sop_uid"),
+    Index("ix_reviews_job", "job_id"),
 )
 
 deliveries = Table(
@@ -233,6 +238,7 @@ deliveries = Table(
     Column("variant", Text, nullable=False, server_default=""),
     UniqueConstraint("job_id", "destination"),
     Index("ix_deliveries_leased", "lease_until"),
+    Index("ix_deliveries_sent", "sent_at"),
     Index("ix_deliveries_state_newest", "state", "delivery_id"),
     Index("ix_deliveries_study", "study_uid"),
 )
@@ -373,27 +379,4 @@ journal = Table(
     Column("detail", JSON, nullable=False),
     Index("ix_journal_study", "study_uid", "entry_id"),
     Index("ix_journal_job", "job_id", "entry_id"),
-)
-
-processes = Table(
-    "processes",
-    metadata,
-    Column("host", Text, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("started_at", Double, nullable=False),
-    Column("seen_at", Double, nullable=False),
-    Column("modules", JSON, nullable=False),
-    Column("detail", JSON, nullable=False),
-    PrimaryKeyConstraint("host", "pid"),
-    Index("ix_processes_seen", "seen_at"),
-)
-
-revisions = Table(
-    "revisions",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("sha256", Text, nullable=False),
-    Column("content", JSON, nullable=False),
-    Column("at", Double, nullable=False),
 )

@@ -52,6 +52,7 @@ notices = Table(
     Column("lease_until", Double),
     Unique("channel", "key"),
     Index("ix_notices_queue", "state", "next_attempt_at", "notice_id"),
+    Index("ix_notices_ended", "ended_at"),
 )
 
 # Up to which moment somebody has looked at what ended.

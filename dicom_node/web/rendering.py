@@ -25,6 +25,7 @@ PAGES = (
     (re.compile(r"segnode retry --all(?: --release)?"), "/studies?trouble=true"),
 )
 HERE = Path(__file__).parent
+MANY = 999  # beyond that nobody counts
 
 
 def page(request: Request, template: str, status_code: int = 200, **values: object) -> HTMLResponse:
@@ -59,6 +60,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     filters = {"moment": moment, "clock": clock, "duration": duration, "size": size, "words": words, "count": count,
+               "up_to_many": up_to_many,
                "coded": coded, "sentence": sentence, "day": day}
     environment.filters.update(filters)
     return environment
@@ -118,6 +120,11 @@ def words(name: str) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """1 study, 2 studies."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def up_to_many(number: int) -> str:
+    """A number that was counted to `MANY` + 1 and no further."""
+    return f"more than {MANY}" if number > MANY else str(number)
 
 
 def day(date: str) -> str:

@@ -1,5 +1,7 @@
-"""The worker process: loads weights, runs requests one after another, tells how far it is.
+"""The worker process: loads weights, runs requests, tells how far it is.
 
+Each pipe is served by a thread of its own, one request after another; the device they share by turns. So one request is
+read, or its answer measured, while another has the device.
 Messages to the parent: ("progress", fraction, step), ("result", Result or Explanation), ("error", type name, sentence).
 """
 
@@ -9,35 +11,55 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from inference import errors
+from inference.executors.base import Report
 from inference.executors.residents import Residents
+from inference.executors.turns import Device, InTurn
 from inference.explain.explain import explain
+from inference.explain.explanation import Explanation
+from inference.findings import Result
 from inference.predict import predict
-from inference.request import ExplainRequest
+from inference.request import ExplainRequest, Request
 
 PARENT_CHECK_S = 1.0
 
 
-def main(pipe: Connection, device: str, parent: int) -> None:
-    """Serve requests from `pipe` until it closes or the parent is gone."""
+def main(pipes: Sequence[Connection], device: str, parent: int) -> None:
+    """Serve requests from `pipes` until they close or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which then ends us
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    residents = Residents(device)
+    residents, turn = Residents(device), Device()
+    threads = [threading.Thread(target=_serve, args=(pipe, residents, turn), daemon=True) for pipe in pipes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _serve(pipe: Connection, residents: Residents, turn: Device) -> None:
     while True:
         try:
             request = pipe.recv()
         except EOFError:
             return
         try:
-            run = explain if isinstance(request, ExplainRequest) else predict
-            result = run(request, residents.backend(request), lambda *told: pipe.send(("progress", *told)))
+            result = _answer(request, residents, turn, lambda *told: pipe.send(("progress", *told)))
         except Exception as error:  # noqa: BLE001 (foreign model code: whatever it raises ends the job, not the worker)
             pipe.send(("error", *_told(error)))
         else:
             pipe.send(("result", result))
+        del request
+
+
+def _answer(request: Request, residents: Residents, turn: Device, report: Report) -> Result | Explanation:
+    backend = residents.known(request) or turn.do(lambda: residents.backend(request), report)
+    if isinstance(request, ExplainRequest):
+        return turn.do(lambda: explain(request, backend, report), report)
+    return predict(request, InTurn(backend, turn), report)
 
 
 def _told(error: Exception) -> tuple[str, str]:

@@ -1,3 +1,3 @@
 """The schema's history (alembic), run by the program itself."""
 
-HEAD = "0017"  # the newest revision, known without loading alembic
+HEAD = "0018"  # the newest revision, known without loading alembic

@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -40,23 +40,34 @@ SOME = 2000  # rows that one statement inserts
 
 def node(folder: Path, database: str, studies: int) -> Parts:
     """A node with so many studies; an empty `database` is SQLite in its folder."""
-    folder.mkdir()
-    (folder / "node.yaml").write_text(NODE + (f"database_url: {database}\n" if database else ""))
-    (folder / "routes.yaml").write_text("routes: []\n")
-    (folder / "models.yaml").write_text("models: {}\n")
-    parts = assemble(load(folder))
+    parts = empty_node(folder, database)
     for first in range(0, studies, SOME):
-        with parts.database.transaction() as tx:
-            for table, rows in _rows(range(first, min(first + SOME, studies))).items():
-                tx._connection.execute(tables.metadata.tables[table].insert(), rows)
+        insert(parts, study_rows(range(first, min(first + SOME, studies))))
     return parts
 
 
-def _rows(numbers: range) -> dict[str, list[dict]]:
+def empty_node(folder: Path, database: str, more: str = "") -> Parts:
+    """A node that has seen nothing; `more` is YAML of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "node.yaml").write_text(NODE + (f"database_url: {database}\n" if database else "") + more)
+    (folder / "routes.yaml").write_text("routes: []\n")
+    (folder / "models.yaml").write_text("models: {}\n")
+    return assemble(load(folder))
+
+
+def insert(parts: Parts, rows: Mapping[str, list[dict]]) -> None:
+    """Rows by table, in one transaction."""
+    with parts.database.transaction() as tx:
+        for table, some in rows.items():
+            tx._connection.execute(tables.metadata.tables[table].insert(), some)
+
+
+def study_rows(numbers: range, begin: float = 1_700_000_000.0, every_s: float = 60.0) -> dict[str, list[dict]]:
+    """What studies leave behind that arrived from `begin` on, without their instances."""
     rows: dict[str, list[dict]] = {name: [] for name in ("studies", "series", "associations", "senders", "jobs",
                                                          "deliveries")}  # fmt: skip
     for number in numbers:
-        uid, at = f"1.2.826.{number}", 1_700_000_000.0 + 60.0 * number
+        uid, at = f"1.2.826.{number}", begin + every_s * number
         header = {"PatientName": f"Doe^{number}", "PatientID": f"P-{number}", "StudyDescription": "Thorax"}
         state = "NOT_ROUTED" if number % 7 == 0 else "DISPATCHED"
         rows["studies"].append({"study_uid": uid, "state": state, "generation": 1, "received_at": at,
@@ -118,7 +129,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kinds = {"SQLite": ("", "")}
         if options.postgres:
-            kinds["PostgreSQL"] = _databases(stack.enter_context(running_postgres()))
+            kinds["PostgreSQL"] = databases(stack.enter_context(running_postgres()))
         for kind, (few, many) in kinds.items():
             nodes = [node(folder / f"{kind}-{number}", url, number) for url, number in
                      ((few, PAGE), (many, options.studies))]
@@ -131,7 +142,8 @@ def main() -> None:
     sys.exit(any(one["ratio"] > ALLOWED for one in found))
 
 
-def _databases(url: Callable[[str], str]) -> tuple[str, str]:
+def databases(url: Callable[[str], str]) -> tuple[str, str]:
+    """Two empty ones."""
     import psycopg
 
     with psycopg.connect(url("postgres"), autocommit=True) as admin:

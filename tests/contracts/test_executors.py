@@ -23,7 +23,7 @@ import pytest
 from inference.errors import ModelError, Unfit, WorkerDied
 from inference.executors.base import Executor
 from inference.executors.inline import Inline
-from inference.executors.processes import Processes
+from inference.executors.processes import AT_A_TIME, Processes
 from inference.findings import Result
 from inference.request import ExplainRequest, Request, SeriesFiles
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -102,6 +102,10 @@ class Running:
         except Exception as error:
             self.error = error
 
+    @property
+    def over(self) -> bool:
+        return not self._thread.is_alive()
+
     def end(self) -> Exception | None:
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "the request did not end"
@@ -122,8 +126,8 @@ class TestEveryExecutor:
         assert fractions == sorted(fractions)
         assert [step for _, step in told] == ["read", "threshold", "measure"]
 
-    def test_has_a_slot_for_each_device(self, executor: Executor) -> None:
-        assert executor.slots == 1
+    def test_has_a_slot_for_each_job_that_it_takes_at_a_time(self, executor: Executor) -> None:
+        assert executor.slots == (AT_A_TIME if isinstance(executor, Processes) else 1)
 
     @pytest.mark.parametrize(
         ("changes", "kind", "sentence"),
@@ -216,6 +220,37 @@ class TestWorkers:
         result = processes.run(request_of(model=THRESHOLD | {"lower": -100}), silent)
         assert [f.voxels for f in result.findings] == [4 * 16 * 16]
 
+    def test_a_job_runs_beside_one_that_still_reads(
+        self, processes: Processes, request_of: MakeRequest, endless: MakeRequest
+    ) -> None:
+        reading = Running(processes, endless())
+        before = processes.pids()
+        assert processes.run(request_of(job_id="other"), silent).findings
+        assert processes.pids() == before
+        os.kill(before["cpu"], signal.SIGKILL)
+        assert isinstance(reading.end(), WorkerDied)
+
+    def test_a_worker_that_is_killed_for_one_job_is_no_fault_of_the_other(
+        self, processes: Processes, endless: MakeRequest
+    ) -> None:
+        innocent = Running(processes, endless(job_id="innocent"))
+        with pytest.raises(WorkerDied, match="time limit"):
+            processes.run(endless(job_id="slow", time_limit_s=0.3), silent)
+        died = innocent.end()
+        assert isinstance(died, WorkerDied)
+        assert (died.stopped, str(died)) == (True, "the worker on cpu was ended for another job")
+
+    def test_of_jobs_under_which_a_worker_died_each_is_by_itself_the_next_time(
+        self, processes: Processes, request_of: MakeRequest, endless: MakeRequest
+    ) -> None:
+        first, second = (Running(processes, endless(job_id=name)) for name in ("first", "second"))
+        os.kill(processes.pids()["cpu"], signal.SIGKILL)
+        assert [died.stopped for died in (first.end(), second.end()) if isinstance(died, WorkerDied)] == [False, False]
+        processes.run(request_of(job_id="third"), silent)
+        other = Running(processes, endless(job_id="other", time_limit_s=1))
+        assert processes.run(request_of(job_id="first"), silent).findings
+        assert other.over, "it waits until the worker has nothing else"
+
     def test_stopping_ends_them_and_is_no_fault_of_the_job(
         self, request_of: MakeRequest, endless: MakeRequest
     ) -> None:
@@ -235,7 +270,7 @@ class TestWorkers:
 
 NODE = """
 import pickle, sys
-from inference.executors.processes import Processes
+from inference.executors.processes import AT_A_TIME, Processes
 
 if __name__ == "__main__":
     executor = Processes(["cpu"])

@@ -41,12 +41,13 @@ def test_what_ended_between_two_moments(db, job):
 
 def test_what_each_model_has_done_and_has_to_do(db, job, make_job):
     with db.transaction() as tx:
-        assert tx.figures.models() == {"brain_small": OfModel(waiting=1)}
+        assert tx.figures.models(["brain_small"]) == {"brain_small": OfModel(waiting=1)}
         tx.jobs.claim("me", 200.0, 60.0)
         tx.jobs.finish(job.job_id, "me", JobState.DONE, 230.0)
         tx.jobs.add(make_job("job-2", model="brain_large"))
         tx.jobs.add(make_job("job-3", model="brain_large"))
-        assert tx.figures.models() == {"brain_small": OfModel(1, 0, 30.0), "brain_large": OfModel(waiting=1)}
+        asked = tx.figures.models(["brain_small", "brain_large", "new"])
+        assert asked == {"brain_small": OfModel(1, 30.0), "brain_large": OfModel(waiting=1), "new": OfModel()}
 
 
 def test_how_much_there_is_and_of_which_schema(db, job):

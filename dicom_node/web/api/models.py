@@ -119,9 +119,9 @@ class Model(BaseModel):
     shadow: str = Field(description="The model that runs on the same images behind all jobs; empty where none does.")
     shadow_of: list[str]
     routes: list[str]
-    studies: int = Field(description="Of how many studies it has made results.")
+    studies: int = Field(description="Of how many studies it has made results, among its last 1000 jobs.")
     waiting: int = Field(description="How many studies wait for it.")
-    mean_s: float | None
+    mean_s: float | None = Field(description="What one of its last 1000 jobs took in the mean, in seconds.")
 
 
 @router.get("/api/v1/models", response_model=list[Model])

@@ -13,7 +13,7 @@ from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.asked import DeliveryStates, looking
 from dicom_node.web.pages.forms import Text, done
-from dicom_node.web.rendering import page
+from dicom_node.web.rendering import MANY, page, up_to_many
 from storage.lifecycle import DeliveryState
 
 router = APIRouter(include_in_schema=False)
@@ -32,7 +32,7 @@ def deliveries(
     wished = Wished(tuple(state), destination or None, before)
     with console.parts.database.reading() as tx:
         found = deliveries_page(tx, wished, look)
-        counts = tx.deliveries.counts()
+        counts = tx.deliveries.counts(MANY + 1)
     kept = [("state", str(one)) for one in state] + ([("destination", destination)] if destination else [])
     onward = "/deliveries?" + urlencode([*kept, ("before", found["next"])]) if found["next"] else ""
     return page(
@@ -40,9 +40,9 @@ def deliveries(
         "deliveries.html",
         found=found["deliveries"],
         wished=wished,
-        states=[(one, counts.get(one, 0)) for one in DeliveryState],
+        states=[(one, up_to_many(counts.get(one, 0))) for one in DeliveryState],
         destinations=sorted(console.parts.settings.destinations()),
-        dead=counts.get(DeliveryState.DEAD, 0),
+        dead=up_to_many(counts[DeliveryState.DEAD]) if DeliveryState.DEAD in counts else "",
         onward=onward,
     )
 

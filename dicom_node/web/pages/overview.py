@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from dicom_node.status import node_status, today_view
 from dicom_node.web.access import Here
-from dicom_node.web.rendering import page
+from dicom_node.web.rendering import MANY, page
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,7 +25,7 @@ def overview(request: Request, console: Here) -> Response:
     """What needs a person first; then receiver, queues, destinations, disk, certificates."""
     now = console.clock()
     with console.parts.database.reading() as tx:
-        status = node_status(console.parts, tx, now)
+        status = node_status(console.parts, tx, now, MANY + 1)
         today = today_view(tx, now, console.settings.goal_minutes * 60)
     silent = [role for role in EXPECTED if not any(one["role"] == role and one["alive"] for one in status["roles"])]
     certificates = {one["certificate"]: one for role in status["roles"] for one in role.get("tls", ())}

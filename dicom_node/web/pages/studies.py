@@ -11,13 +11,11 @@ from starlette.responses import Response
 from dicom_node.study_views import Looking, studies_page
 from dicom_node.web.access import Here
 from dicom_node.web.asked import looking, sought
-from dicom_node.web.rendering import page
+from dicom_node.web.rendering import MANY, page, up_to_many
 from storage.lifecycle import StudyState
 from storage.search import Sought
 
 router = APIRouter(include_in_schema=False)
-
-MANY = 999  # beyond that nobody counts
 
 
 @router.get("/studies")
@@ -41,12 +39,8 @@ def studies(
         "studies.html",
         found=found["studies"],
         asked=asked,
-        states=[(state, _shown(counts[state])) for state in StudyState],
+        states=[(state, up_to_many(counts[state])) for state in StudyState],
         onward=onward,
         first=first if asked.after else "",
         archives=sorted(console.parts.settings.archives()),
     )
-
-
-def _shown(number: int) -> str:
-    return f"more than {MANY}" if number > MANY else str(number)

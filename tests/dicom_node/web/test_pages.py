@@ -242,5 +242,8 @@ def test_states_are_counted_no_further_than_anybody_reads(
 ) -> None:
     vera = signed_in("vera")
     assert "not routed (1)" in vera.get("/studies").text
-    monkeypatch.setattr("dicom_node.web.pages.studies.MANY", 0)
+    for place in ("rendering", "pages.studies", "pages.deliveries", "pages.overview"):
+        monkeypatch.setattr(f"dicom_node.web.{place}.MANY", 0)
     assert "not routed (more than 0)" in vera.get("/studies").text
+    assert "(more than 0)" in vera.get("/deliveries").text
+    assert "<b>more than 0</b>" in vera.get("/").text

@@ -33,7 +33,7 @@ def converse(request: object) -> list[Any]:
     said: list[Any] = []
     parent = threading.Thread(target=_listen, args=(ours, request, said))
     parent.start()
-    worker.main(theirs, "cpu", os.getppid())
+    worker.main([theirs], "cpu", os.getppid())
     parent.join()
     return said
 

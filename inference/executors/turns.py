@@ -1,0 +1,63 @@
+"""A device does one thing at a time, in one thread; who has a job for it reads before his turn and measures after it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from inference.backends.base import LoadedBackend, Report, Segmented
+from inference.findings import ModelIdentity
+from inference.tasks.card import TaskCard
+from inference.volume import Volume
+
+T = TypeVar("T")
+
+WAITS = "wait"  # the step of a job whose turn has not come; its time limit stands still meanwhile
+
+
+class Device:
+    """Takes work of several threads, first come first served."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
+        self._lock = threading.Lock()
+        self._wanted = 0
+
+    def do(self, work: Callable[[], T], report: Report) -> T:
+        """What `work` gives when its turn has come, or raises; says so where that takes waiting."""
+        with self._lock:
+            waits, self._wanted = self._wanted > 0, self._wanted + 1
+        try:
+            if waits:
+                report(0.0, WAITS)
+            return self._thread.submit(work).result()
+        finally:
+            with self._lock:
+                self._wanted -= 1
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """A backend that segments when its turn comes."""
+
+    backend: LoadedBackend
+    turn: Device
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self.backend.identity
+
+    @property
+    def device(self) -> str:
+        return self.backend.device
+
+    @property
+    def judged(self) -> bool:
+        return self.backend.judged
+
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+        """What the backend answers."""
+        return self.turn.do(lambda: self.backend.segment(inputs, card, report), report)

@@ -1,0 +1,30 @@
+"""The part of the schema that is about the node itself: the processes that run, and what it was configured to do."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Double, Index, Integer, PrimaryKeyConstraint, Table, Text
+
+from storage.tables import metadata
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("modules", JSON, nullable=False),
+    Column("detail", JSON, nullable=False),
+    PrimaryKeyConstraint("host", "pid"),
+    Index("ix_processes_seen", "seen_at"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("at", Double, nullable=False),
+)

@@ -1,0 +1,134 @@
+"""A stage or a chore that has nothing to do costs the same however many studies have ended: all day that is its cost.
+
+The work of SQLite is counted in steps of its virtual machine, which no other process can make longer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from empty_sqlite import EmptySqlite
+from growth import MORE
+from history import fill
+from many_studies import empty_node
+from sqlalchemy import event
+
+from dicom_node.alerts.watch import chores
+from dicom_node.assembly import Parts, cleaner, stages, watermarks
+from dicom_node.trials import trials
+from dicom_node.upkeep import Upkeep
+from storage import tables
+from storage.reconcile import sweep_orphans
+from storage.recovery import recover
+
+Round = Callable[[], object]
+
+SMALL = {"circuits", "benches", "processes", "counters", "watches", "revisions"}
+HOUR_S = 3600.0  # whoever pauses between two looks looks again
+
+
+def node(folder: Path, empty_sqlite: EmptySqlite, studies: int) -> Parts:
+    empty_sqlite(folder / "data" / "segnode.sqlite")
+    parts = empty_node(folder, "", MORE)
+    fill(parts, studies, images=3)
+    return parts
+
+
+@pytest.fixture(scope="module")
+def nodes(empty_sqlite: EmptySqlite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Parts]]:
+    """One with thirty studies that have ended, and one with four times as many."""
+    made = [node(tmp_path_factory.mktemp(f"node-{n}") / "node", empty_sqlite, n) for n in (30, 120)]
+    yield made
+    for parts in made:
+        parts.close()
+
+
+def rounds(parts: Parts) -> dict[str, Round]:
+    """Everything that is done again and again, by name."""
+    clock = itertools.count(time.time(), HOUR_S)
+    keeper = Upkeep(cleaner(parts), watermarks(parts.settings), free=lambda: 10**12)
+    parts.archive.folder("1.2.826.7").mkdir(parents=True, exist_ok=True)
+    prefix = parts.archive.folder("1.2.826.7").relative_to(parts.archive.root).parts[0]
+    made: dict[str, Round] = {
+        stage.name: lambda stage=stage: stage.step(next(clock))
+        for stage in (*stages(parts, SimpleNamespace(slots=1)), *trials(parts))
+    }
+    made |= {chore.name: chore.run for chore in chores(lambda: parts, "clock")}
+    made["recover"] = lambda: recover(parts.database, parts.archive, next(clock), 2)
+    made["watch"] = keeper.watch
+    made["sweep"] = lambda: sweep_orphans(parts.database, parts.archive, prefix, next(clock))
+    return made
+
+
+@contextmanager
+def asked(parts: Parts) -> Iterator[list[tuple[str, object]]]:
+    """The statements that are executed meanwhile, with their values."""
+    found: list[tuple[str, object]] = []
+
+    def listen(conn: object, cursor: object, statement: str, values: object, *_: object) -> None:
+        found.append((statement, values))
+
+    event.listen(parts.database._engine, "before_cursor_execute", listen)
+    yield found
+    event.remove(parts.database._engine, "before_cursor_execute", listen)
+
+
+def steps_of(parts: Parts, work: Round) -> int:
+    """How many steps SQLite takes for it, to the next hundred."""
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    def begin(raw: object, *_: object) -> None:
+        raw.set_progress_handler(count, 100)  # type: ignore[attr-defined]
+
+    event.listen(parts.database._engine, "checkout", begin)
+    work()
+    event.remove(parts.database._engine, "checkout", begin)
+    return taken
+
+
+def test_no_round_reads_a_table_through(nodes: list[Parts]) -> None:
+    """A partial index may be read through: only what waits is in it."""
+    parts = nodes[0]
+    partial = {
+        index.name
+        for table in tables.metadata.sorted_tables
+        for index in table.indexes
+        if index.dialect_options["sqlite"]["where"] is not None
+    }
+    read = {}
+    for name, work in rounds(parts).items():
+        with asked(parts) as statements:
+            work()
+        with parts.database.reading() as tx:
+            for statement, values in statements:
+                if not statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+                    continue
+                plan = tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+                for step in (row.detail for row in plan):
+                    scan = re.match(r"SCAN (\w+?)(_\d+)?\b(?:.* INDEX (\w+))?", step)
+                    if scan and scan[1] in tables.metadata.tables.keys() - SMALL and scan[3] not in partial:
+                        read[name, step] = statement
+    assert read == {}
+
+
+def test_a_round_costs_the_same_after_four_times_as_many_studies(nodes: list[Parts]) -> None:
+    few, many = (rounds(parts) for parts in nodes)
+    more = {}
+    for name in few:
+        few[name](), many[name]()  # the first look of one may differ
+        costs = steps_of(nodes[0], few[name]), steps_of(nodes[1], many[name])
+        if costs[1] > costs[0] + 2:
+            more[name] = costs
+    assert more == {}
