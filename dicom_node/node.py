@@ -1,16 +1,22 @@
-"""`segnode serve`: keeps the roles alive, each a process of its own that shares only the storage."""
+"""`segnode serve`: keeps the roles alive, each a process of its own that shares only the storage.
+
+A role is forked from this process, which has loaded what all of them need: they listen sooner, and share that memory.
+This one opens no connection, file or thread of its own before.
+"""
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -24,17 +30,19 @@ CONFIGURATION_EXIT = 2
 
 @dataclass
 class RoleProcess:
-    """One role and how often it has died in a row."""
+    """One role, what it does in its process, and how often that has died in a row."""
 
     role: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    run: Callable[[], None]
+    process: ForkProcess | None = None
     deaths: int = 0
     started_at: float = 0.0
     due_at: float = 0.0
 
     def start(self, now: float) -> None:
-        self.process = subprocess.Popen(self.command)
+        fork = multiprocessing.get_context("fork")
+        self.process = fork.Process(target=_in_child, args=(self.role, self.run, os.getpid()), name=self.role)
+        self.process.start()
         self.started_at = now
         log.info("role started", extra={"role": self.role, "pid": self.process.pid})
 
@@ -44,7 +52,7 @@ class RoleProcess:
             if now >= self.due_at:
                 self.start(now)
             return None
-        code = self.process.poll()
+        code = self.process.exitcode
         if code is None:
             return None
         if code == CONFIGURATION_EXIT:
@@ -56,13 +64,23 @@ class RoleProcess:
         return None
 
 
-def role_command(role: str, conf: Path | None) -> list[str]:
-    """The command line of one role's process, which is a child of this one."""
-    command = [sys.executable, "-m", "dicom_node.cli", "role", role, "--supervisor", str(os.getpid())]
-    return [*command, "--conf", str(conf)] if conf else command
+def _in_child(role: str, run: Callable[[], None], supervisor: int) -> None:
+    """The role's process, which the signals of its supervisor end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    call_it(f"segnode {role}")
+    die_with(supervisor)
+    run()
 
 
-def serve(roles: Sequence[str], conf: Path | None) -> int:
+def run_by_command(role: str, conf: Path | None) -> None:
+    """What `segnode role` does: run one role in this process, and end it with the exit code."""
+    from dicom_node.cli.main import main
+
+    main(["role", role, *(["--conf", str(conf)] if conf else [])])
+
+
+def serve(roles: Sequence[str], conf: Path | None, run: Callable[[str, Path | None], None] = run_by_command) -> int:
     """Run `roles` until SIGTERM or SIGINT; returns the exit code.
 
     A role that dies is started again, with growing pauses. A role that finds its configuration wrong
@@ -71,7 +89,7 @@ def serve(roles: Sequence[str], conf: Path | None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    processes = [RoleProcess(role, role_command(role, conf)) for role in roles]
+    processes = [RoleProcess(role, partial(run, role, conf)) for role in roles]
     code = 0
     while not stop.is_set():
         for process in processes:
@@ -84,19 +102,17 @@ def serve(roles: Sequence[str], conf: Path | None) -> int:
     return code
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def _end(processes: Sequence[ForkProcess]) -> None:
     """Ask every process to end, then insist after a grace."""
     for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+        process.terminate()
     deadline = time.monotonic() + GRACE_S
     for process in processes:
-        try:
-            process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        process.join(max(0.1, deadline - time.monotonic()))
+        if process.is_alive():
             log.warning("role did not end in time and is killed", extra={"pid": process.pid})
             process.kill()
-            process.wait()
+            process.join()
 
 
 def die_with(supervisor: int) -> None:
@@ -109,3 +125,13 @@ def die_with(supervisor: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != supervisor:  # it died before we asked
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def call_it(name: str) -> None:
+    """The name of this process as `ps -e` and `top` show it, cut to 15 characters (Linux only)."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    PR_SET_NAME = 15
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode()[:15])

@@ -25,7 +25,6 @@ from dicom_node.errors import NodeError
 from dicom_node.gpus import Gpus
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
-from dicom_node.node import die_with
 from dicom_node.reload import Watch, follow
 from dicom_node.witness import participants
 from storage.errors import StorageError
@@ -136,13 +135,11 @@ ROLES: dict[str, Callable[[Parts, threading.Event, Heartbeat], None]] = {
 }
 
 
-def run_role(name: str, parts: Parts, supervisor: int | None = None) -> None:
-    """Run one role until SIGTERM or SIGINT, or until the process `supervisor` that started this one has died."""
+def run_role(name: str, parts: Parts) -> None:
+    """Run one role until SIGTERM or SIGINT."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if supervisor is not None:
-        die_with(supervisor)
     setup(parts.settings.logging)
     heartbeat = Heartbeat(parts.database, name, parts.counts)
     heartbeat.tell("revision", lambda: parts.revision)

@@ -49,6 +49,7 @@ def main() -> None:
 @plainly
 def serve(conf: Path | None, roles: str) -> None:
     """Run the node until it is told to stop."""
+    from dicom_node import roles as _  # for all roles, which are forked
     from dicom_node.log import setup
     from dicom_node.node import ROLES
     from dicom_node.node import serve as run
@@ -73,10 +74,9 @@ def serve(conf: Path | None, roles: str) -> None:
 
 @main.command(hidden=True)
 @click.argument("name")
-@click.option("--supervisor", type=int, help="Process that this one ends with.")
 @conf_option
 @plainly
-def role(name: str, supervisor: int | None, conf: Path | None) -> None:
+def role(name: str, conf: Path | None) -> None:
     """Run one role in this process (what `serve` starts)."""
     from dicom_node.assembly import assemble
     from dicom_node.roles import ROLES, run_role
@@ -84,7 +84,7 @@ def role(name: str, supervisor: int | None, conf: Path | None) -> None:
 
     if name not in ROLES:
         raise click.UsageError(f"unknown role {name!r}; allowed: {', '.join(ROLES)}")
-    run_role(name, assemble(load(conf), name), supervisor)
+    run_role(name, assemble(load(conf), name))
 
 
 @main.command()

@@ -10,11 +10,16 @@ import time
 from many_studies import insert, study_rows
 
 from dicom_node.assembly import Parts
+from dicom_node.audit.facts import Happened, Images, Participant, Reporter
+from dicom_node.audit.messages import begin_transferring
 
 SOME = 400  # studies that one transaction inserts
 STUDY_EVERY_S = 1500.0  # 21,000 a year
 
 CT_IMAGE, SEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.66.4"
+REPORTER = Reporter("SEGNODE@bench")
+CT1 = Participant("CT1@10.0.0.5", requestor=True, ae_title="CT1", address="10.0.0.5")
+US = Participant("77", ae_title="SEGNODE", name="segnode receive", address="bench")
 STEPS = ("complete", "verdict", "verdict", "started", "done", "delivered", "committed")
 
 
@@ -67,6 +72,11 @@ def _arrived(numbers: range, begin: float, images: int) -> dict[str, list[dict]]
     return rows
 
 
+def _audited(study: str, at: float) -> str:
+    images = Images(study, "4711", "Doe^Jane", "A-1", {CT_IMAGE: 300})
+    return begin_transferring(REPORTER, Happened(at), CT1, US, images).decode()
+
+
 def _done(numbers: range, begin: float) -> dict[str, list[dict]]:
     """Results, journal, commitments, and what was asked of archives; all of it over."""
     rows: dict[str, list[dict]] = {name: [] for name in ("results", "journal", "fetches", "recalls", "notices",
@@ -86,7 +96,7 @@ def _done(numbers: range, begin: float) -> dict[str, list[dict]]:
         rows["notices"].append({"channel": "mail", "key": job, "payload": {}, "state": "SENT", "attempts": 1,
                                 "next_attempt_at": at, "created_at": at, "ended_at": at, "reason": ""})  # fmt: skip
         rows["audit_records"] += [{"at": at, "event": "110104", "kind": "", "who": "ct1 segnode", "study_uid": uid,
-                                   "message": "<AuditMessage/>" * 60} for _ in range(3)]  # fmt: skip
+                                   "message": _audited(uid, at)} for _ in range(3)]  # fmt: skip
         rows["promises"].append({"peer_aet": "PACS", "called_aet": "SEGNODE", "transaction_uid": uid, "state": "TOLD",
                                  "instances": [[SEG, f"{uid}.2.0"]], "attempts": 1, "next_attempt_at": at,
                                  "received_at": at, "reason": ""})  # fmt: skip

@@ -31,6 +31,7 @@ from storage.recovery import recover
 Round = Callable[[], object]
 
 SMALL = {"circuits", "benches", "processes", "counters", "watches", "revisions"}
+STEPS = 10
 HOUR_S = 3600.0  # whoever pauses between two looks looks again
 
 
@@ -81,7 +82,7 @@ def asked(parts: Parts) -> Iterator[list[tuple[str, object]]]:
 
 
 def steps_of(parts: Parts, work: Round) -> int:
-    """How many steps SQLite takes for it, to the next hundred."""
+    """How many steps SQLite takes for it, in tens."""
     taken = 0
 
     def count() -> int:
@@ -90,7 +91,7 @@ def steps_of(parts: Parts, work: Round) -> int:
         return 0
 
     def begin(raw: object, *_: object) -> None:
-        raw.set_progress_handler(count, 100)  # type: ignore[attr-defined]
+        raw.set_progress_handler(count, STEPS)  # type: ignore[attr-defined]
 
     event.listen(parts.database._engine, "checkout", begin)
     work()
@@ -126,9 +127,9 @@ def test_no_round_reads_a_table_through(nodes: list[Parts]) -> None:
 def test_a_round_costs_the_same_after_four_times_as_many_studies(nodes: list[Parts]) -> None:
     few, many = (rounds(parts) for parts in nodes)
     more = {}
-    for name in few:
+    for name in few.keys() - {"withdraw"}:  # once a minute it looks through what was superseded, a small part of all
         few[name](), many[name]()  # the first look of one may differ
         costs = steps_of(nodes[0], few[name]), steps_of(nodes[1], many[name])
-        if costs[1] > costs[0] + 2:
+        if costs[1] > costs[0] + 5:
             more[name] = costs
     assert more == {}

@@ -11,20 +11,21 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
-from dicom_node.node import RESTART_MAX_S, ROLES, RoleProcess, role_command
+from dicom_node.node import RESTART_MAX_S, ROLES, RoleProcess, run_by_command
 from dicom_node.roles import ROLES as RUN
 
 PATIENCE_S = 60.0
 
 
-def role(code: str) -> RoleProcess:
-    return RoleProcess("test", [sys.executable, "-c", code])
+def role(code: int) -> RoleProcess:
+    return RoleProcess("test", lambda: sys.exit(code))
 
 
 def ended(process: RoleProcess) -> RoleProcess:
     assert process.process is not None
-    process.process.wait(PATIENCE_S)
+    process.process.join(PATIENCE_S)
     return process
 
 
@@ -32,27 +33,35 @@ def test_every_role_that_can_be_asked_for_is_there() -> None:
     assert set(ROLES) == set(RUN)
 
 
-def test_a_role_is_a_process_of_its_own_that_ends_with_this_one(tmp_path: Path) -> None:
-    command = role_command("receive", tmp_path)
-    assert command[1:5] == ["-m", "dicom_node.cli", "role", "receive"]
-    assert command[command.index("--supervisor") + 1] == str(os.getpid())
-    assert command[-2:] == ["--conf", str(tmp_path)]
-    assert "--conf" not in role_command("receive", None)
+def test_a_role_is_a_process_of_its_own_with_its_name(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    one = RoleProcess("receive", lambda: told.write_text(f"{os.getppid()} {Path('/proc/self/comm').read_text()}"))
+    one.start(0.0)
+    assert ended(one).process.exitcode == 0
+    assert told.read_text().split() == [str(os.getpid()), "segnode", "receive"]
+
+
+def test_a_role_is_run_as_its_command_runs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr("dicom_node.cli.main.main", asked.append)
+    run_by_command("receive", tmp_path)
+    run_by_command("clock", None)
+    assert asked == [["role", "receive", "--conf", str(tmp_path)], ["role", "clock"]]
 
 
 class TestWatch:
     def test_starts_a_role_and_leaves_it_alone_while_it_lives(self) -> None:
-        living = RoleProcess("test", ["sleep", "60"])
+        living = RoleProcess("test", lambda: time.sleep(60))
         assert living.watch(0.0) is None
         first = living.process
         assert living.watch(1.0) is None
         assert living.process is first
         assert first is not None
         first.kill()
-        first.wait()
+        first.join()
 
     def test_pauses_grow_while_it_keeps_dying(self) -> None:
-        dying = role("raise SystemExit(1)")
+        dying = role(1)
         pauses, now = [], 0.0
         for _ in range(7):
             assert dying.watch(now) is None
@@ -62,7 +71,7 @@ class TestWatch:
         assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, RESTART_MAX_S, RESTART_MAX_S]
 
     def test_it_is_not_started_before_its_time(self) -> None:
-        dying = role("raise SystemExit(1)")
+        dying = role(1)
         dying.watch(0.0)
         ended(dying).watch(0.0)
         dying.watch(0.5)
@@ -72,14 +81,14 @@ class TestWatch:
         ended(dying)
 
     def test_a_long_life_makes_a_death_the_first_again(self) -> None:
-        dying = role("raise SystemExit(1)")
+        dying = role(1)
         dying.deaths = 5
         dying.watch(0.0)
         ended(dying).watch(RESTART_MAX_S + 1)
         assert dying.deaths == 1
 
     def test_a_wrong_configuration_ends_the_node(self) -> None:
-        wrong = role("raise SystemExit(2)")
+        wrong = role(2)
         wrong.watch(0.0)
         assert ended(wrong).watch(0.0) == 2
 
@@ -90,13 +99,10 @@ SUPERVISOR = textwrap.dedent("""
     from dicom_node import node
     node.RESTART_S = 0.05
     code = sys.argv[1]
-    node.role_command = lambda role, conf: [sys.executable, "-c", code]
-    sys.exit(node.serve(["receive"], None))
+    sys.exit(node.serve(["receive"], None, lambda role, conf: exec(code)))
 """)
 SLEEPER = textwrap.dedent("""
     import os, time
-    from dicom_node.node import die_with
-    die_with(os.getppid())
     print(os.getpid(), flush=True)
     time.sleep(600)
 """)

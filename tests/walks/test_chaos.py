@@ -112,9 +112,9 @@ def kill_something(node: Any, dice: random.Random, tally: Tally) -> None:
         tally.killed["node"] += 1
         node.start()
         return
-    family = psutil.Process(node.process.pid).children(recursive=True)
-    roles = [p for p in family if "role" in _command(p)]
-    workers = [p for p in family if "spawn_main" in " ".join(_command(p))]
+    family = psutil.Process(node.process.pid)
+    roles = family.children()
+    workers = [p for p in family.children(recursive=True) if "spawn_main" in " ".join(_command(p))]
     kind, victims = ("worker", workers) if workers and dice.random() < 0.4 else ("role", roles)
     if victims:
         with contextlib.suppress(psutil.NoSuchProcess):
