@@ -34,6 +34,7 @@ from dicom_node.network.remote import Remote
 from dicom_node.network.web_remote import WebRemote
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
+from inference.executors.processes import AT_A_TIME
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import DeliveryState
 from storage.records import Delivery
@@ -133,7 +134,7 @@ class TestParts:
         assert "max_object_bytes" in spool.trouble
 
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
-        assert executor(load(conf)).slots == 1
+        assert executor(load(conf)).slots == AT_A_TIME, "of one device"
 
     def test_the_server_answers_under_the_configured_title_alone(self, conf: Path) -> None:
         port = free_port()
