@@ -153,13 +153,12 @@ def _rolled_back(parts: Parts, claim: Callable[[Transaction], object]) -> Callab
 
 def chores(parts: Parts) -> Timed:
     """What the clock does."""
-    keeper = Upkeep(cleaner(parts), watermarks(parts.settings))
     parts.archive.folder("1.2.826.7").mkdir(parents=True, exist_ok=True)
     prefix = parts.archive.folder("1.2.826.7").relative_to(parts.archive.root).parts[0]
     known: dict[str, Callable[[], object]] = {
         "recover": lambda: recover(parts.database, parts.archive, time.time(), 2),
-        "retain": keeper.retain,
-        "watch the disk": keeper.watch,
+        "retain": lambda: Upkeep(cleaner(parts), watermarks(parts.settings)).retain(),
+        "watch the disk": Upkeep(cleaner(parts), watermarks(parts.settings)).watch,
         "sweep": lambda: sweep_orphans(parts.database, parts.archive, prefix, time.time()),
         "forget people": lambda: forget_people(parts, time.time()),
         "forget audit": lambda: forget(parts.database, time.time(), 90.0),
