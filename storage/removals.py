@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, bindparam, delete, exists, func, select, text, tuple_, union_all, update
+from sqlalchemy import CompoundSelect, Select, bindparam, delete, func, select, text, tuple_, union_all, update
 
 from storage import tables
 from storage.archive import folder_name
@@ -42,7 +42,8 @@ class Removals(Store):
         columns = (studies.c.study_uid, studies.c.state, studies.c.changed_at)
         since = tuple_(studies.c.changed_at, studies.c.study_uid) > tuple_(*after)
         # Each state's studies stand in this order in an index, and the databases merge them; IN would have them sort.
-        each = [select(*columns).where(studies.c.state == state, studies.c.changed_at <= before, since) for state in ENDED]
+        old = (studies.c.changed_at <= before, since)
+        each = [select(*columns).where(studies.c.state == state, *old) for state in ENDED]
         query = union_all(*each)
         oldest = (query.selected_columns.changed_at, query.selected_columns.study_uid)
         return self._facts(query.order_by(*oldest).limit(limit))

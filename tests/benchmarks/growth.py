@@ -4,9 +4,9 @@ python tests/benchmarks/growth.py [--studies 20000] [--images 50] [--rounds 15] 
 [--record FOLDER]. A node with a history of so many studies of so many images (by default a million) and one with a
 full page of them are asked in this process by turns. Ingest is the receiver's own way through storage: one commit an
 instance, without the network and the file. Stages and chores have nothing to do: what they cost then they cost all day.
-Every study is kept
-for ever, and retention has to find that out. Claims are made with a job, a delivery, a fetch and a commitment waiting, and rolled back. Pages are asked for as an
-administrator. The ratio is of medians, the small node's over the grown one's; exits with 1 where one is below 0.9.
+Every study is kept for ever, and retention has to find that out. Claims are made with a job, a delivery, a fetch and a
+commitment waiting, and rolled back. Pages are asked for as an administrator. The ratio is of medians, the small node's
+over the grown one's; exits with 1 where one is below 0.9.
 """
 
 from __future__ import annotations
@@ -138,13 +138,15 @@ class _Back(Exception):
     """Takes a transaction back."""
 
 
+def _take_back(found: object) -> None:
+    raise SystemExit("a claim has found nothing") if found is None else _Back
+
+
 def _rolled_back(parts: Parts, claim: Callable[[Transaction], object]) -> Callable[[], float]:
     def once() -> None:
         try:
             with parts.database.transaction() as tx:
-                if claim(tx) is None:
-                    raise SystemExit("a claim has found nothing")
-                raise _Back
+                _take_back(claim(tx))
         except _Back:
             return
 
@@ -213,9 +215,9 @@ def main() -> None:
             lines += compared(kind, few, many, asked.rounds, asked.only)
             few.close()
             many.close()
-    remarks = [f"filled: {asked.studies} studies of {asked.images} images, all ended; the limit is the same of {PAGE} "
-               f"studies; load of the machine {os.getloadavg()[0]:.1f}"]  # fmt: skip
-    report(Record("growth", lines, remarks), asked.record)
+    remark = (f"filled: {asked.studies} studies of {asked.images} images, all ended; the limit is the same of {PAGE} "
+              f"studies; load of the machine {os.getloadavg()[0]:.1f}")  # fmt: skip
+    report(Record("growth", lines, [remark]), asked.record)
     sys.exit(any(line.wanted is not None and line.ratio < line.wanted for line in lines))
 
 

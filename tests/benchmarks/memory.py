@@ -1,7 +1,7 @@
 """Whether the memory of a node's processes grows with the studies that have gone through it.
 
-python tests/benchmarks/memory.py [--first 20] [--studies 100] [--images 12] [--size 64] [--record FOLDER]. Small studies
-go one after another through a real node (`segnode serve` with a model without weights) to its archive; the resident
+python tests/benchmarks/memory.py [--first 20] [--studies 100] [--images 12] [--size 64] [--record FOLDER]. Studies go
+one after another through a real node (`segnode serve` with a model without weights) to its archive; the resident
 memory of each of its processes is read when `first` have been delivered and when all are. The long form is
 --first 200 --studies 2000. The ratio is of the first to the last; exits with 1 where one is below 0.9.
 """
