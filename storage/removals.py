@@ -160,8 +160,9 @@ class Removals(Store):
     def _jobs(self, uids: Sequence[str]) -> defaultdict[str, dict[str, JobFacts]]:
         sent = self._deliveries(uids)
         facts: defaultdict[str, dict[str, JobFacts]] = defaultdict(dict)
-        of_studies = select(jobs).where(jobs.c.study_uid.in_(uids)).order_by(jobs.c.job_id)
-        for row in self._connection.execute(of_studies):
+        names = ("job_id", "study_uid", "route", "state", "finished_at", "created_at", "mark", "rejects")  # no inputs
+        of_studies = select(*(jobs.c[name] for name in names)).where(jobs.c.study_uid.in_(uids))
+        for row in self._connection.execute(of_studies.order_by(jobs.c.job_id)):
             states = [state for state, _ in sent[row.job_id]]
             ended_at = max([row.finished_at or row.created_at, *(at for _, at in sent[row.job_id])])
             facts[row.study_uid][row.job_id] = JobFacts(
