@@ -60,6 +60,11 @@ def grown(folder: Path, url: str, studies: int, images: int) -> Parts:
     """A node with such a history."""
     parts = empty_node(folder, url, MORE)
     fill(parts, studies, images)
+    if url:  # as PostgreSQL does by itself in the course of a year
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
     return parts
 
 
@@ -167,7 +172,7 @@ def chores(parts: Parts) -> Timed:
         "watch the disk": Upkeep(cleaner(parts), watermarks(parts.settings)).watch,
         "sweep": lambda: sweep_orphans(parts.database, parts.archive, prefix, time.time()),
         "forget people": lambda: forget_people(parts, time.time()),
-        "forget audit": lambda: forget(parts.database, time.time(), 90.0),
+        "forget audit": lambda: forget(parts.database, time.time(), 3650.0),
     }
     known |= {chore.name: chore.run for chore in watching(lambda: parts, owner("clock")) if chore.name != "notices"}
     return {f"clock: {name}": lambda run=run: seconds(run, VIEWS) for name, run in known.items()}
