@@ -1,7 +1,7 @@
 """Whether a node gets slower as its database fills: ingest, every question of every stage and chore, every page.
 
-python tests/benchmarks/growth.py [--studies 20000] [--images 50] [--rounds 15] [--postgres] [--only WORD]
-[--record FOLDER]. A node with a history of so many studies of so many images (by default a million) and one with a
+python tests/benchmarks/growth.py [--studies 20000] [--images 50] [--rounds 15] [--postgres | --without-sqlite]
+[--only WORD] [--record FOLDER]. A node with a history of so many studies of so many images (by default a million) and one with a
 full page of them are asked in this process by turns. Ingest is the receiver's own way through storage: one commit an
 instance, without the network and the file. Stages and chores have nothing to do: what they cost then they cost all day.
 Every study is kept for ever, and retention has to find that out. Claims are made with a job, a delivery, a fetch and a
@@ -208,13 +208,14 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=20_000)
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL as well")
+    parser.add_argument("--without-sqlite", action="store_true", help="on PostgreSQL alone")
     parser.add_argument("--only", default="", help="what has this word in its group or name")
     asked = parser.parse_args()
     lines: list[Comparison] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kinds = {"SQLite": ("", "")}
-        if asked.postgres:
+        kinds = {} if asked.without_sqlite else {"SQLite": ("", "")}
+        if asked.postgres or asked.without_sqlite:
             kinds["PostgreSQL"] = databases(stack.enter_context(running_postgres()))
         for kind, urls in kinds.items():
             few, many = (
