@@ -1,8 +1,8 @@
 """Whether a node gets slower as its database fills: ingest, every question of every stage and chore, every page.
 
-python tests/benchmarks/growth.py [--studies 20000] [--images 50] [--rounds 15] [--postgres | --without-sqlite]
-[--only WORD] [--record FOLDER]. A node with a history of so many studies of so many images (by default a million) and one with a
-full page of them are asked in this process by turns. Ingest is the receiver's own way through storage: one commit an
+python tests/benchmarks/growth.py [--studies 20000] [--images 50] [--rounds 15] [--postgres | --without-sqlite] [--only
+WORD] [--record FOLDER]. A node with a history of so many studies of so many images (by default a million) and one with
+a full page of them are asked in this process by turns. Ingest is the receiver's own way through storage: one commit an
 instance, without the network and the file. Stages and chores have nothing to do: what they cost then they cost all day.
 Every study is kept for ever, and retention has to find that out. Claims are made with a job, a delivery, a fetch and a
 commitment waiting, and rolled back. Pages are asked for as an administrator. The ratio is of medians, the small node's
