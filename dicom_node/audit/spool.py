@@ -23,7 +23,7 @@ from storage.durable import sync
 
 log = logging.getLogger(__name__)
 
-MANY = 999  # beyond that nobody counts
+MANY = 499  # beyond that nobody counts
 PART_TERM_S = 3600.0  # a file that is being written for longer has lost its writer
 DROPPED = "dropped"
 

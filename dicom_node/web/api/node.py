@@ -23,7 +23,7 @@ router = APIRouter(tags=["node"], responses=PROBLEMS)
 def status(console: Here) -> dict[str, Any]:
     """Roles, queues, destinations, disk, what was done today, and what needs a person.
 
-    Nothing is counted further than 1000: all there is stands in /metrics.
+    Nothing is counted further than 500: all there is stands in /metrics.
     """
     now = console.clock()
     with console.parts.database.reading() as tx:
