@@ -1,7 +1,7 @@
 """`segnode serve`: keeps the roles alive, each a process of its own that shares only the storage.
 
 A role is forked from this process, which has loaded what all of them need: they listen sooner, and share that memory.
-This one opens no connection, file or thread of its own before.
+This one opens no connection, file or thread of its own before. (Where forking is not safe, as on macOS, it is started.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.context import ForkProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,10 @@ RESTART_S = 1.0  # doubled for a role that keeps dying, up to RESTART_MAX_S
 RESTART_MAX_S = 30.0
 GRACE_S = 20.0
 CONFIGURATION_EXIT = 2
+if sys.platform == "linux":
+    PROCESS: type[BaseProcess] = multiprocessing.get_context("fork").Process
+else:
+    PROCESS = multiprocessing.get_context("spawn").Process
 
 
 @dataclass
@@ -34,14 +38,13 @@ class RoleProcess:
 
     role: str
     run: Callable[[], None]
-    process: ForkProcess | None = None
+    process: BaseProcess | None = None
     deaths: int = 0
     started_at: float = 0.0
     due_at: float = 0.0
 
     def start(self, now: float) -> None:
-        fork = multiprocessing.get_context("fork")
-        self.process = fork.Process(target=_in_child, args=(self.role, self.run, os.getpid()), name=self.role)
+        self.process = PROCESS(target=_in_child, args=(self.role, self.run, os.getpid()), name=self.role)
         self.process.start()
         self.started_at = now
         log.info("role started", extra={"role": self.role, "pid": self.process.pid})
@@ -102,7 +105,7 @@ def serve(roles: Sequence[str], conf: Path | None, run: Callable[[str, Path | No
     return code
 
 
-def _end(processes: Sequence[ForkProcess]) -> None:
+def _end(processes: Sequence[BaseProcess]) -> None:
     """Ask every process to end, then insist after a grace."""
     for process in processes:
         process.terminate()

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dicom_node.audit.spool import MANY
 from dicom_node.review_words import review_in_words
 from storage.reviews import ReviewKind
 
@@ -103,7 +104,8 @@ def show_status(view: dict[str, Any]) -> None:
         out.print(f"results reviewed by persons: {view['reviewed_jobs']}")
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
     if view["audit"]:
-        out.print(f"audit messages in {view['audit']['folder']}: {view['audit']['waiting']}")
+        waiting = view["audit"]["waiting"]
+        out.print(f"audit messages in {view['audit']['folder']}: {f'more than {MANY}' if waiting > MANY else waiting}")
 
 
 def show_studies(lines: list[dict[str, Any]]) -> None:

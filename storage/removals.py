@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, bindparam, delete, exists, func, select, text, tuple_, union_all, update
+from sqlalchemy import CompoundSelect, Select, bindparam, delete, func, select, text, tuple_, union_all, update
 
 from storage import tables
 from storage.archive import folder_name
@@ -42,7 +42,8 @@ class Removals(Store):
         columns = (studies.c.study_uid, studies.c.state, studies.c.changed_at)
         since = tuple_(studies.c.changed_at, studies.c.study_uid) > tuple_(*after)
         # Each state's studies stand in this order in an index, and the databases merge them; IN would have them sort.
-        each = [select(*columns).where(studies.c.state == state, studies.c.changed_at <= before, since) for state in ENDED]
+        old = (studies.c.changed_at <= before, since)
+        each = [select(*columns).where(studies.c.state == state, *old) for state in ENDED]
         query = union_all(*each)
         oldest = (query.selected_columns.changed_at, query.selected_columns.study_uid)
         return self._facts(query.order_by(*oldest).limit(limit))
@@ -163,8 +164,9 @@ class Removals(Store):
     def _jobs(self, uids: Sequence[str]) -> defaultdict[str, dict[str, JobFacts]]:
         sent = self._deliveries(uids)
         facts: defaultdict[str, dict[str, JobFacts]] = defaultdict(dict)
-        of_studies = select(jobs).where(jobs.c.study_uid.in_(uids)).order_by(jobs.c.job_id)
-        for row in self._connection.execute(of_studies):
+        names = ("job_id", "study_uid", "route", "state", "finished_at", "created_at", "mark", "rejects")  # no inputs
+        of_studies = select(*(jobs.c[name] for name in names)).where(jobs.c.study_uid.in_(uids))
+        for row in self._connection.execute(of_studies.order_by(jobs.c.job_id)):
             states = [state for state, _ in sent[row.job_id]]
             ended_at = max([row.finished_at or row.created_at, *(at for _, at in sent[row.job_id])])
             facts[row.study_uid][row.job_id] = JobFacts(

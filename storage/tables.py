@@ -177,6 +177,7 @@ jobs = Table(
     Index("ix_jobs_created", "created_at"),
     Index("ix_jobs_state_created", "state", "created_at"),
     Index("ix_jobs_finished", "state", "finished_at"),
+    Index("ix_jobs_route", "route", "task", "state"),
     Index("ix_jobs_model", "model", "state", "finished_at"),
     Index("ix_jobs_mark", "mark", sqlite_where=text("mark <> ''"), postgresql_where=text("mark <> ''")),
     Index("ix_jobs_rejects", "rejects", sqlite_where=text("rejects <> ''"), postgresql_where=text("rejects <> ''")),

@@ -63,7 +63,7 @@ class Sender:
             log.error("the audit spool cannot be kept within its bounds: %s", error.strerror)  # noqa: TRY400
 
     def _send_all(self, collector: Collector) -> None:
-        while batch := self._spool.waiting()[:BATCH]:
+        while batch := self._spool.waiting(BATCH):
             collector.send([syslog_message(one.path.read_bytes(), one.at, self._host, one.pid) for one in batch])
             for one in batch:
                 self._spool.remove(one)

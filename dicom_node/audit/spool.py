@@ -1,6 +1,7 @@
 """Audit messages as durable files until they are sent, or as long as the site keeps them.
 
     FOLDER/NANOSECONDS-PID.xml    one message, in the order of their writing
+    FOLDER/YYYYMMDD/…             those of a day that is over (UTC): a folder with the messages of ten years is slow
     FOLDER/dropped                how many were dropped unsent, because the spool was full or they were too old
 
 Every process writes files of its own; one sender reads and removes them. Only their owner may read them.
@@ -8,11 +9,12 @@ Every process writes files of its own; one sender reads and removes them. Only t
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from storage.durable import sync
 
 log = logging.getLogger(__name__)
 
+MANY = 499  # beyond that nobody counts
 PART_TERM_S = 3600.0  # a file that is being written for longer has lost its writer
 DROPPED = "dropped"
 
@@ -50,6 +53,7 @@ class Spool:
         self._keep_s = keep_s
         self._clock_ns = clock_ns
         self._last_ns = 0
+        self._sizes: dict[Path, int] = {}  # of folders of days, bytes
         self._lock = threading.Lock()
 
     def write(self, message: bytes) -> Path:
@@ -71,27 +75,29 @@ class Spool:
         sync(self.folder)
         return final
 
-    def waiting(self) -> list[Waiting]:
-        """What waits, oldest first."""
-        with suppress(FileNotFoundError):
-            return [Waiting.of(path) for path in sorted(self.folder.glob("*-*.xml"))]
-        return []
+    def waiting(self, most: int | None = None) -> list[Waiting]:
+        """What waits, oldest first; the first `most` of it."""
+        return [Waiting.of(path) for path in itertools.islice(self._files(), most)]
 
     def remove(self, message: Waiting) -> None:
         """Take away what has been sent; one that is gone already is no error."""
         message.path.unlink(missing_ok=True)
+        day = message.path.parent
+        if day != self.folder:
+            self._sizes.pop(day, None)
+            with suppress(OSError):  # there is more in it
+                day.rmdir()
 
     def bound(self, now: float) -> int:
         """Drop the oldest beyond the bounds, loudly; gives the number. Called by one process, the clock's."""
-        messages = self.waiting()
-        sizes = [_size(message.path) for message in messages]
-        excess, old = sum(sizes) - self._max_bytes, now - self._keep_s
+        self._put_away(now)
+        excess, old = sum(map(self._size, (*self._days(), self.folder))) - self._max_bytes, now - self._keep_s
         dropped = 0
-        for message, size in zip(messages, sizes, strict=True):
+        for message in map(Waiting.of, self._files()):
             if message.at >= old and excess <= 0:
                 break
+            excess -= _size(message.path)
             self.remove(message)
-            excess -= size
             dropped += 1
         if dropped:
             self._count(dropped)
@@ -106,14 +112,46 @@ class Spool:
         return dropped
 
     def state(self) -> dict[str, str | int | float | None]:
-        """Where they wait, how many, since when, and how many were dropped."""
-        messages = self.waiting()
+        """Where they wait, how many up to `MANY` + 1, since when, and how many were dropped."""
+        messages = self.waiting(MANY + 1)
         return {
             "folder": str(self.folder),
             "waiting": len(messages),
             "oldest_at": messages[0].at if messages else None,
             "dropped": self._dropped(),
         }
+
+    def _files(self) -> Iterator[Path]:
+        for folder in (*self._days(), self.folder):
+            yield from _messages(folder)
+
+    def _days(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+
+    def _put_away(self, now: float) -> None:
+        """Move the messages of earlier days where they are in nobody's way."""
+        moved = set()
+        for path in _messages(self.folder):
+            day = self.folder / _day(Waiting.of(path).at)
+            if day.name >= _day(now):
+                break
+            day.mkdir(mode=0o700, exist_ok=True)
+            path.replace(day / path.name)
+            moved.add(day)
+        for day in moved:
+            self._sizes.pop(day, None)
+            sync(day)
+        if moved:
+            sync(self.folder)
+
+    def _size(self, folder: Path) -> int:
+        """Bytes of a folder's messages; those of a day that is over change only by our hand."""
+        if folder not in self._sizes:
+            size = sum(map(_size, _messages(folder)))
+            if folder == self.folder:
+                return size
+            self._sizes[folder] = size
+        return self._sizes[folder]
 
     def _next_name(self) -> str:
         """A name that sorts behind every earlier one of this process, also when its clock is set back."""
@@ -137,6 +175,14 @@ class Spool:
             with suppress(FileNotFoundError):
                 if part.stat().st_mtime < now - PART_TERM_S:
                     part.unlink()
+
+
+def _messages(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*-*.xml"))
+
+
+def _day(at: float) -> str:
+    return time.strftime("%Y%m%d", time.gmtime(at))
 
 
 def _size(path: Path) -> int:

@@ -49,7 +49,7 @@ def main() -> None:
 @plainly
 def serve(conf: Path | None, roles: str) -> None:
     """Run the node until it is told to stop."""
-    from dicom_node import roles as _  # for all roles, which are forked
+    import dicom_node.roles  # noqa: F401 (loaded once for all roles, which are forked)
     from dicom_node.log import setup
     from dicom_node.node import ROLES
     from dicom_node.node import serve as run

@@ -20,6 +20,7 @@ from storage.database import Transaction
 from storage.records import ProcessRow
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+COUNT_EVERY_S = 30.0  # all there is, at most: whoever asks more often is told what was counted last
 STEP_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 RESULT_S = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 86400)
 
@@ -50,6 +51,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._until: float | None = None
+        self._counted_at: float | None = None
         self._studies = self._gauge("studies", "Studies by state", "state")
         self._jobs = self._gauge("jobs", "Jobs by route, task and state", "route", "task", "state")
         self._running = self._gauge("jobs_running", "Jobs that a worker holds now")
@@ -85,27 +87,34 @@ class Metrics:
             return generate_latest(self._registry)
 
     def _count(self, tx: Transaction, now: float) -> None:
-        for gauge in (self._studies, self._jobs, self._deliveries, self._down, self._roles, self._fetches,
-                      self._notices, self._gpu_used, self._gpu_total, self._gpu_busy):  # fmt: skip
+        if self._counted_at is None or not 0 <= now - self._counted_at < COUNT_EVERY_S:
+            self._count_all(tx)
+            self._counted_at = now
+        for gauge in (self._down, self._roles, self._gpu_used, self._gpu_total, self._gpu_busy):
             gauge.clear()  # what is not there any more
+        for circuit in tx.circuits.in_trouble():
+            self._down.labels(circuit.destination).set(circuit.open)
+        for row in sorted(tx.processes.list(now), key=lambda one: one.seen_at):
+            self._roles.labels(row.role).set(now - row.seen_at < ROLE_SILENT_S)
+            self._show_gpus(row)
+        self._late.set(tx.alerts.open_count())
+        self._running.set(len(tx.jobs.running(now)))
+        self._associations.set(tx.associations.open_count(now))
+
+    def _count_all(self, tx: Transaction) -> None:
+        """How much there is of everything since the node first ran: the more that is, the longer it takes."""
+        for gauge in (self._studies, self._jobs, self._deliveries, self._fetches, self._notices):
+            gauge.clear()
         for state, number in tx.studies.counts().items():
             self._studies.labels(state).set(number)
         for job, number in tx.figures.jobs().items():
             self._jobs.labels(*job).set(number)
         for delivery, number in tx.figures.deliveries().items():
             self._deliveries.labels(*delivery).set(number)
-        for circuit in tx.circuits.in_trouble():
-            self._down.labels(circuit.destination).set(circuit.open)
-        for row in sorted(tx.processes.list(now), key=lambda one: one.seen_at):
-            self._roles.labels(row.role).set(now - row.seen_at < ROLE_SILENT_S)
-            self._show_gpus(row)
         for fetch, number in tx.fetches.counts().items():
             self._fetches.labels(fetch).set(number)
         for notice, number in tx.notices.counts().items():
             self._notices.labels(*notice).set(number)
-        self._late.set(tx.alerts.open_count())
-        self._running.set(len(tx.jobs.running(now)))
-        self._associations.set(tx.associations.open_count(now))
 
     def _show_gpus(self, row: ProcessRow) -> None:
         for gpu in row.detail.get("gpus", ()):

@@ -25,7 +25,7 @@ PAGES = (
     (re.compile(r"segnode retry --all(?: --release)?"), "/studies?trouble=true"),
 )
 HERE = Path(__file__).parent
-MANY = 999  # beyond that nobody counts
+MANY = 499  # beyond that nobody counts
 
 
 def page(request: Request, template: str, status_code: int = 200, **values: object) -> HTMLResponse:

@@ -6,10 +6,8 @@ several jobs at a time, of which one has the device: the others are read or meas
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from inference.errors import WorkerDied
@@ -29,7 +27,8 @@ class Processes:
     def __init__(self, devices: str | Sequence[str] = "auto", at_a_time: int = AT_A_TIME) -> None:
         self._workers = [Worker(device, at_a_time) for device in resolve(devices)]
         self._lanes = [lane for worker in self._workers for lane in worker.lanes]
-        self._free: queue.Queue[Lane] = queue.Queue()
+        self._free: list[Lane] = []
+        self._given_back = threading.Condition()
         self._stopped = threading.Event()
         self._suspects: set[str] = set()  # jobs under which a worker died: they have one to themselves
 
@@ -42,22 +41,15 @@ class Processes:
         """Start the workers, so that the first job does not wait for imports."""
         for worker in self._workers:
             worker.current()
-        places = zip(*(worker.lanes for worker in self._workers), strict=True)
-        for lane in (lane for one_each in places for lane in one_each):  # idle devices come first
-            self._free.put(lane)
+        self._free += self._lanes
 
     def stop(self) -> None:
         """End every worker now; whatever runs there, or comes later, ends with `WorkerDied`."""
         self._stopped.set()
         for worker in self._workers:
             worker.end()
-        idle: list[Lane] = []
-        with suppress(queue.Empty):  # one that is not given back is dead all the same
-            while len(idle) < len(self._lanes):
-                idle.append(self._free.get(timeout=STOP_S))
-        for lane in idle:
-            lane.worker.end()
-            self._free.put(lane)
+        with self._given_back:  # one that is not given back is dead all the same
+            self._given_back.wait_for(lambda: len(self._free) == len(self._lanes), timeout=STOP_S)
 
     def run(self, request: Request, report: Report) -> Result:
         """Run on the first free worker; see `Executor.run` for the errors."""
@@ -70,7 +62,7 @@ class Processes:
         return explanation
 
     def _answer(self, request: Request, report: Report) -> Any:
-        lane = self._free.get()
+        lane = self._taken()
         try:
             if not self._stopped.is_set():
                 return self._run(lane, request, report)
@@ -78,8 +70,18 @@ class Processes:
             if not self._stopped.is_set():
                 raise
         finally:
-            self._free.put(lane)
+            with self._given_back:
+                self._free.append(lane)
+                self._given_back.notify_all()
         raise WorkerDied("the node was stopped under the job", stopped=True)
+
+    def _taken(self) -> Lane:
+        """A free lane, of the device that has least to do."""
+        with self._given_back:
+            self._given_back.wait_for(lambda: self._free)
+            lane = max(self._free, key=lambda one: sum(other.worker is one.worker for other in self._free))
+            self._free.remove(lane)
+            return lane
 
     def _run(self, lane: Lane, request: Request, report: Report) -> Any:
         """Of jobs that shared a worker nobody knows which one killed it; each is by itself the next time."""

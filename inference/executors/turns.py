@@ -1,4 +1,4 @@
-"""A device does one thing at a time, in one thread; who has a job for it reads before his turn and measures after it."""
+"""A device does one thing at a time, in one thread; a job is read before its turn comes, and measured after it."""
 
 from __future__ import annotations
 

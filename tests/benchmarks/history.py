@@ -87,16 +87,17 @@ def _done(numbers: range, begin: float) -> dict[str, list[dict]]:
         rows["results"] += [{"sop_uid": f"{uid}.2.{n}", "sop_class_uid": SEG, "series_uid": f"{uid}.2", "job_id": job,
                              "kind": kind, "path": f"{number:x}/{n}.dcm", "size": 40_000, "sha256": f"{number:x}{n}"}
                             for n, kind in enumerate(("seg", "sr"))]  # fmt: skip
-        rows["journal"] += [{"at": at, "event": event, "text": f"{event}, in a sentence of some length", "study_uid": uid,
-                             "series_uid": "", "job_id": job, "revision": 1, "detail": {}} for event in STEPS]  # fmt: skip
+        about = {"at": at, "study_uid": uid, "series_uid": "", "job_id": job, "revision": 1, "detail": {}}
+        rows["journal"] += [{**about, "event": event, "text": f"{event}: a sentence of some length"} for event in STEPS]
         asked = {"study_uid": uid, "peer": "pacs", "state": "DONE", "policy": {}, "created_at": at, "attempts": 1,
                  "next_attempt_at": at, "ended_at": at, "reason": ""}  # fmt: skip
         rows["fetches"].append({**asked, "purpose": "missing", "patience_s": 60.0, "fetched": 0})
         rows["recalls"].append({**asked, "deadline": at, "found": []})
         rows["notices"].append({"channel": "mail", "key": job, "payload": {}, "state": "SENT", "attempts": 1,
                                 "next_attempt_at": at, "created_at": at, "ended_at": at, "reason": ""})  # fmt: skip
+        message = _audited(uid, at)
         rows["audit_records"] += [{"at": at, "event": "110104", "kind": "", "who": "ct1 segnode", "study_uid": uid,
-                                   "message": _audited(uid, at)} for _ in range(3)]  # fmt: skip
+                                   "message": message} for _ in range(3)]  # fmt: skip
         rows["promises"].append({"peer_aet": "PACS", "called_aet": "SEGNODE", "transaction_uid": uid, "state": "TOLD",
                                  "instances": [[SEG, f"{uid}.2.0"]], "attempts": 1, "next_attempt_at": at,
                                  "received_at": at, "reason": ""})  # fmt: skip

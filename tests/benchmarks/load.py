@@ -21,11 +21,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-
-SUPPORT = Path(__file__).resolve().parents[1] / "support"
-sys.path.insert(0, str(SUPPORT))
-
-from bright_conf import MODELS, routes
 from harness import Comparison, Record, options, report
 from running_node import QUIET_S, RunningNode
 
@@ -37,6 +32,7 @@ from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
 from storage.lifecycle import DeliveryState
 
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
 WANTED_BUSY = 0.9
 SENDERS = 4
 PATIENCE_S = 600.0
@@ -44,6 +40,8 @@ PATIENCE_S = 600.0
 
 def node_in(folder: Path, archive: EmbeddedArchive) -> RunningNode:
     """A node with a bright model and one device, whose results go to `archive`."""
+    from bright_conf import MODELS, routes
+
     node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
     node.conf.mkdir(parents=True)
     (node.conf / "node.yaml").write_text(
@@ -148,10 +146,10 @@ def main() -> None:
     lines.append(Comparison("the device is in use while work waits", "of the time",
                             ("segnode", [1.0 - run.idle for run in runs]), ("never idle", [1.0]),
                             less_is_better=False, wanted=WANTED_BUSY))  # fmt: skip
-    remarks = [f"{asked.images} images of {asked.size}² a study, a model of {asked.model_s:g} s, quiet time {QUIET_S:g} s; "
-               f"idle while work waits: {', '.join(f'{100 * run.idle:.1f} %' for run in runs)}; "
-               f"load of the machine {os.getloadavg()[0]:.1f}"]  # fmt: skip
-    report(Record("load", lines, remarks), asked.record)
+    idle = ", ".join(f"{100 * run.idle:.1f} %" for run in runs)
+    remark = (f"{asked.images} images of {asked.size}² a study, a model of {asked.model_s:g} s, quiet {QUIET_S:g} s; "
+              f"idle while work waits: {idle}; load of the machine {os.getloadavg()[0]:.1f}")  # fmt: skip
+    report(Record("load", lines, [remark]), asked.record)
     sys.exit(median(run.idle for run in runs) > 1.0 - WANTED_BUSY)
 
 

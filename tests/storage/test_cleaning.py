@@ -139,6 +139,18 @@ def test_all_pages_are_read(cleaner, keep, monkeypatch):
     assert len(cleaner.due(NOW)) == 5
 
 
+def test_the_clock_looks_at_a_part_at_a_time_and_goes_round(cleaner, keep, monkeypatch):
+    monkeypatch.setattr(cleaning, "IN_ONE_TURN", 2)
+    for number in range(5):
+        keep(f"1.2.{number}", 20 - number * 3)  # the last two are too young to go
+    place, went = cleaning.START, []
+    for _ in range(3):
+        gone, place = cleaner.turn(NOW, place)
+        went.append([due.study_instance_uid for due in gone])
+    assert went == [["1.2.0", "1.2.1"], ["1.2.2", "1.2.3"], []]
+    assert place == cleaning.START
+
+
 def test_an_image_that_arrives_between_list_and_removal_keeps_its_study(db, archive, cleaner, keep, make_instance):
     keep("1.2.3", 20)
     assert len(cleaner.due(NOW)) == 1

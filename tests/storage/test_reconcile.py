@@ -5,7 +5,8 @@ The sweep of files that no row names is tested with the crashes that leave them,
 
 import pytest
 
-from storage.reconcile import PREFIXES, Fault, Finding, audit
+from storage.reconcile import PREFIXES, Fault, Finding, audit, sweep_orphans
+from storage.tables import studies
 
 UID = "1.2.3"
 
@@ -63,6 +64,15 @@ def test_what_leaves_by_retention_meanwhile_is_no_fault(db, archive, stored, mon
         return read(self, file)
 
     monkeypatch.setattr(type(archive), "read", remove_first)
+    assert found(db, archive) == []
+
+
+def test_no_file_is_swept_of_a_study_that_an_older_release_wrote(db, archive, stored):
+    with db.transaction() as tx:
+        tx._connection.execute(studies.update().values(folder=""))
+    prefix = archive.folder(UID).relative_to(archive.root).parts[0]
+    in_a_week = max(archive.path(file).stat().st_mtime for file in stored.values()) + 7 * 86400
+    assert sweep_orphans(db, archive, prefix, in_a_week) == 0
     assert found(db, archive) == []
 
 

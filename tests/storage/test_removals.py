@@ -10,6 +10,7 @@ from storage.outbox import Sender
 from storage.records import Arrival, InstanceKind
 from storage.removals import Weight
 from storage.retention import JobFacts
+from storage.tables import studies
 
 UID = "1.2.826.0.1.1"
 
@@ -165,3 +166,15 @@ def test_a_job_that_was_done_once_and_failed_when_it_was_run_again_lets_its_stud
         tx.removals.remove(UID, 700.0)
         assert tx.jobs.find("job-1").state is JobState.FAILED
         assert tx.results.of_job("job-1"), "its UIDs stay known"
+
+
+def test_whose_a_folder_is_is_known_also_of_what_an_older_release_wrote(db, archive, delivered):
+    folder = archive.folder(UID).relative_to(archive.root).as_posix()
+    with db.transaction() as tx:
+        assert tx.removals.owner(folder) == UID
+        assert tx.removals.owner("ab/cd/nobody") is None
+        tx._connection.execute(studies.update().values(folder=""))
+        assert tx.removals.owner(folder) is None
+        assert tx.removals.name_folders() == 1
+        assert tx.removals.owner(folder) == UID
+        assert tx.removals.name_folders() == 0

@@ -13,6 +13,7 @@ from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.changes import stream
 from dicom_node.web.metrics import CONTENT_TYPE
+from dicom_node.web.rendering import MANY
 from dicom_node.web.supporting import support_bundle
 
 router = APIRouter(tags=["node"], responses=PROBLEMS)
@@ -20,11 +21,14 @@ router = APIRouter(tags=["node"], responses=PROBLEMS)
 
 @router.get("/api/v1/status")
 def status(console: Here) -> dict[str, Any]:
-    """Roles, queues, destinations, disk, what was done today, and what needs a person."""
+    """Roles, queues, destinations, disk, what was done today, and what needs a person.
+
+    Nothing is counted further than 500: all there is stands in /metrics.
+    """
     now = console.clock()
     with console.parts.database.reading() as tx:
         today = today_view(tx, now, console.settings.goal_minutes * 60)
-        return {**node_status(console.parts, tx, now), "today": today}
+        return {**node_status(console.parts, tx, now, MANY + 1), "today": today}
 
 
 @router.get("/api/v1/support-bundle", response_class=Response)

@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.drop_index("ix_studies_settled", "studies")
     op.create_index("ix_studies_settled", "studies", ["state", "changed_at", "study_uid"])
     op.create_index("ix_jobs_finished", "jobs", ["state", "finished_at"])
+    op.create_index("ix_jobs_route", "jobs", ["route", "task", "state"])
     op.create_index("ix_jobs_model", "jobs", ["model", "state", "finished_at"])
     op.create_index("ix_deliveries_sent", "deliveries", ["sent_at"])
     op.create_index("ix_reviews_job", "reviews", ["job_id"])

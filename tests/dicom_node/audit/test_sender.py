@@ -117,7 +117,7 @@ def test_a_spool_that_cannot_be_read_is_told(
     def broken(_: Spool) -> list[Any]:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(Spool, "waiting", broken)
+    monkeypatch.setattr(Spool, "_files", broken)
     sender.step()
     assert sender.state()["trouble"] == "the spool cannot be read: Input/output error"
     assert "cannot be kept within its bounds: Input/output error" in caplog.text

@@ -102,6 +102,39 @@ def test_within_its_bounds_nothing_is_dropped_or_said(
     assert caplog.records == []
 
 
+def test_messages_of_earlier_days_are_put_away_in_a_folder_each(spool: Spool, clock: Any) -> None:
+    for number in range(3):
+        spool.write(b"%d" % number * 100)
+        clock.now += DAY_S
+    spool.write(b"today")
+    assert spool.bound(clock.now) == 0
+    assert len(list(spool.folder.glob("*/*.xml"))) == 3
+    assert len(list(spool.folder.glob("*.xml"))) == 1
+    assert [text[:1] for text in texts(spool)] == [b"0", b"1", b"2", b"t"]
+    assert spool.state()["oldest_at"] == pytest.approx(clock.now - 3 * DAY_S)
+    for message in spool.waiting(2):
+        spool.remove(message)
+    assert len(list(spool.folder.glob("*/"))) == 1, "an empty one goes"
+
+
+def test_those_put_away_count_towards_the_bounds(spool: Spool, clock: Any) -> None:
+    for number in range(4):
+        spool.write(b"%d" % number * 300)
+        clock.now += DAY_S
+        spool.bound(clock.now)
+    assert [text[:1] for text in texts(spool)] == [b"1", b"2", b"3"]
+    assert spool.state()["dropped"] == 1
+
+
+def test_what_waits_is_counted_no_further_than_anybody_reads(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicom_node.audit.spool.MANY", 1)
+    for _ in range(4):
+        spool.write(b"one")
+    assert spool.state()["waiting"] == 2
+
+
 def test_what_a_dead_writer_left_is_swept(spool: Spool, clock: Any) -> None:
     spool.write(b"one")
     left = spool.folder / "00000000000000000001-1.part"

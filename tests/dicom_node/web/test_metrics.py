@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from turned_clock import Clock
 
 from dicom_node.assembly import Parts
+from dicom_node.web.metrics import COUNT_EVERY_S
 from storage.lifecycle import DeliveryState, JobState
 from storage.outbox import Sender
 
@@ -55,6 +56,18 @@ def test_what_ends_between_two_looks_is_counted_once(story: Parts, program: Make
         assert found["segnode_step_seconds_bucket", "5.0", "network", "liver_tumour"] == 1
         assert found["segnode_result_seconds_count", "share"] == 1
         clock.now += 10
+
+
+def test_all_there_is_is_counted_twice_a_minute_at_most(story: Parts, program: MakeBrowser, clock: Clock) -> None:
+    monitor, failed = program("vera"), ("segnode_jobs", "everything", "FAILED", "liver_tumour")
+    assert figures(monitor)[failed] == 1
+    with story.database.transaction() as tx:
+        (job,) = tx.jobs.list([JobState.FAILED])
+        tx.jobs.retry(job.job_id, NOW)
+    clock.now += COUNT_EVERY_S - 1
+    assert figures(monitor)[failed] == 1
+    clock.now += 1
+    assert failed not in figures(monitor)
 
 
 def test_it_names_nobody_and_is_not_for_everybody(story: Parts, program: MakeBrowser, visitor: Browser) -> None:

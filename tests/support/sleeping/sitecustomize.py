@@ -1,4 +1,4 @@
-"""With this folder on PYTHONPATH a node's `threshold` models take SEGNODE_SLEEP_S seconds and compute no more than ever.
+"""With this folder on PYTHONPATH a node's `threshold` models take SEGNODE_SLEEP_S seconds and compute no more.
 
 Python loads it by itself in every process. When each began and ended is appended to the file SEGNODE_SLEPT, in seconds
 since the epoch: so long was the device in use.
