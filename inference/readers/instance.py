@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -67,16 +68,13 @@ class Instance:
     @classmethod
     def open(cls, path: Path, scan: Scan) -> Instance:
         """Read a file up to its pixels, by the scan of its series; Unfit where it is no DICOM."""
-        try:
-            with path.open("rb") as file:
-                values = scan.read(file)
-                if values is not None:
-                    return cls._of(path, _header(values), values, file)
-                file.seek(0)
-                ds = dcmread(file, stop_before_pixels=True, force=True)
-                return cls._of(path, header_of(ds), ds, file)
-        except DICOM_FAULTS as fault:
-            raise Unfit(f"An image of the series cannot be read ({type(fault).__name__}).") from fault
+        with _unfit("An image of the series cannot be read"), path.open("rb") as file:
+            values = scan.read(file)
+            if values is not None:
+                return cls._of(path, _header(values), values, file)
+            file.seek(0)
+            ds = dcmread(file, stop_before_pixels=True, force=True)
+            return cls._of(path, header_of(ds), ds, file)
 
     @classmethod
     def _of(cls, path: Path, header: Mapping[str, Any], values: Values, file: BinaryIO) -> Instance:
@@ -96,7 +94,7 @@ class Instance:
         if self.samples != 1:
             raise Unfit("The series is in colour: a screen save, no measurement.")
         frames = None if wanted[0].frame is None else [(header.frame or 1) - 1 for header in wanted]
-        try:
+        with _unfit(f"The pixels of {name} cannot be decoded"):
             if self.pixels is None:
                 every = iter_pixels(dcmread(self.path, force=True), indices=frames, raw=True)
                 return list(islice(every, _most(frames)))
@@ -104,8 +102,17 @@ class Instance:
                 return _decoded(self.path, self.pixels, frames)
             some = frames or range(min(_most(frames), self.pixels.options["number_of_frames"]))
             return [_plain(self.path, self.pixels, frame) for frame in some]
-        except DICOM_FAULTS as fault:
-            raise Unfit(f"The pixels of {name} cannot be decoded ({type(fault).__name__}).") from fault
+
+
+@contextmanager
+def _unfit(sentence: str) -> Iterator[None]:
+    """Says so where data inside make no sense; what the disk refuses stays as it is."""
+    try:
+        yield
+    except (*DICOM_FAULTS, OSError) as fault:
+        if isinstance(fault, OSError) and fault.errno is not None:
+            raise
+        raise Unfit(f"{sentence} ({type(fault).__name__}).") from fault
 
 
 def _header(values: Mapping[str, Any]) -> dict[str, Any]:

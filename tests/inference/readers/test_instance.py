@@ -82,6 +82,16 @@ def test_of_frames_that_nobody_names_two_are_decoded(volume_of, write, syntax):
         read_series([path])
 
 
+def test_what_the_disk_refuses_is_no_fault_of_the_images(volume_of, write):
+    path = write(volume_of())[0]
+    instance = Instance.open(path, Scan())
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        Instance.open(path, Scan())
+    with pytest.raises(FileNotFoundError):
+        instance.stored(instance.slices)
+
+
 def test_a_file_that_shrinks_meanwhile_is_unfit(volume_of, write):
     path = write(volume_of())[0]
     instance = Instance.open(path, Scan())
