@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test viewers chaos fuzz bench bench-ingest bench-sending lint tools train score real clean
+.PHONY: help demo run test viewers chaos fuzz bench lint tools train score real clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -67,15 +67,15 @@ fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, t
 	$(BIN)/python tests/fuzz/run.py dataset --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
 	FUZZ=long $(BIN)/python -m pytest -q -o timeout=3600 tests/dicom_node/web/test_api_fuzzed.py
 
-bench: $(VENV)/.test tools ## How fast a scanner sends in a crowd of connections; how fast a page of 50,000 studies comes.
-	$(BIN)/python tests/benchmarks/crowd.py $(ARGS)
-	$(BIN)/python tests/benchmarks/many_studies.py --postgres
+# Compared with what a user would otherwise pick; the figures are kept in RECORD. One alone: make bench-NAME, with its
+# options in ARGS. By themselves, as they take long: bench-growth (a million instances), bench-memory, bench-nnunet.
+RECORD ?= bench-record
+BENCHES := ingest sending reading seg study network load starting many_studies crowd
+bench: $(addprefix bench-,$(BENCHES)) ## How fast it is, beside Orthanc, DCMTK, pydicom, SimpleITK, dcmqi and MONAI (RECORD=folder).
+	$(BIN)/python tests/benchmarks/table.py $(RECORD)
 
-bench-ingest: $(VENV)/.test tools ## Images taken a second, beside Orthanc and a socket copy with the same promise (RECORD=folder).
-	$(BIN)/python tests/benchmarks/ingest.py $(if $(RECORD),--record $(RECORD)) $(ARGS)
-
-bench-sending: $(VENV)/.test tools ## Results and studies sent a second, beside DCMTK's dcmsend (RECORD=folder).
-	$(BIN)/python tests/benchmarks/sending.py $(if $(RECORD),--record $(RECORD)) $(ARGS)
+bench-%: $(VENV)/.test tools
+	$(BIN)/python tests/benchmarks/$*.py --record $(RECORD) $(ARGS)
 
 train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 	$(BIN)/segnode train conf/training/$(TASK).yaml

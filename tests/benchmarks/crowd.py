@@ -1,31 +1,26 @@
-"""How fast a scanner sends while a crowd holds connections open, against its rate alone: `make bench`.
+"""How fast a scanner sends while a crowd holds connections open, against its rate alone: `make bench-crowd`.
 
-python tests/benchmarks/crowd.py [--rounds 5] [--images 200] [--silent 200] [--idle 200]. The node is `segnode serve`
-as shipped, the scanner is DCMTK's dcmsend. Rounds alone and in the crowd take turns, so that a busy machine slows both
-alike. The crowd lives in a process of its own: connections that say nothing, and associations that are established
-and then idle. Prints a JSON line: images a second of each round, and the ratio of the medians.
+python tests/benchmarks/crowd.py [--rounds 5] [--images 200] [--silent 200] [--idle 200] [--record FOLDER]. The node is
+`segnode serve` as shipped, the scanner is DCMTK's dcmsend. Rounds alone and in the crowd take turns, so that a busy
+machine slows both alike. The crowd lives in a process of its own: connections that say nothing, and associations that
+are established and then idle.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
+import itertools
 import multiprocessing
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-
+from harness import Comparison, Record, options, report, take_turns
 from running_node import RunningNode
 from wire import Wire
 
@@ -106,27 +101,30 @@ def _closed(wire: Wire) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("rounds", 5), ("images", 200), ("silent", 200), ("idle", 200)):
+    parser = options(__doc__, rounds=5)
+    for name, value in (("images", 200), ("silent", 200), ("idle", 200)):
         parser.add_argument(f"--{name}", type=int, default=value)
-    options = parser.parse_args()
-    alone: list[float] = []
-    beset: list[float] = []
+    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        node = node_in(Path(folder), options.silent + options.idle)
+        node, numbers = node_in(Path(folder), chosen.silent + chosen.idle), itertools.count()
+
+        def alone() -> float:
+            return chosen.images / send(images(Path(folder), next(numbers), chosen.images), node.peer)
+
+        def beset() -> float:
+            series = images(Path(folder), next(numbers), chosen.images)
+            with crowd(node.peer.port, chosen.silent, chosen.idle):
+                return chosen.images / send(series, node.peer)
+
         try:
-            send(images(Path(folder), 0, 20), node.peer)  # warms up
-            for number in range(options.rounds):
-                series = images(Path(folder), 2 * number + 1, options.images)
-                alone.append(round(options.images / send(series, node.peer), 1))
-                series = images(Path(folder), 2 * number + 2, options.images)
-                with crowd(node.peer.port, options.silent, options.idle):
-                    beset.append(round(options.images / send(series, node.peer), 1))
+            found = take_turns({"alone": alone, "in the crowd": beset}, chosen.rounds)
         finally:
             node.process.terminate()
             node.process.wait(30)
-    ratio = round(median(beset) / median(alone), 3)
-    print(json.dumps({"images_a_second_alone": alone, "in_the_crowd": beset, "of_its_rate_alone": ratio}))
+    what = f"a scanner beside {chosen.silent} silent connections and {chosen.idle} idle associations"
+    line = Comparison(what, "images/s", ("in the crowd", found["in the crowd"]), ("alone", found["alone"]),
+                      less_is_better=False)  # fmt: skip
+    report(Record("crowd", [line]), chosen.record)
 
 
 if __name__ == "__main__":

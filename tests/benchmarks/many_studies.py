@@ -1,26 +1,26 @@
 """How long the first page of studies takes among 50,000 of them, against a node with one full page: `make bench`.
 
-python tests/benchmarks/many_studies.py [--studies 50000] [--rounds 30] [--postgres]. Both nodes are asked in this
-process by turns, so that a busy machine slows both alike: the page of the console and the API, with names, as an
-administrator. Every study has a series, a sender, a job and a delivery. Prints a table (Markdown) and a JSON line: the
-median milliseconds of each, and the ratio of the medians; exits with 1 where a ratio is above 1.2.
+python tests/benchmarks/many_studies.py [--studies 50000] [--rounds 30] [--sqlite-only] [--record FOLDER]. Both nodes
+are asked in this process by turns, so that a busy machine slows both alike: the page of the console and the API, with
+names, as an administrator. Every study has a series, a sender, a job and a delivery. Exits with 1 where the many take
+more than 1.2 times as long as the few.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from browsing import Browser
+from harness import Comparison, Record, options, report, take_turns
 from private_postgres import running_postgres
 
 from dicom_node.assembly import Parts, assemble
@@ -30,6 +30,8 @@ from storage import tables
 from storage.headers import header_columns
 from storage.tickets import TicketKind
 from storage.users import Role
+
+Ask = Callable[[str], float]  # a place's seconds
 
 PAGE = 50
 ALLOWED = 1.2
@@ -89,7 +91,7 @@ def study_rows(numbers: range, begin: float = 1_700_000_000.0, every_s: float = 
     return rows
 
 
-def ask(parts: Parts) -> Callable[[str], float]:
+def ask(parts: Parts) -> Ask:
     """Gives how many seconds an answer took."""
     console = open_console(parts)
     with parts.database.transaction() as tx:
@@ -108,38 +110,36 @@ def ask(parts: Parts) -> Callable[[str], float]:
     return seconds
 
 
-def rounds(one: Callable[[str], float], many: Callable[[str], float], count: int) -> Iterator[dict[str, object]]:
-    """By turns, the first time not counted."""
+def compare(kind: str, few: Ask, many: Ask, chosen: Namespace) -> list[Comparison]:
+    """Of a node with a page of studies and one with many, the page and the API."""
+    lines = []
     for name, place in PLACES.items():
-        few_s, many_s = zip(*((one(place), many(place)) for _ in range(count + 1)), strict=True)
-        few_ms, many_ms = (1000.0 * median(some[1:]) for some in (few_s, many_s))
-        yield {"of": name, "one_page_ms": round(few_ms, 1), "many_ms": round(many_ms, 1),
-               "ratio": round(many_ms / few_ms, 3)}  # fmt: skip
+        found = take_turns({"few": partial(few, place), "many": partial(many, place)}, chosen.rounds)
+        small, large = ([1000.0 * seconds for seconds in found[who]] for who in ("few", "many"))
+        lines.append(Comparison(f"first {name} of studies, {kind}", "ms", (f"{chosen.studies} studies", large),
+                                (f"{PAGE} studies", small), wanted=round(1 / ALLOWED, 2)))  # fmt: skip
+    return lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__, rounds=30)
     parser.add_argument("--studies", type=int, default=50_000)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL as well")
-    options = parser.parse_args()
-    found = []
-    print(f"| database | what | {PAGE} studies, ms | {options.studies} studies, ms | ratio |\n|---|---|---|---|---|")
+    parser.add_argument("--sqlite-only", action="store_true", help="not on PostgreSQL")
+    chosen = parser.parse_args()
+    lines: list[Comparison] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kinds = {"SQLite": ("", "")}
-        if options.postgres:
+        if not chosen.sqlite_only:
             kinds["PostgreSQL"] = databases(stack.enter_context(running_postgres()))
-        for kind, (few, many) in kinds.items():
-            nodes = [node(folder / f"{kind}-{number}", url, number) for url, number in
-                     ((few, PAGE), (many, options.studies))]
+        for kind, urls in kinds.items():
+            nodes = [node(folder / f"{kind}-{number}", url, number)
+                     for url, number in zip(urls, (PAGE, chosen.studies), strict=True)]
             for parts in nodes:
                 stack.callback(parts.close)
-            for one in rounds(*map(ask, nodes), options.rounds):
-                found.append({"database": kind, **one})
-                print("| {database} | {of} | {one_page_ms} | {many_ms} | {ratio} |".format(**found[-1]), flush=True)
-    print(json.dumps({"studies": options.studies, "rounds": options.rounds, "found": found}))
-    sys.exit(any(one["ratio"] > ALLOWED for one in found))
+            lines += compare(kind, *map(ask, nodes), chosen)
+    report(Record("many_studies", lines), chosen.record)
+    sys.exit(any(line.ratio < 1 / ALLOWED for line in lines))
 
 
 def databases(url: Callable[[str], str]) -> tuple[str, str]:
