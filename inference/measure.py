@@ -82,7 +82,8 @@ def with_confidence(measured: Measured, probability: NDArray[np.floating]) -> Me
     """Each finding with the mean probability (z, y, x) of its voxels as its confidence, 0..1."""
     sums = np.zeros(len(measured.findings) + 1)
     for labels, chances in zip(measured.labelmap, probability, strict=True):
-        sums += np.bincount(labels.ravel(), weights=chances.ravel(), minlength=sums.size)
+        found = labels > 0
+        sums += np.bincount(labels[found], weights=chances[found], minlength=sums.size)
     findings = tuple(replace(f, confidence=min(1.0, float(sums[f.number] / f.voxels))) for f in measured.findings)
     return measured._replace(findings=findings)
 
@@ -90,9 +91,8 @@ def with_confidence(measured: Measured, probability: NDArray[np.floating]) -> Me
 def measure_totals(labels: NDArray[np.uint8], totals: Sequence[tuple[str, tuple[int, ...]]],
                    grid: Grid) -> tuple[tuple[str, Measurement], ...]:
     """Volumes of unions of labels (whole tumour, tumour core), also where they are empty."""
-    counts = np.bincount(labels.ravel(), minlength=256)
-    return tuple((name, _volume(int(sum(counts[label] for label in union)) * grid.voxel_ml))
-                 for name, union in totals)
+    counts = {label: int(np.count_nonzero(labels == label)) for _, union in totals for label in union}
+    return tuple((name, _volume(sum(counts[label] for label in union) * grid.voxel_ml)) for name, union in totals)
 
 
 def shared_by_several(label: str) -> bool:

@@ -25,8 +25,9 @@ def load_labels(result: Result, sources: Sources) -> Labels:
 
 def areas(labels: Labels, findings: int) -> NDArray[np.int64]:
     """Pixels of each finding on each slice, shape (slice, 1 + findings); column 0 is the background."""
-    counts = [np.bincount(plane.ravel(), minlength=findings + 1) for plane in labels]
-    return np.stack(counts).astype(np.int64)
+    area = np.stack([np.bincount(plane[plane > 0], minlength=findings + 1) for plane in labels]).astype(np.int64)
+    area[:, 0] = labels[0].size - area.sum(axis=1)
+    return area
 
 
 def largest_slices(labels: Labels, result: Result) -> dict[int, int]:
