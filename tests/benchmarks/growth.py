@@ -24,7 +24,7 @@ from types import SimpleNamespace
 
 from harness import Comparison, Record, options, report, take_turns
 from history import CT_IMAGE, fill
-from many_studies import PAGE, ask, databases, empty_node
+from many_studies import PAGE, ask, databases, empty_node, vacuum
 from private_postgres import running_postgres
 
 from dicom_node.alerts.watch import chores as watching
@@ -62,10 +62,7 @@ def grown(folder: Path, url: str, studies: int, images: int) -> Parts:
     parts = empty_node(folder, url, MORE)
     fill(parts, studies, images)
     if url:  # as PostgreSQL does by itself in the course of a year
-        import psycopg
-
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")
+        vacuum(url)
     return parts
 
 

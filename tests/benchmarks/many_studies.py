@@ -45,7 +45,17 @@ def node(folder: Path, database: str, studies: int) -> Parts:
     parts = empty_node(folder, database)
     for first in range(0, studies, SOME):
         insert(parts, study_rows(range(first, min(first + SOME, studies))))
+    if database:
+        vacuum(database)
     return parts
+
+
+def vacuum(database: str) -> None:
+    """What PostgreSQL does by itself within a minute of many new rows: until then it plans for an empty table."""
+    import psycopg
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
 
 
 def empty_node(folder: Path, database: str, more: str = "") -> Parts:
