@@ -111,7 +111,7 @@ def machine() -> dict[str, object]:
     cpu, memory = Path("/proc/cpuinfo"), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     name = re.search(r"^model name\s*:\s*(.+)$", cpu.read_text(), re.MULTILINE) if cpu.exists() else None
     return {"processor": name[1] if name else platform.processor(), "cores": os.cpu_count(),
-            "memory_gib": round(memory / 2**30), "system": platform.platform(terse=True)}  # fmt: skip
+            "memory_gib": round(memory / 2**30), "system": " ".join((platform.system(), *platform.release().split(".")[:2]))}  # fmt: skip
 
 
 def versions() -> dict[str, str]:
