@@ -110,8 +110,9 @@ def machine() -> dict[str, object]:
     """Processor, cores and memory of this machine."""
     cpu, memory = Path("/proc/cpuinfo"), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     name = re.search(r"^model name\s*:\s*(.+)$", cpu.read_text(), re.MULTILINE) if cpu.exists() else None
+    release = ".".join(platform.release().split(".")[:2])
     return {"processor": name[1] if name else platform.processor(), "cores": os.cpu_count(),
-            "memory_gib": round(memory / 2**30), "system": " ".join((platform.system(), *platform.release().split(".")[:2]))}  # fmt: skip
+            "memory_gib": round(memory / 2**30), "system": f"{platform.system()} {release}"}  # fmt: skip
 
 
 def versions() -> dict[str, str]:
