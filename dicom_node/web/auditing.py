@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from pydantic import BeforeValidator, Field
@@ -22,13 +22,15 @@ from storage.identifiers import check_uid
 LOG = "urn:segnode:audit"
 
 Day = Annotated[date, Field(ge=date(1970, 1, 2), le=date(2999, 12, 31))]
+Nothing = Literal[""]  # what a form sends of a field that was left empty
 Empty = BeforeValidator(lambda value: value or None)
 Who = Annotated[str, Query(max_length=200, description="Words to be found among those who took part: names of people "
                            "and processes, AE titles, addresses; each must be.")]  # fmt: skip
 Action = Annotated[str, Query(max_length=64, description="An Audit Event ID or Event Type Code, as `codes` has them.")]
 Study = Annotated[str, Query(max_length=64, description="Only what was done with this study.")]
-First = Annotated[Day | None, Empty, Query(alias="from", description="From this day on, in the node's time zone.")]
-Last = Annotated[Day | None, Empty, Query(alias="to", description="Until the end of this day.")]
+Bound = Annotated[Day | Nothing | None, Empty]
+First = Annotated[Bound, Query(alias="from", description="From this day on, in the node's time zone.")]
+Last = Annotated[Bound, Query(alias="to", description="Until the end of this day.")]
 Cursor = Annotated[str, Query(max_length=100, description="`next` of the page before.")]
 
 

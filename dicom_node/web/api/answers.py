@@ -24,6 +24,7 @@ _MEANT = {
     403: "The token's user may not",
     404: "There is none",
     409: "Not as things stand",
+    413: "More bytes than are taken",
     422: "Something asked for is not allowed",
     503: "The database does not answer",
 }
