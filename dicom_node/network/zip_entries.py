@@ -78,7 +78,7 @@ class Zip:
     def entries(self) -> Iterator[tuple[str, zipfile.ZipInfo]]:
         """Every entry that is no folder, with its name as it stands there."""
         for info in self._zip.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # zipfile's own is_dir stumbles over an empty name
                 yield info.filename, info
 
     def pieces(self, info: zipfile.ZipInfo) -> Iterator[bytes]:

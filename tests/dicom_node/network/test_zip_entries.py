@@ -89,6 +89,15 @@ def test_damage_anywhere_is_told_as_such(change: int) -> None:
         assert all(isinstance(content, bytes | str) for content in found.values())
 
 
+def test_an_entry_without_a_name_is_one_like_others() -> None:
+    data = bytearray(made(a=b"one", b=b"two"))
+    header = data.rindex(b"PK\x01\x02")  # of the last entry, in the directory
+    data[header + 28 : header + 34] = (0).to_bytes(2, "little") + (1).to_bytes(2, "little") + bytes(2)  # no name
+    found = taken(Zip(memoryview(data), 100))
+    assert found["a"] == b"one"
+    assert "cannot be unpacked" in str(found[""])
+
+
 def test_what_is_no_zip_says_so() -> None:
     with pytest.raises(BadEntry, match="no zip"):
         Zip(memoryview(b"PK\x03\x04 and nothing else"), 100)
