@@ -18,12 +18,11 @@ LARGEST_DIRECTORY = 8 << 20  # in bytes; some 80,000 entries
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA takes as much memory as its header asks for
 
 
-class _BeforeItsBegin(OSError):
-    """A place that no file has; zipfile looks for one, and expects an OSError."""
+class _BeforeItsBegin(OSError, zipfile.BadZipFile):
+    """A place that no file has: of a damaged zip. zipfile itself looks for one, and expects an OSError."""
 
 
-# What zipfile raises on bytes that are no zip or a damaged one; on newer versions and methods; on names in no encoding.
-FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, _BeforeItsBegin, NotImplementedError, UnicodeDecodeError)
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError)  # damaged; too new; a name in no encoding
 
 
 class BadEntry(Exception):
@@ -70,7 +69,7 @@ class Zip:
     def __init__(self, content: memoryview, most_bytes: int) -> None:
         try:
             self._zip = zipfile.ZipFile(_Window(content))
-        except FAULTS as fault:
+        except UNREADABLE as fault:
             raise BadEntry(f"it is no zip that can be read ({type(fault).__name__})") from None
         self._most_bytes = most_bytes
         self._left = most_bytes
@@ -92,7 +91,7 @@ class Zip:
                     if self._left < 0:
                         raise BadEntry(f"with it the zip unpacks to more than the {self._most_bytes} bytes allowed")
                     yield piece
-        except FAULTS as fault:
+        except (*UNREADABLE, zlib.error, EOFError) as fault:  # no deflated data, or cut off
             raise BadEntry(f"it cannot be unpacked ({type(fault).__name__})") from None
 
     @property
