@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from storage.database import Database, Transaction
@@ -60,15 +59,21 @@ class Together:
             others = [one for one in self._waiting if one is not ticket and not one.alone][: MOST - 1]
             batch = [ticket] if ticket.alone or not others else [ticket, *others]
             self._waiting = [one for one in self._waiting if one not in batch]
-        if len(batch) == 1:
-            return self._do(batch)
-        with _Company(batch):
-            self._do(batch)
-        if not ticket.committed:
+        if len(batch) > 1 and not self._done_in_company(batch):
             with self._lock:  # the others come to their turn
                 self._waiting = [*batch[1:], *self._waiting]
+        if not ticket.committed:
             self._do([ticket])
-        return None
+
+    def _done_in_company(self, batch: list[_Ticket]) -> bool:
+        """False where one of them failed: whose fault it was shows when each is done alone, and is raised there."""
+        try:
+            self._do(batch)
+        except Exception:  # noqa: BLE001 (what another's work raises is not for the one that leads)
+            for ticket in batch:
+                ticket.alone = True
+            return False
+        return True
 
     def _do(self, batch: list[_Ticket]) -> None:
         with self._database.transaction() as tx:
@@ -87,20 +92,3 @@ class Together:
             yield
         finally:
             self._turn.release()
-
-
-class _Company:
-    """What fails in company is not told here: each is done again alone, where it fails by itself or succeeds."""
-
-    def __init__(self, batch: list[_Ticket]) -> None:
-        self._batch = batch
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        for ticket in self._batch:
-            ticket.alone = error is not None
-        return isinstance(error, Exception)
