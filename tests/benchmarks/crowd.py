@@ -21,11 +21,10 @@ from pathlib import Path
 
 import numpy as np
 from harness import Comparison, Record, options, report, take_turns
-from running_node import RunningNode
+from running_node import RunningNode, laid_out
 from wire import Wire
 
 from dicom_node.network.peer import Peer
-from dicom_node.network.ports import free_port
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
@@ -35,13 +34,8 @@ ROWS = 512
 
 def node_in(folder: Path, crowd: int) -> RunningNode:
     """A node that lets the whole crowd in and has patience with it; it routes nothing."""
-    node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), None)
-    node.conf.mkdir(parents=True)
-    (node.conf / "node.yaml").write_text(
-        f"host: 127.0.0.1\nport: {node.peer.port}\ndata_folder: {folder / 'data'}\nquiet_s: 3600\n"
-        f"max_associations: {crowd + 16}\nmax_connections: {2 * crowd + 16}\nassociate_s: 3600\nidle_s: 3600\n"
-    )
-    (node.conf / "routes.yaml").write_text("routes: []\n")
+    patient = f"quiet_s: 3600\nmax_associations: {crowd + 16}\nmax_connections: {2 * crowd + 16}\n"
+    node = laid_out(folder, f"{patient}associate_s: 3600\nidle_s: 3600\n", routes="routes: []\n")
     node.start()
     return node
 

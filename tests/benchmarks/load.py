@@ -22,11 +22,9 @@ from statistics import median
 
 import numpy as np
 from harness import Comparison, Record, options, report
-from running_node import QUIET_S, RunningNode
+from running_node import QUIET_S, RunningNode, laid_out
 
 from dicom_node.network.embedded_archive import EmbeddedArchive
-from dicom_node.network.peer import Peer
-from dicom_node.network.ports import free_port
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
@@ -42,16 +40,11 @@ def node_in(folder: Path, archive: EmbeddedArchive) -> RunningNode:
     """A node with a bright model and one device, whose results go to `archive`."""
     from bright_conf import MODELS, routes
 
-    node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
-    node.conf.mkdir(parents=True)
-    (node.conf / "node.yaml").write_text(
-        f"host: 127.0.0.1\nport: {node.peer.port}\ndata_folder: {folder / 'data'}\nquiet_s: {QUIET_S}\ndevices: [cpu]\n"
-        f"web: {{port: null}}\ndestinations:\n  pacs: {{kind: dimse, ae_title: ARCHIVE, host: 127.0.0.1, "
-        f"port: {archive.port}, accepts: [demonstration]}}\n"
+    settings = (
+        f"quiet_s: {QUIET_S}\ndevices: [cpu]\nweb: {{port: null}}\ndestinations:\n"
+        f"  pacs: {{kind: dimse, ae_title: ARCHIVE, host: 127.0.0.1, port: {archive.port}, accepts: [demonstration]}}\n"
     )
-    (node.conf / "models.yaml").write_text(MODELS)
-    (node.conf / "routes.yaml").write_text(routes("seg", "sr"))
-    return node
+    return laid_out(folder, settings, archive, models=MODELS, routes=routes("seg", "sr"))
 
 
 def study(folder: Path, name: str, images: int, size: int) -> list[Path]:

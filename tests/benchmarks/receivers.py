@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from certificates import Authority, Identity
-from running_node import RunningNode
+from running_node import laid_out
 
-from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}  # for DCMTK, and what is built of it
@@ -44,15 +43,9 @@ class Receiver:
 @contextlib.contextmanager
 def node(folder: Path, hospital: Authority, ours: Identity) -> Iterator[Receiver]:
     """`segnode serve` as shipped, without and with TLS; it routes nothing."""
-    running = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), None)
     tls_port = free_port()
-    running.conf.mkdir(parents=True)
-    (running.conf / "node.yaml").write_text(
-        f"host: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {folder / 'data'}\nquiet_s: 3600\n"
-        f"tls: {{port: {tls_port}, certificate: {ours.certificate}, key: {ours.key}, "
-        f"authorities: {hospital.certificate}}}\n"
-    )
-    (running.conf / "routes.yaml").write_text("routes: []\n")
+    tls = f"port: {tls_port}, certificate: {ours.certificate}, key: {ours.key}, authorities: {hospital.certificate}"
+    running = laid_out(folder, f"quiet_s: 3600\ntls: {{{tls}}}\n", routes="routes: []\n")
     running.start()
     receiver = Receiver("SEGNODE", running.peer.port, running.process.pid, tls_port)
     try:

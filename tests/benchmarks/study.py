@@ -22,9 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 from harness import Comparison, Record, options, report
-from running_node import RunningNode
+from running_node import RunningNode, laid_out
 
-from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from inference.phantom import make_case, write_study
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -69,11 +68,7 @@ ROUTES = """routes:
     outputs: [seg, sr]
     destinations: [pacs]
 """
-NODE = """ae_title: SEGNODE
-host: 127.0.0.1
-port: {port}
-data_folder: {data}
-quiet_s: 1
+NODE = """quiet_s: 1
 devices: [cpu]
 web: {{port: null}}
 destinations:
@@ -109,11 +104,7 @@ def orthanc(folder: Path) -> Iterator[int]:
 
 
 def node_in(folder: Path, pacs: int) -> RunningNode:
-    node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), None)
-    node.conf.mkdir(parents=True)
-    (node.conf / "node.yaml").write_text(NODE.format(port=node.peer.port, data=folder / "data", pacs=pacs))
-    (node.conf / "models.yaml").write_text(MODELS)
-    (node.conf / "routes.yaml").write_text(ROUTES)
+    node = laid_out(folder, NODE.format(pacs=pacs), models=MODELS, routes=ROUTES)
     write_layer(node.conf / "layer.ts")
     pinned = node.run("models", "pin", "layer")
     assert pinned.returncode == 0, pinned.stderr

@@ -157,6 +157,16 @@ class RunningNode:
         return [entry["text"] for entry in self.explain(uid)["history"] if entry["event"] == event]
 
 
+def laid_out(folder: Path, more: str, archive: EmbeddedArchive | None = None, **files: str) -> RunningNode:
+    """A node on a free port that does not run yet; `more` are lines of its node.yaml, `files` the others by name."""
+    node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
+    node.conf.mkdir(parents=True)
+    where = f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {node.peer.port}\ndata_folder: {folder / 'data'}\n"
+    for name, text in {"node": where + more, **files}.items():
+        (node.conf / f"{name}.yaml").write_text(text)
+    return node
+
+
 def _over(view: dict[str, Any]) -> bool:
     return all(job["state"] not in ("PENDING", "RUNNING") for job in view["jobs"]) and all(
         delivery["state"] != "PENDING" for delivery in view["deliveries"]
@@ -211,19 +221,15 @@ def _nodes(place: Path) -> Iterator[MakeNode]:
             if pacs is None:
                 archive = stack.enter_context(EmbeddedArchive(folder / "archive"))
                 pacs = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=archive.port)
-            running = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
-            running.conf.mkdir(parents=True)
-            (running.conf / "node.yaml").write_text(
-                f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {running.peer.port}\ndata_folder: {folder / 'data'}\n"
+            settings = (
                 f"quiet_s: {QUIET_S}\nlease_term_s: 5\n{node}\n"
                 f"web: {{port: {web or 'null'}}}\n"
                 f"destinations:\n  pacs:\n    kind: dimse\n    ae_title: {pacs.ae_title}\n    host: {pacs.host}\n"
                 f"    port: {pacs.port}\n    accepts: [demonstration]\n    iocm: {str(iocm).lower()}\n"
                 f"    profile: {profile}\n{_tls_of(pacs)}{beside}"
             )
-            for name, text in (("routes", routes), ("models", models)):
-                if text:
-                    (running.conf / f"{name}.yaml").write_text(text)
+            files = {name: text for name, text in (("routes", routes), ("models", models)) if text}
+            running = laid_out(folder, settings, archive, **files)
             stack.callback(running.stop)
             running.start()
             return running
