@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 
 from dicom_node.objects.decode import SEGMENTATIONS
+from dicom_node.objects.variation import varied
 
 MOST = 128  # frames; of as many the bits are whole bytes
 
@@ -19,17 +20,12 @@ def excerpt(ds: Dataset) -> Dataset | None:
     """The object with its first frames only, None where it has no more or is no segmentation."""
     if ds.SOPClassUID not in SEGMENTATIONS or int(ds.NumberOfFrames) <= MOST:
         return None
-    short = Dataset()
-    short.update(ds)
-    short.file_meta = ds.file_meta
     groups, pixels = ds.PerFrameFunctionalGroupsSequence, ds["PixelData"]
     if ds.file_meta.TransferSyntaxUID.is_encapsulated:
         frames = generate_frames(pixels.value, number_of_frames=int(ds.NumberOfFrames))
         value = encapsulate(list(islice(frames, MOST)))
     else:
         value = pixels.value[:MOST * int(ds.Rows) * int(ds.Columns) * int(ds.BitsAllocated) // 8]
-    for keyword, short_value in (("NumberOfFrames", MOST), ("PixelData", value),
-                                 ("PerFrameFunctionalGroupsSequence", groups[:MOST])):
-        del short[keyword]  # an assignment would change the element, which both have in common
-        short.add_new(ds[keyword].tag, ds[keyword].VR, short_value)
+    short = varied(ds, NumberOfFrames=MOST, PixelData=value, PerFrameFunctionalGroupsSequence=groups[:MOST])
+    short.file_meta = ds.file_meta
     return short

@@ -21,10 +21,10 @@ from dicom_node.objects.finish import finish
 from dicom_node.objects.labelmap import Labels, load_labels
 from dicom_node.objects.segment_pixels import ANY, Form, encoded, shown_on, small_likeness
 from dicom_node.objects.source import Sources
+from dicom_node.objects.variation import varied
 from inference.findings import Finding, ModelIdentity, Result
 
 KIND = "seg"
-ROWS, COLUMNS = 0x00280010, 0x00280011
 _FORMS = {
     "binary": hd.seg.SegmentationTypeValues.BINARY,
     "occupancy": hd.seg.SegmentationTypeValues.FRACTIONAL,
@@ -100,11 +100,7 @@ def _encode(drawn: _Drawn, findings: tuple[Finding, ...], number: int, result: R
 
 def _of_size(plane: Dataset, rows: int, columns: int) -> Dataset:
     """The same image with so many pixels."""
-    small = Dataset()
-    small.update(plane)
-    small.add_new(ROWS, "US", rows)  # an assignment would change the element, which both have in common
-    small.add_new(COLUMNS, "US", columns)
-    return small
+    return varied(plane, Rows=rows, Columns=columns)
 
 
 def _put_pixels(seg: Dataset, labels: Labels, findings: Sequence[Finding], sources: Sources) -> None:
