@@ -52,8 +52,10 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
             sources = load_sources(result, source_files)
             objects = list(assortment(result, sources, source_files, context))
             files = [part10(ds, context.profile) for _, ds in objects]
+            labelmap = context.profile.seg == "labelmap"
             with ThreadPoolExecutor(2) as pool:  # the checker is a process of its own
-                remarks = [pool.submit(_checked, *one) for one in _judged(objects, files, context)]
+                remarks = [pool.submit(dciodvfy, file, labelmap=labelmap) if file else None
+                           for file in _shown(objects, files, context)]
                 check_objects(files, result, sources, context.names)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
             # The message may quote what stands in the source's header; its kind and place do not.
@@ -61,24 +63,22 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
     left_out = {summary.KIND: tuple(sr.omitted(result.findings))}
     return tuple(
         Encoded(kind, str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), file,
-                remark.result() + left_out.get(kind, ()), context.profile.variant, sources.filled)
+                (remark.result() if remark else ()) + left_out.get(kind, ()), context.profile.variant, sources.filled)
         for (kind, ds), file, remark in zip(objects, files, remarks, strict=True)
     )
 
 
-def _judged(objects: Sequence[tuple[str, Dataset]], files: Sequence[bytes],
-            context: EncodeContext) -> Iterator[tuple[bytes | None, bool]]:
-    """What dciodvfy is shown of each object, of pictures the first, and whether a LABELMAP is among them."""
-    kinds = [kind for kind, _ in objects]
-    labelmap = context.profile.seg == "labelmap"
-    for place, ((kind, ds), file) in enumerate(zip(objects, files, strict=True)):
-        shown = context.dciodvfy and (kind not in kinds[:place] or kind == seg.KIND)
-        short = excerpt(ds) if shown else None
-        yield (part10(short, context.profile) if short else file) if shown else None, labelmap
-
-
-def _checked(file: bytes | None, labelmap: bool) -> tuple[str, ...]:
-    return dciodvfy(file, labelmap=labelmap) if file else ()
+def _shown(objects: Sequence[tuple[str, Dataset]], files: Sequence[bytes],
+           context: EncodeContext) -> Iterator[bytes | None]:
+    """What dciodvfy is shown of each object; nothing where it is not asked, or another picture was shown before."""
+    seen: set[str] = set()
+    for (kind, ds), file in zip(objects, files, strict=True):
+        if not context.dciodvfy or (kind in seen and kind != seg.KIND):
+            yield None
+            continue
+        seen.add(kind)
+        short = excerpt(ds)
+        yield part10(short, context.profile) if short else file
 
 
 def where(fault: BaseException) -> str:
