@@ -69,7 +69,7 @@ def serve(conf: Path | None, roles: str) -> None:
         "Stop with Ctrl-C.",
         err=True,
     )
-    sys.exit(run(wanted, conf))
+    sys.exit(run(wanted, conf, drain_s=settings.node.drain_s))
 
 
 @main.command(hidden=True)
