@@ -152,6 +152,7 @@ def test_a_configuration_that_a_role_finds_wrong_is_the_nodes_exit_code() -> Non
 DRAINING = textwrap.dedent("""
     import os, signal, time
     def drain(*_):
+        import os, time
         time.sleep(1.0)
         print("drained", flush=True)
         os._exit(0)
