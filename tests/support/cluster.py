@@ -9,7 +9,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,7 +141,7 @@ class Sender(threading.Thread):
     """
 
     port: int
-    studies: Sequence[Sequence[Path]]
+    studies: Iterable[Sequence[Path]]
     environment: Mapping[str, str] = field(default_factory=lambda: {**os.environ, "TCP_NODELAY": "1"})
     pause_s: float = 0.0  # between two studies
     enough: threading.Event = field(default_factory=threading.Event)

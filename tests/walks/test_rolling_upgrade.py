@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ from dicom_node.network.peer import Peer
 
 NEXT = Path(__file__).parents[1] / "support" / "next_release"
 PATIENCE_S = 240
-SLICES, SENDERS, STUDIES = 20, 2, 40  # the most that each sender has
-PAUSE_S = 2.0
+SLICES, SENDERS, PAUSE_S = 20, 2, 2.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.peer, pytest.mark.timeout(3 * PATIENCE_S)]
 
@@ -39,6 +39,13 @@ def as_next_release(machine: RunningNode) -> float:
     assert "is killed" not in (machine.folder / "node.log").read_text(), "it ended in its time"
     machine.start(PYTHONPATH=os.pathsep.join([str(NEXT), os.environ.get("PYTHONPATH", "")]))
     return drained
+
+
+def studies(sender: int, folder: Path) -> Iterator[list[Path]]:
+    """One after the other, as long as it is asked for more."""
+    for number in count():
+        name = f"rolling-{sender}-{number}"
+        yield images_of(name, folder / name, SLICES)
 
 
 def schema(cluster: Cluster) -> str:
@@ -56,15 +63,13 @@ def until(condition: Callable[[], bool], what: str, cluster: Cluster) -> None:
 
 def test_machines_are_upgraded_one_by_one_and_nothing_is_lost(orthanc: Any, tmp_path: Path) -> None:
     pacs = Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
-    studies = [
-        [images_of(f"rolling-{s}-{n}", tmp_path / f"images-{s}-{n}", SLICES) for n in range(STUDIES)]
-        for s in range(SENDERS)
-    ]
+    clock = [time.monotonic()]
     with running_cluster(
         tmp_path, pacs, receivers=2, pipelines=2, executor=lambda folder: nullcontext("")
     ) as cluster:
+        clock.append(time.monotonic())
         before = schema(cluster)
-        senders = [Sender(cluster.port, theirs, pause_s=PAUSE_S) for theirs in studies]
+        senders = [Sender(cluster.port, studies(n, tmp_path), pause_s=PAUSE_S) for n in range(SENDERS)]
         for sender in senders:
             sender.start()
         (first, second), (worker, other) = cluster.receivers, cluster.pipelines
@@ -73,6 +78,7 @@ def test_machines_are_upgraded_one_by_one_and_nothing_is_lost(orthanc: Any, tmp_
         second.kill()
         second.start()  # as the release that it was
         drained += [as_next_release(machine) for machine in (first, other, second)]
+        clock.append(time.monotonic())
         sent_before = [len(sender.taken) for sender in senders]
         until(lambda: all(len(s.taken) > n for s, n in zip(senders, sent_before, strict=True)), "they send on", cluster)
         for sender in senders:
@@ -91,6 +97,7 @@ def test_machines_are_upgraded_one_by_one_and_nothing_is_lost(orthanc: Any, tmp_
             "attempts": sum(sender.attempts for sender in senders),
             "most attempts of a study": max(sender.most for sender in senders),
             "drained in s": [round(one, 1) for one in drained],
+            "start, upgrade, rest in s": [round(b - a, 1) for a, b in pairwise([*clock, time.monotonic()])],
         }
         print(json.dumps(told))
         assert all(cluster.alive()), "every machine is well at the end"
