@@ -180,7 +180,11 @@ def chaos(make_node: Callable[..., Any], port: int, folder: Path, seed: int) -> 
     pacs = MoodyPacs(port, seed)
     pacs.be(Mood.CALM)
     node = make_node(
-        routes=routes("seg", "sr"), models=MODELS, pacs=Peer(ae_title=pacs.aet, host="127.0.0.1", port=port), node=NODE
+        routes=routes("seg", "sr"),
+        models=MODELS,
+        pacs=Peer(ae_title=pacs.aet, host="127.0.0.1", port=port),
+        node=NODE,
+        installed=True,  # before the disk fails: of the statements that make a database, all must succeed in one go
     )
     shares: list[list[Path]] = [[] for _ in range(SCANNERS)]
     for number in range(STUDIES):
