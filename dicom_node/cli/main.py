@@ -20,6 +20,7 @@ from dicom_node.cli.deliveries import deliveries
 from dicom_node.cli.experiments import seeds_of
 from dicom_node.cli.explain import explain_model
 from dicom_node.cli.fetch import fetch
+from dicom_node.cli.health import health
 from dicom_node.cli.models import models
 from dicom_node.cli.options import (
     TASK_NAMES,
@@ -30,6 +31,7 @@ from dicom_node.cli.options import (
     open_storage,
     peer_called,
     plainly,
+    roles_option,
 )
 from dicom_node.cli.probe import probe
 from dicom_node.cli.review import export_reviewed
@@ -45,31 +47,27 @@ def main() -> None:
 
 @main.command()
 @conf_option
-@click.option("--roles", default="receive,pipeline,web,clock", show_default=True, help="Which roles run here.")
+@roles_option
 @plainly
-def serve(conf: Path | None, roles: str) -> None:
+def serve(conf: Path | None, roles: list[str]) -> None:
     """Run the node until it is told to stop."""
     import dicom_node.roles  # noqa: F401 (loaded once for all roles, which are forked)
     from dicom_node.log import setup
-    from dicom_node.node import ROLES
     from dicom_node.node import serve as run
     from dicom_node.settings import load
 
-    wanted = [role.strip() for role in roles.split(",")]
-    if unknown := [role for role in wanted if role not in ROLES]:
-        raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
     settings = load(conf, look_at_files=True)
     setup(settings.logging)
     if settings.node.web.port is None:
-        wanted = [role for role in wanted if role != "web"]
-    elif "web" in wanted:
+        roles = [role for role in roles if role != "web"]
+    elif "web" in roles:
         click.echo(f"The console is at {settings.node.web.address}.", err=True)
     click.echo(
         f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
         "Stop with Ctrl-C.",
         err=True,
     )
-    sys.exit(run(wanted, conf))
+    sys.exit(run(roles, conf))
 
 
 @main.command(hidden=True)
@@ -255,6 +253,7 @@ main.add_command(conformance)
 main.add_command(deliveries)
 main.add_command(reissue)
 main.add_command(fetch)
+main.add_command(health)
 main.add_command(probe)
 main.add_command(validate)
 main.add_command(models)
