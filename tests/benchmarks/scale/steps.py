@@ -44,8 +44,8 @@ class Walk:
 
 @dataclass(frozen=True)
 class Account:
-    """What PostgreSQL did for something: transactions, those of them that wrote, statements by kind, its processor
-    seconds and the bytes of its write-ahead log."""
+    """What PostgreSQL did for something: transactions, those of them that wrote (and so have a number), statements by
+    kind, its processor seconds and the bytes of its write-ahead log."""
 
     commits: float
     writes: float
