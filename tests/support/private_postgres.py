@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, from Debian's package: without network, without fsync, gone at the end."""
+"""A PostgreSQL of one's own, from Debian's package: without network, without fsync unless asked, gone at the end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 
 @contextmanager
-def running_postgres() -> Iterator[Callable[[str], str]]:
-    """Gives a function that makes a database's URL of its name."""
+def running_postgres(*settings: str) -> Iterator[Callable[[str], str]]:
+    """Gives a function that makes a database's URL of its name; `settings` ("fsync=on") have the last word."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="segnode-pg-"))  # a socket's path is short
     if os.geteuid() == 0:
@@ -22,9 +22,10 @@ def running_postgres() -> Iterator[Callable[[str], str]]:
         os.chown(folder, account.pw_uid, account.pw_gid)
     data = folder / "data"
     _as_postgres(str(binaries / "initdb"), "-D", str(data), "-U", "segnode", "-A", "trust", "-E", "UTF8", "--no-sync")
-    settings = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=60"
+    ours = ("listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=60")
+    options = f"-k {folder} " + " ".join(f"-c {setting}" for setting in (*ours, *settings))
     server = str(binaries / "pg_ctl")
-    _as_postgres(server, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", settings, "start")
+    _as_postgres(server, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start")
     try:
         yield lambda name: f"postgresql://segnode@/{name}?host={folder}"
     finally:

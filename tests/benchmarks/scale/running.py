@@ -1,0 +1,120 @@
+"""A real node in one of the small set-ups: how studies fare there one by one, and then under load."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from bright_conf import MODELS, routes
+from load import SUPPORT
+from load import study as write
+from running_node import RunningNode, laid_out
+from scale.setups import IMAGES, QUIET_S, ROWS, Outcome, SetUp, outcome
+from scale.steps import Walk
+from study import steps_of
+
+from dicom_node.network.embedded_archive import EmbeddedArchive
+from inference.writers.dicom_series import StudyDetails
+from storage.lifecycle import DeliveryState
+from storage.records import Delivery
+
+PATIENCE_S = 240.0
+
+
+class Rig:
+    """A running node with sleeping models, and names for studies that nobody has used."""
+
+    def __init__(self, node: RunningNode, place: Path, model_s: float) -> None:
+        self._node, self._place, self._model_s = node, place, model_s
+        self._written = 0
+
+    def new(self) -> tuple[str, list[Path]]:
+        """A study's UID and its files."""
+        self._written += 1
+        name = f"{self._place.name}-{self._written:04d}"
+        return str(StudyDetails.of(name).study_instance_uid), write(self._place, name, IMAGES, ROWS)
+
+    def alone(self, studies: int) -> list[Walk]:
+        """Studies that wait for nobody."""
+        walks = []
+        for _ in range(studies):
+            uid, files = self.new()
+            start = time.perf_counter()
+            self._node.send(files)
+            sent = time.perf_counter() - start
+            self._node.until_delivered(uid)
+            steps, _ = steps_of(self._node, uid)
+            walks.append(self._walk({step.name: step.seconds for step in steps}, sent))
+        return walks
+
+    def under(self, load: SetUp) -> Outcome:
+        """All studies of the set-up, each at its moment, over so many associations at a time."""
+        studies = [self.new() for _ in range(load.studies)]
+        begin = time.time() + 0.2
+        with ThreadPoolExecutor(load.senders) as senders:
+            for at, (_, files) in zip(load.arrivals(), studies, strict=True):
+                time.sleep(max(0.0, begin + at - time.time()))
+                senders.submit(self._node.send, files)
+        ends = self._until_sent([uid for uid, _ in studies], begin)
+        last = max(end for _, end in ends)
+        return outcome([end - complete for complete, end in ends], last - begin - load.arrivals()[0])
+
+    def _walk(self, took: dict[str, float], sent: float) -> Walk:
+        return Walk(
+            images=IMAGES,
+            send=sent,
+            stages=took["routed"] + took["taken up"],
+            before_device=took["read"],
+            on_device=0.0,  # the sleeping model takes what it has to do off its sleep
+            after_device=took["measure"],
+            encode=took["encode"] + took["store"] + max(0.0, took["handed over, stored"] - self._model_s),
+            deliver=took["delivered"],
+        )
+
+    def _until_sent(self, uids: list[str], begin: float) -> list[tuple[float, float]]:
+        """When the last image of each came and its result was sent."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            with self._node.database.reading() as tx:
+                if tx.deliveries.counts().get(DeliveryState.SENT, 0) >= self._written:
+                    return [(tx.studies.get(uid).changed_at, _sent(tx.deliveries.of_study(uid))) for uid in uids]
+            time.sleep(0.5)
+        raise SystemExit((self._node.folder / "node.log").read_text()[-3000:])
+
+
+def _sent(deliveries: Sequence[Delivery]) -> float:
+    (delivery,) = deliveries
+    assert delivery.sent_at is not None
+    return delivery.sent_at
+
+
+def each(choose: Callable[[Iterable[float]], float], walks: Sequence[Walk]) -> Walk:
+    """Of every step the median, or the shortest."""
+    names = set(vars(walks[0])) - {"images"}
+    return replace(walks[0], **{name: choose([getattr(one, name) for one in walks]) for name in names})
+
+
+@contextmanager
+def rig(place: Path, workers: int, model_s: float, database_url: str) -> Iterator[Rig]:
+    """A node with so many workers, which have loaded what they need."""
+    path = os.pathsep.join((str(SUPPORT / "sleeping"), os.environ.get("PYTHONPATH", "")))
+    os.environ.update(SEGNODE_SLEEP_S=str(model_s), SEGNODE_SLEPT=str(place / "slept"), PYTHONPATH=path)
+    with EmbeddedArchive(place / "archive") as archive:
+        settings = (
+            f"quiet_s: {QUIET_S}\ndevices: [{', '.join(['cpu'] * workers)}]\nweb: {{port: null}}\n"
+            f"database_url: {database_url}\ndestinations:\n  pacs: {{kind: dimse, ae_title: ARCHIVE, host: 127.0.0.1, "
+            f"port: {archive.port}, accepts: [demonstration]}}\n"
+        )
+        node = laid_out(place / "node", settings, archive, models=MODELS, routes=routes("seg", "sr"))
+        node.start()
+        try:
+            running = Rig(node, place, model_s)
+            running.under(SetUp(workers, model_s, workers, 2 * workers, every_s=0.01))  # every worker loads the model
+            yield running
+        finally:
+            node.stop()
