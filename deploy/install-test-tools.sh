@@ -1,6 +1,6 @@
 #!/bin/sh
 # The real peers of the tests: Orthanc as PACS, by DICOM and DICOMweb, DCMTK as scanner and archive, dicom3tools as
-# the judge of objects, PostgreSQL as the second database. Does nothing where they stand.
+# the judge of objects, PostgreSQL as the second database, HAProxy as the balancer. Does nothing where they stand.
 # With a folder: what the viewers' tests need too, Chromium, and OHIF in that folder.
 set -eu
 ohif=3.13.2
@@ -13,6 +13,7 @@ need Orthanc orthanc
 need storescu dcmtk
 need dciodvfy dicom3tools
 need /usr/share/orthanc/plugins/libOrthancDicomWeb.so orthanc-dicomweb
+need /usr/sbin/haproxy haproxy
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 if [ -n "$viewers" ]; then
     need chromium chromium

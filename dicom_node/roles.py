@@ -34,8 +34,6 @@ from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-LAST_WORD_S = 10.0  # for all stages together; what a sender cannot end by then is taken again after its lease
-
 AUDIT_EVERY_S = 5
 PEOPLE_EVERY_S = 3600
 TRACES_EVERY_S = 10
@@ -90,7 +88,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     finally:
         crew.tell_to_stop()
         run.stop()
-        crew.stop(LAST_WORD_S)
+        crew.stop(parts.settings.node.drain_s)
         if ear is not None:
             ear.stop()
         hand_back(parts)
