@@ -19,11 +19,12 @@ from dicom_node.counting import Counts
 from dicom_node.installed_models import installed_models
 from dicom_node.settings import Settings
 from dicom_node.witness import participants, witness
-from storage.archive import INCOMING, Archive
+from storage.archive import Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
 from storage.disk import Watermarks
 from storage.errors import Unavailable
+from storage.folder_archive import FolderArchive
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
@@ -85,7 +86,7 @@ def look_into(settings: Settings) -> Parts:
 
 def archive_of(settings: Settings) -> Archive:
     """The files that belong to the database."""
-    return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
+    return FolderArchive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
 
 
 def watermarks(settings: Settings) -> Watermarks:
@@ -185,7 +186,7 @@ def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
     from dicom_node.network.web_remote import WebRemote
 
     node, ours, archive = parts.settings.node, _device_uids(parts.settings), parts.archive
-    spool = partial(Spool, node.max_object_bytes, archive.root / INCOMING, archive.has_room)
+    spool = partial(Spool, node.max_object_bytes, archive.incoming, archive.has_room)
 
     def remote(peer: Peer | WebPeer) -> Remote | WebRemote:
         if isinstance(peer, WebPeer):

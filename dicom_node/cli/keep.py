@@ -100,7 +100,7 @@ def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> 
     if with_files:
         click.echo(f"{manifest.files_copied} of {named} are in it; {manifest.files_missing} had gone by retention")
     else:
-        click.echo(f"not in it: the {named} that it refers to (--with-files, or save {parts.archive.root} after it)")
+        click.echo(f"not in it: the {named} that it refers to (--with-files, or save {parts.archive} after it)")
 
 
 @click.command()

@@ -33,7 +33,7 @@ from dicom_node.network.peer import Peer
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
-from storage.archive import Archive
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState, StudyState
 
 LONG = os.environ.get("CHAOS") == "long"
@@ -152,7 +152,7 @@ def settled(node: Any) -> bool:
 
 def judge(node: Any, pacs: MoodyPacs, sent: set[str], tally: Tally) -> None:
     """Count what was lost and what came twice."""
-    archive = Archive(node.folder / "data" / "archive", low_water_bytes=0)
+    archive = FolderArchive(node.folder / "data" / "archive", low_water_bytes=0)
     expected: set[str] = set()
     possible: set[str] = set()
     stored: Counter[str] = Counter()
