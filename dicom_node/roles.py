@@ -20,13 +20,13 @@ from dicom_node.assembly import (
     owner,
     server,
     stages,
-    watermarks,
 )
 from dicom_node.errors import NodeError
 from dicom_node.gpus import Gpus
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.reload import Watch, follow
+from dicom_node.storing import watermarks
 from dicom_node.witness import participants
 from storage.errors import StorageError
 

@@ -158,12 +158,12 @@ class Archive(Protocol):
         """Remove the study's folder if it is empty."""
         ...
 
-    def save(self, path: str, target: Path) -> bool:
-        """Link or copy a file to `target`; False where it has gone."""
+    def save(self, paths: Sequence[str], folder: Path) -> int:
+        """Link or copy files to the same paths below `folder`; how many there were, since some may have gone."""
         ...
 
-    def put_back(self, path: str, source: Path) -> None:
-        """Take a file that `save` gave; what is there stays."""
+    def put_back(self, paths: Sequence[str], folder: Path) -> None:
+        """Take files that `save` has left below `folder`; what is there stays."""
         ...
 
 

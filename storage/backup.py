@@ -69,7 +69,7 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
             named, manifest = _described(url, stamp, POSTGRESQL)  # of a moment later: nothing that it holds is missed
         with _disk():
             if with_files:
-                copied = sum(archive.save(path, part / ARCHIVE / path) for path in named)
+                copied = archive.save(named, part / ARCHIVE)
                 changed = {"files_copied": copied, "files_missing": len(named) - copied}
                 manifest = Manifest(**asdict(manifest) | changed)
             (part / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
@@ -95,8 +95,8 @@ def restore(source: Path, url: str, archive: Archive) -> Manifest:
     if make_url(url).get_backend_name() != "sqlite" or target.exists():
         raise StorageError(f"{target} is there already, or is no SQLite file; restore overwrites nothing")
     with _disk():
-        for path in sorted((source / ARCHIVE).rglob("*.dcm")):
-            archive.put_back(path.relative_to(source / ARCHIVE).as_posix(), path)
+        files = source / ARCHIVE
+        archive.put_back([path.relative_to(files).as_posix() for path in sorted(files.rglob("*.dcm"))], files)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
         shutil.copyfile(source / SQLITE, part)

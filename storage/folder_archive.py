@@ -193,19 +193,12 @@ class FolderArchive:
         with suppress(OSError):  # something arrived again
             self.folder(study_uid).rmdir()
 
-    def save(self, path: str, target: Path) -> bool:
-        with disk_faults():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
-                link_or_copy(self.root / path, target)
-                return True
-        return False
+    def save(self, paths: Sequence[str], folder: Path) -> int:
+        return sum(_carry(self.root, path, folder) for path in paths)
 
-    def put_back(self, path: str, source: Path) -> None:
-        with disk_faults():
-            target = self.root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            link_or_copy(source, target)
+    def put_back(self, paths: Sequence[str], folder: Path) -> None:
+        for path in paths:
+            _carry(folder, path, self.root)
 
     def _check(self, stored: StoredFile) -> None:
         """NotFound, Damaged."""
@@ -264,6 +257,16 @@ def _is_whole(part: Path, place: str) -> bool:
     """Whether the data set is the one whose digest the place tells."""
     with part.open("rb") as file:
         return place.endswith(file_name("", digest_of(file)))
+
+
+def _carry(source: Path, path: str, target: Path) -> bool:
+    """Link or copy a file from below one folder to below another; False where it has gone."""
+    with disk_faults():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            link_or_copy(source / path, target / path)
+            return True
+    return False
 
 
 def _size_of(path: Path) -> int | None:

@@ -48,8 +48,7 @@ class AskedBack:
             with parts.database.reading() as tx:
                 known = tx.studies.instances(study_uid=wanted.study, conflicts=True)
             came = [one.file.path for one in known if one.sop_instance_uid == wanted.instance]
-            file = folder / f"{wanted.instance}.dcm"
-            return file if came and parts.archive.save(came[-1], file) else None
+            return folder / came[-1] if came and parts.archive.save(came[-1:], folder) else None
 
         return cls(parts, name, GivenTo(archive, title, moved, witness(parts.audit)))
 
