@@ -17,12 +17,12 @@ from dicom_node.audit.writer import Writer
 from dicom_node.counting import Counts
 from dicom_node.installed_models import installed_models
 from dicom_node.settings import Settings
+from dicom_node.storing import archive_of, require_archive
 from dicom_node.this_process import this_process
 from dicom_node.witness import participants, witness
-from storage.archive import INCOMING, Archive
+from storage.archive import Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
-from storage.disk import Watermarks
 from storage.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def assemble(settings: Settings, role: str = "") -> Parts:
         node.data_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(f"data folder {node.data_folder} cannot be made: {error.strerror}") from error
+    require_archive(settings)
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
@@ -81,17 +82,6 @@ def look_into(settings: Settings) -> Parts:
         newest = tx.revisions.newest()
     revision = newest[0] if newest else 0
     return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, "command"))
-
-
-def archive_of(settings: Settings) -> Archive:
-    """The files that belong to the database."""
-    return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
-
-
-def watermarks(settings: Settings) -> Watermarks:
-    """The disk's two marks; cleaning never begins later than refusing."""
-    node = settings.node
-    return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
 
 
 def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = None) -> Cleaner:
@@ -185,7 +175,7 @@ def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
     from dicom_node.network.web_remote import WebRemote
 
     node, ours, archive = parts.settings.node, _device_uids(parts.settings), parts.archive
-    spool = partial(Spool, node.max_object_bytes, archive.root / INCOMING, archive.has_room)
+    spool = partial(Spool, node.max_object_bytes, archive.incoming, archive.has_room)
 
     def remote(peer: Peer | WebPeer) -> Remote | WebRemote:
         if isinstance(peer, WebPeer):

@@ -20,7 +20,6 @@ from dicom_node.assembly import (
     owner,
     server,
     stages,
-    watermarks,
 )
 from dicom_node.errors import NodeError
 from dicom_node.gpus import Gpus
@@ -28,6 +27,7 @@ from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.reload import Watch, follow
 from dicom_node.standing_by import StandingBy
+from dicom_node.storing import watermarks
 from dicom_node.this_process import this_process
 from dicom_node.witness import participants
 from storage.errors import StorageError

@@ -60,6 +60,7 @@ DOORS = {
     "sqlalchemy": ("storage/",),
     "alembic": ("storage/",),
     "apscheduler": ("dicom_node/clock.py",),
+    "botocore": ("storage/object_store.py",),
     **dict.fromkeys(
         ("fastapi", "starlette", "uvicorn", "jinja2", "argon2", "itsdangerous", "prometheus_client"),
         ("dicom_node/web/",),

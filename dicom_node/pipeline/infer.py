@@ -10,7 +10,8 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,13 +107,13 @@ class Infer:
         watch = Stopwatch()
         with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:
-                request = self._request(job, scratch)
-                self.audit.inputs_read(job)
-                result = self.executor.run(request, keeper.report)
-                keeper.report(0.95, "encode")
-                files = {role: series.paths for role, series in request.inputs.items()}
-                with watch.time("encode"):
-                    encoded = self.encode(job, result, files)
+                with self._request(job, scratch) as request:
+                    self.audit.inputs_read(job)
+                    result = self.executor.run(request, keeper.report)
+                    keeper.report(0.95, "encode")
+                    files = {role: series.paths for role, series in request.inputs.items()}
+                    with watch.time("encode"):
+                        encoded = self.encode(job, result, files)
             except Unfit as unfit:
                 self._count(job, unfit)
                 self._end(job, JobState.REFUSED, str(unfit))
@@ -129,22 +130,25 @@ class Infer:
                 stored = [(item, self._store(job, item)) for item in encoded]
         self._commit(job, result, stored, watch.seconds)
 
-    def _request(self, job: Job, scratch: Path) -> Request:
-        return Request(
-            job_id=job.job_id,
-            task=job.task,
-            inputs=inputs_of(self.database, self.archive, job),
-            model=job.parameters["model"],
-            scratch=scratch,
-            parameters=job.parameters.get("task", {}),
-            time_limit_s=self.limits.time_limit_s,
-            prior=self._prior(job, scratch),
-        )
+    @contextmanager
+    def _request(self, job: Job, scratch: Path) -> Iterator[Request]:
+        """What the executor is asked, with files that are here while the block lasts."""
+        with ExitStack() as files:
+            yield Request(
+                job_id=job.job_id,
+                task=job.task,
+                inputs=files.enter_context(inputs_of(self.database, self.archive, job)),
+                model=job.parameters["model"],
+                scratch=scratch,
+                parameters=job.parameters.get("task", {}),
+                time_limit_s=self.limits.time_limit_s,
+                prior=self._prior(job, scratch, files),
+            )
 
-    def _prior(self, job: Job, scratch: Path) -> Prior | None:
+    def _prior(self, job: Job, scratch: Path, files: ExitStack) -> Prior | None:
         """What the result is compared with; where that cannot be had any more, the result is made without it."""
         try:
-            return load_prior(self.database, self.archive, job, scratch)
+            return files.enter_context(load_prior(self.database, self.archive, job, scratch))
         except NoPrior as reason:
             with self.database.transaction() as tx:
                 self._journal(tx, job, self.clock(), "prior not used", str(reason))

@@ -30,7 +30,7 @@ from pynetdicom.sop_class import CTImageStorage
 from reckoning import images_of, reckon, settled
 
 from dicom_node.network.peer import Peer
-from storage.archive import Archive
+from storage.folder_archive import FolderArchive
 
 LONG = os.environ.get("CHAOS") == "long"
 KILLS, STUDIES, SLICES, SCANNERS = (200, 64, 80, 4) if LONG else (8, 8, 24, 4)
@@ -127,7 +127,7 @@ def rampage(node: Any, pacs: MoodyPacs, dice: random.Random, tally: Tally) -> No
 
 def judge(node: Any, pacs: MoodyPacs, sent: set[str], tally: Tally) -> None:
     """Count what was lost and what came twice."""
-    found = reckon(node.database, Archive(node.folder / "data" / "archive", low_water_bytes=0), SLICES)
+    found = reckon(node.database, FolderArchive(node.folder / "data" / "archive", low_water_bytes=0), SLICES)
     tally.studies, tally.superseded_jobs, tally.results = found.studies, found.superseded_jobs, len(found.wanted)
     tally.sent, tally.repeated_deliveries = len(sent), pacs.repeated
     tally.lost = found.lost(sent, pacs.index)
