@@ -68,8 +68,12 @@ def charted() -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
 @pytest.fixture(scope="module")
 def rendered(charted) -> dict[str, list[dict[str, Any]]]:
     """The objects of each site."""
-    texts = {site: [text for name, text in files.items() if name.endswith(".yaml")] for site, files in charted[0].items()}
-    return {site: [one for text in files for one in YAML(typ="safe").load_all(text) if one] for site, files in texts.items()}
+
+    def read(files: Mapping[str, str]) -> list[dict[str, Any]]:
+        texts = [text for name, text in files.items() if name.endswith(".yaml")]
+        return [one for text in texts for one in YAML(typ="safe").load_all(text) if one]
+
+    return {site: read(files) for site, files in charted[0].items()}
 
 
 @pytest.fixture(params=list(SITES))
