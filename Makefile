@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test viewers chaos fuzz bench lint tools train score real clean
+.PHONY: help demo run test viewers chaos fuzz bench lint lint-deploy tools train score real clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ lint: $(VENV)/.test ## Style, types, import contracts.
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
+
+lint-deploy: ## What checks deploy/ by programs that are too large for `make test`: promtool, nginx, helm.
+	@deploy/lint.sh
 
 # Two processes more than there are cores: walks wait for nodes and peers much of their time, and come first, so that no
 # long one is left to the end. Each computes in one thread: the threads of several processes on the same cores would spin

@@ -15,7 +15,7 @@ from pathlib import Path
 SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
 MODELS_ALONE = frozenset({"torch", "monai"})
 NODE_EXTRAS = ("postgres", "cluster", "tracing")
-EXTRAS = {"node": NODE_EXTRAS, "worker": (*NODE_EXTRAS, "nnunet", "zoo")}
+EXTRAS = {"node": NODE_EXTRAS, "worker": (*NODE_EXTRAS, "kuberay", "nnunet", "zoo")}
 
 
 def requirements(kind: str) -> Iterator[str]:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fills a new folder with all that install-venv.sh needs on a machine without a network: wheels, and their sums.
+# Fills a new folder with all that install.sh needs on a machine without a network: wheels, scripts, and their sums.
 #   deploy/wheelhouse.sh node FOLDER      every role, without torch: models run on workers
 #   deploy/wheelhouse.sh worker FOLDER    everything
 # PYTHON   the version that the other side has, on the same kind of machine: python3 by default
@@ -44,6 +44,6 @@ fi
 pip_wheel --constraint "$scratch/constraints.txt" --requirement "$folder/requirements.txt"
 
 "$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' > "$folder/python-version"
-cp "$source/deploy/install-venv.sh" "$folder"
-(cd "$folder" && sha256sum -- * > "$scratch/SHA256SUMS" && mv "$scratch/SHA256SUMS" .)
+cp -R "$source/deploy/install.sh" "$source/deploy/install-venv.sh" "$source/deploy/systemd" "$folder"
+(cd "$folder" && find . -type f -exec sha256sum {} + > "$scratch/SHA256SUMS" && mv "$scratch/SHA256SUMS" .)
 echo "$(find "$folder" -name '*.whl' | wc -l) wheels, $(du -sh "$folder" | cut -f1), for Python $(cat "$folder/python-version"): $folder"

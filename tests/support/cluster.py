@@ -23,9 +23,9 @@ from reckoning import Reckoned, reckon, settled
 from running_node import QUIET_S, RunningNode, laid_out
 
 from dicom_node.network.peer import Peer
-from storage.archive import Archive
 from storage.database import Database
 from storage.errors import StorageError
+from storage.folder_archive import FolderArchive
 
 Executor = Callable[[Path], AbstractContextManager[str]]  # begins one in a folder; gives what node.yaml says of it
 
@@ -66,7 +66,7 @@ class Cluster:
 
     def reckoned(self, slices: int) -> Reckoned:
         """What is here at the end."""
-        return reckon(self.database, Archive(self.data / "archive", low_water_bytes=0), slices)
+        return reckon(self.database, FolderArchive(self.data / "archive", low_water_bytes=0), slices)
 
     def settled(self, studies: int) -> bool:
         """Whether so many studies have come to their end; while the database is away, not."""

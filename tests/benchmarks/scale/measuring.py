@@ -31,8 +31,8 @@ from study import MODELS, NODE, ROUTES, mr, orthanc, steps_of, write_layer
 
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
-from storage.archive import Archive
 from storage.cleaning import Cleaner
+from storage.folder_archive import FolderArchive
 
 IMAGES = 160  # of a turn of receiving
 SLICES, FEW = 400, 60
@@ -169,7 +169,7 @@ def _full_size(place: Path, url: str) -> tuple[dict[str, Walk], float]:
 
 def _removed(node: RunningNode) -> float:
     """Of the studies that are here, the one that goes fastest."""
-    cleaner = Cleaner(node.database, Archive(node.folder / "data" / "archive"), ())
+    cleaner = Cleaner(node.database, FolderArchive(node.folder / "data" / "archive"), ())
     with node.database.reading() as tx:
         uids = {job.study_instance_uid for job in tx.jobs.list()}
     took = []
