@@ -71,7 +71,8 @@ fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, t
 	FUZZ=long $(BIN)/python -m pytest -q -o timeout=3600 tests/dicom_node/web/test_api_fuzzed.py
 
 # Compared with what a user would otherwise pick; the figures are kept in RECORD. One alone: make bench-NAME, with its
-# options in ARGS. By themselves, as they take long: bench-growth (a million instances), bench-memory, bench-nnunet.
+# options in ARGS. By themselves, as they take long: bench-growth (a million instances), bench-memory, bench-nnunet, and
+# bench-scaling, which simulates ten thousand scanners (ARGS=--write puts its tables into deploy/SCALING.md).
 RECORD ?= bench-record
 BENCHES := ingest sending reading seg study network load starting many_studies crowd
 bench: $(addprefix bench-,$(BENCHES)) ## How fast it is, beside Orthanc, DCMTK, pydicom, SimpleITK, dcmqi and MONAI (RECORD=folder).

@@ -23,18 +23,20 @@ from ingest import MEMORY, Bench, Images, scanner
 from network import large_ct
 from receivers import Receiver
 from running_node import RunningNode, laid_out
+from scale.committing import committed
 from scale.ledger import Ledger
 from scale.running import Rig, each, rig
-from scale.setups import SETUPS
+from scale.setups import IMAGES, SETUPS
 from scale.steps import Account, Receiving, Steps, Walk, plain, rounded
 from study import MODELS, NODE, ROUTES, mr, orthanc, steps_of, write_layer
 
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
 from storage.cleaning import Cleaner
+from storage.database import Database
 from storage.folder_archive import FolderArchive
 
-IMAGES = 160  # of a turn of receiving
+A_TURN = 160  # images of a turn of receiving
 SLICES, FEW = 400, 60
 ROUNDS = 2  # of a study of full size
 ALONE = 2  # studies before and after each load
@@ -63,17 +65,21 @@ def measure(place: Path, new: NewDatabase, tell: Callable[[str], None]) -> dict[
     """A whole calibration."""
     received, of_images, row_bytes = _received(place / "received", new())
     tell(f"received: {received}")
+    commits = _commits(new())
+    tell(f"commits: {commits}")
     walks, remove_s = _full_size(place / "full", new())
     tell(f"walks: {walks}")
-    curve, of_studies = measure_curve(place, new, of_images["image"], tell)
+    curve, of_studies, version = measure_curve(place, new, of_images["image"], tell)
     steps = Steps(received, walks, {**of_images, **of_studies}, remove_s, row_bytes)
-    return {"machine": machine(), "versions": versions(), **plain(steps), "curve": curve}
+    return {"machine": machine(), "versions": {**versions(), "PostgreSQL": version}, **plain(steps), "commits": commits,
+            "curve": curve}  # fmt: skip
 
 
 def measure_curve(
     place: Path, new: NewDatabase, image: Account, tell: Callable[[str], None]
-) -> tuple[list[dict[str, Any]], dict[str, Account]]:
-    """Every set-up's lone steps and outcome, and the accounts of a study, an idle second and a device."""
+) -> tuple[list[dict[str, Any]], dict[str, Account], str]:
+    """Every set-up's lone steps and outcome; the accounts of a study, an idle second and a device; the version of
+    PostgreSQL."""
     points, idle, accounts = [], {}, {}
     for (workers, model_s), setups in itertools.groupby(SETUPS, key=lambda one: (one.workers, one.model_s)):
         folder, url = place / f"workers-{workers}", new()
@@ -90,9 +96,17 @@ def measure_curve(
                 points.append({"setup": asdict(setup), "alone": rounded(asdict(each(median, walks))),
                                "measured": rounded(asdict(measured))})  # fmt: skip
                 tell(f"{setup.name}: {measured}")
+            version = ledger.version
             ledger.close()
     most = max(idle)
-    return points, {**accounts, "idle": idle[1], "device": idle[most].less(idle[1], 1).share(most - 1)}
+    device = idle[most].less(idle[1], 1).share(most - 1)
+    return points, {**accounts, "idle": idle[1], "device": device}, version
+
+
+def _commits(url: str) -> list[dict[str, float]]:
+    """How fast rows of images are committed from one process, and from several."""
+    Database.open(url).close()
+    return [rounded(asdict(committed(url, processes))) for processes in (1, 4)]
 
 
 def _idle(ledger: Ledger) -> Account:
@@ -105,9 +119,9 @@ def _idle(ledger: Ledger) -> Account:
 def _of_studies(ledger: Ledger, running: Rig, idle: Account, image: Account, studies: int = 6) -> Account:
     """Of one, without its images and without what the node does anyhow."""
     before, start = ledger.read(), time.monotonic()
-    walks = running.alone(studies)
+    running.sent_alone(studies)
     spent = ledger.read().less(before, 1).less(idle, time.monotonic() - start)
-    return spent.less(image, sum(walk.images for walk in walks)).share(studies)
+    return spent.less(image, studies * IMAGES).share(studies)
 
 
 def _received(place: Path, url: str) -> tuple[dict[str, Receiving], dict[str, Account], float]:
@@ -140,11 +154,11 @@ def _received(place: Path, url: str) -> tuple[dict[str, Receiving], dict[str, Ac
 
 def _turn(images: Images, receiver: Receiver, ledger: Ledger, idle: Account, associations: int) -> Any:
     """The better of two turns, and the database's account of an image."""
-    bench = Bench(images, MEMORY if MEMORY.is_dir() else Path(), IMAGES, associations)
+    bench = Bench(images, MEMORY if MEMORY.is_dir() else Path(), A_TURN, associations)
     bench.turn(receiver, scanner())
     before, start = ledger.read(), time.monotonic()
     turns = [bench.turn(receiver, scanner()) for _ in range(2)]
-    account = ledger.read().less(before, 1).less(idle, time.monotonic() - start).share(2 * IMAGES)
+    account = ledger.read().less(before, 1).less(idle, time.monotonic() - start).share(2 * A_TURN)
     return max(turns, key=lambda turn: turn.images_a_s), account
 
 
