@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from dicom_node.audit.writer import Writer
 from dicom_node.counting import Counts
 from dicom_node.installed_models import installed_models
 from dicom_node.settings import Settings
+from dicom_node.this_process import this_process
 from dicom_node.witness import participants, witness
 from storage.archive import INCOMING, Archive
 from storage.cleaning import Cleaner
@@ -135,8 +135,8 @@ def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
 
 
 def owner(role: str) -> str:
-    """Who holds a lease: host, process, role."""
-    return f"{socket.gethostname()}:{os.getpid()}:{role}"
+    """Who holds a lease: the process and its role, or a stage of it."""
+    return f"{this_process()}:{role}"
 
 
 def server(parts: Parts) -> Server:
@@ -219,9 +219,13 @@ def executor(settings: Settings, *, one: bool = False) -> Executor:
 
 
 def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
-    """The stages of the walk: one each, one `infer` a device, and one `deliver` for each that a destination takes."""
+    """The stages of the walk: one each, one `infer` a device, and one `deliver` for each that a destination takes.
+
+    What leases no rows, and what goes gently, works in one pipeline at a time.
+    """
     from dicom_node.encoding import encode_for, encode_rejection_for
     from dicom_node.network.remote import Remote
+    from dicom_node.pipeline.alone import Alone
     from dicom_node.pipeline.complete import Complete
     from dicom_node.pipeline.correct import Correct
     from dicom_node.pipeline.dispatch import Dispatch
@@ -281,23 +285,31 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         device_uids=_device_uids(settings),
         revision=parts.revision,
     )
+
+    def alone(stage: Stage) -> Stage:
+        return Alone(stage, parts.database.sole(stage.name))
+
+    missing, backfill = fetches
     return [
-        Correct(parts.database, parts.archive, parts.revision),
-        Reject(parts.database, parts.archive, parts.revision),
-        Review(parts.database, parts.archive, parts.revision),
+        alone(Correct(parts.database, parts.archive, parts.revision)),
+        alone(Reject(parts.database, parts.archive, parts.revision)),
+        alone(Review(parts.database, parts.archive, parts.revision)),
         Complete(parts.database, node.quiet_s, parts.revision, settings.sources(), node.priors),
-        *fetches,
+        missing,
+        alone(backfill),
         ask,
         Dispatch(parts.database, settings.routing, models, parts.revision),
         *infers,
         *_senders(parts),
-        GiveUp(parts.database, set(destinations), node.delivery.give_up_after_days * DAY_S, parts.revision),
-        Withdraw(
-            database=parts.database,
-            archive=parts.archive,
-            destinations=frozenset(name for name, destination in destinations.items() if destination.iocm),
-            encode=encode_rejection_for,
-            revision=parts.revision,
+        alone(GiveUp(parts.database, set(destinations), node.delivery.give_up_after_days * DAY_S, parts.revision)),
+        alone(
+            Withdraw(
+                database=parts.database,
+                archive=parts.archive,
+                destinations=frozenset(name for name, destination in destinations.items() if destination.iocm),
+                encode=encode_rejection_for,
+                revision=parts.revision,
+            )
         ),
         *_commitment_stages(parts),
     ]

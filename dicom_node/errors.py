@@ -6,6 +6,7 @@ NodeError
 ├─ Overtaken           what a person wants to change is not any more what that person has seen
 ├─ StudiesWait         studies wait for the model that is to be disabled; carries how many
 ├─ NotWritable         the configuration cannot be written here; carries the change to make by hand
+├─ BadProxyHeader      a balancer's connection that does not begin by saying whose it is
 ├─ BadTlsFiles         certificates and keys that make no TLS; every mistake at once, each under its setting
 ├─ NoSecret            a password that is not where the settings say
 ├─ ReceiveError        an instance that cannot be kept; carries its DIMSE status (network/statuses.py)
@@ -82,6 +83,10 @@ class Mistake:
 
     def __str__(self) -> str:
         return f"{self.key} {self.place} {self.sentence}"
+
+
+class BadProxyHeader(NodeError):
+    """No header of the PROXY protocol that we take; the sentence goes on from "a connection was closed: "."""
 
 
 class BadTlsFiles(NodeError):

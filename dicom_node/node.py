@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 ROLES = ("receive", "pipeline", "web", "clock")
 RESTART_S = 1.0  # doubled for a role that keeps dying, up to RESTART_MAX_S
 RESTART_MAX_S = 30.0
-GRACE_S = 20.0
+LAST_WORD_S = 10.0  # for a role, after its drain_s: leases handed back, the audit trail, the database
 CONFIGURATION_EXIT = 2
 if sys.platform == "linux":
     PROCESS: type[BaseProcess] = multiprocessing.get_context("fork").Process
@@ -83,8 +83,14 @@ def run_by_command(role: str, conf: Path | None) -> None:
     main(["role", role, *(["--conf", str(conf)] if conf else [])])
 
 
-def serve(roles: Sequence[str], conf: Path | None, run: Callable[[str, Path | None], None] = run_by_command) -> int:
-    """Run `roles` until SIGTERM or SIGINT; returns the exit code.
+def serve(
+    roles: Sequence[str],
+    conf: Path | None,
+    run: Callable[[str, Path | None], None] = run_by_command,
+    *,
+    drain_s: float = 0.0,
+) -> int:
+    """Run `roles` until SIGTERM or SIGINT, then let them end their work for `drain_s` and a little; the exit code.
 
     A role that dies is started again, with growing pauses. A role that finds its configuration wrong
     ends the node: starting it again would not mend that.
@@ -101,15 +107,15 @@ def serve(roles: Sequence[str], conf: Path | None, run: Callable[[str, Path | No
                 code = ended
                 stop.set()
         stop.wait(0.2)
-    _end([p.process for p in processes if p.process is not None])
+    _end([p.process for p in processes if p.process is not None], drain_s + LAST_WORD_S)
     return code
 
 
-def _end(processes: Sequence[BaseProcess]) -> None:
-    """Ask every process to end, then insist after a grace."""
+def _end(processes: Sequence[BaseProcess], grace_s: float) -> None:
+    """Ask every process to end, then insist after `grace_s`."""
     for process in processes:
         process.terminate()
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + grace_s
     for process in processes:
         process.join(max(0.1, deadline - time.monotonic()))
         if process.is_alive():

@@ -27,12 +27,12 @@ from dicom_node.gpus import Gpus
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.reload import Watch, follow
+from dicom_node.standing_by import StandingBy
+from dicom_node.this_process import this_process
 from dicom_node.witness import participants
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
-
-LAST_WORD_S = 10.0  # for all stages together; what a sender cannot end by then is taken again after its lease
 
 AUDIT_EVERY_S = 5
 PEOPLE_EVERY_S = 3600
@@ -62,10 +62,13 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
     from dicom_node.fits import tell_unfit
-    from dicom_node.pipeline.loop import Crew
+    from dicom_node.pipeline.loop import Crew, idle_max_s
     from dicom_node.trials import trials
 
     run, watch, crew = executor(parts.settings), Watch(parts), Crew()
+    if (ear := parts.database.ear(crew.wake)) is not None:
+        crew.idle_s = idle_max_s(parts.settings.node.quiet_s)
+        ear.start()
     run.start()
     gpus = Gpus()
     gpus.start(stop)
@@ -85,11 +88,26 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     finally:
         crew.tell_to_stop()
         run.stop()
-    crew.stop(LAST_WORD_S)
+        crew.stop(parts.settings.node.drain_s)
+        if ear is not None:
+            ear.stop()
+        hand_back(parts)
+
+
+def hand_back(parts: Parts) -> None:
+    """Let others take at once what this process holds and will not end."""
+    try:
+        with parts.database.transaction() as tx:
+            handed = tx.handover.of(f"{this_process()}:")
+    except StorageError as trouble:
+        log.warning("leases run out by themselves, they could not be handed back: %s", trouble)
+    else:
+        if handed:
+            log.info("leases handed back", extra={"leases": handed})
 
 
 def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
-    """Recovery, retention and the disk by the clock, and what the audit trail needs."""
+    """Recovery, retention and the disk by the clock, and what the audit trail needs; one clock at a time."""
     from dicom_node.alerts.watch import chores as watching
     from dicom_node.audit.ledger import forget as forget_records
     from dicom_node.clock import Chore, Clock, keep
@@ -118,8 +136,13 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
             traces.step(time.time())
 
         chores.append(Chore("traces", TRACES_EVERY_S, lambda: keep(steps)))
-    node = parts.settings.node
-    Clock(parts.database, parts.archive, node.max_crashes, lambda: watch.parts.revision, upkeep, chores).run(stop)
+    def work(over: threading.Event) -> None:
+        most = parts.settings.node.max_crashes
+        Clock(parts.database, parts.archive, most, lambda: watch.parts.revision, upkeep, chores).run(over)
+
+    turn = StandingBy(parts.database.sole("clock"), work)
+    heartbeat.tell("active", lambda: turn.active)
+    turn.run(stop)
 
 
 def web(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:

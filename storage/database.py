@@ -8,18 +8,18 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.alerts import Alerts
+from storage.answering import answering
 from storage.associations import Associations
 from storage.audit_records import AuditRecords
+from storage.bell import Ear
 from storage.benches import Benches
 from storage.by_hand import ByHand
 from storage.circuits import Circuits
@@ -28,10 +28,11 @@ from storage.commitments import Commitments
 from storage.counters import Counters
 from storage.deliveries import Deliveries
 from storage.engines import BUSY_S, WRITING, make_engine
-from storage.errors import NotFound, StorageError, Unavailable
+from storage.errors import NotFound, Unavailable
 from storage.fetches import Fetches
 from storage.figures import FiguresStore
 from storage.gathered import Gathered
+from storage.handover import Handover
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.keys import Keys
@@ -51,6 +52,7 @@ from storage.schema import check_whole, version_of
 from storage.search import Search
 from storage.shadows import Shadows
 from storage.sign_ins import SignIns
+from storage.sole import Sole, places_of
 from storage.studies import Studies
 from storage.tickets import Tickets
 from storage.users import Users
@@ -122,6 +124,10 @@ class Transaction:
     @cached_property
     def recalls(self) -> Recalls:
         return Recalls(self._connection)
+
+    @cached_property
+    def handover(self) -> Handover:
+        return Handover(self._connection)
 
     @cached_property
     def journal(self) -> Journal:
@@ -208,6 +214,7 @@ class Database:
         # SQLite has one writer. Threads that queue here go in turn; the file's own lock would have them poll.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
         self._writer: Connection | None = None  # SQLite's, kept from turn to turn
+        self._places = places_of(engine)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Database:
@@ -220,7 +227,7 @@ class Database:
         engine = make_engine(url)
         with ExitStack() as undo:
             undo.callback(engine.dispose)
-            with _answering(), _opening_alone(engine, create):
+            with answering(), _opening_alone(engine, create):
                 _bring_up_to_date(engine, create)
             undo.pop_all()
         return cls(engine)
@@ -228,17 +235,31 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """All that is written in it is one commit; an exception takes all of it back."""
-        with _answering(), self._in_turn(), self._writing() as connection, connection.begin():
+        with answering(), self._in_turn(), self._writing() as connection, connection.begin():
             yield Transaction(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """One consistent look; writing in it is an error."""
-        with _answering(), self._engine.connect() as connection, connection.begin():
+        with answering(), self._engine.connect() as connection, connection.begin():
             yield Transaction(connection)
 
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether transactions that write wait for each other, of whatever rows."""
+        return self._turn is not None
+
+    def sole(self, name: str) -> Sole:
+        """The place of that name, which one process holds at a time."""
+        return Sole(name, self._places)
+
+    def ear(self, heard: Callable[[], None]) -> Ear | None:
+        """What calls `heard` whenever any process has queued work; None where the database has no bell."""
+        return Ear(self._engine, heard) if self._engine.dialect.name == "postgresql" else None
+
     def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection and place."""
+        self._places.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -268,23 +289,6 @@ class Database:
             yield
         finally:
             self._turn.release()
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Translate the library's errors; their own texts may hold values, so only the first line is kept."""
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise Unavailable(f"the database does not answer: {_first_line(error)}") from None
-    except PoolTimeout:
-        raise Unavailable("every connection to the database is busy") from None
-    except DBAPIError as error:
-        raise StorageError(f"the database refused: {_first_line(error)}") from None
-
-
-def _first_line(error: DBAPIError) -> str:
-    return next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
 
 
 @contextmanager

@@ -20,6 +20,17 @@ from storage.errors import StorageError
 
 BUSY_S = 30
 CHECKPOINT_PAGES = 4000  # of 4 KiB: an arrival writes a dozen, mostly the same ones, and a checkpoint writes each once
+# PostgreSQL ends a session, and with it every lock, whose machine has been away for these 25 s, or whose program has
+# kept a transaction open without a word for two minutes: nobody else waits longer for what it held.
+SILENT_SESSIONS = {
+    "lock_timeout": BUSY_S * 1000,
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "idle_in_transaction_session_timeout": 120_000,
+}
+# …and so do we with a server that is away.
+AWAY = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 WRITING = "storage_writing"  # execution option of a connection that may write
 
 
@@ -70,7 +81,7 @@ def _postgresql(url: URL) -> Engine:
         raise StorageError("PostgreSQL needs the library psycopg: pip install 'segnode[postgres]'")
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": 10, "options": f"-c lock_timeout={BUSY_S * 1000}"},
+        connect_args={**AWAY, "options": " ".join(f"-c {name}={value}" for name, value in SILENT_SESSIONS.items())},
         json_serializer=to_json,
         hide_parameters=True,
         pool_pre_ping=True,

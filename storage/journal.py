@@ -1,12 +1,16 @@
-"""Append-only history, written in the same commit as what it tells."""
+"""Append-only history, written in the same commit as what it tells.
+
+Each step of a study and each wish of a person is told here, so an entry rings for those who wait for work (bell.py).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
+from storage.bell import ring
 from storage.records import JournalEntry
 from storage.store import Store, plain
 from storage.tables import journal
@@ -25,6 +29,10 @@ class About(TypedDict, total=False):
 class Journal(Store):
     """The journal, seen from one transaction."""
 
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._rung = False
+
     def add(self, at: float, event: str, text: str, **about: Unpack[About]) -> int:
         """Write an entry and give its number. `text` is one plain sentence that names no patient."""
         entry = insert(journal).values(
@@ -37,6 +45,9 @@ class Journal(Store):
             revision=about.get("revision", 0),
             detail=dict(about.get("detail") or {}),
         )
+        if not self._rung:
+            ring(self._connection)
+            self._rung = True
         return int(self._connection.execute(entry.returning(journal.c.entry_id)).scalar_one())
 
     def of_study(self, uid: str) -> list[JournalEntry]:

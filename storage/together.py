@@ -1,7 +1,10 @@
-"""Group commit: threads that wait for the database at the same time share one transaction, and its one sync.
+"""Group commit: threads that wait for SQLite at the same time share one transaction, and its one sync.
 
 Whoever has its turn first does the work of all that wait, in the order in which they came. Each returns once that
 commit is durable, so what it may promise is what it could promise after a transaction of its own.
+
+PostgreSQL shares syncs by itself. There each has its own transaction: one that writes the rows of several studies could
+wait for another process's, and that one for it.
 """
 
 from __future__ import annotations
@@ -43,9 +46,12 @@ class Together:
     def commit(self, work: Callable[[Transaction], Result]) -> Result:
         """Do `work` in a transaction, and return its result once that is committed.
 
-        Others' work may be in the same transaction. Where that fails, each is done anew in one of its own: so `work`
-        changes nothing but the transaction, and what it raises is raised to its own caller alone.
+        With SQLite others' work may be in the same transaction. Where that fails, each is done anew in one of its own:
+        so `work` changes nothing but the transaction, and what it raises is raised to its own caller alone.
         """
+        if not self._database.has_one_writer:
+            with self._database.transaction() as tx:
+                return work(tx)
         ticket = _Ticket(work)
         with self._lock:
             self._waiting.append(ticket)

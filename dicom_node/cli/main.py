@@ -67,7 +67,7 @@ def serve(conf: Path | None, roles: list[str]) -> None:
         "Stop with Ctrl-C.",
         err=True,
     )
-    sys.exit(run(roles, conf))
+    sys.exit(run(roles, conf, drain_s=settings.node.drain_s))
 
 
 @main.command(hidden=True)

@@ -97,7 +97,7 @@ def decide(caller: Caller, rules: HouseRules) -> Rejection | frozenset[Role]:
     table gets "no reason given" (1, 1, 1) and learns nothing of our titles. A title that is not known, or not
     known from that place, is "calling AE title not recognised" (1, 1, 3).
     """
-    near = [row for row in rules.admission if _covers(row.addresses, caller.address)]
+    near = [row for row in rules.admission if covers(row.addresses, caller.address)]
     if rules.admission and not near:
         return Rejection(1, 1, 1, "its address is in no row of admission")
     if rules.require_called_aet and caller.called_aet.strip() != rules.ae_title.strip():
@@ -115,7 +115,7 @@ def decide(caller: Caller, rules: HouseRules) -> Rejection | frozenset[Role]:
     return frozenset(role for row in matching for role in row.may)
 
 
-def _covers(networks: Sequence[str], address: str) -> bool:
+def covers(networks: Sequence[str], address: str) -> bool:
     """Whether `address` lies in one of `networks`; no network is every place."""
     if not networks:
         return True

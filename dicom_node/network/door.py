@@ -12,6 +12,7 @@ from pynetdicom.events import Event
 
 from dicom_node.network.admission import Caller, HouseRules, Rejection, Role, decide, role_of
 
+CLOSED = Rejection(2, 3, 1, "the node is about to end")  # transient, temporary congestion (PS3.8 Table 9-21)
 USER_REJECTION = 1  # a presentation context's result (PS3.8 Table 9-18)
 
 
@@ -24,12 +25,17 @@ class Door:
     def __init__(self, rules: HouseRules, told: Callable[[str], None]) -> None:
         self._rules = rules
         self._told = told
+        self._closed = False
         self._inside: set[Association] = set()
         self._lock = threading.Lock()
 
     def adopt(self, rules: HouseRules) -> None:
         """Decide by other rules from the next request on."""
         self._rules = rules
+
+    def close(self) -> None:
+        """Let nobody in any more, who is to try again: another node may have room."""
+        self._closed = True
 
     def guard(self, event: Event) -> None:
         """Stand before a connection that has just been opened (EVT_CONN_OPEN)."""
@@ -44,7 +50,7 @@ class Door:
             caller = Caller(
                 request.calling_ae_title, request.called_ae_title, requestor.address, len(self._inside)
             )
-            verdict = decide(caller, self._rules)
+            verdict = CLOSED if self._closed else decide(caller, self._rules)
             if not isinstance(verdict, Rejection):
                 self._inside.add(association)
         if isinstance(verdict, Rejection):

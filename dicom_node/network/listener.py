@@ -1,4 +1,7 @@
-"""A port of ours. A TLS handshake happens in the connection's own thread, so a slow one keeps nobody waiting."""
+"""A port of ours.
+
+A balancer's header and a TLS handshake are read in the connection's own thread, so a slow one keeps nobody waiting.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dicom_node.network.balancers import Balancers
+from dicom_node.network.proxy_protocol import SIGNATURE, begins_header
 from dicom_node.network.tls_keeper import Keeper
 from dicom_node.network.tls_words import explain
 from dicom_node.network.upper_layer import Entity, Limits, WaitingServer
@@ -37,10 +42,13 @@ class Secured:
 
 
 class Listener(WaitingServer):
-    """Accepts connections; with `secured` by TLS alone."""
+    """Accepts connections; with `secured` by TLS alone, and those of `balancers` as the sender's whom they name."""
 
-    def __init__(self, *arguments: Any, secured: Secured | None = None, **more: Any) -> None:
+    def __init__(
+        self, *arguments: Any, secured: Secured | None = None, balancers: Balancers | None = None, **more: Any
+    ) -> None:
         self._secured = secured
+        self._balancers = balancers or Balancers()
         self._handshakes = threading.BoundedSemaphore(HANDSHAKES)
         super().__init__(*arguments, **more)
 
@@ -58,9 +66,24 @@ class Listener(WaitingServer):
         return connection, address
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Shake hands where that is asked, then go on as pynetdicom does; runs in a thread of this connection."""
-        if self._secured is None or self._shake_hands(self._secured, request, client_address[0]):
-            super().process_request_thread(request, client_address)
+        """Ask a balancer who calls, shake hands where that is asked, then go on as pynetdicom does.
+
+        Runs in a thread of this connection.
+        """
+        caller = self._balancers.caller(request, client_address)
+        if caller is None:
+            _hang_up(request)
+        elif self._secured is None or self._shake_hands(self._secured, request, caller[0]):
+            super().process_request_thread(request, caller)
+
+    def shutdown(self) -> None:
+        """Refuse connections from this moment on, and end the thread that accepted them."""
+        self.server_close()
+        super().shutdown()
+
+    def tell_of_header(self, address: str) -> None:
+        """Tell that a connection began with a balancer's header where none was wanted."""
+        self._balancers.told(self._balancers.stranger(address))
 
     def _shake_hands(self, secured: Secured, connection: ssl.SSLSocket, address: str) -> bool:
         """True under TLS; the connection is closed otherwise."""
@@ -70,6 +93,10 @@ class Listener(WaitingServer):
             return False
         try:
             connection.settimeout(secured.handshake_s)  # for the whole of it
+            if begins_header(socket.socket.recv(connection, len(SIGNATURE), socket.MSG_PEEK)):
+                self.tell_of_header(address)
+                _hang_up(connection)
+                return False
             connection.do_handshake()
             connection.settimeout(None)
         except (OSError, ValueError) as error:  # ValueError: closed by another thread
@@ -90,10 +117,11 @@ def listen(
     handlers: list[tuple[Any, Any]],
     limits: Limits,
     secured: Secured | None = None,
+    balancers: Balancers | None = None,
 ) -> Listener:
     """Listen at `address` in a thread of its own until `shutdown`; OSError where the port is taken."""
     server: Listener = entity.make_server(
-        address, evt_handlers=handlers, server_class=Listener, limits=limits, secured=secured
+        address, evt_handlers=handlers, server_class=Listener, limits=limits, secured=secured, balancers=balancers
     )
     entity._servers.append(server)  # as its own start_server does, which takes no class
     threading.Thread(target=server.serve_forever, name=f"listener-{server.port}", daemon=True).start()

@@ -56,6 +56,7 @@ class Register:
         self._clock = clock
         self._audit = audit or Recorder()
         self._open: dict[Association, OpenAssociation] = {}
+        self._unwritten: dict[str, float] = {}  # ends that the database has not heard of, by association
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="associations", daemon=True)
@@ -108,24 +109,34 @@ class Register:
             )
 
     def closed(self, association: Association) -> None:
-        """Note the end of an association; a second end changes nothing. Unwritten, its lease runs out."""
+        """Note the end of an association; a second end changes nothing."""
         with self._lock:
             entry = self._open.pop(association, None)
         if entry is None:
             return
-        try:
-            with self._database.transaction() as tx:
-                tx.associations.close(entry.association_id, self._clock())
-        except NotFound:
-            log.debug("an association that was never noted has ended")
-        except StorageError as trouble:
-            log.warning("end of an association not noted: %s", trouble)
+        self._write_end(entry.association_id, self._clock())
         entry.arrivals.ended()
         facts = {"calling_aet": entry.calling_aet, "kept": entry.kept, "refused": entry.refused}
         log.info("association ended", extra=facts)
 
+    def _write_end(self, association_id: str, at: float) -> None:
+        """Write it, or keep it in mind: while others of ours are open, its lease is renewed with theirs."""
+        try:
+            with self._database.transaction() as tx:
+                tx.associations.close(association_id, at)
+        except NotFound:
+            log.debug("an association that was never noted has ended")
+        except StorageError as trouble:
+            with self._lock:
+                self._unwritten[association_id] = at
+            log.warning("end of an association not noted yet: %s", trouble)
+
     def renew(self) -> None:
-        """Extend the leases of what is open, and close what ended without a word."""
+        """Extend the leases of what is open, and close what ended without a word or while the database was away."""
+        with self._lock:
+            unwritten, self._unwritten = self._unwritten, {}
+        for association_id, at in unwritten.items():
+            self._write_end(association_id, at)
         for association in list(self._open):
             if not association.is_alive():
                 self.closed(association)

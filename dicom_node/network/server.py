@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from pynetdicom.events import Event
 from dicom_node.audit.recorder import Recorder
 from dicom_node.counting import ACCEPTED, HANDSHAKES, REJECTED, Counts
 from dicom_node.network.admission import HouseRules
+from dicom_node.network.balancers import Balancers
 from dicom_node.network.commitment_service import CommitmentService, Mode, offer
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, supported_contexts
 from dicom_node.network.door import Door
@@ -30,10 +31,10 @@ from storage.database import Database
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 10.0
 PERMANENT = 0x01  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
 # What our own rejections are counted under: result, source and reason of PS3.8 Table 9-21, see admission.py.
-REJECTIONS = {(1, 1, 1): "address", (1, 1, 7): "called_ae_title", (1, 1, 3): "calling_ae_title", (2, 3, 2): "limit"}
+REJECTIONS = {(1, 1, 1): "address", (1, 1, 7): "called_ae_title", (1, 1, 3): "calling_ae_title", (2, 3, 2): "limit",
+              (2, 3, 1): "draining"}  # fmt: skip
 UNBOUNDED = 1_000_000  # for pynetdicom, which counts connections; the door counts who was let in
 
 
@@ -72,6 +73,16 @@ class Listening(HouseRules, Protocol):
     @property
     def idle_s(self) -> float:
         """An association without a word for so long is aborted."""
+        ...
+
+    @property
+    def balancers(self) -> Sequence[str]:
+        """Addresses and networks of those that say whose connection they pass on."""
+        ...
+
+    @property
+    def drain_s(self) -> float:
+        """How long open associations may go on when the node is told to end."""
         ...
 
     @property
@@ -169,24 +180,31 @@ class Server:
             (evt.EVT_CONN_CLOSE, self._ended),
         ]
         host, tls = self._listen.host, self._listen.tls
+        balancers = Balancers(self._listen.balancers, self._refusals.tell)
         try:
             if self._listen.port is not None:
-                self._listeners.append(listen(self._entity, (host, self._listen.port), handlers, self._limits))
+                plain = (host, self._listen.port)
+                self._listeners.append(listen(self._entity, plain, handlers, self._limits, balancers=balancers))
             if tls and self._keeper:
                 secured = Secured(self._keeper, tls.handshake_s, self._refusals.tell, self._refused_handshake)
-                self._listeners.append(listen(self._entity, (host, tls.port), handlers, self._limits, secured))
+                safe = (host, tls.port)
+                self._listeners.append(listen(self._entity, safe, handlers, self._limits, secured, balancers))
         except OSError:
             self._close_ports()
             raise
         self._register.start()
         log.info("listening", extra={"ae_title": self._listen.ae_title, "ports": self.ports, "tls": bool(tls)})
 
-    def stop(self, grace_s: float = GRACE_S) -> None:
-        """Take no more associations, let the open ones end within `grace_s`, abort the rest."""
+    def stop(self, grace_s: float | None = None) -> None:
+        """Take no more associations, let the open ones end within `grace_s` (`drain_s`), abort the rest.
+
+        The ports are closed at once; who is connected and asks for an association only now is told to try again.
+        """
         if not self._listeners:
             return
+        self._door.close()
         listeners = self._close_ports()
-        deadline = time.monotonic() + grace_s
+        deadline = time.monotonic() + (self._listen.drain_s if grace_s is None else grace_s)
         while _open_at(listeners) and time.monotonic() < deadline:
             time.sleep(0.02)
         for association in _open_at(listeners):

@@ -27,6 +27,7 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from dicom_node.network.connection import LONGEST, AnnouncedQueue, Bell, BufferedSocket, wait_for
 from dicom_node.network.messages import BoundedMessages, Limits, name_of
+from dicom_node.network.proxy_protocol import begins_header
 from dicom_node.network.straight import StraightStores
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,9 @@ class WaitingProvider(DULServiceProvider):
         if self.socket.too_long:
             log.warning("a peer announces a longer PDU than it may send: aborted", extra=name_of(self.assoc))
             self.event_queue.put("Evt19")  # invalid PDU (PS3.8 9.2.1)
+        elif begins_header(self.socket.buffer):
+            self.assoc._server.tell_of_header(self.assoc.requestor.address)
+            self.event_queue.put("Evt19")
         else:
             super()._read_pdu_data()
 
@@ -294,6 +298,10 @@ class WaitingServer(ThreadedAssociationServer):
             return False
         self._connections.append(request)
         return True
+
+    def tell_of_header(self, address: str) -> None:
+        """Tell that a connection began with the PROXY protocol, which nobody there may speak."""
+        log.warning("a PROXY header from %s: aborted", address)
 
     def _close_a_silent_one(self) -> bool:
         for association in self.active_associations:

@@ -82,12 +82,19 @@ class Infer:
             if job is None:
                 return False
             self._journal(tx, job, now, "started", f"attempt {job.attempts} on {self.owner}")
-        scratch = self.scratch / job.job_id[:16]
+        scratch = self._scratch_of(job)
         try:
             self._run(job, scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return True
+
+    def _scratch_of(self, job: Job) -> Path:
+        """A folder of this attempt's own; what earlier attempts left goes, since whoever made them has lost the job."""
+        name = job.job_id[:16]
+        for left in self.scratch.glob(f"{name}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return self.scratch / f"{name}-{job.attempts}"
 
     @property
     def _closed(self) -> list[str]:

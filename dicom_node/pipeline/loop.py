@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 0.05  # between two looks that find nothing, at least
 IDLE_MAX_S = 1.0  # at most, for what another process wrote or what falls due
+HEARING_MAX_S = 5.0  # …where the database's bell tells what others wrote, and only what falls due is looked for
 TROUBLE_S = 2.0
 
 
@@ -51,12 +52,22 @@ class Bell:
             self._changed.wait_for(lambda: self._rung != heard, timeout_s)
 
 
+def idle_max_s(quiet_s: float) -> float:
+    """How long an idle stage that hears the database's bell may sleep: a study settles a tenth of `quiet_s` late."""
+    return min(HEARING_MAX_S, max(IDLE_MAX_S, quiet_s / 10))
+
+
 def run_stage(
-    stage: Stage, stop: threading.Event, clock: Callable[[], float] = time.time, bell: Bell | None = None
+    stage: Stage,
+    stop: threading.Event,
+    clock: Callable[[], float] = time.time,
+    bell: Bell | None = None,
+    idle_s: float | None = None,
 ) -> None:
     """Run `stage` until `stop` is set. No fault ends the loop: its work stays leased and comes again.
 
-    With a `bell` an idle stage looks again when it rings, which whoever sets `stop` rings too.
+    With a `bell` an idle stage looks again when it rings, which whoever sets `stop` rings too, or after `idle_s`
+    (IDLE_MAX_S where it is not said).
     """
     while not stop.is_set():
         pause, idle, heard = 0.0, False, bell.rung if bell else 0
@@ -75,7 +86,7 @@ def run_stage(
             log.exception("%s failed; it goes on after %.0f s", stage.name, TROUBLE_S)
             pause = TROUBLE_S
         if pause and not stop.wait(pause) and idle and bell:
-            bell.wait(heard, IDLE_MAX_S - IDLE_S)
+            bell.wait(heard, (idle_s or IDLE_MAX_S) - IDLE_S)
 
 
 def start_stage(
@@ -84,13 +95,14 @@ def start_stage(
     clock: Callable[[], float] = time.time,
     bell: Bell | None = None,
     after: threading.Thread | None = None,
+    idle_s: float | None = None,
 ) -> threading.Thread:
     """Run `stage` in a thread of its own, once the thread `after` has ended."""
 
     def run() -> None:
         if after is not None:
             after.join()
-        run_stage(stage, stop, clock, bell)
+        run_stage(stage, stop, clock, bell, idle_s)
 
     thread = threading.Thread(target=run, name=stage.name, daemon=True)
     thread.start()
@@ -98,10 +110,14 @@ def start_stage(
 
 
 class Crew:
-    """The stages at work. Others may take over: each begins when its namesake has ended the step that it was in."""
+    """The stages at work. Others may take over: each begins when its namesake has ended the step that it was in.
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    An idle one looks for work every `idle_s` seconds, and when it is woken.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time, idle_s: float | None = None) -> None:
         self._clock = clock
+        self.idle_s = idle_s
         self._stop = threading.Event()
         self._bell = Bell()
         self._threads: dict[str, threading.Thread] = {}
@@ -112,10 +128,14 @@ class Crew:
         self.tell_to_stop()
         before, self._stop = self._threads, threading.Event()
         self._threads = {
-            stage.name: start_stage(stage, self._stop, self._clock, self._bell, before.get(stage.name))
+            stage.name: start_stage(stage, self._stop, self._clock, self._bell, before.get(stage.name), self.idle_s)
             for stage in stages
         }
         self._leaving = [one for one in (*self._leaving, *before.values()) if one.is_alive()]
+
+    def wake(self) -> None:
+        """Have every idle stage look for work now; another process has queued some."""
+        self._bell.ring()
 
     def tell_to_stop(self) -> None:
         """Have every stage end after the step that it is in."""

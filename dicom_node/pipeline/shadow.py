@@ -64,7 +64,7 @@ class RunShadows:
             shadow = tx.shadows.claim(self.owner, now, self.lease_term_s) if self._has_time(tx, now) else None
         if shadow is None:
             return False
-        scratch = self.scratch / f"shadow-{shadow.shadow_id}"
+        scratch = self.scratch / f"shadow-{shadow.shadow_id}-{shadow.attempts}"
         scratch.mkdir(parents=True, exist_ok=True)
         try:
             self._judge(shadow, scratch)

@@ -24,7 +24,7 @@ from dicom_node.destinations import (
 )
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
-from dicom_node.network.admission import Admittance
+from dicom_node.network.admission import Admittance, Network
 from dicom_node.network.peer import AETitle, Peer, Port
 from dicom_node.network.tls import ServerTls
 from dicom_node.network.web_peer import WebPeer
@@ -96,12 +96,14 @@ class NodeSettings(Frozen):
     require_called_aet: bool = True
     accept_calling_aets: tuple[AETitle, ...] = ()
     admission: tuple[Admittance, ...] = ()
+    balancers: tuple[Network, ...] = ()
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 32
     max_connections: Annotated[int, Field(ge=2, le=10_000)] = 256
     associate_s: Seconds = 30.0
     max_pdu_bytes: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = 131072
     max_object_bytes: Annotated[int, Field(ge=1024 * 1024)] = 4 * 1024**3
     idle_s: Seconds = 60.0
+    drain_s: Annotated[float, Field(ge=0, le=3600)] = 15.0
     data_folder: Path = Path("~/segnode-data")
     database_url: str | None = None
     keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.node import CONFIGURATION_EXIT, GRACE_S, ROLES
+from dicom_node.node import CONFIGURATION_EXIT, ROLES
+from dicom_node.settings import NodeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -107,7 +108,7 @@ class TestUnits:
     def test_they_wait_for_the_node_and_know_its_exit_codes(self) -> None:
         common = (DEPLOY / "systemd" / "common.conf").read_text().splitlines()
         stop = next(line.partition("=")[2] for line in common if line.startswith("TimeoutStopSec="))
-        assert int(stop) > GRACE_S + 30
+        assert int(stop) >= NodeSettings().drain_s + 15
         assert f"RestartPreventExitStatus={CONFIGURATION_EXIT}" in common
 
     def test_they_name_the_roles_that_there_are(self) -> None:

@@ -97,9 +97,9 @@ class TestWatch:
 SUPERVISOR = textwrap.dedent("""
     import sys
     from dicom_node import node
-    node.RESTART_S = 0.05
+    node.RESTART_S, node.LAST_WORD_S = 0.05, 0.2
     code = sys.argv[1]
-    sys.exit(node.serve(["receive"], None, lambda role, conf: exec(code)))
+    sys.exit(node.serve(["receive"], None, lambda role, conf: exec(code), drain_s=float(sys.argv[2])))
 """)
 SLEEPER = textwrap.dedent("""
     import os, time
@@ -108,8 +108,8 @@ SLEEPER = textwrap.dedent("""
 """)
 
 
-def supervise(code: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", SUPERVISOR, code], stdout=subprocess.PIPE, text=True)
+def supervise(code: str, drain_s: float = 0.0) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", SUPERVISOR, code, str(drain_s)], stdout=subprocess.PIPE, text=True)
 
 
 def next_pid(node: subprocess.Popen[str]) -> psutil.Process:
@@ -147,3 +147,26 @@ def test_a_role_whose_supervisor_is_dead_already_ends_at_once() -> None:
 def test_a_configuration_that_a_role_finds_wrong_is_the_nodes_exit_code() -> None:
     with supervise("raise SystemExit(2)") as node:
         assert node.wait(PATIENCE_S) == 2
+
+
+DRAINING = textwrap.dedent("""
+    import os, signal, time
+    def drain(*_):
+        import os, time
+        time.sleep(1.0)
+        print("drained", flush=True)
+        os._exit(0)
+    signal.signal(signal.SIGTERM, drain)
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+""")
+
+
+@pytest.mark.parametrize(("drain_s", "last_words"), [(20.0, "drained\n"), (0.0, "")])
+def test_a_role_has_its_time_to_drain_and_not_more(drain_s: float, last_words: str) -> None:
+    with supervise(DRAINING, drain_s) as node:
+        next_pid(node)
+        node.terminate()
+        assert node.stdout is not None
+        assert node.stdout.read() == last_words
+        assert node.wait(PATIENCE_S) == 0

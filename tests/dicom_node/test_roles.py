@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,8 +15,8 @@ from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import build_context
 
-from dicom_node import reload, roles
-from dicom_node.assembly import Parts, assemble, audit_spool
+from dicom_node import reload, roles, standing_by
+from dicom_node.assembly import Parts, assemble, audit_spool, owner
 from dicom_node.errors import NodeError, PeerError, Rejected
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.network.client import echo, open_association
@@ -25,6 +26,8 @@ from dicom_node.network.ports import free_port
 from dicom_node.network.proposals import Proposed
 from dicom_node.settings import load
 from storage.audit_records import AuditEntry, AuditSought
+from storage.database import Database
+from storage.errors import Unavailable
 
 PATIENCE_S = 60.0
 
@@ -230,3 +233,50 @@ def test_clock_drops_what_the_console_lists_of_the_audit_trail_after_its_days(pa
         stop.set()
         thread.join()
     assert listed() == 1
+
+
+def test_a_second_clock_stands_by_and_takes_over(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing_by, "LOOK_EVERY_S", 0.02)
+    clocks = []
+    for database in (parts.database, Database.open(parts.settings.node.database)):
+        one = replace(parts, database=database)
+        stop, heartbeat = threading.Event(), Heartbeat(database, "clock")
+        thread = threading.Thread(target=roles.clock, args=(one, stop, heartbeat))
+        thread.start()
+        clocks.append((heartbeat, stop, thread, database))
+        deadline = time.monotonic() + PATIENCE_S
+        while "active" not in heartbeat._facts or (len(clocks) == 1 and not heartbeat._facts["active"]()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    (first, stop_first, thread_first, _), (second, stop_second, thread_second, theirs) = clocks
+    assert (first._facts["active"](), second._facts["active"]()) == (True, False)
+    stop_first.set()
+    thread_first.join(PATIENCE_S)
+    while not second._facts["active"]():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    stop_second.set()
+    thread_second.join(PATIENCE_S)
+    theirs.close()
+
+
+def test_a_pipeline_that_ends_hands_back_what_it_holds(story: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    with story.database.transaction() as tx:
+        assert tx.jobs.claim(owner("infer-0"), time.time(), 600.0)
+    with caplog.at_level("INFO"):
+        roles.hand_back(story)
+        roles.hand_back(story)
+    assert [record.message for record in caplog.records] == ["leases handed back"], "and is silent where there is none"
+    with story.database.transaction() as tx:
+        assert tx.jobs.claim("another", time.time(), 600.0)
+
+
+def test_leases_that_cannot_be_handed_back_run_out(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(self: Database) -> None:
+        raise Unavailable("no answer")
+
+    monkeypatch.setattr(Database, "transaction", away)
+    roles.hand_back(parts)
+    assert "run out by themselves" in caplog.text

@@ -7,28 +7,54 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
+@dataclass(frozen=True)
+class PrivatePostgres:
+    """Called with a database's name it gives its URL."""
+
+    folder: Path
+    binaries: Path
+
+    def __call__(self, name: str) -> str:
+        return f"postgresql://segnode@/{name}?host={self.folder}"
+
+    def start(self) -> None:
+        settings = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=100"
+        self._control("-l", str(self.folder / "log"), "-w", "-o", settings, "start")
+
+    def stop(self, mode: str) -> None:
+        self._control("-m", mode, "stop")
+
+    def restart(self) -> None:
+        """End it at once, as a crash does: every session ends, what was committed comes back."""
+        self.stop("immediate")
+        self.start()
+
+    def _control(self, *words: str) -> None:
+        _as_postgres(str(self.binaries / "pg_ctl"), "-D", str(self.folder / "data"), *words)
+
+
 @contextmanager
-def running_postgres() -> Iterator[Callable[[str], str]]:
-    """Gives a function that makes a database's URL of its name."""
+def running_postgres() -> Iterator[PrivatePostgres]:
+    """Runs until the end of the block."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="segnode-pg-"))  # a socket's path is short
     if os.geteuid() == 0:
         account = pwd.getpwnam("postgres")
         os.chown(folder, account.pw_uid, account.pw_gid)
-    data = folder / "data"
-    _as_postgres(str(binaries / "initdb"), "-D", str(data), "-U", "segnode", "-A", "trust", "-E", "UTF8", "--no-sync")
-    settings = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=60"
-    server = str(binaries / "pg_ctl")
-    _as_postgres(server, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", settings, "start")
+    kind = ("-U", "segnode", "-A", "trust", "-E", "UTF8", "--no-sync")
+    _as_postgres(str(binaries / "initdb"), "-D", str(folder / "data"), *kind)
+    server = PrivatePostgres(folder, binaries)
+    server.start()
     try:
-        yield lambda name: f"postgresql://segnode@/{name}?host={folder}"
+        yield server
     finally:
-        _as_postgres(server, "-D", str(data), "-m", "immediate", "stop")
+        server.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -28,7 +29,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.settings import load
 from dicom_node.views import explain_view, study_view
 from storage.database import Database
-from storage.errors import NotFound
+from storage.errors import NotFound, StorageError
 
 QUIET_S = 0.5
 TRIP_LIMIT_S = 240.0
@@ -54,24 +55,43 @@ class RunningNode:
     folder: Path
     peer: Peer
     archive: EmbeddedArchive | None
+    roles: str = ""  # those that run there; "": all
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def conf(self) -> Path:
         return self.folder / "conf"
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         command = [sys.executable, "-m", "dicom_node.cli", "serve", "--conf", str(self.conf)]
+        command += ["--roles", self.roles] if self.roles else []
         self._log = (self.folder / "node.log").open("ab")
-        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdout=self._log, stderr=self._log, start_new_session=True, env={**os.environ, **environment}
+        )
         deadline = time.monotonic() + START_LIMIT_S
-        while True:
-            try:
-                return echo(self.peer, calling_aet="TESTER")
-            except PeerError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError((self.folder / "node.log").read_text()[-3000:]) from None
-                time.sleep(0.1)
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((self.folder / "node.log").read_text()[-3000:])
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        """Whether it listens; where no role does that, whether each has told that it is alive."""
+        if self.roles and "receive" not in self.roles:
+            return set(self.roles.split(",")) <= self.alive()
+        try:
+            echo(self.peer, calling_aet="TESTER")
+        except PeerError:
+            return False
+        return True
+
+    def alive(self) -> set[str]:
+        """The roles of this process that were heard of."""
+        assert self.process is not None
+        ours = {child.pid for child in psutil.Process(self.process.pid).children()}
+        with contextlib.suppress(StorageError), self.database.reading() as tx:
+            return {row.role for row in tx.processes.list(time.time()) if row.pid in ours}
+        return set()
 
     def kill(self) -> None:
         """End every process of it at once, as a power cut does; `start` may follow."""
@@ -80,6 +100,15 @@ class RunningNode:
         self.process.wait()
         self._log.close()
         self.process = None
+
+    def drain(self) -> int:
+        """Tell it to end, and wait until it has by itself; its exit code. `start` may follow."""
+        assert self.process is not None
+        self.process.terminate()
+        code = self.process.wait(TRIP_LIMIT_S)
+        self._log.close()
+        self.process = None
+        return code
 
     def stop(self) -> None:
         if self.process is None:
@@ -157,11 +186,17 @@ class RunningNode:
         return [entry["text"] for entry in self.explain(uid)["history"] if entry["event"] == event]
 
 
-def laid_out(folder: Path, more: str, archive: EmbeddedArchive | None = None, **files: str) -> RunningNode:
-    """A node on a free port that does not run yet; `more` are lines of its node.yaml, `files` the others by name."""
-    node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive)
+def laid_out(
+    folder: Path, more: str, archive: EmbeddedArchive | None = None, *, roles: str = "", data: Path | None = None,
+    **files: str,
+) -> RunningNode:  # fmt: skip
+    """A node on a free port that does not run yet; `more` are lines of its node.yaml, `files` the others by name.
+
+    `roles` are those that run there, and `data` its data folder, where they are not all of them and not its own.
+    """
+    node = RunningNode(folder, Peer(ae_title="SEGNODE", host="127.0.0.1", port=free_port()), archive, roles)
     node.conf.mkdir(parents=True)
-    where = f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {node.peer.port}\ndata_folder: {folder / 'data'}\n"
+    where = f"ae_title: SEGNODE\nhost: 127.0.0.1\nport: {node.peer.port}\ndata_folder: {data or folder / 'data'}\n"
     for name, text in {"node": where + more, **files}.items():
         (node.conf / f"{name}.yaml").write_text(text)
     return node

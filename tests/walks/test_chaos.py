@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 from bright_conf import MODELS, routes
@@ -28,13 +27,10 @@ from moody_pacs import Mood, MoodyPacs
 from pydicom import dcmread
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import CTImageStorage
+from reckoning import images_of, reckon, settled
 
 from dicom_node.network.peer import Peer
-from inference.volume import Grid, Spacing, Volume, regular_affine
-from inference.writers.acquisition import Acquisition
-from inference.writers.dicom_series import StudyDetails, write_series
 from storage.archive import Archive
-from storage.lifecycle import DeliveryState, JobState, StudyState
 
 LONG = os.environ.get("CHAOS") == "long"
 KILLS, STUDIES, SLICES, SCANNERS = (200, 64, 80, 4) if LONG else (8, 8, 24, 4)
@@ -95,15 +91,6 @@ class Scanner(threading.Thread):
                 time.sleep(0.3)
 
 
-def images_of(number: int, folder: Path) -> list[Path]:
-    """A small CT with a bright cube in it."""
-    array = np.full((SLICES, 24, 24), 40, np.float32)
-    array[4:9, 8:14, 8:14] = 400
-    affine = regular_affine((0, 0, number), np.eye(3)[:, ::-1], Spacing(3, 2, 2))
-    grid = Grid(array.shape, affine, f"1.2.826.0.1.{number}")
-    return write_series(Volume(array, grid, "HU"), Acquisition.ct(StudyDetails.of(f"chaos-{number}")), folder)
-
-
 def kill_something(node: Any, dice: random.Random, tally: Tally) -> None:
     """SIGKILL to the whole node, one role of it, or a worker; a dead node is started again."""
     if dice.random() < 0.4:
@@ -138,40 +125,13 @@ def rampage(node: Any, pacs: MoodyPacs, dice: random.Random, tally: Tally) -> No
         tally.moods[pacs.mood.value] += 1
 
 
-def settled(node: Any) -> bool:
-    """Every study has come to its end and every delivery has left."""
-    with node.database.reading() as tx:
-        states, jobs, deliveries = tx.studies.counts(), tx.jobs.counts(), tx.deliveries.counts()
-    return (
-        set(states) == {StudyState.DISPATCHED}
-        and sum(states.values()) == STUDIES
-        and set(jobs) <= {JobState.DONE, JobState.SUPERSEDED}
-        and set(deliveries) <= {DeliveryState.SENT, DeliveryState.COMMITTED, DeliveryState.SUPERSEDED}
-    )
-
-
 def judge(node: Any, pacs: MoodyPacs, sent: set[str], tally: Tally) -> None:
     """Count what was lost and what came twice."""
-    archive = Archive(node.folder / "data" / "archive", low_water_bytes=0)
-    expected: set[str] = set()
-    possible: set[str] = set()
-    stored: Counter[str] = Counter()
-    with node.database.reading() as tx:
-        for study in tx.studies.list(limit=10 * STUDIES):
-            instances = tx.studies.instances(study_uid=study.study_instance_uid, conflicts=True)
-            for instance in instances:
-                archive.read(instance.file)
-            stored.update(i.sop_instance_uid for i in instances if i.kind.value == "image")
-            jobs = tx.jobs.of_study(study.study_instance_uid)
-            (current,) = [job for job in jobs if job.state is JobState.DONE]
-            assert len(current.inputs["CT"]["instances"]) == SLICES
-            expected |= {r.sop_instance_uid for r in tx.results.of_job(current.job_id)}
-            possible |= {r.sop_instance_uid for job in jobs for r in tx.results.of_job(job.job_id)}
-            tally.superseded_jobs += len(jobs) - 1
-            tally.studies += 1
-    tally.sent, tally.results, tally.repeated_deliveries = len(sent), len(expected), pacs.repeated
-    tally.lost = len(sent - set(stored)) + len(expected - set(pacs.index))
-    tally.duplicate = sum(n - 1 for n in stored.values()) + len(set(pacs.index) - possible) + len(pacs.changed)
+    found = reckon(node.database, Archive(node.folder / "data" / "archive", low_water_bytes=0), SLICES)
+    tally.studies, tally.superseded_jobs, tally.results = found.studies, found.superseded_jobs, len(found.wanted)
+    tally.sent, tally.repeated_deliveries = len(sent), pacs.repeated
+    tally.lost = found.lost(sent, pacs.index)
+    tally.duplicate = found.duplicate(pacs.index) + len(pacs.changed)
 
 
 def chaos(make_node: Callable[..., Any], port: int, folder: Path, seed: int) -> Tally:
@@ -184,7 +144,7 @@ def chaos(make_node: Callable[..., Any], port: int, folder: Path, seed: int) -> 
     )
     shares: list[list[Path]] = [[] for _ in range(SCANNERS)]
     for number in range(STUDIES):
-        shares[number % SCANNERS] += images_of(number, folder / str(number))
+        shares[number % SCANNERS] += images_of(f"chaos-{number}", folder / str(number), SLICES)
     scanners = [Scanner(node.peer, share) for share in shares]
     for scanner in scanners:
         scanner.start()
@@ -192,13 +152,15 @@ def chaos(make_node: Callable[..., Any], port: int, folder: Path, seed: int) -> 
         rampage(node, pacs, dice, tally)
         pacs.be(Mood.CALM)
         deadline = time.monotonic() + SETTLE_S
-        while time.monotonic() < deadline and (any(s.is_alive() for s in scanners) or not settled(node)):
+        while time.monotonic() < deadline and (
+            any(s.is_alive() for s in scanners) or not settled(node.database, STUDIES)
+        ):
             time.sleep(0.5)
         assert not any(scanner.is_alive() for scanner in scanners)
         sent = set().union(*(scanner.acknowledged for scanner in scanners))
         tally.repeated_stores = sum(scanner.attempts for scanner in scanners) - len(sent)
         assert len(sent) == STUDIES * SLICES
-        assert settled(node), (node.folder / "node.log").read_text()[-3000:]
+        assert settled(node.database, STUDIES), (node.folder / "node.log").read_text()[-3000:]
         judge(node, pacs, sent, tally)
     finally:
         pacs.be(Mood.ABSENT)

@@ -31,6 +31,8 @@ class Listen:
     max_object_bytes: int = 2**30
     associate_s: float = 20.0
     idle_s: float = 20.0
+    balancers: tuple[str, ...] = ()
+    drain_s: float = 10.0
     lease_term_s: float = 30.0
 
 

@@ -98,3 +98,18 @@ def test_stopping_closes_all(register, database, clock):
         register.accepted(Caller(calling))
     register.stop()
     assert open_count(database, clock.now) == 0
+
+
+def test_an_end_that_could_not_be_written_is_written_at_the_next_renewal(register, database, clock, monkeypatch):
+    def away(self):
+        raise Unavailable("no answer")
+
+    ended, open_still = Caller(), Caller()
+    for caller in (ended, open_still):
+        register.accepted(caller)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(database), "transaction", away)
+        register.closed(ended)
+    assert open_count(database, clock.now) == 2
+    register.renew()
+    assert open_count(database, clock.now) == 1, "else the renewals of the other one would keep it open"

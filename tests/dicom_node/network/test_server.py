@@ -1,13 +1,16 @@
 """Who may talk to the node, and what it knows of open associations."""
 
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, RTPlanStorage
 from pynetdicom import AE, build_context
+from wire import associate_rq
 
 from dicom_node.counting import Counts
 from dicom_node.network.client import echo, send
@@ -167,3 +170,53 @@ def test_what_comes_and_who_is_rejected_is_counted(listen, ct_series):
         ("associations_rejected", "called_ae_title"): 1, ("associations_rejected", "calling_ae_title"): 1,
         ("associations_accepted",): 2, ("received_instances", "kept"): 1, ("received_instances", "held"): 1,
     }
+
+
+class TestDrain:
+    """Told to end, it takes nobody new, and lets those go on who are at it."""
+
+    def drained(self, ear, grace_s: float) -> threading.Thread:
+        thread = threading.Thread(target=ear.server.stop, args=(grace_s,))
+        thread.start()
+        return thread
+
+    def test_ports_are_closed_at_once_and_an_open_association_ends_by_itself(self, listen, ct_series):
+        ear = listen()
+        data = dcmread(ct_series[0])
+        association = call(ear, contexts=(CTImageStorage,))
+        port, started = ear.server.port, time.monotonic()
+        end = self.drained(ear, 20.0)
+        assert eventually(lambda: is_refused(port))
+        assert association.send_c_store(data).Status == 0x0000
+        association.release()
+        end.join(20)
+        assert not end.is_alive()
+        assert time.monotonic() - started < 15.0, "it does not wait for the whole grace"
+        assert len(ear.instances(data.StudyInstanceUID)) == 1
+        assert open_count(ear) == 0
+
+    def test_who_is_connected_and_asks_only_now_is_told_to_try_again(self, listen):
+        ear = listen()
+        busy = call(ear)
+        with socket.create_connection(("127.0.0.1", ear.server.port), 10) as connection:
+            listener = ear.server._listeners[0]
+            assert eventually(lambda: len(listener._connections) == 2), "both are accepted"
+            end = self.drained(ear, 20.0)
+            assert eventually(lambda: listener.socket.fileno() < 0)
+            connection.sendall(associate_rq())
+            answer = connection.recv(64)
+        assert (answer[0], *answer[7:10]) == (3, 2, 3, 1), "rejected for now: temporary congestion (PS3.8 Table 9-21)"
+        busy.release()
+        end.join(20)
+
+    def test_one_that_stays_longer_than_the_grace_is_aborted(self, listen):
+        ear = listen(drain_s=0.2)
+        association = call(ear)
+        ear.server.stop()
+        assert eventually(lambda: association.is_aborted)
+        assert open_count(ear) == 0
+
+
+def is_refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -121,6 +121,29 @@ def test_each_delivery_is_of_the_objects_that_its_destination_wants(
     assert wanted == {"pacs": "", "ward": Profile(seg="labelmap").variant}
 
 
+def test_an_attempt_has_a_scratch_of_its_own_and_what_a_dead_one_left_goes(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    job = queue()
+    others = stage.scratch / f"{job.job_id[:16]}-1"  # a pipeline that lost its lease, and perhaps does not know it yet
+    unrelated = stage.scratch / "another-1"
+    for folder in (others, unrelated):
+        folder.mkdir(parents=True)
+    with database.transaction() as tx:
+        assert tx.jobs.claim("another", 10.0, 5.0)
+    seen: list[str] = []
+    run = stage.executor.run
+
+    def look(request: Request, report: Callable[[float, str], None]) -> Result:
+        seen.extend(sorted(one.name for one in stage.scratch.iterdir()))
+        return run(request, report)
+
+    stage.executor.run = look  # type: ignore[method-assign]
+    stage.step(50.0)
+    assert set(seen) == {"another-1", f"{job.job_id[:16]}-2"}
+    assert list(stage.scratch.iterdir()) == [unrelated]
+
+
 def test_scratch_is_swept(stage: Infer, queue: Callable[..., Job]) -> None:
     queue()
     stage.step(50.0)

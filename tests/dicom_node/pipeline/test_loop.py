@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from dicom_node.pipeline import loop
-from dicom_node.pipeline.loop import Bell, Crew, run_stage, start_stage
+from dicom_node.pipeline.loop import Bell, Crew, idle_max_s, run_stage, start_stage
 from storage.errors import LeaseLost, Unavailable
 
 
@@ -155,3 +155,19 @@ def test_a_crew_wakes_its_idle_stages_when_one_has_worked_and_when_others_take_o
     assert_looks(later, 1)
     crew.stop(20)
     assert "idle" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_crew_that_sleeps_long_is_woken_by_what_another_process_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "IDLE_S", 0.01)
+    crew, idle = Crew(idle_s=600.0), Idle()
+    crew.take_over([idle])
+    assert_looks(idle, 1)
+    looks = idle.looks
+    crew.wake()
+    assert_looks(idle, looks + 1)
+    crew.stop(20)
+
+
+@pytest.mark.parametrize(("quiet_s", "idle_s"), [(0.5, 1.0), (30.0, 3.0), (600.0, 5.0)])
+def test_who_hears_the_database_looks_as_often_as_the_quiet_time_wants(quiet_s: float, idle_s: float) -> None:
+    assert idle_max_s(quiet_s) == idle_s

@@ -18,8 +18,19 @@ app.kubernetes.io/component: {{ .role }}
 {{- if .Values.web.ingress.enabled }}
 {{- $_ := set $web "url" (printf "https://%s" .Values.web.ingress.host) }}
 {{- end }}
-{{- $own := dict "host" "0.0.0.0" "port" 11112 "data_folder" "/var/lib/segnode" "database_url" .Values.database.url "web" $web }}
+{{- $own := dict "host" "0.0.0.0" "port" 11112 "data_folder" "/var/lib/segnode" "database_url" .Values.database.url "drain_s" .Values.drainSeconds "web" $web }}
+{{- if .Values.ray.enabled }}
+{{- $address := printf "%s-ray-head-svc:6379" .Release.Name }}
+{{- /* A whole GPU, said by number: else none would be asked for where the autoscaler has yet to bring the first. */}}
+{{- $_ := set $own "executor" "ray" }}
+{{- $_ := set $own "ray" (dict "address" $address "workers" .Values.ray.workers.max "gpus" 1) }}
+{{- end }}
 {{- toYaml (mustMergeOverwrite $own (deepCopy .Values.config.node)) }}
+{{- end }}
+
+{{- /* How long a pod may take to end: 5 s until no Service leads to it, drain_s, and 15 s for its last words. */}}
+{{- define "segnode.patience" -}}
+{{ add (int .Values.drainSeconds) 20 }}
 {{- end }}
 
 {{- define "segnode.podSecurity" -}}
@@ -39,6 +50,10 @@ capabilities: {drop: [ALL]}
 
 {{- define "segnode.image" -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "segnode.rayImage" -}}
+{{ .Values.ray.image.repository }}:{{ .Values.ray.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
 {{- define "segnode.volumes" -}}
@@ -64,7 +79,12 @@ capabilities: {drop: [ALL]}
 - {name: temporary, mountPath: /tmp}
 {{- end }}
 
-{{- /* The heart of a role's Deployment; `probes` differ, and come with it as text. */}}
+{{- define "segnode.sharedMemory" -}}
+- name: shared-memory
+  emptyDir: {medium: Memory, sizeLimit: {{ . }}}
+{{- end }}
+
+{{- /* The heart of a role's Deployment; `container`, `sidecar` and `environment` differ, and come as text. */}}
 {{- define "segnode.deployment" -}}
 {{- $values := index .root.Values .role }}
 apiVersion: apps/v1
@@ -90,7 +110,7 @@ spec:
     spec:
       serviceAccountName: {{ .root.Release.Name }}
       automountServiceAccountToken: false
-      terminationGracePeriodSeconds: {{ add .root.Values.drainSeconds 10 }}
+      terminationGracePeriodSeconds: {{ include "segnode.patience" .root }}
       {{- with .root.Values.imagePullSecrets }}
       imagePullSecrets:
         {{- range . }}
@@ -114,6 +134,10 @@ spec:
       tolerations:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- with .sidecar }}
+      initContainers:
+        {{- . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .role }}
           image: {{ $values.image | default (include "segnode.image" .root) | quote }}
@@ -127,6 +151,9 @@ spec:
                 secretKeyRef: {name: {{ .name }}, key: {{ .key }}}
             {{- end }}
             {{- end }}
+            {{- with .environment }}
+            {{- . | nindent 12 }}
+            {{- end }}
           {{- .container | nindent 10 }}
           resources:
             {{- toYaml $values.resources | nindent 12 }}
@@ -134,6 +161,12 @@ spec:
             {{- include "segnode.containerSecurity" .root | nindent 12 }}
           volumeMounts:
             {{- include "segnode.mounts" .root | nindent 12 }}
+            {{- if .sidecar }}
+            - {name: shared-memory, mountPath: /dev/shm}
+            {{- end }}
       volumes:
         {{- include "segnode.volumes" .root | nindent 8 }}
+        {{- if .sidecar }}
+        {{- include "segnode.sharedMemory" .root.Values.ray.sharedMemory | nindent 8 }}
+        {{- end }}
 {{- end }}
