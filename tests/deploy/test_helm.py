@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from dicom_node.node import ROLES
 from dicom_node.settings import NodeSettings, load
 
-HELM = Path(__file__).resolve().parents[2] / "deploy" / "helm"
+ROOT = Path(__file__).resolve().parents[2]
+HELM = ROOT / "deploy" / "helm"
 CHART = HELM / "segnode"
 KUBERNETES = ("1.29", "1.35")  # the oldest and the newest that the objects are held against
 SITES: Mapping[str, dict[str, Any]] = {
@@ -33,6 +34,10 @@ SITES: Mapping[str, dict[str, Any]] = {
         "networkPolicy": {"dicomFrom": ["10.1.2.0/24"], "webFrom": [{"namespaceSelector": {}}]},
         "receive": {"service": {"sourceRanges": ["10.0.0.0/8"]}},
         "imagePullSecrets": ["registry"],
+    },
+    "with a bucket": {
+        "config": {"node": {"archive": {"url": "s3://segnode/archive"},
+                            "audit": {"mode": "syslog", "syslog": {"host": "audit.example.org", "port": 6514}}}},
     },
     "with Ray": {"ray": {"enabled": True}},
     "alone": {"receive": {"replicas": 1}, "pipeline": {"replicas": 1}, "archive": {"existingClaim": "share"}},
@@ -104,7 +109,7 @@ def configured(objects: list[dict[str, Any]], folder: Path) -> NodeSettings:
     (configuration,) = of_kind(objects, "ConfigMap").values()
     for name, text in configuration["data"].items():
         document = YAML(typ="safe").load(text)
-        for key in ("executor", "ray"):  # TestRay looks at these
+        for key in ("executor", "ray", "archive"):  # TestRay and TestBucket look at these
             document.pop(key, None)
         with (folder / name).open("w") as file:
             YAML(typ="safe").dump(document, file)
@@ -225,6 +230,10 @@ class TestRay:
         assert worker["resources"]["limits"]["nvidia.com/gpu"] == 1
         assert cluster["spec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
 
+    def test_its_version_is_that_of_the_images(self, objects) -> None:
+        (cluster,) = of_kind(objects, "RayCluster").values()
+        assert f"\nray=={cluster['spec']['rayVersion']}\n" in (ROOT / "conf" / "constraints.txt").read_text()
+
     def test_the_node_is_told_of_it(self, objects) -> None:
         (configuration,) = of_kind(objects, "ConfigMap").values()
         node = YAML(typ="safe").load(configuration["data"]["node.yaml"])
@@ -258,6 +267,20 @@ class TestRay:
         named = [one["podSelector"]["matchLabels"] for one in policy["ingress"][0]["from"]]
         assert policy["podSelector"]["matchLabels"] == {"ray.io/cluster": "site-ray"}
         assert [one.get("app.kubernetes.io/component") for one in named] == [None, "pipeline", None]
+
+
+class TestBucket:
+    @pytest.fixture
+    def site(self) -> str:
+        return "with a bucket"
+
+    def test_no_disk_is_shared(self, objects) -> None:
+        assert of_kind(objects, "PersistentVolumeClaim") == {}
+        assert all("persistentVolumeClaim" not in volume for pod in pods(objects) for volume in pod["volumes"])
+
+    def test_the_audit_trail_must_leave_the_pods(self) -> None:
+        with pytest.raises(ValueError, match=r"the audit trail must leave it: set config\.node\.audit"):
+            helm({"wrong": {"config": {"node": {"archive": {"url": "s3://segnode/archive"}}}}})
 
 
 @pytest.mark.parametrize(

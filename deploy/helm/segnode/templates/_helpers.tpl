@@ -56,6 +56,16 @@ capabilities: {drop: [ALL]}
 {{ .Values.ray.image.repository }}:{{ .Values.ray.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
+{{- /* The bucket that node.yaml keeps the archive in, if it does: pods then share no disk. */}}
+{{- define "segnode.bucket" -}}
+{{- $url := dig "archive" "url" "" .Values.config.node }}
+{{- $audit := dig "audit" "mode" "spool" .Values.config.node }}
+{{- if and $url (eq $audit "spool") }}
+{{- fail "config.node.archive.url: no pod keeps a disk then, and the audit trail must leave it: set config.node.audit (mode: syslog)" }}
+{{- end }}
+{{- $url }}
+{{- end }}
+
 {{- define "segnode.volumes" -}}
 - name: configuration
   projected:
@@ -67,8 +77,12 @@ capabilities: {drop: [ALL]}
           items: [{key: {{ .key | quote }}, path: {{ .path | quote }}}]
       {{- end }}
 - name: data
+  {{- if include "segnode.bucket" . }}
+  emptyDir: {sizeLimit: {{ .Values.archive.cacheSize }}}
+  {{- else }}
   persistentVolumeClaim:
     claimName: {{ .Values.archive.existingClaim | default .Release.Name }}
+  {{- end }}
 - name: temporary
   emptyDir: {}
 {{- end }}
