@@ -14,7 +14,7 @@ from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
 MODELS_ALONE = frozenset({"torch", "monai"})
-NODE_EXTRAS = ("postgres", "cluster", "tracing")
+NODE_EXTRAS = ("postgres", "s3", "cluster", "tracing")
 EXTRAS = {"node": NODE_EXTRAS, "worker": (*NODE_EXTRAS, "kuberay", "nnunet", "zoo")}
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from dicom_node.node import GRACE_S
 from dicom_node.settings import load
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -77,7 +76,7 @@ def test_every_file_that_is_mounted_is_there(services, name: str) -> None:
 
 def test_the_node_has_time_to_end(services) -> None:
     minutes, seconds = re.fullmatch(r"(?:(\d+)m)?(\d+)s", services["segnode"]["stop_grace_period"]).groups()
-    assert int(minutes or 0) * 60 + int(seconds) > GRACE_S + 30
+    assert int(minutes or 0) * 60 + int(seconds) >= load(COMPOSE / "segnode").node.drain_s + 15
 
 
 def test_the_node_finds_the_others_by_name(services) -> None:

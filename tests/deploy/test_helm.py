@@ -13,10 +13,11 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
-from dicom_node.node import GRACE_S, ROLES
-from dicom_node.settings import load
+from dicom_node.node import ROLES
+from dicom_node.settings import NodeSettings, load
 
-HELM = Path(__file__).resolve().parents[2] / "deploy" / "helm"
+ROOT = Path(__file__).resolve().parents[2]
+HELM = ROOT / "deploy" / "helm"
 CHART = HELM / "segnode"
 KUBERNETES = ("1.29", "1.35")  # the oldest and the newest that the objects are held against
 SITES: Mapping[str, dict[str, Any]] = {
@@ -33,6 +34,10 @@ SITES: Mapping[str, dict[str, Any]] = {
         "networkPolicy": {"dicomFrom": ["10.1.2.0/24"], "webFrom": [{"namespaceSelector": {}}]},
         "receive": {"service": {"sourceRanges": ["10.0.0.0/8"]}},
         "imagePullSecrets": ["registry"],
+    },
+    "with a bucket": {
+        "config": {"node": {"archive": {"url": "s3://segnode/archive"},
+                            "audit": {"mode": "syslog", "syslog": {"host": "audit.example.org", "port": 6514}}}},
     },
     "with Ray": {"ray": {"enabled": True}},
     "alone": {"receive": {"replicas": 1}, "pipeline": {"replicas": 1}, "archive": {"existingClaim": "share"}},
@@ -99,6 +104,18 @@ def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from (group["template"]["spec"] for group in one["spec"]["workerGroupSpecs"])
 
 
+def configured(objects: list[dict[str, Any]], folder: Path) -> NodeSettings:
+    """What a pod loads."""
+    (configuration,) = of_kind(objects, "ConfigMap").values()
+    for name, text in configuration["data"].items():
+        document = YAML(typ="safe").load(text)
+        for key in ("executor", "ray", "archive"):  # TestRay and TestBucket look at these
+            document.pop(key, None)
+        with (folder / name).open("w") as file:
+            YAML(typ="safe").dump(document, file)
+    return load(folder).node
+
+
 def test_helm_finds_nothing_to_say(charted, site: str) -> None:
     told = charted[1][site]
     assert told["errors"] == []
@@ -126,13 +143,13 @@ def test_no_pod_may_more_than_it_must(objects) -> None:
         held = pod["securityContext"]
         assert (held["runAsNonRoot"], held["runAsUser"], held["seccompProfile"]) == (
             True, 8104, {"type": "RuntimeDefault"})  # fmt: skip
-        for container in pod["containers"]:
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
             }  # fmt: skip
             assert container["resources"]["limits"]["memory"]
             assert container["resources"]["requests"]["cpu"]
-            assert {"/etc/segnode", "/tmp"} <= {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert {"/var/lib/segnode", "/tmp"} <= {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 def test_every_role_is_probed(objects) -> None:
@@ -149,16 +166,14 @@ def test_a_database_that_is_away_has_no_pod_killed(objects) -> None:
         assert "tcpSocket" in probe or "--alive" in probe["exec"]["command"]
 
 
-def test_who_must_go_is_waited_for(objects) -> None:
+def test_who_must_go_is_waited_for(objects, tmp_path: Path) -> None:
+    drain_s = configured(objects, tmp_path).drain_s
     for pod in pods(objects):
-        assert pod["terminationGracePeriodSeconds"] > GRACE_S + 30
+        assert pod["terminationGracePeriodSeconds"] == drain_s + 5 + 15  # no Service leads to it; drained; last words
 
 
 def test_the_configuration_loads(objects, tmp_path: Path) -> None:
-    (configuration,) = of_kind(objects, "ConfigMap").values()
-    for name, text in configuration["data"].items():
-        (tmp_path / name).write_text(text)
-    node = load(tmp_path).node
+    node = configured(objects, tmp_path)
     assert (node.host, node.port, node.web.host) == ("0.0.0.0", 11112, "0.0.0.0")
     assert str(node.data_folder) == "/var/lib/segnode"
     assert node.database.startswith("postgresql://")
@@ -167,7 +182,8 @@ def test_the_configuration_loads(objects, tmp_path: Path) -> None:
 def test_every_volume_is_declared(objects) -> None:
     for pod in pods(objects):
         declared = {volume["name"] for volume in pod["volumes"]}
-        assert {mount["name"] for one in pod["containers"] for mount in one["volumeMounts"]} == declared
+        containers = [*pod.get("initContainers", []), *pod["containers"]]
+        assert {mount["name"] for one in containers for mount in one["volumeMounts"]} == declared
 
 
 def test_services_lead_to_pods(objects) -> None:
@@ -214,6 +230,38 @@ class TestRay:
         assert worker["resources"]["limits"]["nvidia.com/gpu"] == 1
         assert cluster["spec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
 
+    def test_its_version_is_that_of_the_images(self, objects) -> None:
+        (cluster,) = of_kind(objects, "RayCluster").values()
+        assert f"\nray=={cluster['spec']['rayVersion']}\n" in (ROOT / "conf" / "constraints.txt").read_text()
+
+    def test_the_node_is_told_of_it(self, objects) -> None:
+        (configuration,) = of_kind(objects, "ConfigMap").values()
+        node = YAML(typ="safe").load(configuration["data"]["node.yaml"])
+        assert node["executor"] == "ray"
+        assert node["ray"] == {"address": "site-ray-head-svc:6379", "workers": 4, "gpus": 1}
+
+    def test_each_pipeline_takes_part_in_it(self, objects) -> None:
+        pod = of_kind(objects, "Deployment")["site-pipeline"]["spec"]["template"]["spec"]
+        (raylet,), (pipeline,) = pod["initContainers"], pod["containers"]
+        assert raylet["restartPolicy"] == "Always"  # a sidecar: there before the pipeline, and after it
+        assert "--address=site-ray-head-svc:6379" in raylet["command"]
+        shared = {"/tmp", "/dev/shm", "/var/lib/segnode"}
+        assert shared <= {one["mountPath"] for one in raylet["volumeMounts"] if one in pipeline["volumeMounts"]}
+
+    def test_who_takes_part_has_its_token(self, objects) -> None:
+        (cluster,) = of_kind(objects, "RayCluster").values()
+        assert cluster["spec"]["authOptions"] == {"mode": "token"}
+        pod = of_kind(objects, "Deployment")["site-pipeline"]["spec"]["template"]["spec"]
+        for container in [*pod["initContainers"], *pod["containers"]]:
+            (token,) = (one for one in container["env"] if one["name"] == "RAY_AUTH_TOKEN")
+            assert token["valueFrom"] == {"secretKeyRef": {"name": "site-ray", "key": "auth_token"}}
+
+    def test_its_pods_know_nothing_of_the_node(self, objects) -> None:
+        (cluster,) = of_kind(objects, "RayCluster").values()
+        for pod in pods([cluster]):
+            assert all("emptyDir" in volume for volume in pod["volumes"])
+            assert all("env" not in container for container in pod["containers"])
+
     def test_only_the_pipeline_may_talk_to_it(self, objects) -> None:
         policy = of_kind(objects, "NetworkPolicy")["site-ray"]["spec"]
         named = [one["podSelector"]["matchLabels"] for one in policy["ingress"][0]["from"]]
@@ -221,11 +269,26 @@ class TestRay:
         assert [one.get("app.kubernetes.io/component") for one in named] == [None, "pipeline", None]
 
 
+class TestBucket:
+    @pytest.fixture
+    def site(self) -> str:
+        return "with a bucket"
+
+    def test_no_disk_is_shared(self, objects) -> None:
+        assert of_kind(objects, "PersistentVolumeClaim") == {}
+        assert all("persistentVolumeClaim" not in volume for pod in pods(objects) for volume in pod["volumes"])
+
+    def test_the_audit_trail_must_leave_the_pods(self) -> None:
+        with pytest.raises(ValueError, match=r"the audit trail must leave it: set config\.node\.audit"):
+            helm({"wrong": {"config": {"node": {"archive": {"url": "s3://segnode/archive"}}}}})
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
         ({"database": {"url": "postgresql://segnode:secret@db/segnode"}}, "/database/url"),
-        ({"drainSeconds": 5}, "/drainSeconds"),
+        ({"drainSeconds": -1}, "/drainSeconds"),
+        ({"config": {"node": {"drain_s": 5}}}, "invalid propertyName 'drain_s'"),
         ({"recieve": {"replicas": 1}}, "'recieve' not allowed"),
         ({"secretFiles": [{"secret": "s", "key": "k", "path": "/etc/passwd"}]}, "/secretFiles/0/path"),
     ],

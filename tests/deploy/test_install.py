@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dicom_node.node import CONFIGURATION_EXIT, GRACE_S, ROLES
+from dicom_node.node import CONFIGURATION_EXIT, ROLES
+from dicom_node.settings import NodeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -23,9 +25,7 @@ UNITS = ("segnode.service", "segnode@receive.service")
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        list(command), capture_output=True, text=True, check=False, env={**os.environ, **environment}
-    )
+    return subprocess.run(list(command), capture_output=True, text=True, check=False, env={**os.environ, **environment})
 
 
 def named(kind: str) -> list[str]:
@@ -107,7 +107,7 @@ class TestUnits:
     def test_they_wait_for_the_node_and_know_its_exit_codes(self) -> None:
         common = (DEPLOY / "systemd" / "common.conf").read_text().splitlines()
         stop = next(line.partition("=")[2] for line in common if line.startswith("TimeoutStopSec="))
-        assert int(stop) > GRACE_S + 30
+        assert int(stop) >= NodeSettings().drain_s + 15
         assert f"RestartPreventExitStatus={CONFIGURATION_EXIT}" in common
 
     def test_they_name_the_roles_that_there_are(self) -> None:
@@ -123,6 +123,13 @@ class TestRequirements:
     def test_a_worker_needs_what_a_node_needs_and_what_models_need(self) -> None:
         assert set(named("node")) < set(named("worker"))
         assert {"torch", "monai", "nnunetv2"} <= {line.partition(">")[0] for line in named("worker")}
+
+    @pytest.mark.parametrize("kind", ["node", "worker"])
+    def test_what_is_installed_is_what_was_tested(self, kind: str) -> None:
+        lines = (ROOT / "conf" / "constraints.txt").read_text().lower().replace("_", "-").splitlines()
+        pinned = {line.partition("==")[0] for line in lines}
+        names = {re.split(r"[^a-z0-9.-]", line.lower().replace("_", "-"))[0] for line in named(kind)}
+        assert names - pinned == set()
 
     def test_there_are_no_others(self) -> None:
         assert run(sys.executable, DEPLOY / "requirements.py", "laptop").returncode == 1

@@ -207,8 +207,8 @@ class TestServe:
         self, conf: Path, segnode: Segnode, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("dicom_node.log.setup", lambda settings: None)
-        monkeypatch.setattr("dicom_node.node.serve", lambda roles, folder: 7 if (roles, folder) == (
-            ["receive", "clock"], conf) else 8)
+        monkeypatch.setattr("dicom_node.node.serve", lambda roles, folder, drain_s: 7 if (roles, folder, drain_s) == (
+            ["receive", "clock"], conf, 15.0) else 8)
         result = segnode("serve", "--roles", "receive, clock")
         assert result.exit_code == 7
         assert "SEGNODE listens on 127.0.0.1:11112" in result.stderr
@@ -223,7 +223,7 @@ class TestServe:
         with (conf / "node.yaml").open("a") as file:
             file.write(web + "\n")
         monkeypatch.setattr("dicom_node.log.setup", lambda settings: None)
-        monkeypatch.setattr("dicom_node.node.serve", lambda wanted, folder: 7 if wanted == roles else 8)
+        monkeypatch.setattr("dicom_node.node.serve", lambda wanted, folder, drain_s: 7 if wanted == roles else 8)
         result = segnode("serve")
         assert result.exit_code == 7
         assert ("The console is at http://127.0.0.1:8470." in result.stderr) is ("web" in roles)

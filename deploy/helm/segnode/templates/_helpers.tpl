@@ -18,8 +18,19 @@ app.kubernetes.io/component: {{ .role }}
 {{- if .Values.web.ingress.enabled }}
 {{- $_ := set $web "url" (printf "https://%s" .Values.web.ingress.host) }}
 {{- end }}
-{{- $own := dict "host" "0.0.0.0" "port" 11112 "data_folder" "/var/lib/segnode" "database_url" .Values.database.url "web" $web }}
+{{- $own := dict "host" "0.0.0.0" "port" 11112 "data_folder" "/var/lib/segnode" "database_url" .Values.database.url "drain_s" .Values.drainSeconds "web" $web }}
+{{- if .Values.ray.enabled }}
+{{- $address := printf "%s-ray-head-svc:6379" .Release.Name }}
+{{- /* A whole GPU, said by number: else none would be asked for where the autoscaler has yet to bring the first. */}}
+{{- $_ := set $own "executor" "ray" }}
+{{- $_ := set $own "ray" (dict "address" $address "workers" .Values.ray.workers.max "gpus" 1) }}
+{{- end }}
 {{- toYaml (mustMergeOverwrite $own (deepCopy .Values.config.node)) }}
+{{- end }}
+
+{{- /* How long a pod may take to end: 5 s until no Service leads to it, drain_s, and 15 s for its last words. */}}
+{{- define "segnode.patience" -}}
+{{ add (int .Values.drainSeconds) 20 }}
 {{- end }}
 
 {{- define "segnode.podSecurity" -}}
@@ -41,6 +52,20 @@ capabilities: {drop: [ALL]}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
+{{- define "segnode.rayImage" -}}
+{{ .Values.ray.image.repository }}:{{ .Values.ray.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- /* The bucket that node.yaml keeps the archive in, if it does: pods then share no disk. */}}
+{{- define "segnode.bucket" -}}
+{{- $url := dig "archive" "url" "" .Values.config.node }}
+{{- $audit := dig "audit" "mode" "spool" .Values.config.node }}
+{{- if and $url (eq $audit "spool") }}
+{{- fail "config.node.archive.url: no pod keeps a disk then, and the audit trail must leave it: set config.node.audit (mode: syslog)" }}
+{{- end }}
+{{- $url }}
+{{- end }}
+
 {{- define "segnode.volumes" -}}
 - name: configuration
   projected:
@@ -52,8 +77,12 @@ capabilities: {drop: [ALL]}
           items: [{key: {{ .key | quote }}, path: {{ .path | quote }}}]
       {{- end }}
 - name: data
+  {{- if include "segnode.bucket" . }}
+  emptyDir: {sizeLimit: {{ .Values.archive.cacheSize }}}
+  {{- else }}
   persistentVolumeClaim:
     claimName: {{ .Values.archive.existingClaim | default .Release.Name }}
+  {{- end }}
 - name: temporary
   emptyDir: {}
 {{- end }}
@@ -64,7 +93,12 @@ capabilities: {drop: [ALL]}
 - {name: temporary, mountPath: /tmp}
 {{- end }}
 
-{{- /* The heart of a role's Deployment; `probes` differ, and come with it as text. */}}
+{{- define "segnode.sharedMemory" -}}
+- name: shared-memory
+  emptyDir: {medium: Memory, sizeLimit: {{ . }}}
+{{- end }}
+
+{{- /* The heart of a role's Deployment; `container`, `sidecar` and `environment` differ, and come as text. */}}
 {{- define "segnode.deployment" -}}
 {{- $values := index .root.Values .role }}
 apiVersion: apps/v1
@@ -90,7 +124,7 @@ spec:
     spec:
       serviceAccountName: {{ .root.Release.Name }}
       automountServiceAccountToken: false
-      terminationGracePeriodSeconds: {{ add .root.Values.drainSeconds 10 }}
+      terminationGracePeriodSeconds: {{ include "segnode.patience" .root }}
       {{- with .root.Values.imagePullSecrets }}
       imagePullSecrets:
         {{- range . }}
@@ -114,6 +148,10 @@ spec:
       tolerations:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- with .sidecar }}
+      initContainers:
+        {{- . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .role }}
           image: {{ $values.image | default (include "segnode.image" .root) | quote }}
@@ -127,6 +165,9 @@ spec:
                 secretKeyRef: {name: {{ .name }}, key: {{ .key }}}
             {{- end }}
             {{- end }}
+            {{- with .environment }}
+            {{- . | nindent 12 }}
+            {{- end }}
           {{- .container | nindent 10 }}
           resources:
             {{- toYaml $values.resources | nindent 12 }}
@@ -134,6 +175,12 @@ spec:
             {{- include "segnode.containerSecurity" .root | nindent 12 }}
           volumeMounts:
             {{- include "segnode.mounts" .root | nindent 12 }}
+            {{- if .sidecar }}
+            - {name: shared-memory, mountPath: /dev/shm}
+            {{- end }}
       volumes:
         {{- include "segnode.volumes" .root | nindent 8 }}
+        {{- if .sidecar }}
+        {{- include "segnode.sharedMemory" .root.Values.ray.sharedMemory | nindent 8 }}
+        {{- end }}
 {{- end }}
