@@ -86,6 +86,7 @@ train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 
 score: $(VENV)/.run ## Score the shipped bundles on phantoms that training never saw.
 	$(BIN)/segnode phantom score
+	$(BIN)/segnode phantom froc
 
 real: $(VENV)/.test ## Measure the shipped bundles on real images (SEGNODE_SAMPLES=folder, FIGURES=file.json).
 	$(BIN)/python -m pytest -q -s -m measure tests/real $(ARGS)

@@ -300,6 +300,30 @@ def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
         present.show_lines(rows)
 
 
+@phantom.command("froc")
+@click.option("--seeds", default="9000-9019", show_default=True, help="FIRST-LAST; training never saw 9000-9019.")
+@json_option
+@plainly
+def phantom_froc(seeds: str, as_json: bool) -> None:
+    """Say which nodules of unseen phantoms the shipped model finds, by false alarms a scan and by diameter."""
+    from dicom_node import present
+    from inference.evaluation import phantom_nodules
+
+    wanted, bundle = seeds_of(seeds), phantom_nodules.shipped()
+    with present.progress_bar(phantom_nodules.TASK, len(wanted)) as advance:
+        found = phantom_nodules.phantom_froc(_telling(wanted, advance), bundle)
+    if as_json:
+        present.as_json(found.model_dump(mode="json", exclude={"curve"}))
+        return
+    rates = zip(found.rates, found.at, strict=True)
+    present.show_lines(
+        [{"false positives a scan": rate, "sensitivity": at.mean, "from": at.low, "to": at.high} for rate, at in rates]
+    )
+    present.show_lines(
+        [{"diameter": b.band, "nodules": b.nodules, "found at 1 a scan": b.hit_at_rate} for b in found.bands]
+    )
+
+
 def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]:
     """The seeds, with a word after each."""
     for seed in seeds:
