@@ -208,6 +208,13 @@ class TestTryOut:
         ObjectStore(Bucket(object_server.bucket().name, "", object_server.url, "us-east-1")).try_out()
 
 
+def test_the_first_node_claims_it_and_no_other_comes_in(store: ObjectStore) -> None:
+    for _ in range(2):
+        store.claim("ours")
+    with pytest.raises(NoAccess, match="holds the files of another node"):
+        store.claim("theirs")
+
+
 def test_no_key_is_shown() -> None:
     bucket = Bucket("bucket", "prefix", "https://s3.example", "here", ("very", "secret"))
     assert "secret" not in f"{bucket!r} {bucket} {ObjectStore(bucket)}"

@@ -54,7 +54,7 @@ def scan(name: str, folder: Path) -> tuple[str, list[Path]]:
 
 def keys_in(server: ObjectServer, bucket: Bucket) -> set[str]:
     found = server.client.list_objects_v2(Bucket=bucket.name).get("Contents", ())
-    return {one["Key"].removeprefix(f"{bucket.prefix}/") for one in found}
+    return {one["Key"].removeprefix(f"{bucket.prefix}/") for one in found if one["Key"].endswith(".dcm")}
 
 
 def test_a_study_is_received_inferred_and_delivered_and_all_that_reads_files_reads_these(
