@@ -15,6 +15,7 @@ from dicom_node.audit.recorder import Recorder, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.counting import Counts
+from dicom_node.errors import NodeError
 from dicom_node.installed_models import installed_models
 from dicom_node.settings import Settings
 from dicom_node.storing import archive_of, require_archive
@@ -23,7 +24,8 @@ from dicom_node.witness import participants, witness
 from storage.archive import Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
-from storage.errors import Unavailable
+from storage.errors import StorageError, Unavailable
+from storage.recovery import PART_TERM_S
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
@@ -68,11 +70,17 @@ def assemble(settings: Settings, role: str = "") -> Parts:
         node.data_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(f"data folder {node.data_folder} cannot be made: {error.strerror}") from error
-    require_archive(settings)
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
-    return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, role))
+    try:
+        require_archive(settings, database)
+        archive = archive_of(settings)
+        archive.sweep_parts(time.time() - PART_TERM_S)  # of this machine, which may have no role that tidies up
+    except (NodeError, StorageError):
+        database.close()
+        raise
+    return Parts(settings, database, archive, revision, _recorder(settings, database, role))
 
 
 def look_into(settings: Settings) -> Parts:

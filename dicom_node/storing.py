@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import TYPE_CHECKING
 
 from dicom_node.errors import ConfigurationError, NoSecret
 from dicom_node.settings import Settings
 from storage.archive import Archive
+from storage.database import Database
 from storage.disk import Watermarks
 from storage.errors import NoAccess, Unavailable
 from storage.folder_archive import FolderArchive
@@ -62,14 +64,18 @@ def watermarks(settings: Settings) -> Watermarks:
     return Watermarks(node.keep_free_bytes, clean)
 
 
-def require_archive(settings: Settings) -> None:
-    """Write and read an object where they are in an object storage.
+def require_archive(settings: Settings, database: Database) -> None:
+    """Write and read an object where they are in an object storage, and note there whose they are.
 
-    ConfigurationError where that lets us not in: to start again would not mend it. That it is away is only told.
+    ConfigurationError where that lets us not in, or they are another node's: to start again would not mend it. That it
+    is away is only told.
     """
     try:
         if (store := object_store(settings)) is not None:
             store.try_out()
+            with database.transaction() as tx:
+                key = tx.keys.get("archive")
+            store.claim(hashlib.sha256(key.encode()).hexdigest())
     except (NoAccess, NoSecret) as refused:
         raise ConfigurationError([f"node.yaml: archive: {refused}"]) from refused
     except Unavailable as trouble:

@@ -116,6 +116,7 @@ class ObjectArchive:
 
     @contextmanager
     def local(self, files: Sequence[StoredFile], *, checked: bool = False) -> Iterator[list[Path]]:
+        self.has_room()  # or else the cache makes some
         with self._cache.hold() as folder:
             paths = [folder / f"{number}.dcm" for number in range(len(files))]
             bring = partial(self._bring, checked=checked)

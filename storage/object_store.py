@@ -47,6 +47,7 @@ LOCKED_OUT = (
     "SignatureDoesNotMatch", "403",
 )  # fmt: skip
 TRY_OUT = "tried-by-segnode"
+OWNER = "belongs-to"
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,19 @@ class ObjectStore:
         if [one.key for one in self.listed(key)] != [key] or b"".join(self.get(key)) != content:
             raise Unavailable(f"{self} does not give back what was written to it")
         self.delete(key)
+
+    def claim(self, owner: str) -> None:
+        """Note whose files lie here, so that no other node sweeps them for its own; NoAccess where they are another's.
+
+        `owner` is what all processes of one node have in common.
+        """
+        content = owner.encode()
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        if not self.put(OWNER, BytesIO(content), len(content), md5) and b"".join(self.get(OWNER)) != content:
+            raise NoAccess(
+                f"{self} holds the files of another node, which has another database; name another prefix in "
+                f"archive.url, or, if these files are this node's from now on, remove the object {self._prefix}{OWNER}"
+            )
 
     def _put_at_once(self, key: str, file: BinaryIO, size: int, md5: bytes, **only: str) -> None:
         file.seek(0)

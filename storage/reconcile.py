@@ -43,7 +43,6 @@ def sweep_orphans(db: Database, archive: Archive, prefix: str, now: float) -> in
     They are left by crashes: between file and row of an arrival, whose sender was not told Success, or between
     row and file of a removal.
     """
-    archive.drop_unfinished(prefix, now - UNFINISHED_S)
     swept, begun = 0, False
     for lot in archive.lots(prefix):
         if not begun:
@@ -54,6 +53,7 @@ def sweep_orphans(db: Database, archive: Archive, prefix: str, now: float) -> in
         orphans = [path for path, written in lot.written.items() if path not in named and written < now - YOUNG_S]
         if orphans:
             swept += _sweep(db, archive, lot.folder, orphans)
+    archive.drop_unfinished(prefix, now - UNFINISHED_S)
     return swept
 
 

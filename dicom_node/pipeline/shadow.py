@@ -33,7 +33,7 @@ from inference.request import Request
 from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.errors import NotFound, Unavailable
 from storage.shadows import Shadow
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,9 @@ class RunShadows:
             self._failed(shadow, str(died), made_way=died.stopped)
         except (Unfit, ModelError, BadSegmentation, NotFound) as reason:
             self._failed(shadow, str(reason))
+        except Unavailable as trouble:
+            self._failed(shadow, str(trouble), made_way=True)
+            raise
         else:
             with self.database.transaction() as tx:
                 at = self.clock()

@@ -11,7 +11,6 @@ from dicom_node.assembly import assemble
 from dicom_node.check import check
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import load
-from dicom_node.storing import require_archive
 
 
 @pytest.fixture
@@ -59,5 +58,18 @@ def test_one_that_is_away_is_waited_for(conf: Path, road: Road, caplog: pytest.L
     report = check(conf, with_echo=True)
     assert (report.problems, len(report.silent)) == ([], 1)
     assert report.silent[0].startswith("archive: s3://bucket-")
-    require_archive(load(conf))
+    assemble(load(conf)).close()
     assert "as long as that is so nothing is taken" in caplog.text
+
+
+def test_another_nodes_files_are_left_alone(conf: Path) -> None:
+    """Its rows are in another database: here nothing would name its files, and the sweep would take them."""
+    for _ in range(2):
+        assemble(load(conf)).close()
+    text = (conf / "node.yaml").read_text().replace("data_folder: data", "data_folder: another")
+    (conf / "node.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match="holds the files of another node") as refused:
+        assemble(load(conf))
+    assert "remove the object here/belongs-to" in str(refused.value)
+    (conf / "node.yaml").write_text(text.replace("/here", "/there"))
+    assemble(load(conf)).close()

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,10 +23,8 @@ import psutil
 import pytest
 from bright_conf import MODELS, routes
 from moody_pacs import Mood, MoodyPacs
-from pydicom import dcmread
-from pynetdicom import AE, build_context
-from pynetdicom.sop_class import CTImageStorage
 from reckoning import images_of, reckon, settled
+from tireless_scanner import Scanner
 
 from dicom_node.network.peer import Peer
 from storage.folder_archive import FolderArchive
@@ -56,39 +53,6 @@ class Tally:
     superseded_jobs: int = 0
     lost: int = 0
     duplicate: int = 0
-
-
-class Scanner(threading.Thread):
-    """Sends its images again and again until each has been acknowledged once."""
-
-    def __init__(self, peer: Peer, images: list[Path]) -> None:
-        super().__init__(daemon=True)
-        self.peer, self.waiting = peer, images
-        self.acknowledged: set[str] = set()
-        self.attempts = 0
-
-    def run(self) -> None:
-        entity = AE(ae_title="SCANNER")
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
-        while self.waiting:
-            association = entity.associate(
-                self.peer.host, self.peer.port, [build_context(CTImageStorage)], ae_title=self.peer.ae_title
-            )
-            while self.waiting and association.is_established:
-                image = dcmread(self.waiting[0])
-                self.attempts += 1
-                try:
-                    status = association.send_c_store(image).get("Status")
-                except RuntimeError:  # it has ended since we looked
-                    break
-                if status != 0:
-                    break
-                self.acknowledged.add(image.SOPInstanceUID)
-                self.waiting.pop(0)
-            with contextlib.suppress(RuntimeError):
-                association.release() if association.is_established else association.abort()
-            if self.waiting:
-                time.sleep(0.3)
 
 
 def kill_something(node: Any, dice: random.Random, tally: Tally) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.assembly import assemble
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import archive as module
 from dicom_node.settings import load
-from dicom_node.storing import archive_of, object_store, require_archive, watermarks
+from dicom_node.storing import archive_of, object_store, watermarks
 from storage.folder_archive import FolderArchive
 from storage.object_archive import ObjectArchive
 
@@ -95,4 +96,4 @@ def test_a_key_that_is_not_there_is_found_before_the_start(write: Write) -> None
     with pytest.raises(ConfigurationError, match=r"archive\.access_key"):
         load(conf, look_at_files=True)
     with pytest.raises(ConfigurationError, match="is no variable of the environment"):
-        require_archive(load(conf))
+        assemble(load(conf))
