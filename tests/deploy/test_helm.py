@@ -40,6 +40,10 @@ SITES: Mapping[str, dict[str, Any]] = {
                             "audit": {"mode": "syslog", "syslog": {"host": "audit.example.org", "port": 6514}}}},
     },
     "with Ray": {"ray": {"enabled": True}},
+    "with another's Ray": {
+        "config": {"node": {"executor": "ray", "ray": {"address": "ray.example.org:6379"}}},
+        "ray": {"tokenSecret": "theirs"},
+    },
     "alone": {"receive": {"replicas": 1}, "pipeline": {"replicas": 1}, "archive": {"existingClaim": "share"}},
     **{path.name: YAML(typ="safe").load(path.read_text()) for path in sorted(HELM.glob("values-*.yaml"))},
 }  # fmt: skip
@@ -262,11 +266,39 @@ class TestRay:
             assert all("emptyDir" in volume for volume in pod["volumes"])
             assert all("env" not in container for container in pod["containers"])
 
+    def test_its_members_may_call_the_pipeline(self, objects) -> None:
+        (rule,) = of_kind(objects, "NetworkPolicy")["site-pipeline"]["spec"]["ingress"]
+        assert rule["from"] == [{"podSelector": {"matchLabels": {"ray.io/cluster": "site-ray"}}}]
+
     def test_only_the_pipeline_may_talk_to_it(self, objects) -> None:
         policy = of_kind(objects, "NetworkPolicy")["site-ray"]["spec"]
         named = [one["podSelector"]["matchLabels"] for one in policy["ingress"][0]["from"]]
         assert policy["podSelector"]["matchLabels"] == {"ray.io/cluster": "site-ray"}
         assert [one.get("app.kubernetes.io/component") for one in named] == [None, "pipeline", None]
+
+
+class TestModels:
+    """Where they run, there torch is."""
+
+    @pytest.fixture
+    def pod(self, objects) -> dict[str, Any]:
+        return of_kind(objects, "Deployment")["site-pipeline"]["spec"]["template"]["spec"]
+
+    @pytest.mark.parametrize("site", ["as it is"])
+    def test_in_the_pipeline_itself(self, pod, site: str) -> None:
+        assert "initContainers" not in pod
+        assert pod["containers"][0]["image"] == "registry.example.org/segnode-worker:0.1.0"
+
+    @pytest.mark.parametrize("site", ["with Ray", "with another's Ray"])
+    def test_or_in_a_cluster(self, pod, site: str) -> None:
+        assert pod["containers"][0]["image"] == "registry.example.org/segnode:0.1.0"
+
+    @pytest.mark.parametrize("site", ["with another's Ray"])
+    def test_that_others_may_keep(self, pod, objects, site: str) -> None:
+        (raylet,) = pod["initContainers"]
+        assert of_kind(objects, "RayCluster") == {}
+        assert "--address=ray.example.org:6379" in raylet["command"]
+        assert raylet["env"][1]["valueFrom"]["secretKeyRef"]["name"] == "theirs"
 
 
 class TestBucket:

@@ -52,8 +52,8 @@ capabilities: {drop: [ALL]}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{- define "segnode.rayImage" -}}
-{{ .Values.ray.image.repository }}:{{ .Values.ray.image.tag | default .Chart.AppVersion }}
+{{- define "segnode.workerImage" -}}
+{{ .Values.workerImage.repository }}:{{ .Values.workerImage.tag | default .Chart.AppVersion }}
 {{- end }}
 
 {{- /* The bucket that node.yaml keeps the archive in, if it does: pods then share no disk. */}}
@@ -98,7 +98,7 @@ capabilities: {drop: [ALL]}
   emptyDir: {medium: Memory, sizeLimit: {{ . }}}
 {{- end }}
 
-{{- /* The heart of a role's Deployment; `container`, `sidecar` and `environment` differ, and come as text. */}}
+{{- /* The heart of a role's Deployment; `image`, `container`, `sidecar` and `environment` differ, and come as text. */}}
 {{- define "segnode.deployment" -}}
 {{- $values := index .root.Values .role }}
 apiVersion: apps/v1
@@ -154,7 +154,7 @@ spec:
       {{- end }}
       containers:
         - name: {{ .role }}
-          image: {{ $values.image | default (include "segnode.image" .root) | quote }}
+          image: {{ .image | default (include "segnode.image" .root) | quote }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           env:
             - {name: SEGNODE_ROLES, value: {{ .role }}}
