@@ -86,9 +86,10 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
         work(parts)
         follow(watch, stop, heartbeat, work)
     finally:
+        deadline = time.monotonic() + parts.settings.node.drain_s
         crew.tell_to_stop()
         run.stop()
-        crew.stop(parts.settings.node.drain_s)
+        crew.stop(max(0.0, deadline - time.monotonic()))
         if ear is not None:
             ear.stop()
         hand_back(parts)

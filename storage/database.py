@@ -36,7 +36,6 @@ from storage.handover import Handover
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.keys import Keys
-from storage.migrations import HEAD
 from storage.model_checks import ModelChecks
 from storage.notices import Notices
 from storage.outbox import Outbox
@@ -48,7 +47,7 @@ from storage.removals import Removals
 from storage.results import Results
 from storage.reviews import Reviews
 from storage.revisions import Revisions
-from storage.schema import check_whole, version_of
+from storage.schema import is_up_to_date, version_of
 from storage.search import Search
 from storage.shadows import Shadows
 from storage.sign_ins import SignIns
@@ -221,8 +220,8 @@ class Database:
         """Connect, and bring the schema up to date.
 
         `sqlite:///PATH` or `postgresql://USER@HOST/NAME`. NotFound where `create` is false and nothing is
-        there; SchemaTooNew where a newer release wrote it; SchemaDamaged where it is half migrated; Unavailable
-        where it does not answer.
+        there; SchemaTooNew where a newer release wrote it and this one cannot work with that; SchemaDamaged where
+        it is half migrated; Unavailable where it does not answer.
         """
         engine = make_engine(url)
         with ExitStack() as undo:
@@ -312,19 +311,16 @@ def _opening_alone(engine: Engine, create: bool) -> Iterator[None]:
 
 def _bring_up_to_date(engine: Engine, create: bool) -> None:
     with engine.connect() as connection:
-        version = version_of(connection)
-        if version == HEAD:
-            check_whole(connection)
+        if is_up_to_date(connection):
             return
-    if version is None and not create:
-        raise NotFound("the database is empty")
+        if not create and version_of(connection) is None:
+            raise NotFound("the database is empty")
     from storage.migrations.upgrade import upgrade  # alembic takes its time to load, and is seldom needed
 
     if engine.dialect.name == "sqlite":
         _write_ahead(engine)
     with engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         upgrade(connection)
-        check_whole(connection)
 
 
 def _write_ahead(engine: Engine) -> None:

@@ -9,7 +9,7 @@ StorageError
 ├─ LeaseLost        another owner holds the work now; drop what you did
 ├─ Damaged          a stored file is not what was written: bytes were lost or changed on disk
 ├─ BadIdentifier    a UID that is no UID (PS3.5 9.1); it never becomes a path
-├─ SchemaTooNew     the database was written by a newer release
+├─ SchemaTooNew     the database was written by a newer release, whose schema is no longer one that we can work with
 └─ SchemaDamaged    the database is half migrated, or was changed by other hands
 """
 
@@ -53,7 +53,7 @@ class BadIdentifier(StorageError):
 
 
 class SchemaTooNew(StorageError):
-    """The database's schema is newer than this program."""
+    """The database's schema is newer than this program, and lacks what this program needs."""
 
 
 class SchemaDamaged(StorageError):

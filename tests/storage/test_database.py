@@ -13,6 +13,7 @@ import pytest
 from storage import database as module
 from storage.database import Database
 from storage.errors import NotFound, SchemaTooNew, StorageError, Unavailable
+from storage.migrations import HEAD
 
 ROOT = Path(module.__file__).parent.parent
 PRAGMAS = {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}  # 2 is FULL
@@ -205,9 +206,10 @@ def test_errors_name_no_values(db, make_job):
 def test_a_database_of_a_newer_release_is_left_alone(db, url):
     with db.transaction() as tx:
         tx._connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        tx._connection.exec_driver_sql("DELETE FROM compatibility")
     try:
         with pytest.raises(SchemaTooNew, match="newer release"):
             Database.open(url)
     finally:
         with db.transaction() as tx:
-            tx._connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{module.HEAD}'")
+            tx._connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")

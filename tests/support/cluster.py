@@ -75,6 +75,10 @@ class Cluster:
         except StorageError:
             return False
 
+    def alive(self) -> list[set[str]]:
+        """The roles of each machine that were heard of."""
+        return [machine.alive() for machine in self.machines]
+
     def logs(self) -> str:
         """The last words of every machine."""
         return "\n".join(f"{m.folder.name}: {(m.folder / 'node.log').read_text()[-1500:]}" for m in self.machines)
@@ -131,16 +135,20 @@ def together(calls: Sequence[Callable[[], object]]) -> None:
 
 @dataclass
 class Sender(threading.Thread):
-    """Sends studies by storescu, one association each, and each again until every image was taken."""
+    """Sends studies by storescu, one association each, and each again until every image was taken.
+
+    With `enough` it ends before its next study once that is set.
+    """
 
     port: int
     studies: Sequence[Sequence[Path]]
     environment: Mapping[str, str] = field(default_factory=lambda: {**os.environ, "TCP_NODELAY": "1"})
     pause_s: float = 0.0  # between two studies
+    enough: threading.Event = field(default_factory=threading.Event)
     attempts: int = 0
-    refused: int = 0  # of the attempts, in which an association was not accepted
+    most: int = 0  # attempts that one study took
     last_words: str = ""
-    taken: list[Sequence[Path]] = field(default_factory=list)
+    taken: list[Path] = field(default_factory=list)  # images
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
@@ -150,10 +158,14 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         for study in self.studies:
+            if self.enough.is_set():
+                return
+            before = self.attempts
             while not self._send(study):
                 time.sleep(AGAIN_S)
-            self.taken.append(study)
-            time.sleep(self.pause_s)
+            self.most = max(self.most, self.attempts - before)
+            self.taken += study
+            self.enough.wait(self.pause_s)
 
     def _send(self, study: Sequence[Path]) -> bool:
         self.attempts += 1
@@ -163,5 +175,4 @@ class Sender(threading.Thread):
             [*command, *map(str, study)], env=dict(self.environment), capture_output=True, text=True, check=False
         )
         self.last_words = (done.stdout + done.stderr)[-500:]
-        self.refused += "Association Request Failed" in done.stderr or "Association Rejected" in done.stderr
         return done.returncode == 0
