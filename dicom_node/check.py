@@ -16,7 +16,7 @@ from dicom_node.network.web_server import WebServer
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
 from dicom_node.storing import object_store
-from inference.errors import ModelError
+from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
 from storage.errors import NoAccess, Unavailable
 
@@ -57,6 +57,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     if with_echo:
         _archive(settings, report)
         _echo(settings, report)
+        _knock(settings, report)
         report.unfit.extend(unfit(settings.destinations()))
     return report
 
@@ -125,6 +126,18 @@ def _archive(settings: Settings, report: Report) -> None:
         report.silent.append(f"archive: {silence}")
     else:
         report.remarks.append(f"archive: {store} takes and gives objects")
+
+
+def _knock(settings: Settings, report: Report) -> None:
+    """Whether the cluster that models are to run on is there."""
+    if settings.node.executor != "ray" or settings.node.ray is None:
+        return
+    try:
+        settings.node.ray.knock()
+    except ClusterError as away:
+        report.silent.append(str(away))
+    else:
+        report.remarks.append(f"the Ray cluster at {settings.node.ray.address} answers")
 
 
 def _echo(settings: Settings, report: Report) -> None:
