@@ -61,8 +61,9 @@ viewers: $(VENV)/.test ## In Chromium: OHIF shows results, the console is used (
 	$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/constraints.txt -e '.[viewers]'
 	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m viewer tests/viewers tests/dicom_node/web $(ARGS)
 
-chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive; then once more over a failing disk.
+chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive, also over a failing disk; then over machines.
 	CHAOS=long $(BIN)/python -m pytest -q -s tests/walks/test_chaos.py
+	CLUSTER=long $(BIN)/python -m pytest -q -s tests/walks/test_cluster.py
 
 fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, ten minutes each (MINUTES=, INPUTS=).
 	$(PIP) install --quiet $(PIP_ARGS) atheris

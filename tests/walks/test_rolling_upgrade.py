@@ -11,12 +11,11 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import AGAIN_S, Cluster, Sender, running_cluster
+from cluster import AGAIN_S, Cluster, Sender, processes, running_cluster
 from pydicom import dcmread
 from reckoning import images_of
 from running_node import RunningNode
@@ -61,7 +60,7 @@ def test_machines_are_upgraded_one_by_one_and_nothing_is_lost(orthanc: Any, tmp_
         for s in range(SENDERS)
     ]
     with running_cluster(
-        tmp_path, pacs, receivers=2, pipelines=2, executor=lambda folder: nullcontext("")
+        tmp_path, pacs, receivers=2, pipelines=2, executor=processes
     ) as cluster:
         before = schema(cluster)
         senders = [Sender(cluster.port, theirs, pause_s=PAUSE_S) for theirs in studies]
