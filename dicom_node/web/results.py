@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 from pydicom import dcmread
@@ -11,7 +13,7 @@ from starlette.responses import StreamingResponse
 from dicom_node.download import pieces
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
-from storage.archive import Archive
+from storage.disk import disk_faults
 from storage.errors import NotFound
 from storage.identifiers import check_uid
 from storage.records import StoredFile
@@ -46,16 +48,21 @@ def result_file(console: Console, caller: Visit, study_uid: str, sop_uid: str) -
 
 
 def sent(console: Console, file: ResultFile, filename: str = "") -> StreamingResponse:
-    """The file as an answer."""
-    headers = {"Content-Length": str(file.stored.size)}
-    if filename:
-        headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return StreamingResponse(_pieces(console.parts.archive, file.stored), media_type=DICOM, headers=headers)
+    """The file as an answer; NotFound, Unavailable."""
+    with ExitStack() as files:
+        (path,) = files.enter_context(console.parts.archive.local([file.stored]))
+        with disk_faults():
+            if not path.exists():
+                raise NotFound("the result's file is no longer held")
+            headers = {"Content-Length": str(path.stat().st_size)}
+        if filename:
+            headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+        return StreamingResponse(_pieces(file, path, files.pop_all()), media_type=DICOM, headers=headers)
 
 
-def _pieces(archive: Archive, stored: StoredFile) -> Iterator[bytes]:
-    with archive.local([stored]) as (path,):
-        yield from pieces(stored, path)
+def _pieces(file: ResultFile, path: Path, files: ExitStack) -> Iterator[bytes]:
+    with files:
+        yield from pieces(file.stored, path)
 
 
 def pdf_of(console: Console, file: ResultFile) -> bytes:
