@@ -171,6 +171,7 @@ def run_role(name: str, parts: Parts) -> None:
     heartbeat = Heartbeat(parts.database, name, parts.counts)
     heartbeat.tell("revision", lambda: parts.revision)
     heartbeat.tell("audit", parts.audit.state)
+    heartbeat.tell("clock_ahead_s", parts.database.clock_ahead_s)
     heartbeat.start()
     log.info("role runs", extra={"role": name, "pid": os.getpid(), "host": socket.gethostname()})
     parts.audit.started()

@@ -8,12 +8,13 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from storage.alerts import Alerts
 from storage.answering import answering
@@ -247,6 +248,18 @@ class Database:
     def has_one_writer(self) -> bool:
         """Whether transactions that write wait for each other, of whatever rows."""
         return self._turn is not None
+
+    def clock_ahead_s(self) -> float:
+        """By how much this machine's clock is ahead of that of the database's, in s; leases compare the two.
+
+        0.0 where both are one machine's.
+        """
+        if self.has_one_writer:
+            return 0.0
+        with answering(), self._engine.connect() as connection:
+            before = time.time()
+            theirs = float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+            return (before + time.time()) / 2 - theirs
 
     def sole(self, name: str) -> Sole:
         """The place of that name, which one process holds at a time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, and_, case, func, literal_column, select, true, union, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, select, text, true, union, update
 
 from storage import leases
 from storage.errors import IllegalStep, NotFound
@@ -17,7 +17,7 @@ from storage.tables import deliveries, jobs
 Jobs_ = list[Job]  # inside the class `list` is a method
 
 _PENDING = jobs.c.state == JobState.PENDING.value
-_CRASHED = literal_column("crashes > 0", Boolean)  # in the words of the index of these few
+_CRASHED = text("crashes > 0")  # in the words of the index of these few
 
 
 class Jobs(Store):
@@ -63,7 +63,7 @@ class Jobs(Store):
 
     def running(self, now: float) -> Jobs_:
         """Jobs that somebody works at, in the order of the queue."""
-        query = select(jobs).where(_PENDING, jobs.c.lease_owner.is_not(None), jobs.c.lease_until > now)
+        query = select(jobs).where(_PENDING, leases.held(jobs), jobs.c.lease_until > now)
         ordered = query.order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
         return [job_of(row) for row in self._connection.execute(ordered)]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,13 @@ def test_a_database_of_a_newer_release_is_left_alone(db, url):
     finally:
         with db.transaction() as tx:
             tx._connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
+
+
+def test_this_machines_clock_is_compared_with_the_databases(db, monkeypatch):
+    assert abs(db.clock_ahead_s()) < 5.0
+    ahead = time.time() + 3600.0
+    monkeypatch.setattr(module.time, "time", lambda: ahead)
+    if db.has_one_writer:
+        assert db.clock_ahead_s() == 0.0, "it is the same clock"
+    else:
+        assert 3500.0 < db.clock_ahead_s() < 3700.0

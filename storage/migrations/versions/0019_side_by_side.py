@@ -9,8 +9,8 @@ down_revision = "0018"
 
 def upgrade() -> None:
     held, crashed = sa.text("lease_owner IS NOT NULL"), sa.text("crashes > 0")
-    op.create_index("ix_jobs_leased", "jobs", ["lease_owner"], sqlite_where=held, postgresql_where=held)
-    op.create_index("ix_jobs_crashed", "jobs", ["crashes"], sqlite_where=crashed, postgresql_where=crashed)
+    op.create_index("ix_jobs_leased", "jobs", ["state", "lease_owner"], sqlite_where=held, postgresql_where=held)
+    op.create_index("ix_jobs_crashed", "jobs", ["state", "crashes"], sqlite_where=crashed, postgresql_where=crashed)
     op.create_table(
         "compatibility",
         sa.Column("place", sa.Integer(), nullable=False, autoincrement=False),
