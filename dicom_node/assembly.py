@@ -211,6 +211,11 @@ def destination_tls(parts: Parts) -> list[TlsState]:
 
 def executor(settings: Settings, *, one: bool = False) -> Executor:
     """Where models run; with `one` a worker on the last device alone, for what has time."""
+    if settings.node.ray is not None and settings.node.executor == "ray":
+        from inference.executors.ray_cluster import RayCluster
+
+        asked = settings.node.ray
+        return RayCluster(asked.model_copy(update={"workers": 1}) if one else asked)
     from inference.executors.devices import resolve
     from inference.executors.processes import Processes
 

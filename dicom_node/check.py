@@ -15,7 +15,7 @@ from dicom_node.network.qido import ask
 from dicom_node.network.web_server import WebServer
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
-from inference.errors import ModelError
+from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
 
 
@@ -54,6 +54,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     report.remarks.extend(outlook.remarks)
     if with_echo:
         _echo(settings, report)
+        _knock(settings, report)
         report.unfit.extend(unfit(settings.destinations()))
     return report
 
@@ -106,6 +107,18 @@ def _web_servers(settings: Settings) -> Iterator[tuple[str, WebServer]]:
     for name, one in settings.destinations().items():
         if isinstance(one, WebServer):
             yield f"destination {name}", one
+
+
+def _knock(settings: Settings, report: Report) -> None:
+    """Whether the cluster that models are to run on is there."""
+    if settings.node.executor != "ray" or settings.node.ray is None:
+        return
+    try:
+        settings.node.ray.knock()
+    except ClusterError as away:
+        report.silent.append(str(away))
+    else:
+        report.remarks.append(f"the Ray cluster at {settings.node.ray.address} answers")
 
 
 def _echo(settings: Settings, report: Report) -> None:

@@ -60,7 +60,7 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 
 def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
-    """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
+    """Complete, dispatch, infer and deliver, each stage in a thread, models elsewhere."""
     from dicom_node.fits import tell_unfit
     from dicom_node.pipeline.loop import Crew, idle_max_s
     from dicom_node.trials import trials
@@ -74,6 +74,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     gpus.start(stop)
     heartbeat.tell("gpus", gpus.state)
     heartbeat.tell("workers", run.pids)
+    heartbeat.tell("executor", lambda: {"trouble": run.trouble})
     heartbeat.tell("tls", lambda: destination_tls(watch.parts))
 
     def work(parts: Parts) -> None:

@@ -65,6 +65,7 @@ DOORS = {
     ),
     "jwt": ("dicom_node/network/openid.py",),
     "opentelemetry": ("dicom_node/tracing/otlp.py",),
+    "ray": ("inference/executors/ray_door.py",),
     "fpdf": (
         "dicom_node/objects/page.py",
         "dicom_node/conformance/pdf.py",

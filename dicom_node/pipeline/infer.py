@@ -138,6 +138,7 @@ class Infer:
             scratch=scratch,
             parameters=job.parameters.get("task", {}),
             time_limit_s=self.limits.time_limit_s,
+            priority=job.priority,
             prior=self._prior(job, scratch),
         )
 

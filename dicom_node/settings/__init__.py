@@ -43,6 +43,7 @@ from dicom_node.settings.tracing import TracingSettings
 from dicom_node.settings.web import WebSettings
 from dicom_node.sources import Backfill, Source, Sources
 from inference.executors.devices import DEVICE_NAME
+from inference.executors.ray_settings import RaySettings
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -111,6 +112,8 @@ class NodeSettings(Frozen):
     retention: tuple[RetentionRule, ...] = DEFAULT_RULES
     quiet_s: Seconds = 30.0
     devices: Literal["auto"] | Annotated[tuple[Device, ...], Field(min_length=1)] = "auto"
+    executor: Literal["processes", "ray"] = "processes"
+    ray: RaySettings | None = None
     time_limit_s: Seconds = 1800.0
     lease_term_s: Annotated[float, Field(ge=3, le=3600)] = 30.0
     max_crashes: Annotated[int, Field(ge=1, le=1000)] = 2
@@ -139,6 +142,12 @@ class NodeSettings(Frozen):
         """Where it listens, in words."""
         plain = [f"{self.host}:{self.port}"] if self.port is not None else []
         return " and ".join([*plain, *([f"{self.host}:{self.tls.port} (TLS)"] if self.tls else [])])
+
+    @model_validator(mode="after")
+    def _runs_models_somewhere(self) -> Self:
+        if self.executor == "ray" and self.ray is None:
+            raise ValueError("executor: ray needs ray: with the address of the cluster's head")
+        return self
 
     @model_validator(mode="after")
     def _relays_to_somebody(self) -> Self:
