@@ -245,6 +245,7 @@ class TestRay:
     def test_each_pipeline_takes_part_in_it(self, objects) -> None:
         pod = of_kind(objects, "Deployment")["site-pipeline"]["spec"]["template"]["spec"]
         (raylet,), (pipeline,) = pod["initContainers"], pod["containers"]
+        assert pod["shareProcessNamespace"]  # by its process the pipeline finds it
         assert raylet["restartPolicy"] == "Always"  # a sidecar: there before the pipeline, and after it
         assert "--address=site-ray-head-svc:6379" in raylet["command"]
         shared = {"/tmp", "/dev/shm", "/var/lib/segnode"}
@@ -296,7 +297,7 @@ class TestModels:
         (raylet,) = pod["initContainers"]
         assert of_kind(objects, "RayCluster") == {}
         assert "--address=ray.example.org:6379" in raylet["command"]
-        assert raylet["env"][1]["valueFrom"]["secretKeyRef"]["name"] == "theirs"
+        assert raylet["env"][-1]["valueFrom"]["secretKeyRef"]["name"] == "theirs"
 
 
 class TestBucket:
