@@ -23,10 +23,10 @@ fi
 put() { install -D --mode "$1" "$here/systemd/$2" "$root$3"; }
 put 0644 segnode.sysusers /usr/lib/sysusers.d/segnode.conf
 put 0644 segnode.tmpfiles /usr/lib/tmpfiles.d/segnode.conf
-put 0644 segnode.service /etc/systemd/system/segnode.service
-put 0644 segnode@.service /etc/systemd/system/segnode@.service
-put 0644 common.conf /etc/systemd/system/segnode.service.d/common.conf
-put 0644 common.conf /etc/systemd/system/segnode@.service.d/common.conf
+for unit in segnode segnode@ segnode-raylet; do
+    put 0644 "$unit.service" "/etc/systemd/system/$unit.service"
+    put 0644 common.conf "/etc/systemd/system/$unit.service.d/common.conf"
+done
 put 0755 segnode /usr/local/bin/segnode
 
 if [ ! -e "$root/opt/segnode/$version" ]; then

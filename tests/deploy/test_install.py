@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 SCRIPTS = [*sorted(DEPLOY.glob("*.sh")), DEPLOY / "systemd" / "segnode"]
 BESIDE_PYTHON = Path(sys.executable).parent
-UNITS = ("segnode.service", "segnode@receive.service")
+UNITS = ("segnode.service", "segnode@receive.service", "segnode-raylet.service")
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,7 @@ def wheelhouse(tmp_path: Path) -> Path:
         "#!/bin/sh\nset -eu\n"
         'mkdir -p "$2/bin" "$2/share/segnode"\n'
         f'cp -R "{ROOT / "conf"}" "$2/share/segnode/conf"\n'
-        'printf "#!/bin/sh\\n" > "$2/bin/segnode" && chmod +x "$2/bin/segnode"\n'
+        'for name in segnode ray; do printf "#!/bin/sh\\n" > "$2/bin/$name" && chmod +x "$2/bin/$name"; done\n'
     )
     installer.chmod(0o755)
     return folder
@@ -74,6 +74,7 @@ class TestWhatIsInstalled:
             "etc/segnode/logging.yaml", "etc/segnode/models.yaml", "etc/segnode/node.yaml", "etc/segnode/routes.yaml",
             "etc/systemd/system/segnode.service", "etc/systemd/system/segnode.service.d/common.conf",
             "etc/systemd/system/segnode@.service", "etc/systemd/system/segnode@.service.d/common.conf",
+            "etc/systemd/system/segnode-raylet.service", "etc/systemd/system/segnode-raylet.service.d/common.conf",
             "usr/lib/sysusers.d/segnode.conf", "usr/lib/tmpfiles.d/segnode.conf", "usr/local/bin/segnode",
         }  # fmt: skip
         assert (machine / "opt/segnode/current").readlink() == Path("0.1.0")

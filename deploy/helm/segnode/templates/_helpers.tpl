@@ -149,6 +149,8 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with .sidecar }}
+      # by its process Ray finds the member of its cluster that a program may use
+      shareProcessNamespace: true
       initContainers:
         {{- . | nindent 8 }}
       {{- end }}
