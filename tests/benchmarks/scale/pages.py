@@ -62,7 +62,7 @@ def asked(rows: Sequence[Row], steps: Steps) -> str:
     return markdown(head, [
         [f"{one.scanners:,}", *map(figures, (one.studies_a_day, one.terabytes_a_day, one.images_a_s, one.megabytes_a_s,
                                              one.read_mb_a_s, one.writes_a_s, one.images_a_day)),
-         f"{figures(1000 * index_tb(one, steps))} GB"]
+         f"{figures(index_tb(one, steps))} TB"]
         for one in (row.demand for row in rows)
     ])  # fmt: skip
 
@@ -92,8 +92,8 @@ def gpus(steps: Steps) -> str:
 
 def curve(points: Sequence[Point]) -> str:
     """What was measured beside what was simulated."""
-    head = ["set-up", "load", "p50: measured, simulated", "p95: measured, simulated", "studies/s: measured, simulated",
-            "largest error"]  # fmt: skip
+    head = ["set-up", "load", "p50, s: measured, simulated", "p95, s: measured, simulated",
+            "studies/s: measured, simulated", "largest error"]  # fmt: skip
     lines = []
     for point in points:
         told, measured, errors = point.simulated, point.measured, point.errors()
@@ -106,7 +106,7 @@ def curve(points: Sequence[Point]) -> str:
 def walks(steps: Steps) -> str:
     """Seconds by step of a study that is alone."""
     head = ["step", *steps.walks]
-    names = {"send": "sent by one association", "stages": "complete, dispatch, claim", "before_device": "read",
+    names = {"stages": "complete, dispatch, claim", "before_device": "read",
              "on_device": "prepared and restored, which holds the device", "after_device": "measured",
              "encode": "encoded, checked, stored", "deliver": "delivered"}  # fmt: skip
     return markdown(head, [[words, *(f"{figures(getattr(walk, name))} s" for walk in steps.walks.values())]
@@ -156,11 +156,18 @@ def figures(value: float) -> str:
 
 
 def told_where(calibration: Mapping[str, Any]) -> str:
-    """Machine, versions and day of a calibration, in a sentence."""
-    machine, known = calibration["machine"], calibration["versions"]
-    return ("{processor}, {cores} cores, {memory_gib} GiB, {system}".format(**machine)
-            + f"; Python {known['python']}, PostgreSQL {known['PostgreSQL'].split()[0]}; {calibration['at'][:10]}, "
-            + f"load of the machine {calibration['load']:.1f}.")  # fmt: skip
+    """Machine and versions of a calibration, and how busy the machine was."""
+    where = "{processor}, {cores} cores, {memory_gib} GiB, {system}".format(**calibration["machine"])
+    known = calibration["versions"]
+    loads = ", ".join(f"{part} {when['load']:g}{_at_priority(when['nice'])}"
+                      for part, when in calibration["measured"].items())  # fmt: skip
+    return (f"{where}; Python {known['python']}, PostgreSQL {known['PostgreSQL'].split()[0]}. "
+            f"Load of the machine when it began: {loads}.")  # fmt: skip
+
+
+def _at_priority(nice: int) -> str:
+    """How a run was preferred to what else the machine did, if it was."""
+    return f" (nice {nice})" if nice else ""
 
 
 def draw(points: Sequence[Point], overload: Sequence[Row], file: Path) -> None:
@@ -181,8 +188,9 @@ def draw(points: Sequence[Point], overload: Sequence[Row], file: Path) -> None:
     left.set(title="Small set-ups", ylabel="last image to result, s", ylim=(0, None), xlim=(-0.5, len(points) - 0.5))
     scanners = [row.demand.scanners for row in overload]
     for place, part in enumerate(("p50", "p95", "p99")):
-        right.plot(scanners, [row.result_s[place] for row in overload], "o-", label=part)
-    right.set(title=f"What was planned for {PLANNED_FOR:,} scanners", xlabel="scanners", ylim=(0, 300))
+        right.plot(scanners, [row.result_s[place] for row in overload], "o-", label=f"last image to result, {part}")
+    right.plot(scanners, [row.sent_s for row in overload], "s--", label="first image to last, p95")
+    right.set(title=f"What was planned for {PLANNED_FOR:,} scanners", xlabel="scanners", ylabel="s", yscale="log")
     for axis in (left, right):
         axis.legend(fontsize=8)
         axis.grid(alpha=0.3)
