@@ -54,7 +54,7 @@ def simulated(setup: SetUp, alone: Sequence[Walk], cores: int, rounds: int = ROU
 
 def _once(setup: SetUp, alone: Sequence[Walk], cores: int, seed: int) -> Outcome:
     env, draw = simpy.Environment(), random.Random(seed)
-    plant = Plant(devices_each=setup.workers, quiet_s=QUIET_S, machine_cores=cores)
+    plant = Plant(devices=setup.workers, quiet_s=QUIET_S, machine_cores=cores)
     nodes = Nodes(env, plant, draw)
     walks = [draw.choice(alone) for _ in range(setup.studies)]
     cases = [Case(send_s=walk.send, walk=walk, network_s=setup.model_s) for walk in walks]

@@ -13,7 +13,7 @@ from scale.plan import (
     PLANNED_FOR,
     Limit,
     Row,
-    devices,
+    devices_of,
     index_tb,
     limits,
     prepared_before_its_turn,
@@ -58,11 +58,11 @@ def tables(
 def asked(rows: Sequence[Row], steps: Steps) -> str:
     """What so many scanners bring."""
     head = ["scanners", "studies a day", "TB a day", "images/s", "MB/s in", "MB/s read", "writing transactions/s",
-            "rows a day", f"index after {KEPT_DAYS} days"]  # fmt: skip
+            "rows a day", f"index after {KEPT_DAYS} days, GB"]  # fmt: skip
     return markdown(head, [
         [f"{one.scanners:,}", *map(figures, (one.studies_a_day, one.terabytes_a_day, one.images_a_s, one.megabytes_a_s,
-                                             one.read_mb_a_s, one.writes_a_s, one.images_a_day)),
-         f"{figures(index_tb(one, steps))} TB"]
+                                             one.read_mb_a_s, one.writes_a_s, one.images_a_day,
+                                             1000 * index_tb(one, steps)))]
         for one in (row.demand for row in rows)
     ])  # fmt: skip
 
@@ -72,8 +72,8 @@ def needed(rows: Sequence[Row]) -> str:
     head = ["scanners", "receivers", "GPUs", "pipelines", "PostgreSQLs", "balancers", "storages", "p50", "p95", "p99",
             "busiest"]  # fmt: skip
     return markdown(head, [
-        [f"{row.demand.scanners:,}", *map(str, (row.plant.receivers, row.plant.pipelines * row.plant.devices_each,
-                                                row.plant.pipelines, row.plant.databases, row.balancers, row.storages)),
+        [f"{row.demand.scanners:,}", *map(str, (row.plant.receivers, row.plant.devices, row.plant.pipelines,
+                                                 row.plant.databases, row.balancers, row.storages)),
          *(f"{seconds:.0f} s" for seconds in row.result_s), f"{row.limit}, {row.busy[row.limit]:.0%}"]
         for row in rows
     ])  # fmt: skip
@@ -84,7 +84,7 @@ def gpus(steps: Steps) -> str:
     head = ["the networks take", *(f"{number:,} scanners" for number in GPU_SCANNERS)]
     better = prepared_before_its_turn(steps)
     return markdown(head, [
-        [f"{times:g} times as long", *(f"{devices(number, steps, times)}, or {devices(number, better, times)}"
+        [f"{times:g} times as long", *(f"{devices_of(number, steps, times)}, or {devices_of(number, better, times)}"
                                        for number in GPU_SCANNERS)]
         for times in (0.25, 1, 4, 10)
     ])  # fmt: skip
@@ -178,7 +178,7 @@ def draw(points: Sequence[Point], overload: Sequence[Row], file: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.8), dpi=110)
-    names = [f"{point.setup.workers} worker(s)\n{point.setup.load:.0%} load" for point in points]
+    names = [f"workers: {point.setup.workers}\nload: {point.setup.load:.0%}" for point in points]
     for field, colour in (("p50_s", "tab:blue"), ("p95_s", "tab:orange")):
         told = [getattr(point.simulated, field) for point in points]
         left.errorbar(names, told, [ALLOWED * value for value in told], fmt="_", color=colour, capsize=5,

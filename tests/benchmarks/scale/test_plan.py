@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 from scale import pages
 from scale.curve import ALLOWED, points_of
-from scale.plan import BUSY, SCANNERS, demand, devices, limits, planned, prepared_before_its_turn, row
+from scale.plan import BUSY, SCANNERS, demand, devices_of, limits, planned, prepared_before_its_turn, row
 from scale.scanners import BUSIEST, MIX, arrivals
 from scale.setups import SETUPS, outcome, quantile
 from scale.steps import Steps, calibration, named, steps_of
@@ -27,14 +27,14 @@ def test_the_calibration_is_read_as_it_is_written(steps):
 
 
 def test_the_page_has_what_the_simulation_gives(steps):
-    """After a change of the simulation or of what is assumed: make bench-scaling ARGS='--measure nothing --write'."""
+    """After a change of the simulation or of what is assumed: make bench-scaling ARGS='--measure --write'."""
     kept = calibration()
     rows = [row(scanners, steps) for scanners in SCANNERS]
     page = pages.PAGE.read_text()
     assert pages.fill(page, pages.tables(kept, steps, points_of(kept), rows)) == page
     for small, large in pairwise(rows):
-        assert vars(large.plant)["receivers"] >= small.plant.receivers
-        assert large.plant.pipelines >= small.plant.pipelines
+        assert large.plant.receivers >= small.plant.receivers
+        assert large.plant.devices >= small.plant.devices
     assert all(busy < 1.3 * BUSY for one in rows for name, busy in one.busy.items() if name != "GPUs")
 
 
@@ -80,7 +80,7 @@ def test_nothing_is_planned_busier_than_it_may_be(steps):
         asked, plant = demand(scanners, steps), planned(demand(scanners, steps), steps)
         assert asked.receivers / plant.receivers <= BUSY
         assert asked.encoders / plant.pipelines <= BUSY
-        assert asked.devices < plant.pipelines * plant.devices_each
+        assert asked.devices < plant.devices
         assert asked.database_cores / plant.databases / plant.database_cores <= BUSY * 1.01
 
 
@@ -91,9 +91,9 @@ def test_a_limit_is_where_one_is_as_busy_as_it_may_be(steps):
 
 
 def test_slower_networks_want_more_devices_and_less_on_them_fewer(steps):
-    wanted = [devices(1000, steps, times) for times in (0.25, 1, 4, 10)]
+    wanted = [devices_of(1000, steps, times) for times in (0.25, 1, 4, 10)]
     assert wanted == sorted(set(wanted))
-    assert devices(10_000, prepared_before_its_turn(steps)) < devices(10_000, steps)
+    assert devices_of(10_000, prepared_before_its_turn(steps)) < devices_of(10_000, steps)
 
 
 def test_quantiles_lie_between_neighbours():
