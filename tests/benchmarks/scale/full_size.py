@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 from running_node import RunningNode, laid_out
-from scale.running import each
+from scale.running import each, walk_of
 from scale.steps import Walk
 from study import MODELS, NODE, ROUTES, mr, orthanc, steps_of, write_layer
 
@@ -107,7 +107,7 @@ def _walked(node: RunningNode, place: Path, write: Callable[[Path, int], str]) -
         with node.database.reading() as tx:
             (job,) = tx.jobs.of_study(uid)
             size = sum(item.file.size for item in tx.results.of_job(job.job_id))
-        walks.append(_as_walk(took, len(files), sent, size / 1e6))
+        walks.append(walk_of(took, len(files), sent, result_mb=size / 1e6))
     return each(min, walks[1:])
 
 
@@ -118,18 +118,3 @@ def on_a_processor(took: Mapping[str, float], workers_s: float) -> dict[str, flo
     """
     share = min(1.0, workers_s / sum(seconds for name, seconds in took.items() if name in OF_WORKER))
     return {name: share * seconds for name, seconds in took.items()}
-
-
-def _as_walk(took: Mapping[str, float], images: int, sent: float, result_mb: float) -> Walk:
-    """Without the network's own time: its device is another one."""
-    return Walk(
-        images=images,
-        send=sent,
-        stages=took["routed"] + took["taken up"],
-        before_device=took["read"] + took.get("look", 0.0),
-        on_device=took["prepare"] + took["restore"],
-        after_device=took["measure"],
-        encode=took["encode"] + took["store"] + max(0.0, took["handed over, stored"]),
-        deliver=took["delivered"],
-        result_mb=result_mb,
-    )

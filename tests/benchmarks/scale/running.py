@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,7 +47,8 @@ class Rig:
         for uid, sent in self.sent_alone(studies).items():
             self._node.until_delivered(uid)
             steps, _ = steps_of(self._node, uid)
-            walks.append(self._walk({step.name: step.seconds for step in steps}, sent))
+            took = {step.name: step.seconds for step in steps}
+            walks.append(walk_of(took, IMAGES, sent, slept_s=self._model_s))
         return walks
 
     def sent_alone(self, studies: int) -> dict[str, float]:
@@ -85,18 +86,6 @@ class Rig:
         last = max(end for _, end in ends)
         return outcome([end - complete for complete, end in ends], last - begin - load.arrivals()[0])
 
-    def _walk(self, took: dict[str, float], sent: float) -> Walk:
-        return Walk(
-            images=IMAGES,
-            send=sent,
-            stages=took["routed"] + took["taken up"],
-            before_device=took["read"],
-            on_device=0.0,  # the sleeping model takes what it has to do off its sleep
-            after_device=took["measure"],
-            encode=took["encode"] + took["store"] + max(0.0, took["handed over, stored"] - self._model_s),
-            deliver=took["delivered"],
-        )
-
     def _until_sent(self, uids: list[str], begin: float) -> list[tuple[float, float]]:
         """When the last image of each came and its result was sent."""
         deadline = time.monotonic() + PATIENCE_S
@@ -112,6 +101,27 @@ def _sent(deliveries: Sequence[Delivery]) -> float:
     (delivery,) = deliveries
     assert delivery.sent_at is not None
     return delivery.sent_at
+
+
+def walk_of(
+    took: Mapping[str, float], images: int, sent_s: float, *, slept_s: float = 0.0, result_mb: float = 0.0
+) -> Walk:
+    """A study's steps as the benchmark `study` names them, without the network: its device is another one.
+
+    A model that sleeps has no steps of its own: its `slept_s` are in what is handed over, and what it has to prepare
+    is in them.
+    """
+    return Walk(
+        images=images,
+        send=sent_s,
+        stages=took["routed"] + took["taken up"],
+        before_device=took["read"] + took.get("look", 0.0),
+        on_device=took.get("prepare", 0.0) + took.get("restore", 0.0),
+        after_device=took["measure"],
+        encode=took["encode"] + took["store"] + max(0.0, took["handed over, stored"] - slept_s),
+        deliver=took["delivered"],
+        result_mb=result_mb,
+    )
 
 
 def each(choose: Callable[[Iterable[float]], float], walks: Sequence[Walk]) -> Walk:
