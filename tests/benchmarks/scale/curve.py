@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import mean
@@ -20,10 +20,10 @@ ALLOWED = 0.2
 
 @dataclass(frozen=True)
 class Point:
-    """One set-up: what its studies took alone, what was measured under load, on a machine of so many cores."""
+    """One set-up: what some studies took alone, what was measured under load, on a machine of so many cores."""
 
     setup: SetUp
-    alone: Walk
+    alone: tuple[Walk, ...]
     measured: Outcome
     cores: int
 
@@ -39,23 +39,25 @@ class Point:
 
 def points_of(calibration: Mapping[str, Any]) -> list[Point]:
     """Those that a calibration has."""
+    cores = calibration["machine"]["cores"]
     return [
-        Point(SetUp(**one["setup"]), Walk(**one["alone"]), Outcome(**one["measured"]), calibration["machine"]["cores"])
+        Point(SetUp(**one["setup"]), tuple(Walk(**walk) for walk in one["alone"]), Outcome(**one["measured"]), cores)
         for one in calibration["curve"]
     ]
 
 
-def simulated(setup: SetUp, alone: Walk, cores: int, rounds: int = ROUNDS) -> Outcome:
-    """The mean of so many rounds of the set-up."""
+def simulated(setup: SetUp, alone: Sequence[Walk], cores: int, rounds: int = ROUNDS) -> Outcome:
+    """The mean of so many rounds of the set-up, in which each study takes what one of those took."""
     outcomes = [_once(setup, alone, cores, number) for number in range(rounds)]
     return Outcome(**{name: mean(getattr(one, name) for one in outcomes) for name in vars(outcomes[0])})
 
 
-def _once(setup: SetUp, alone: Walk, cores: int, seed: int) -> Outcome:
-    env = simpy.Environment()
-    plant = Plant(devices_each=setup.workers, quiet_s=QUIET_S, machine_cores=cores)
-    nodes = Nodes(env, plant, random.Random(seed))
-    case = Case(send_s=alone.send, walk=alone, network_s=setup.model_s)
-    arrivals = [(at, number % setup.senders, case) for number, at in enumerate(setup.arrivals())]
+def _once(setup: SetUp, alone: Sequence[Walk], cores: int, seed: int) -> Outcome:
+    env, draw = simpy.Environment(), random.Random(seed)
+    plant = Plant(devices=setup.workers, quiet_s=QUIET_S, machine_cores=cores)
+    nodes = Nodes(env, plant, draw)
+    walks = [draw.choice(alone) for _ in range(setup.studies)]
+    cases = [Case(send_s=walk.send, walk=walk, network_s=setup.model_s) for walk in walks]
+    arrivals = [(at, number % setup.senders, cases[number]) for number, at in enumerate(setup.arrivals())]
     told = run(env, nodes, arrivals, setup.senders)
     return outcome(told.result_s, told.last_end - arrivals[0][0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psutil
 import psycopg
 from receivers import Receiver
@@ -13,6 +15,7 @@ BY_KIND = """
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY 1
 """
 KINDS = ("COMMIT", "SELECT", "INSERT", "UPDATE")
+IDLE_S = 6.0
 ROW = "SELECT pg_total_relation_size('instances') / greatest(count(*), 1) FROM instances"
 
 
@@ -33,6 +36,11 @@ class Ledger:
         commits, selects, inserts, updates = (float(calls.get(kind, 0)) for kind in KINDS)
         return Account(commits, float(transaction), selects, inserts, updates, self._server.cpu_s(), float(wal_bytes))
 
+    @property
+    def version(self) -> str:
+        """Of the server."""
+        return self._connection.info.parameter_status("server_version") or "?"
+
     def row_bytes(self) -> float:
         """Of an image's row, with its indexes."""
         (size,) = self._connection.execute(ROW).fetchone()  # type: ignore[misc]
@@ -41,3 +49,10 @@ class Ledger:
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
+
+
+def idle_of(ledger: Ledger) -> Account:
+    """Of a second in which nobody works."""
+    before, start = ledger.read(), time.monotonic()
+    time.sleep(IDLE_S)
+    return ledger.read().less(before, 1).share(time.monotonic() - start)

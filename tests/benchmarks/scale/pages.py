@@ -13,7 +13,7 @@ from scale.plan import (
     PLANNED_FOR,
     Limit,
     Row,
-    devices,
+    devices_of,
     index_tb,
     limits,
     prepared_before_its_turn,
@@ -58,11 +58,11 @@ def tables(
 def asked(rows: Sequence[Row], steps: Steps) -> str:
     """What so many scanners bring."""
     head = ["scanners", "studies a day", "TB a day", "images/s", "MB/s in", "MB/s read", "writing transactions/s",
-            "rows a day", f"index after {KEPT_DAYS} days"]  # fmt: skip
+            "rows a day", f"index after {KEPT_DAYS} days, GB"]  # fmt: skip
     return markdown(head, [
         [f"{one.scanners:,}", *map(figures, (one.studies_a_day, one.terabytes_a_day, one.images_a_s, one.megabytes_a_s,
-                                             one.read_mb_a_s, one.writes_a_s, one.images_a_day)),
-         f"{figures(1000 * index_tb(one, steps))} GB"]
+                                             one.read_mb_a_s, one.writes_a_s, one.images_a_day,
+                                             1000 * index_tb(one, steps)))]
         for one in (row.demand for row in rows)
     ])  # fmt: skip
 
@@ -72,8 +72,8 @@ def needed(rows: Sequence[Row]) -> str:
     head = ["scanners", "receivers", "GPUs", "pipelines", "PostgreSQLs", "balancers", "storages", "p50", "p95", "p99",
             "busiest"]  # fmt: skip
     return markdown(head, [
-        [f"{row.demand.scanners:,}", *map(str, (row.plant.receivers, row.plant.pipelines * row.plant.devices_each,
-                                                row.plant.pipelines, row.plant.databases, row.balancers, row.storages)),
+        [f"{row.demand.scanners:,}", *map(str, (row.plant.receivers, row.plant.devices, row.plant.pipelines,
+                                                 row.plant.databases, row.balancers, row.storages)),
          *(f"{seconds:.0f} s" for seconds in row.result_s), f"{row.limit}, {row.busy[row.limit]:.0%}"]
         for row in rows
     ])  # fmt: skip
@@ -84,7 +84,7 @@ def gpus(steps: Steps) -> str:
     head = ["the networks take", *(f"{number:,} scanners" for number in GPU_SCANNERS)]
     better = prepared_before_its_turn(steps)
     return markdown(head, [
-        [f"{times:g} times as long", *(f"{devices(number, steps, times)}, or {devices(number, better, times)}"
+        [f"{times:g} times as long", *(f"{devices_of(number, steps, times)}, or {devices_of(number, better, times)}"
                                        for number in GPU_SCANNERS)]
         for times in (0.25, 1, 4, 10)
     ])  # fmt: skip
@@ -92,8 +92,8 @@ def gpus(steps: Steps) -> str:
 
 def curve(points: Sequence[Point]) -> str:
     """What was measured beside what was simulated."""
-    head = ["set-up", "load", "p50: measured, simulated", "p95: measured, simulated", "studies/s: measured, simulated",
-            "largest error"]  # fmt: skip
+    head = ["set-up", "load", "p50, s: measured, simulated", "p95, s: measured, simulated",
+            "studies/s: measured, simulated", "largest error"]  # fmt: skip
     lines = []
     for point in points:
         told, measured, errors = point.simulated, point.measured, point.errors()
@@ -106,7 +106,7 @@ def curve(points: Sequence[Point]) -> str:
 def walks(steps: Steps) -> str:
     """Seconds by step of a study that is alone."""
     head = ["step", *steps.walks]
-    names = {"send": "sent by one association", "stages": "complete, dispatch, claim", "before_device": "read",
+    names = {"stages": "complete, dispatch, claim", "before_device": "read",
              "on_device": "prepared and restored, which holds the device", "after_device": "measured",
              "encode": "encoded, checked, stored", "deliver": "delivered"}  # fmt: skip
     return markdown(head, [[words, *(f"{figures(getattr(walk, name))} s" for walk in steps.walks.values())]
@@ -156,11 +156,18 @@ def figures(value: float) -> str:
 
 
 def told_where(calibration: Mapping[str, Any]) -> str:
-    """Machine, versions and day of a calibration, in a sentence."""
-    machine, known = calibration["machine"], calibration["versions"]
-    return ("{processor}, {cores} cores, {memory_gib} GiB, {system}".format(**machine)
-            + f"; Python {known['python']}, PostgreSQL {known['PostgreSQL'].split()[0]}; {calibration['at'][:10]}, "
-            + f"load of the machine {calibration['load']:.1f}.")  # fmt: skip
+    """Machine and versions of a calibration, and how busy the machine was."""
+    where = "{processor}, {cores} cores, {memory_gib} GiB, {system}".format(**calibration["machine"])
+    known = calibration["versions"]
+    loads = ", ".join(f"{part} {when['load']:g}{_at_priority(when['nice'])}"
+                      for part, when in calibration["measured"].items())  # fmt: skip
+    return (f"{where}; Python {known['python']}, PostgreSQL {known['PostgreSQL'].split()[0]}. "
+            f"Load of the machine when it began: {loads}.")  # fmt: skip
+
+
+def _at_priority(nice: int) -> str:
+    """How a run was preferred to what else the machine did, if it was."""
+    return f" (nice {nice})" if nice else ""
 
 
 def draw(points: Sequence[Point], overload: Sequence[Row], file: Path) -> None:
@@ -171,7 +178,7 @@ def draw(points: Sequence[Point], overload: Sequence[Row], file: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.8), dpi=110)
-    names = [f"{point.setup.workers} worker(s)\n{point.setup.load:.0%} load" for point in points]
+    names = [f"workers: {point.setup.workers}\nload: {point.setup.load:.0%}" for point in points]
     for field, colour in (("p50_s", "tab:blue"), ("p95_s", "tab:orange")):
         told = [getattr(point.simulated, field) for point in points]
         left.errorbar(names, told, [ALLOWED * value for value in told], fmt="_", color=colour, capsize=5,
@@ -181,8 +188,9 @@ def draw(points: Sequence[Point], overload: Sequence[Row], file: Path) -> None:
     left.set(title="Small set-ups", ylabel="last image to result, s", ylim=(0, None), xlim=(-0.5, len(points) - 0.5))
     scanners = [row.demand.scanners for row in overload]
     for place, part in enumerate(("p50", "p95", "p99")):
-        right.plot(scanners, [row.result_s[place] for row in overload], "o-", label=part)
-    right.set(title=f"What was planned for {PLANNED_FOR:,} scanners", xlabel="scanners", ylim=(0, 300))
+        right.plot(scanners, [row.result_s[place] for row in overload], "o-", label=f"last image to result, {part}")
+    right.plot(scanners, [row.sent_s for row in overload], "s--", label="first image to last, p95")
+    right.set(title=f"What was planned for {PLANNED_FOR:,} scanners", xlabel="scanners", ylabel="s", yscale="log")
     for axis in (left, right):
         axis.legend(fontsize=8)
         axis.grid(alpha=0.3)

@@ -17,7 +17,7 @@ from storage.cleaning import IN_ONE_TURN
 
 SCANNERS = (1, 10, 100, 1000, 10_000)
 BUSY = 0.6  # no station is planned to be busier in the busiest hour
-DEVICES_EACH = 4  # of a pipeline's machine
+DEVICES_EACH = 4  # of a pipeline's machine at most
 DATABASE_CORES = 16.0
 STORAGE_MB_S = 2000.0  # reading and writing
 BALANCER_MBIT_S = 10_000.0
@@ -51,12 +51,12 @@ def planned(asked: Demand, steps: Steps) -> Plant:
     """Everything as large as `BUSY` wants it, and so many devices that few jobs wait."""
     wanted = devices_for(asked)
     pipelines = max(math.ceil(wanted / DEVICES_EACH), math.ceil(asked.encoders / BUSY))
-    looks = looking_cores(pipelines, DEVICES_EACH, steps)
+    looks = looking_cores(pipelines, wanted, steps)
     databases = math.ceil((asked.database_cores + looks) / DATABASE_CORES / BUSY)
     return Plant(
         receivers=math.ceil(asked.receivers / BUSY),
         pipelines=pipelines,
-        devices_each=math.ceil(wanted / pipelines),
+        devices=wanted,
         databases=databases,
         database_cores=DATABASE_CORES - looks / databases,
         disk_streams=storages(asked) * STORAGE_MB_S / DISK_STREAM_MB_S,
@@ -69,10 +69,10 @@ def devices_for(asked: Demand) -> int:
     return math.ceil(asked.devices + 2 * math.sqrt(asked.devices))
 
 
-def looking_cores(pipelines: int, devices_each: int, steps: Steps) -> float:
+def looking_cores(pipelines: int, devices: int, steps: Steps) -> float:
     """Cores of the database that stages without work take: each looks once a second, and two infer a device."""
     idle, device = steps.accounts["idle"], steps.accounts["device"]
-    return pipelines * (idle.cpu_s + (devices_each - 1) * device.cpu_s)
+    return pipelines * idle.cpu_s + max(0, devices - pipelines) * device.cpu_s
 
 
 def storages(asked: Demand) -> int:
@@ -141,18 +141,20 @@ def limits(steps: Steps) -> list[Limit]:
     """Of each kind of station and of what there is once, by multiplication: the demand grows with the scanners."""
     asked = demand(1000, steps)
     plant = planned(asked, steps)
-    cores = asked.database_cores + looking_cores(plant.pipelines, plant.devices_each, steps)
-    looked_at_a_day = IN_ONE_TURN * 86400 / RETAIN_EVERY_S
+    cores = asked.database_cores + looking_cores(plant.pipelines, plant.devices, steps)
+    removing = asked.images_a_day * steps.remove_s / 86400
+    kept = BUSY * index_tb(asked, steps) / INDEX_TB  # a disk may be full
+    looking = asked.studies_a_day / (IN_ONE_TURN * 86400 / RETAIN_EVERY_S)
     shares = {  # of what one can do, that 1,000 scanners ask
         "GPU": asked.devices,
         "receiver process": asked.receivers,
         "pipeline process": asked.encoders,
-        "clock, which removes as many files as come": asked.images_a_day * steps.remove_s / 86400,
-        f"index of {INDEX_TB:g} TB, with {KEPT_DAYS} days in it": BUSY * index_tb(asked, steps) / INDEX_TB,  # full
+        f"clock, which removes what comes, {1000 * steps.remove_s:.1f} ms a file": removing,
+        f"index of {INDEX_TB:g} TB, {KEPT_DAYS} days of {steps.row_bytes / 1000:.1f} kB an image": kept,
         f"storage of {STORAGE_MB_S / 1000:g} GB/s": (asked.megabytes_a_s + asked.read_mb_a_s) / STORAGE_MB_S,
         f"balancer of {BALANCER_MBIT_S / 1000:g} Gbit/s": asked.megabytes_a_s * 8 / BALANCER_MBIT_S,
         f"PostgreSQL of {DATABASE_CORES:g} cores": cores / DATABASE_CORES,
-        "retention, which looks at 5,000 studies in ten minutes": asked.studies_a_day / looked_at_a_day,
+        f"retention, which looks at {IN_ONE_TURN:,} studies in {RETAIN_EVERY_S / 60:g} minutes": looking,
     }
     return sorted((Limit(what, 1000 * BUSY / share) for what, share in shares.items()), key=lambda one: one.scanners)
 
@@ -162,7 +164,7 @@ def index_tb(asked: Demand, steps: Steps) -> float:
     return asked.images_a_day * KEPT_DAYS * steps.row_bytes / 1e12
 
 
-def devices(scanners: int, steps: Steps, times: float = 1.0) -> int:
+def devices_of(scanners: int, steps: Steps, times: float = 1.0) -> int:
     """How many GPUs are planned where the networks take so many times as long."""
     mix = [replace(kind, network_s=times * kind.network_s) for kind in MIX]
     return devices_for(demand(scanners, steps, mix))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,14 +23,16 @@ from inference.writers.dicom_series import StudyDetails
 from storage.lifecycle import DeliveryState
 from storage.records import Delivery
 
+OUTPUTS = ("seg", "sr")
 PATIENCE_S = 240.0
+AFTERWARDS_S = 0.5  # from the archive's answer until that is known, and the node at rest
 
 
 class Rig:
     """A running node with sleeping models, and names for studies that nobody has used."""
 
-    def __init__(self, node: RunningNode, place: Path, model_s: float) -> None:
-        self._node, self._place, self._model_s = node, place, model_s
+    def __init__(self, node: RunningNode, archive: EmbeddedArchive, place: Path, model_s: float) -> None:
+        self._node, self._archive, self._place, self._model_s = node, archive, place, model_s
         self._written = 0
 
     def new(self) -> tuple[str, list[Path]]:
@@ -40,17 +42,37 @@ class Rig:
         return str(StudyDetails.of(name).study_instance_uid), write(self._place, name, IMAGES, ROWS)
 
     def alone(self, studies: int) -> list[Walk]:
-        """Studies that wait for nobody."""
+        """What studies take that wait for nobody."""
         walks = []
-        for _ in range(studies):
-            uid, files = self.new()
-            start = time.perf_counter()
-            self._node.send(files)
-            sent = time.perf_counter() - start
+        for uid, sent in self.sent_alone(studies).items():
             self._node.until_delivered(uid)
             steps, _ = steps_of(self._node, uid)
-            walks.append(self._walk({step.name: step.seconds for step in steps}, sent))
+            took = {step.name: step.seconds for step in steps}
+            walks.append(walk_of(took, IMAGES, sent, slept_s=self._model_s))
         return walks
+
+    def sent_alone(self, studies: int) -> dict[str, float]:
+        """Send so many, each when the one before is in the archive; seconds of sending by study.
+
+        Its database is not asked meanwhile, so that what it does is what the node wants of it.
+        """
+        sent = {}
+        for _ in range(studies):
+            uid, files = self.new()
+            there = self._archive.received
+            start = time.perf_counter()
+            self._node.send(files)
+            sent[uid] = time.perf_counter() - start
+            self._until_there(there + len(OUTPUTS))
+        return sent
+
+    def _until_there(self, objects: int) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while self._archive.received < objects:
+            if time.monotonic() > deadline:
+                raise SystemExit((self._node.folder / "node.log").read_text()[-3000:])
+            time.sleep(0.05)
+        time.sleep(AFTERWARDS_S)
 
     def under(self, load: SetUp) -> Outcome:
         """All studies of the set-up, each at its moment, over so many associations at a time."""
@@ -63,18 +85,6 @@ class Rig:
         ends = self._until_sent([uid for uid, _ in studies], begin)
         last = max(end for _, end in ends)
         return outcome([end - complete for complete, end in ends], last - begin - load.arrivals()[0])
-
-    def _walk(self, took: dict[str, float], sent: float) -> Walk:
-        return Walk(
-            images=IMAGES,
-            send=sent,
-            stages=took["routed"] + took["taken up"],
-            before_device=took["read"],
-            on_device=0.0,  # the sleeping model takes what it has to do off its sleep
-            after_device=took["measure"],
-            encode=took["encode"] + took["store"] + max(0.0, took["handed over, stored"] - self._model_s),
-            deliver=took["delivered"],
-        )
 
     def _until_sent(self, uids: list[str], begin: float) -> list[tuple[float, float]]:
         """When the last image of each came and its result was sent."""
@@ -93,6 +103,27 @@ def _sent(deliveries: Sequence[Delivery]) -> float:
     return delivery.sent_at
 
 
+def walk_of(
+    took: Mapping[str, float], images: int, sent_s: float, *, slept_s: float = 0.0, result_mb: float = 0.0
+) -> Walk:
+    """A study's steps as the benchmark `study` names them, without the network: its device is another one.
+
+    A model that sleeps has no steps of its own: its `slept_s` are in what is handed over, and what it has to prepare
+    is in them.
+    """
+    return Walk(
+        images=images,
+        send=sent_s,
+        stages=took["routed"] + took["taken up"],
+        before_device=took["read"] + took.get("look", 0.0),
+        on_device=took.get("prepare", 0.0) + took.get("restore", 0.0),
+        after_device=took["measure"],
+        encode=took["encode"] + took["store"] + max(0.0, took["handed over, stored"] - slept_s),
+        deliver=took["delivered"],
+        result_mb=result_mb,
+    )
+
+
 def each(choose: Callable[[Iterable[float]], float], walks: Sequence[Walk]) -> Walk:
     """Of every step the median, or the shortest."""
     names = set(vars(walks[0])) - {"images"}
@@ -108,12 +139,12 @@ def rig(place: Path, workers: int, model_s: float, database_url: str) -> Iterato
         settings = (
             f"quiet_s: {QUIET_S}\ndevices: [{', '.join(['cpu'] * workers)}]\nweb: {{port: null}}\n"
             f"database_url: {database_url}\ndestinations:\n  pacs: {{kind: dimse, ae_title: ARCHIVE, host: 127.0.0.1, "
-            f"port: {archive.port}, accepts: [demonstration]}}\n"
+            f'port: {archive.port}, accepts: [demonstration], commitment: "off"}}\n'
         )
-        node = laid_out(place / "node", settings, archive, models=MODELS, routes=routes("seg", "sr"))
+        node = laid_out(place / "node", settings, archive, models=MODELS, routes=routes(*OUTPUTS))
         node.start()
         try:
-            running = Rig(node, place, model_s)
+            running = Rig(node, archive, place, model_s)
             running.under(SetUp(workers, model_s, workers, 2 * workers, every_s=0.01))  # every worker loads the model
             yield running
         finally:

@@ -28,7 +28,7 @@ class SetUp:
     @property
     def name(self) -> str:
         """In a few words."""
-        return f"{self.workers} worker(s) of {self.model_s:g} s, {self.senders} sender(s), every {self.every_s:g} s"
+        return f"workers {self.workers}, model {self.model_s:g} s, senders {self.senders}, every {self.every_s:g} s"
 
     @property
     def load(self) -> float:

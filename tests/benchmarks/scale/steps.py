@@ -89,15 +89,13 @@ def steps_of(calibration: Mapping[str, Any]) -> Steps:
     )
 
 
-def plain(steps: Steps) -> dict[str, Any]:
-    """As it is written: four digits are more than such figures have."""
-    kinds = {"receiving": steps.receiving, "walks": steps.walks, "accounts": steps.accounts}
-    told = {kind: {name: rounded(asdict(one)) for name, one in named.items()} for kind, named in kinds.items()}
-    return {**told, **rounded({"remove_s": steps.remove_s, "row_bytes": steps.row_bytes})}
+def named(some: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Dataclasses by name, as they are written."""
+    return {name: rounded(asdict(one)) for name, one in some.items()}
 
 
 def rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    """Each to four digits."""
+    """Each to four digits, which are more than such figures have."""
     return {name: value if isinstance(value, int) else float(f"{value:.4g}") for name, value in figures.items()}
 
 

@@ -69,7 +69,7 @@ def test_a_stage_that_looks_once_a_second_costs_half_a_second_in_the_mean():
 
 
 def test_what_comes_in_goes_out_and_every_station_did_its_part():
-    plant = Plant(receivers=3, pipelines=2, devices_each=4, databases=2)
+    plant = Plant(receivers=3, pipelines=2, devices=7, databases=2)
     arrivals = at_random(2.0, 3000, CASE, UNROUTED)
     told, nodes = simulated(plant, arrivals)
     assert told.came == told.ended == len(told.sent_s) == 3000
@@ -84,7 +84,7 @@ def test_what_comes_in_goes_out_and_every_station_did_its_part():
 
 def test_the_same_seed_gives_the_same_to_the_last_digit():
     arrivals = at_random(5.0, 500, CASE, UNROUTED)
-    one, other, another = (simulated(Plant(devices_each=2), arrivals, seed)[0].result_s for seed in (1, 1, 2))
+    one, other, another = (simulated(Plant(devices=2), arrivals, seed)[0].result_s for seed in (1, 1, 2))
     assert one == other
     assert one != another
 
@@ -99,11 +99,11 @@ def test_one_device_keeps_jobs_waiting_as_an_md1_queue_does():
 
 
 @pytest.mark.parametrize(
-    "more", [{"devices_each": 3}, {"devices_each": 2, "pipelines": 2}, {"devices_each": 2, "pipeline_cores": 64.0}]
+    "more", [{"devices": 3}, {"devices": 3, "pipelines": 2}, {"devices": 2, "pipeline_cores": 64.0}]
 )
 def test_more_of_anything_makes_no_result_later(more):
     arrivals = at_random(5.5, 1200, CASE)
-    few, _ = simulated(Plant(devices_each=2, pipeline_cores=4.0), arrivals)
+    few, _ = simulated(Plant(devices=2, pipeline_cores=4.0), arrivals)
     many, _ = simulated(Plant(**{"pipeline_cores": 4.0, **more}), arrivals)
     for part in (0.5, 0.95, 0.99):
         assert quantile(sorted(many.result_s), part) <= quantile(sorted(few.result_s), part) + IDLE_MAX_S
@@ -112,7 +112,7 @@ def test_more_of_anything_makes_no_result_later(more):
 def test_more_studies_make_results_later():
     last = 0.0
     for every_s in (20.0, 8.0, 6.0, 5.0, 4.0):
-        told, _ = simulated(Plant(devices_each=2), at_random(every_s, 1200, CASE))
+        told, _ = simulated(Plant(devices=2), at_random(every_s, 1200, CASE))
         p95 = quantile(sorted(told.result_s), 0.95)
         assert p95 > last
         last = p95

@@ -9,10 +9,10 @@ quiet when a bell rings or a second is over, a lane of a worker takes a job, one
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 import simpy
 from scale.stations import Bell, Shared
@@ -26,7 +26,7 @@ Flow = Iterator[simpy.Event]
 
 @dataclass(frozen=True)
 class Plant:
-    """What there is of everything, and how much each can do.
+    """What there is of everything, and how much each can do. Devices are dealt out to the pipelines.
 
     `database_cores` are those that are left beside the looks of idle stages; `disk_streams` and `balancer_streams` say
     how many associations at full pace fill the storage and the balancer. `machine_cores`: all of it, senders too, is on
@@ -35,7 +35,7 @@ class Plant:
 
     receivers: int = 1
     pipelines: int = 1
-    devices_each: int = 1
+    devices: int = 1
     pipeline_cores: float = 16.0
     databases: int = 1
     database_cores: float = 16.0
@@ -81,10 +81,11 @@ class Nodes:
         self.disk = Shared(env, plant.disk_streams)
         self.balancer = Shared(env, plant.balancer_streams)
         self.pipelines = [Pipeline(Shared(env, 1.0), Shared(env, plant.pipeline_cores)) for _ in range(plant.pipelines)]
-        self.workers = [Worker(one, simpy.Resource(env)) for one in self.pipelines for _ in range(plant.devices_each)]
+        dealt = itertools.islice(itertools.cycle(self.pipelines), plant.devices)
+        self.workers = [Worker(pipeline, simpy.Resource(env)) for pipeline in dealt]
         self._lanes = Workers(env, self.workers)
         self._bell = Bell(env)
-        self._numbers = count()
+        self._numbers = itertools.count()
         self.told = Told()
 
     def study(self, scanner: simpy.Resource, case: Case, *, counted: bool = True) -> Flow:
