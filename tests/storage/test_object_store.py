@@ -187,7 +187,7 @@ class TestTryOut:
 
     def test_says_what_is_forbidden(self, store: ObjectStore, road: Road) -> None:
         road.meet("forbidden", "PUT", 9)
-        with pytest.raises(NoAccess, match=r"refuses us \(AccessDenied\); the access key must be right"):
+        with pytest.raises(NoAccess, match=r"refuses us \(AccessDenied\); the access key and this"):
             store.try_out()
 
     def test_says_that_no_key_was_found(
