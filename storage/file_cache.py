@@ -31,6 +31,7 @@ from storage.records import StoredFile
 log = logging.getLogger(__name__)
 
 SLACK = 16  # a process looks at the whole after each such part of the bound, and then leaves as much free
+UNUSED_S = 7 * 86400.0  # a copy that nobody reads for so long goes
 YOUNG_S = 60.0  # a process may need so long from its folder to its lock
 
 
@@ -101,20 +102,28 @@ class FileCache:
         with disk_faults():
             self._place(path).unlink(missing_ok=True)
 
-    def trim(self, to_bytes: int) -> None:
-        """Remove copies, those used longest ago first, until `to_bytes` are left."""
+    def trim(self, to_bytes: int | None = None) -> None:
+        """Remove copies, those used longest ago first, until `to_bytes` are left and none that is unused for long.
+
+        Who removes a study does not reach the copies on other machines: they go by their age.
+        """
+        unused_since = time.time() - UNUSED_S
         with disk_faults():
             copies = sorted(self._copies())
             total = sum(size for _, size, _ in copies)
-            for _, size, path in copies:
-                if total <= to_bytes:
+            for used, size, path in copies:
+                if used > unused_since and (to_bytes is None or total <= to_bytes):
                     return
                 path.unlink(missing_ok=True)
                 total -= size
 
     def sweep(self, older_than: float) -> int:
-        """Delete parts written last before `older_than`, and what dead processes held; gives the number of parts."""
+        """Delete parts written last before `older_than`, what dead processes held and what is unused for long.
+
+        Gives the number of parts.
+        """
         swept = 0
+        self.trim()
         with disk_faults():
             for part in list(self.incoming.iterdir()):
                 with suppress(FileNotFoundError):  # its writer has just ended

@@ -26,7 +26,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSLError,
+)
 from botocore.loaders import create_loader
 from botocore.session import get_session
 
@@ -276,6 +282,10 @@ class ObjectStore:
             ) from None
         except ClientError as error:
             raise self._answered(error) from error
+        except SSLError as error:
+            raise Unavailable(
+                f"{self} shows a certificate that is not trusted here; name its authority in archive.authorities"
+            ) from error
         except BotoCoreError as error:
             raise Unavailable(f"{self} does not answer ({type(error).__name__})") from error
 
@@ -285,8 +295,8 @@ class ObjectStore:
             return NoAccess(f"{self}: there is no such bucket; make it, or correct archive.url in node.yaml")
         if code in LOCKED_OUT or status == 403:
             return NoAccess(
-                f"{self} refuses us ({code}); the access key must be right, and allowed to list the bucket and to get, "
-                "put and delete objects in it"
+                f"{self} refuses us ({code}); the access key and this machine's clock must be right, and the key be "
+                "allowed to list the bucket and to get, put and delete objects in it"
             )
         return Unavailable(f"{self} answers {status} ({code})")
 

@@ -28,5 +28,7 @@ def inputs_of(database: Database, archive: Archive, job: Job) -> Iterator[dict[s
             if missing:
                 raise NotFound(f"{len(missing)} of {len(uids)} instances of series {series} are no longer held")
             paths = tuple(files.enter_context(archive.local([held[uid].file for uid in uids])))
+            if gone := sum(not path.exists() for path in paths):
+                raise NotFound(f"{gone} of the {len(uids)} files of series {series} are gone or damaged")
             inputs[role] = SeriesFiles(series_instance_uid=series, paths=paths, sop_instance_uids=tuple(uids))
         yield inputs

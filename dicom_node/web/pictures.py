@@ -64,8 +64,6 @@ class Pictures:
         with ExitStack() as files:
             (path,) = files.enter_context(parts.archive.local([made.file]))
             primary = files.enter_context(inputs_of(parts.database, parts.archive, job))[TASKS[job.task].primary]
-            if missing := [one for one in primary.paths if not one.exists()]:
-                raise NotFound(f"{len(missing)} of its {len(primary.paths)} images are no longer held")
             overlay = Overlay(path, primary.paths)
             self._kept[sop_uid] = overlay, files.pop_all()  # whose pixels are read when it is painted
         if len(self._kept) > KEPT:

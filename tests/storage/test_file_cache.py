@@ -16,6 +16,8 @@ from storage.errors import Unavailable
 from storage.file_cache import FileCache
 from storage.records import StoredFile
 
+LATELY = time.time() - 1000
+
 
 @pytest.fixture
 def cache(tmp_path: Path) -> FileCache:
@@ -65,15 +67,22 @@ def test_a_copy_that_is_not_what_is_stored_is_not_used_and_goes(cache: FileCache
 
 
 def test_what_was_used_longest_ago_goes_first(cache: FileCache) -> None:
-    files = [keep(cache, number, used=1000.0 + number) for number in range(12)]
+    files = [keep(cache, number, used=LATELY + number) for number in range(12)]
     assert has(cache, files[0]), "which uses it"
     cache.trim(3000)
     assert [has(cache, one) for one in files] == [True, *[False] * 9, True, True]
 
 
+def test_what_nobody_has_used_for_long_goes(cache: FileCache) -> None:
+    """Its study may have been removed by another machine."""
+    old, new = keep(cache, 1, used=time.time() - module.UNUSED_S - 60), keep(cache, 2, used=LATELY)
+    cache.sweep(0.0)
+    assert [has(cache, one) for one in (old, new)] == [False, True]
+
+
 def test_it_stays_about_as_large_as_was_asked_for(cache: FileCache) -> None:
     for number in range(60):
-        keep(cache, number, used=1000.0 + number)
+        keep(cache, number, used=LATELY + number)
         assert copies(cache) <= 17
     assert copies(cache) >= 14
 

@@ -6,12 +6,14 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from object_server import ObjectServer, Road
+from certificates import Authority, Identity
+from object_server import ObjectServer, Road, road_to
 
 from storage import object_store as module
 from storage.errors import NoAccess, NotFound, Unavailable
@@ -187,7 +189,7 @@ class TestTryOut:
 
     def test_says_what_is_forbidden(self, store: ObjectStore, road: Road) -> None:
         road.meet("forbidden", "PUT", 9)
-        with pytest.raises(NoAccess, match=r"refuses us \(AccessDenied\); the access key must be right"):
+        with pytest.raises(NoAccess, match=r"refuses us \(AccessDenied\); the access key and this"):
             store.try_out()
 
     def test_says_that_no_key_was_found(
@@ -206,6 +208,14 @@ class TestTryOut:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         ObjectStore(Bucket(object_server.bucket().name, "", object_server.url, "us-east-1")).try_out()
+
+
+def test_by_tls_its_authority_must_be_known(object_server: ObjectServer, hospital: Authority, ours: Identity) -> None:
+    with road_to(object_server, ours) as road:
+        known = object_server.bucket(road.url, authorities=hospital.certificate)
+        assert put(ObjectStore(known))
+        with pytest.raises(Unavailable, match=r"not trusted here; name its authority in archive\.authorities"):
+            ObjectStore(replace(known, authorities=None)).look("ab/cd", briefly=True)
 
 
 def test_the_first_node_claims_it_and_no_other_comes_in(store: ObjectStore) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import itertools
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Identity
 
 from storage.file_cache import FileCache
 from storage.object_archive import ObjectArchive
@@ -184,10 +186,15 @@ def road(object_server: ObjectServer) -> Iterator[Road]:
 
 
 @contextlib.contextmanager
-def road_to(server: ObjectServer) -> Iterator[Road]:
+def road_to(server: ObjectServer, identity: Identity | None = None) -> Iterator[Road]:
+    """A road to a server, by TLS with this certificate where there is one."""
     one = Road(server)
     with _Listener(("127.0.0.1", 0), _handler(one)) as listener:
-        one.url = f"http://127.0.0.1:{listener.server_address[1]}"
+        if identity:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(identity.certificate, identity.key)
+            listener.socket = context.wrap_socket(listener.socket, server_side=True)
+        one.url = f"http{'s' if identity else ''}://127.0.0.1:{listener.server_address[1]}"
         thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield one

@@ -24,6 +24,10 @@ def test_files_come_by_role_in_the_jobs_order(database: Database, archive: Archi
         assert files.series_instance_uid == job.inputs["CT"]["series"]
         assert list(files.sop_instance_uids) == job.inputs["CT"]["instances"]
         assert all(path.is_file() for path in files.paths)
+        first = files.paths[0]
+    first.unlink()
+    with pytest.raises(NotFound, match="1 of the 10 files of series"), inputs_of(database, archive, job):
+        pass
     with database.transaction() as tx:
         tx.removals.remove(scene.study, 400.0)
     with pytest.raises(NotFound, match="10 of 10 instances of series"), inputs_of(database, archive, job):
