@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test viewers chaos fuzz bench lint lint-deploy tools train score real clean
+.PHONY: help demo run test viewers chaos cluster fuzz bench lint lint-deploy tools train score real clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -61,8 +61,10 @@ viewers: $(VENV)/.test ## In Chromium: OHIF shows results, the console is used (
 	$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/constraints.txt -e '.[viewers]'
 	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m viewer tests/viewers tests/dicom_node/web $(ARGS)
 
-chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive, also over a failing disk; then over machines.
+chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive; then once more over a failing disk.
 	CHAOS=long $(BIN)/python -m pytest -q -s tests/walks/test_chaos.py
+
+cluster: $(VENV)/.test tools ## Three receivers, two pipelines, Ray, PostgreSQL and HAProxy; 60 studies while parts of it die.
 	CLUSTER=long $(BIN)/python -m pytest -q -s tests/walks/test_cluster.py
 
 fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, ten minutes each (MINUTES=, INPUTS=).

@@ -62,9 +62,9 @@ def serve(conf: Path | None, roles: list[str]) -> None:
         roles = [role for role in roles if role != "web"]
     elif "web" in roles:
         click.echo(f"The console is at {settings.node.web.address}.", err=True)
+    does = f"listens on {settings.node.ears}" if "receive" in wanted else f"runs here as {', '.join(wanted)}"
     click.echo(
-        f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
-        "Stop with Ctrl-C.",
+        f"{settings.node.ae_title} {does}; data in {settings.node.data_folder}. Stop with Ctrl-C.",
         err=True,
     )
     sys.exit(run(roles, conf, drain_s=settings.node.drain_s))

@@ -2,7 +2,7 @@
 
 DCMTK sends through HAProxy to several receivers, two pipelines make the results, by themselves or on a Ray cluster, and
 an Orthanc holds them at the end. A receiver, a pipeline and a machine of the cluster are killed by SIGKILL meanwhile,
-and PostgreSQL is restarted. The short form is part of `make test`; `make chaos` runs the long one (CLUSTER=long).
+and PostgreSQL is restarted. The short form is part of `make test`; `make cluster` runs the long one (CLUSTER=long).
 """
 
 from __future__ import annotations
