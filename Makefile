@@ -70,7 +70,7 @@ fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, t
 # Compared with what a user would otherwise pick; the figures are kept in RECORD. One alone: make bench-NAME, with its
 # options in ARGS. By themselves, as they take long: bench-growth (a million instances), bench-memory, bench-nnunet.
 RECORD ?= bench-record
-BENCHES := ingest sending reading seg study network load starting many_studies crowd
+BENCHES := ingest sending reading seg study network load starting many_studies crowd workers
 bench: $(addprefix bench-,$(BENCHES)) ## How fast it is, beside Orthanc, DCMTK, pydicom, SimpleITK, dcmqi and MONAI (RECORD=folder).
 	$(BIN)/python tests/benchmarks/table.py $(RECORD)
 
