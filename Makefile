@@ -77,7 +77,7 @@ fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, t
 # options in ARGS. By themselves, as they take long: bench-growth (a million instances), bench-memory, bench-nnunet, and
 # bench-scaling, which simulates ten thousand scanners (ARGS=--write puts its tables into deploy/SCALING.md).
 RECORD ?= bench-record
-BENCHES := ingest sending reading seg study network load starting many_studies crowd claiming
+BENCHES := ingest sending reading seg study network load starting many_studies crowd claiming workers
 bench: $(addprefix bench-,$(BENCHES)) ## How fast it is, beside Orthanc, DCMTK, pydicom, SimpleITK, dcmqi and MONAI (RECORD=folder).
 	$(BIN)/python tests/benchmarks/table.py $(RECORD)
 
