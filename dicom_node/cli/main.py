@@ -62,7 +62,7 @@ def serve(conf: Path | None, roles: list[str]) -> None:
         roles = [role for role in roles if role != "web"]
     elif "web" in roles:
         click.echo(f"The console is at {settings.node.web.address}.", err=True)
-    does = f"listens on {settings.node.ears}" if "receive" in wanted else f"runs here as {', '.join(wanted)}"
+    does = f"listens on {settings.node.ears}" if "receive" in roles else f"runs here as {', '.join(roles)}"
     click.echo(
         f"{settings.node.ae_title} {does}; data in {settings.node.data_folder}. Stop with Ctrl-C.",
         err=True,
