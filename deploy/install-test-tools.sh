@@ -1,6 +1,7 @@
 #!/bin/sh
 # The real peers of the tests: Orthanc as PACS, by DICOM and DICOMweb, DCMTK as scanner and archive, dicom3tools as
-# the judge of objects, PostgreSQL as the second database, HAProxy as the balancer. Does nothing where they stand.
+# the judge of objects, PostgreSQL as the second database, HAProxy as the balancer, systemd as the judge of its units.
+# Does nothing where they stand.
 # With a folder: what the viewers' tests need too, Chromium, and OHIF in that folder.
 set -eu
 ohif=3.13.2
@@ -12,6 +13,7 @@ need() { [ -e "$(command -v "$1" || echo "$1")" ] || missing="$missing $2"; }
 need Orthanc orthanc
 need storescu dcmtk
 need dciodvfy dicom3tools
+need systemd-analyze systemd
 need /usr/share/orthanc/plugins/libOrthancDicomWeb.so orthanc-dicomweb
 need /usr/sbin/haproxy haproxy
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

@@ -17,7 +17,7 @@ from storage.errors import StorageError
 log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
-HEAVY = ("torch", "monai", "highdicom", "pynetdicom", "SimpleITK", "sqlalchemy")
+HEAVY = ("torch", "monai", "ray", "highdicom", "pynetdicom", "SimpleITK", "sqlalchemy", "psycopg")
 
 
 def loaded_modules() -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from dicom_node.assembly import (
     owner,
     server,
     stages,
-    watermarks,
 )
 from dicom_node.errors import NodeError
 from dicom_node.gpus import Gpus
@@ -28,6 +27,7 @@ from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.reload import Watch, follow
 from dicom_node.standing_by import StandingBy
+from dicom_node.storing import watermarks
 from dicom_node.this_process import this_process
 from dicom_node.witness import participants
 from storage.errors import StorageError
@@ -60,7 +60,7 @@ def receive(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 
 def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
-    """Complete, dispatch, infer and deliver, each stage in a thread, models in worker processes."""
+    """Complete, dispatch, infer and deliver, each stage in a thread, models elsewhere."""
     from dicom_node.fits import tell_unfit
     from dicom_node.pipeline.loop import Crew, idle_max_s
     from dicom_node.trials import trials
@@ -74,6 +74,7 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     gpus.start(stop)
     heartbeat.tell("gpus", gpus.state)
     heartbeat.tell("workers", run.pids)
+    heartbeat.tell("executor", lambda: {"trouble": run.trouble})
     heartbeat.tell("tls", lambda: destination_tls(watch.parts))
 
     def work(parts: Parts) -> None:

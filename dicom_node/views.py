@@ -253,6 +253,7 @@ def status_view(
         "needs_a_person": [
             *_needs_a_person(tx, studies, jobs, deliveries, most),
             *_configuration_needs_a_person(roles),
+            *_executor_needs_a_person(roles),
             *_clocks_need_a_person(roles),
             *_tls_needs_a_person(roles, now),
             *_audit_needs_a_person(roles, audit or {}),
@@ -291,6 +292,12 @@ def _needs_a_person(
 def _configuration_needs_a_person(roles: list[dict[str, Any]]) -> list[str]:
     """What the files say and is not in use; told once, though every role sees it."""
     return list(dict.fromkeys(told for role in roles if (told := role.get("configuration", {}).get("trouble"))))
+
+
+def _executor_needs_a_person(roles: list[dict[str, Any]]) -> list[str]:
+    """Why jobs wait for what they run on."""
+    troubles = [role.get("executor", {}).get("trouble") for role in roles]
+    return [f"jobs wait: {trouble}" for trouble in troubles if trouble]
 
 
 def _clocks_need_a_person(roles: list[dict[str, Any]]) -> list[str]:

@@ -12,6 +12,7 @@ InferenceError
 ├─ ModelError       the model, its files or its code failed; ends the job FAILED with this reason
 │  ├─ BundleBroken  missing or changed file, wrong hash, unreadable configuration
 │  └─ Exhausted     device memory did not suffice, whatever was tried
+├─ ClusterError     the cluster that models are to run on cannot be used as it is; says the way out
 └─ WorkerDied       the worker process ended under the job (crash, kill, time limit, stop); may be tried again
 """
 
@@ -74,6 +75,10 @@ class Exhausted(ModelError):
     """Device memory did not suffice."""
 
 
+class ClusterError(InferenceError):
+    """A cluster cannot be reached or joined, or is not of this version; no fault of a job."""
+
+
 class WorkerDied(InferenceError):
     """The worker process ended before it answered; `stopped` where we ended it for no fault of the job."""
 
@@ -81,3 +86,14 @@ class WorkerDied(InferenceError):
         super().__init__(message)
         self.timed_out = timed_out
         self.stopped = stopped
+
+    @classmethod
+    def at_limit(cls, limit_s: float) -> WorkerDied:
+        """That of a job that took too long."""
+        return cls(f"the job exceeded its time limit of {limit_s:g} s; its worker was killed", timed_out=True)
+
+
+def error_named(name: str, sentence: str) -> InferenceError:
+    """An error as another process told it; one that is not known here is the model's."""
+    kind: type[InferenceError] = globals().get(name, ModelError)
+    return kind(sentence)

@@ -8,29 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import LoadedBackend, Report, Segmented
-from inference.errors import ModelError, Unfit
+from inference.errors import ModelError
 from inference.explain.entropy import with_entropy
 from inference.explain.members import in_words
 from inference.explain.plausible import with_checks
 from inference.findings import Result
 from inference.followup.follow import follow
+from inference.material import Material, OnDisk
 from inference.measure import Measured, measure_findings, measure_totals, with_confidence
-from inference.readers.dicom import read_report
 from inference.request import Request
 from inference.stopwatch import Stopwatch
-from inference.tasks import TASKS
+from inference.tasks import task_card
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
 
-def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
-    """Run one request; masks are left in `request.scratch`. Raises `Unfit` or `ModelError`."""
-    if (card := TASKS.get(request.task)) is None:
-        raise ModelError(f"There is no task {request.task} in this version.")
-    watch = Stopwatch()
+def predict(request: Request, backend: LoadedBackend, report: Report, material: Material | None = None) -> Result:
+    """Run one request on its files, or on `material`, where its masks are left. Raises `Unfit` or `ModelError`."""
+    card, material, watch = task_card(request.task), material or OnDisk(request), Stopwatch()
     report(0.02, "read")
     with watch.time("read"):
-        volumes, notes = read_inputs(request, card)
+        volumes, notes = material.inputs(card)
     if backend.judged:
         report(0.08, "look")
         with watch.time("look"):
@@ -50,18 +48,19 @@ def predict(request: Request, backend: LoadedBackend, report: Report) -> Result:
     if request.prior is not None:
         report(0.9, "follow")
         with watch.time("follow"):
-            measured, trend = follow(measured, volumes[card.primary], card, request.prior, request.job_id)
+            primary, prior = volumes[card.primary], request.prior
+            measured, trend = follow(measured, primary, card, prior, request.job_id, material.before)
     return Result(
         task=card.name,
         model=backend.identity,
         grid=volumes[card.primary].grid,
         primary_role=card.primary,
-        labelmap=save(request.scratch, "labelmap", measured.labelmap),
+        labelmap=material.leave("labelmap", measured.labelmap),
         findings=measured.findings,
         totals=totals,
         sources={role: volume.sources for role, volume in volumes.items()},
-        probability=_save_if(request.scratch, "probability", segmented.probability),
-        uncertainty=_save_if(request.scratch, "uncertainty", segmented.uncertainty),
+        probability=_left(material, "probability", segmented.probability),
+        uncertainty=_left(material, "uncertainty", segmented.uncertainty),
         agreement=segmented.agreement,
         notes=(*notes, *segmented.notes, *agreed, *measured.notes),
         seconds=watch.seconds | segmented.seconds,
@@ -80,19 +79,6 @@ def _measured(labels: NDArray[np.uint8], segmented: Segmented, primary: Volume, 
     return measured
 
 
-def read_inputs(request: Request, card: TaskCard) -> tuple[dict[str, Volume], tuple[str, ...]]:
-    """Volumes by role in the card's order, and the readers' remarks."""
-    missing = [role.name for role in card.roles if role.name not in request.inputs]
-    if missing:
-        raise Unfit(f"The task {card.name} also needs {', '.join(missing)}.")
-    volumes, notes = {}, []
-    for role in card.roles:
-        read = read_report(request.inputs[role.name])
-        volumes[role.name] = read.volume
-        notes += [f"{role.name}: {note}" for note in read.notes]
-    return volumes, tuple(notes)
-
-
 def _checked(labels: NDArray[np.uint8], primary: Volume, card: TaskCard) -> NDArray[np.uint8]:
     """A backend's answer lies on the source grid and uses the task's labels only."""
     if labels.shape != primary.grid.shape:
@@ -104,12 +90,5 @@ def _checked(labels: NDArray[np.uint8], primary: Volume, card: TaskCard) -> NDAr
     return labels
 
 
-def save(folder: Path, name: str, array: NDArray[np.generic]) -> Path:
-    """Leave an array in a folder as NAME.npy."""
-    path = folder / f"{name}.npy"
-    np.save(path, array)
-    return path
-
-
-def _save_if(folder: Path, name: str, array: NDArray[np.generic] | None) -> Path | None:
-    return None if array is None else save(folder, name, array)
+def _left(material: Material, name: str, array: NDArray[np.generic] | None) -> Path | None:
+    return None if array is None else material.leave(name, array)

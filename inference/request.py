@@ -49,7 +49,8 @@ class Prior:
 class Request:
     """One job for an executor: inputs by role, the model to run, where to leave masks, a prior to compare with.
 
-    `model` is a validated backend settings mapping (`kind`, `path`, …) from conf/models.yaml.
+    `model` is a validated backend settings mapping (`kind`, `path`, …) from conf/models.yaml. Where requests wait, the
+    one of the highest `priority` goes first.
     """
 
     job_id: str
@@ -59,6 +60,7 @@ class Request:
     scratch: Path
     parameters: dict[str, Any] = field(default_factory=dict)
     time_limit_s: float = 900.0
+    priority: int = 0
     prior: Prior | None = None
 
 

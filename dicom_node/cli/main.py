@@ -20,6 +20,7 @@ from dicom_node.cli.deliveries import deliveries
 from dicom_node.cli.experiments import seeds_of
 from dicom_node.cli.explain import explain_model
 from dicom_node.cli.fetch import fetch
+from dicom_node.cli.health import health
 from dicom_node.cli.models import models
 from dicom_node.cli.options import (
     TASK_NAMES,
@@ -30,6 +31,7 @@ from dicom_node.cli.options import (
     open_storage,
     peer_called,
     plainly,
+    roles_option,
 )
 from dicom_node.cli.probe import probe
 from dicom_node.cli.review import export_reviewed
@@ -45,31 +47,27 @@ def main() -> None:
 
 @main.command()
 @conf_option
-@click.option("--roles", default="receive,pipeline,web,clock", show_default=True, help="Which roles run here.")
+@roles_option
 @plainly
-def serve(conf: Path | None, roles: str) -> None:
+def serve(conf: Path | None, roles: list[str]) -> None:
     """Run the node until it is told to stop."""
     import dicom_node.roles  # noqa: F401 (loaded once for all roles, which are forked)
     from dicom_node.log import setup
-    from dicom_node.node import ROLES
     from dicom_node.node import serve as run
     from dicom_node.settings import load
 
-    wanted = [role.strip() for role in roles.split(",")]
-    if unknown := [role for role in wanted if role not in ROLES]:
-        raise click.UsageError(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
     settings = load(conf, look_at_files=True)
     setup(settings.logging)
     if settings.node.web.port is None:
-        wanted = [role for role in wanted if role != "web"]
-    elif "web" in wanted:
+        roles = [role for role in roles if role != "web"]
+    elif "web" in roles:
         click.echo(f"The console is at {settings.node.web.address}.", err=True)
-    does = f"listens on {settings.node.ears}" if "receive" in wanted else f"runs here as {', '.join(wanted)}"
+    does = f"listens on {settings.node.ears}" if "receive" in roles else f"runs here as {', '.join(roles)}"
     click.echo(
         f"{settings.node.ae_title} {does}; data in {settings.node.data_folder}. Stop with Ctrl-C.",
         err=True,
     )
-    sys.exit(run(wanted, conf, drain_s=settings.node.drain_s))
+    sys.exit(run(roles, conf, drain_s=settings.node.drain_s))
 
 
 @main.command(hidden=True)
@@ -255,6 +253,7 @@ main.add_command(conformance)
 main.add_command(deliveries)
 main.add_command(reissue)
 main.add_command(fetch)
+main.add_command(health)
 main.add_command(probe)
 main.add_command(validate)
 main.add_command(models)
@@ -299,6 +298,30 @@ def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
         present.as_json(rows)
     else:
         present.show_lines(rows)
+
+
+@phantom.command("froc")
+@click.option("--seeds", default="9000-9019", show_default=True, help="FIRST-LAST; training never saw 9000-9019.")
+@json_option
+@plainly
+def phantom_froc(seeds: str, as_json: bool) -> None:
+    """Say which nodules of unseen phantoms the shipped model finds, by false alarms a scan and by diameter."""
+    from dicom_node import present
+    from inference.evaluation import phantom_nodules
+
+    wanted, bundle = seeds_of(seeds), phantom_nodules.shipped()
+    with present.progress_bar(phantom_nodules.TASK, len(wanted)) as advance:
+        found = phantom_nodules.phantom_froc(_telling(wanted, advance), bundle)
+    if as_json:
+        present.as_json(found.model_dump(mode="json", exclude={"curve"}))
+        return
+    rates = zip(found.rates, found.at, strict=True)
+    present.show_lines(
+        [{"false positives a scan": rate, "sensitivity": at.mean, "from": at.low, "to": at.high} for rate, at in rates]
+    )
+    present.show_lines(
+        [{"diameter": b.band, "nodules": b.nodules, "found at 1 a scan": b.hit_at_rate} for b in found.bands]
+    )
 
 
 def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]:

@@ -30,6 +30,25 @@ TASK_NAMES = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])  # sa
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 
 
+def _roles(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:
+    from dicom_node.node import ROLES
+
+    wanted = [role.strip() for role in value.split(",")]
+    if unknown := [role for role in wanted if role not in ROLES]:
+        raise click.BadParameter(f"unknown roles: {', '.join(unknown)}; allowed: {', '.join(ROLES)}")
+    return wanted
+
+
+roles_option = click.option(
+    "--roles",
+    default="receive,pipeline,web,clock",
+    show_default=True,
+    envvar="SEGNODE_ROLES",
+    callback=_roles,
+    help="Which roles run here.",
+)
+
+
 def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
     from dicom_node.network.peer import AE_TITLE_FORM
 

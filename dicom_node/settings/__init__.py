@@ -32,6 +32,7 @@ from dicom_node.network.web_server import WebServer
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings.alerts import AlertSettings
+from dicom_node.settings.archive import ArchiveSettings
 from dicom_node.settings.files import Document, Place, document_of, problems_of, read_document
 from dicom_node.settings.models import LOCK, Models, ModelSettings, Name, model_mistakes, read_lock, with_files
 from dicom_node.settings.peers import AnyPeer, archives_of, unknown_archives
@@ -43,6 +44,7 @@ from dicom_node.settings.tracing import TracingSettings
 from dicom_node.settings.web import WebSettings
 from dicom_node.sources import Backfill, Source, Sources
 from inference.executors.devices import DEVICE_NAME
+from inference.executors.ray_settings import RaySettings
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -105,12 +107,15 @@ class NodeSettings(Frozen):
     idle_s: Seconds = 60.0
     drain_s: Annotated[float, Field(ge=0, le=3600)] = 15.0
     data_folder: Path = Path("~/segnode-data")
+    archive: ArchiveSettings = ArchiveSettings()
     database_url: str | None = None
     keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
     clean_below_bytes: Annotated[int, Field(ge=0)] = 10_000_000_000
     retention: tuple[RetentionRule, ...] = DEFAULT_RULES
     quiet_s: Seconds = 30.0
     devices: Literal["auto"] | Annotated[tuple[Device, ...], Field(min_length=1)] = "auto"
+    executor: Literal["processes", "ray"] = "processes"
+    ray: RaySettings | None = None
     time_limit_s: Seconds = 1800.0
     lease_term_s: Annotated[float, Field(ge=3, le=3600)] = 30.0
     max_crashes: Annotated[int, Field(ge=1, le=1000)] = 2
@@ -139,6 +144,12 @@ class NodeSettings(Frozen):
         """Where it listens, in words."""
         plain = [f"{self.host}:{self.port}"] if self.port is not None else []
         return " and ".join([*plain, *([f"{self.host}:{self.tls.port} (TLS)"] if self.tls else [])])
+
+    @model_validator(mode="after")
+    def _runs_models_somewhere(self) -> Self:
+        if self.executor == "ray" and self.ray is None:
+            raise ValueError("executor: ray needs ray: with the address of the cluster's head")
+        return self
 
     @model_validator(mode="after")
     def _relays_to_somebody(self) -> Self:
@@ -292,6 +303,7 @@ def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
     paths = {"data_folder": base / node.data_folder.expanduser(), "audit": node.audit.below(base)}
+    paths |= {"archive": node.archive.below(base)}
     paths |= {"alerts": node.alerts.below(base), "tracing": node.tracing.below(base) if node.tracing else None}
     return with_secrets(with_tls(node.model_copy(update={"destinations": destinations, **paths}), base), base)
 

@@ -20,12 +20,17 @@ class Executor(Protocol):
         """How many requests run at the same time."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """Why requests wait, where that lies in what they run on; empty where all is well."""
+        ...
+
     def pids(self) -> dict[str, int]:
         """Worker process ids by device; empty where there are none."""
         ...
 
     def start(self) -> None:
-        """Take up work; called once, before `run`."""
+        """Take up work, as soon as that can be; called once, before `run`."""
         ...
 
     def stop(self) -> None:

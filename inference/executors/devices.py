@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 DEVICE_NAME = re.compile(r"cpu|cuda(:\d+)?")
@@ -19,6 +19,15 @@ def resolve(devices: str | Sequence[str]) -> tuple[str, ...]:
         if not DEVICE_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no device; allowed: auto, cpu, cuda:0, cuda:1, …")
     return named
+
+
+def numbered(pids: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Process ids by what they have; of several that have the same, all but the first with a number."""
+    found: dict[str, int] = {}
+    for name, pid in pids:
+        alike = sum(other.partition(" #")[0] == name for other in found)
+        found[f"{name} #{alike + 1}" if alike else name] = pid
+    return found
 
 
 def visible_gpus(proc: Path = Path("/proc/driver/nvidia/gpus")) -> int:

@@ -12,6 +12,7 @@ class Inline:
     """One slot, weights resident between requests, no time limit."""
 
     slots = 1
+    trouble = ""
 
     def __init__(self, device: str = "cpu") -> None:
         self._device = device

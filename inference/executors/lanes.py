@@ -12,8 +12,7 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-from inference import errors
-from inference.errors import InferenceError, ModelError, WorkerDied
+from inference.errors import WorkerDied, error_named
 from inference.executors.base import Report
 from inference.executors.turns import WAITS
 from inference.request import Request
@@ -139,7 +138,7 @@ class Lane:
             kind, *told = self._ask(process, pipe, request, report)
             unanswered.pop_all()
         if kind == "error":
-            raise _error(*told)
+            raise error_named(*told)
         return told[0]
 
     def _live(self) -> tuple[_Process, Connection]:
@@ -168,8 +167,7 @@ class Lane:
                     deadline += _seconds_until(pipe)
         except (EOFError, BrokenPipeError, ConnectionResetError) as lost:
             raise self._lost(process) from lost
-        limit = f"{request.time_limit_s:g} s"
-        raise WorkerDied(f"the job exceeded its time limit of {limit}; its worker was killed", timed_out=True)
+        raise WorkerDied.at_limit(request.time_limit_s)
 
     def _lost(self, process: _Process) -> WorkerDied:
         """What became of the job; where another one had the worker killed it was no fault of this one."""
@@ -190,8 +188,3 @@ def _enter(pipes: list[Connection], device: str, parent: int) -> None:
     from inference.executors.worker import main  # only the worker's process loads torch
 
     main(pipes, device, parent)
-
-
-def _error(name: str, sentence: str) -> InferenceError:
-    kind: type[InferenceError] = getattr(errors, name, ModelError)
-    return kind(sentence)

@@ -12,7 +12,7 @@ from typing import Any
 
 from inference.errors import WorkerDied
 from inference.executors.base import Report
-from inference.executors.devices import resolve
+from inference.executors.devices import numbered, resolve
 from inference.executors.lanes import STOP_S, Lane, Worker
 from inference.explain.explanation import Explanation
 from inference.findings import Result
@@ -23,6 +23,8 @@ AT_A_TIME = 2  # jobs of one worker
 
 class Processes:
     """The default executor: `devices` is "auto" (every GPU, else the CPU) or a list such as ("cuda:0", "cuda:1")."""
+
+    trouble = ""  # a worker that cannot be started is told by its jobs
 
     def __init__(self, devices: str | Sequence[str] = "auto", at_a_time: int = AT_A_TIME) -> None:
         self._workers = [Worker(device, at_a_time) for device in resolve(devices)]
@@ -96,4 +98,4 @@ class Processes:
 
     def pids(self) -> dict[str, int]:
         """Worker process ids by device."""
-        return {worker.device: pid for worker in self._workers if (pid := worker.pid) is not None}
+        return numbered((worker.device, pid) for worker in self._workers if (pid := worker.pid) is not None)

@@ -22,7 +22,7 @@ class Residents:
 
     def backend(self, request: Request) -> LoadedBackend:
         """The backend that the request names, loaded; raises `ModelError` where it cannot be."""
-        settings, key = _settings_of(request)
+        settings, key = settings_of(request)
         with self._lock:
             if key not in self._held:
                 self._held[key] = settings.load(self._device)
@@ -33,7 +33,7 @@ class Residents:
 
     def known(self, request: Request) -> LoadedBackend | None:
         """The same where it is loaded already; None where that is still to be done."""
-        _, key = _settings_of(request)
+        _, key = settings_of(request)
         return self._held.get(key)
 
     def clear(self) -> None:
@@ -41,6 +41,7 @@ class Residents:
         self._held.clear()
 
 
-def _settings_of(request: Request) -> tuple[BackendSettings, str]:
+def settings_of(request: Request) -> tuple[BackendSettings, str]:
+    """What the request's model is, and a key that no other model has, nor the same with other files."""
     settings = build(request.model)
     return settings, json.dumps([request.model, settings.identity().sha256], sort_keys=True, default=str)

@@ -11,9 +11,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from inference import errors
 from inference.executors.base import Report
@@ -22,6 +24,7 @@ from inference.executors.turns import Device, InTurn
 from inference.explain.explain import explain
 from inference.explain.explanation import Explanation
 from inference.findings import Result
+from inference.material import Material
 from inference.predict import predict
 from inference.request import ExplainRequest, Request
 
@@ -46,20 +49,26 @@ def _serve(pipe: Connection, residents: Residents, turn: Device) -> None:
             request = pipe.recv()
         except EOFError:
             return
-        try:
-            result = _answer(request, residents, turn, lambda *told: pipe.send(("progress", *told)))
-        except Exception as error:  # noqa: BLE001 (foreign model code: whatever it raises ends the job, not the worker)
-            pipe.send(("error", *_told(error)))
-        else:
-            pipe.send(("result", result))
+        pipe.send(outcome(partial(answer, request, residents, turn, lambda *told: pipe.send(("progress", *told)))))
         del request
 
 
-def _answer(request: Request, residents: Residents, turn: Device, report: Report) -> Result | Explanation:
+def outcome(work: Callable[[], Any]) -> tuple[Any, ...]:
+    """The last message on a piece of work: its result, or what it raised."""
+    try:
+        return "result", work()
+    except Exception as error:  # noqa: BLE001 (foreign code: whatever it raises ends the job, not the worker)
+        return "error", *_told(error)
+
+
+def answer(
+    request: Request, residents: Residents, turn: Device, report: Report, material: Material | None = None
+) -> Result | Explanation:
+    """What a request asks for, by the model that is loaded or loads; the device is waited for."""
     backend = residents.known(request) or turn.do(lambda: residents.backend(request), report)
     if isinstance(request, ExplainRequest):
-        return turn.do(lambda: explain(request, backend, report), report)
-    return predict(request, InTurn(backend, turn), report)
+        return turn.do(lambda: explain(request, backend, report, material), report)
+    return predict(request, InTurn(backend, turn), report, material)
 
 
 def _told(error: Exception) -> tuple[str, str]:

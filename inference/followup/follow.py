@@ -5,13 +5,15 @@ Whether it is the same patient is for the caller to know: images prove no identi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.codes import ENHANCING_LESION, Code
-from inference.errors import BadGeometry, Unfit
+from inference.errors import Unfit
 from inference.findings import Finding
 from inference.followup.criteria import RANO, RECIST, Sums, sums_of
 from inference.followup.growth import doubling_days
@@ -30,12 +32,25 @@ from inference.uids import tracking_uid
 from inference.volume import Volume
 
 
-def follow(measured: Measured, current: Volume, card: TaskCard, prior: Prior, job_id: str) -> tuple[Measured, Trend]:
+class Before(NamedTuple):
+    """The images that a prior's result was made of, and its mask (z, y, x): n marks its lesion n."""
+
+    volume: Volume
+    labelmap: NDArray[np.unsignedinteger]
+
+
+def read_before(prior: Prior) -> Before:
+    """Both from the prior's files; `Unfit` where its images cannot be read."""
+    return Before(read_report(prior.series).volume, np.load(prior.labelmap))
+
+
+def follow(measured: Measured, current: Volume, card: TaskCard, prior: Prior, job_id: str,
+           read: Callable[[Prior], Before] = read_before) -> tuple[Measured, Trend]:
     """The findings under their old numbers and tracking UIDs, and what became of every lesion.
 
     A prior that cannot be compared changes no tracking UID, and the trend says why. Its labels are not used again.
     """
-    registration, before = _prior(current, card, prior)
+    registration, before = _prior(current, card, prior, read)
     own = {f.number: _identity(f, job_id) for f in measured.findings if f.axes and f.structure.label in card.lesions}
     now = lesions_of(measured.labelmap, current.grid, own)
     matching = match(before, Side(now, current.grid), registration)
@@ -61,13 +76,13 @@ def follow(measured: Measured, current: Volume, card: TaskCard, prior: Prior, jo
     )
 
 
-def _prior(current: Volume, card: TaskCard, prior: Prior) -> tuple[Registration | NotRegistered, Side]:
+def _prior(current: Volume, card: TaskCard, prior: Prior,
+           read: Callable[[Prior], Before]) -> tuple[Registration | NotRegistered, Side]:
     """The prior laid onto the current images, and its lesions; without its images they are not compared."""
     try:
-        volume = read_report(prior.series).volume
-    except (Unfit, BadGeometry) as fault:
+        volume, labelmap = read(prior)
+    except Unfit as fault:
         return NotRegistered(f"the prior's images cannot be read: {fault}"), Side((), current.grid)
-    labelmap = np.load(prior.labelmap)
     if labelmap.shape != volume.grid.shape:
         return NotRegistered("the prior's mask does not lie on its images"), Side((), volume.grid)
     known = {number: Identity(one.tracking_uid, *_what(card, one.structure), one.label)

@@ -136,6 +136,13 @@ class TestParts:
     def test_models_run_in_worker_processes_on_the_configured_devices(self, conf: Path) -> None:
         assert executor(load(conf)).slots == AT_A_TIME, "of one device"
 
+    def test_or_on_a_ray_cluster(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("executor: ray\nray: {address: 'head.example:6379', workers: 3, gpus: 0.5}\n")
+        settings = load(conf)
+        assert executor(settings).slots == 3 * AT_A_TIME
+        assert executor(settings, one=True).slots == AT_A_TIME
+
     def test_the_server_answers_under_the_configured_title_alone(self, conf: Path) -> None:
         port = free_port()
         with (conf / "node.yaml").open("a") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,17 @@ def test_peers_and_archives_are_asked_even_under_one_name(conf: Path, tmp_path: 
         report = check(conf, with_echo=True)
     assert [line.split(":")[0] for line in report.silent] == ["pacs (CT1@127.0.0.1"]
     assert f"pacs (ARCHIVE@127.0.0.1:{archive.port}) answers C-ECHO" in report.remarks
+    assert report.exit_code == 1
+
+
+def test_whether_the_ray_cluster_is_there_is_asked_where_models_run_on_it(conf: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        add(conf, "node", f"ray: {{address: '127.0.0.1:{head.getsockname()[1]}'}}\n")
+        assert not any("Ray" in line for line in check(conf, with_echo=True).remarks)
+        add(conf, "node", "executor: ray\n")
+        assert any(line.startswith("the Ray cluster at 127.0.0.1:") for line in check(conf, with_echo=True).remarks)
+    report = check(conf, with_echo=True)
+    assert [line.partition(" at ")[0] for line in report.silent] == ["no Ray cluster answers"]
     assert report.exit_code == 1
 
 

@@ -115,6 +115,7 @@ def test_a_taken_port_is_told_in_a_sentence(conf: Path, port: int, tmp_path: Pat
 def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     class Devices:
         slots = 1
+        trouble = "no machine has room"
         running: bool | None = None
 
         def start(self) -> None:
@@ -149,7 +150,8 @@ def test_pipeline_tells_its_workers_and_ends_them(parts: Parts, monkeypatch: pyt
     assert devices.running is False
     assert not {*stages, "deliver-backup-0"} & {thread.name for thread in threading.enumerate()}
     assert {name: fact() for name, fact in heartbeat._facts.items()} == {
-        "gpus": [], "workers": {"cpu": 17}, "tls": [], "revision": parts.revision + 1, "configuration": {"trouble": ""}
+        "gpus": [], "workers": {"cpu": 17}, "executor": {"trouble": "no machine has room"}, "tls": [],
+        "revision": parts.revision + 1, "configuration": {"trouble": ""}
     }
 
 

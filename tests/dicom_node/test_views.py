@@ -110,6 +110,13 @@ def test_tls_files_that_are_wrong_or_soon_of_no_use_need_a_person_and_are_told_o
     ]
 
 
+def test_why_jobs_wait_for_what_they_run_on_needs_a_person(parts: Parts) -> None:
+    with parts.database.transaction() as tx:
+        tx.processes.beat("pipeline", 18, "host", NOW, NOW, [], {"executor": {"trouble": "no Ray cluster answers"}})
+        tx.processes.beat("web", 19, "host", NOW, NOW, [], {"executor": {"trouble": ""}})
+        assert status_view(tx, NOW, 0)["needs_a_person"] == ["jobs wait: no Ray cluster answers"]
+
+
 @pytest.mark.parametrize(("silent_s", "alive"), [(9.0, True), (11.0, False)])
 def test_a_role_is_alive_while_its_beat_is_young(parts: Parts, silent_s: float, alive: bool) -> None:
     with parts.database.transaction() as tx:

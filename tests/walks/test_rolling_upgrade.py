@@ -11,13 +11,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import AGAIN_S, Cluster, Sender, running_cluster
+from cluster import AGAIN_S, Cluster, Sender, processes, running_cluster
 from pydicom import dcmread
 from reckoning import images_of
 from running_node import RunningNode
@@ -65,7 +64,7 @@ def test_machines_are_upgraded_one_by_one_and_nothing_is_lost(orthanc: Any, tmp_
     pacs = Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
     clock = [time.monotonic()]
     with running_cluster(
-        tmp_path, pacs, receivers=2, pipelines=2, executor=lambda folder: nullcontext("")
+        tmp_path, pacs, receivers=2, pipelines=2, executor=processes
     ) as cluster:
         clock.append(time.monotonic())
         before = schema(cluster)

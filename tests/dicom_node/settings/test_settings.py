@@ -116,6 +116,8 @@ def test_every_mistake_of_every_file_is_named_at_once(conf):
         ("quiet_s: 0\n", "node.yaml:1: quiet_s = 0: input should be greater than 0"),
         ("ae_title: A\\B\n", "an AE title is 1 to 16 plain characters"),
         ("devices: some\n", "devices = 'some': input should be 'auto'"),
+        ("executor: ray\n", "executor: ray needs ray: with the address of the cluster's head"),
+        ("ray: {address: head}\n", "ray.address = 'head'"),
         ("destinations:\n  x: {kind: pigeon}\n", "'dimse', 'folder', 'stow'"),
         ("destinations:\n  x:\n    kind: folder\n    paht: o\n",
          "x.paht: no such key; allowed: accepts, alternative, alternative_after_s, concurrency, iocm, kind, path"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inference.executors import devices
-from inference.executors.devices import resolve, visible_gpus
+from inference.executors.devices import numbered, resolve, visible_gpus
 
 
 @pytest.fixture
@@ -58,3 +58,8 @@ def test_without_a_driver_there_is_none(tmp_path: Path) -> None:
 def test_hidden_ones_do_not_count(proc: Path, monkeypatch: pytest.MonkeyPatch, visible: str, count: int) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert visible_gpus(proc) == count
+
+
+def test_several_processes_of_one_device_are_told_apart() -> None:
+    told = numbered([("cpu", 7), ("cuda:0", 8), ("cpu", 9), ("cpu", 10)])
+    assert told == {"cpu": 7, "cuda:0": 8, "cpu #2": 9, "cpu #3": 10}

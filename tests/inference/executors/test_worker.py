@@ -48,7 +48,7 @@ def _listen(pipe: Connection, request: object, said: list[Any]) -> None:
 
 
 def test_progress_then_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def predict(request: Request, backend: Any, report: Any) -> str:
+    def predict(request: Request, backend: Any, report: Any, material: Any) -> str:
         report(0.25, "read")
         report(0.75, "network")
         return f"{request.job_id} on {backend.device}"

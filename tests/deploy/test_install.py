@@ -1,0 +1,166 @@
+"""The scripts: who installs finds everything in its Debian place, and a configuration of his own untouched.
+
+deploy/install.sh, deploy/install-venv.sh, deploy/wheelhouse.sh, deploy/requirements.py, deploy/systemd
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dicom_node.node import CONFIGURATION_EXIT, ROLES
+from dicom_node.settings import NodeSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+SCRIPTS = [*sorted(DEPLOY.glob("*.sh")), DEPLOY / "systemd" / "segnode"]
+BESIDE_PYTHON = Path(sys.executable).parent
+UNITS = ("segnode.service", "segnode@receive.service", "segnode-raylet.service")
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(list(command), capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def named(kind: str) -> list[str]:
+    done = run(sys.executable, DEPLOY / "requirements.py", kind)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def wheelhouse(tmp_path: Path) -> Path:
+    """One whose installer only lays out what a real one would."""
+    folder = tmp_path / "wheelhouse"
+    folder.mkdir()
+    (folder / "segnode-0.1.0-py3-none-any.whl").touch()
+    installer = folder / "install-venv.sh"
+    installer.write_text(
+        "#!/bin/sh\nset -eu\n"
+        'mkdir -p "$2/bin" "$2/share/segnode"\n'
+        f'cp -R "{ROOT / "conf"}" "$2/share/segnode/conf"\n'
+        'for name in segnode ray; do printf "#!/bin/sh\\n" > "$2/bin/$name" && chmod +x "$2/bin/$name"; done\n'
+    )
+    installer.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def machine(tmp_path: Path, wheelhouse: Path) -> Path:
+    """The root of a machine on which it is installed."""
+    done = run(DEPLOY / "install.sh", wheelhouse, DESTDIR=str(tmp_path / "machine"))
+    assert done.returncode == 0, done.stderr
+    assert "systemctl enable --now segnode" in done.stdout
+    return tmp_path / "machine"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing_to_say(script: Path) -> None:
+    done = run(BESIDE_PYTHON / "shellcheck", script)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert os.access(script, os.X_OK)
+
+
+class TestWhatIsInstalled:
+    def test_lies_where_debian_has_it(self, machine: Path) -> None:
+        found = {str(path.relative_to(machine)) for path in machine.rglob("*") if not path.is_dir()}
+        assert {path for path in found if not path.startswith("opt/")} == {
+            "etc/segnode/logging.yaml", "etc/segnode/models.yaml", "etc/segnode/node.yaml", "etc/segnode/routes.yaml",
+            "etc/systemd/system/segnode.service", "etc/systemd/system/segnode.service.d/common.conf",
+            "etc/systemd/system/segnode@.service", "etc/systemd/system/segnode@.service.d/common.conf",
+            "etc/systemd/system/segnode-raylet.service", "etc/systemd/system/segnode-raylet.service.d/common.conf",
+            "usr/lib/sysusers.d/segnode.conf", "usr/lib/tmpfiles.d/segnode.conf", "usr/local/bin/segnode",
+        }  # fmt: skip
+        assert (machine / "opt/segnode/current").readlink() == Path("0.1.0")
+
+    def test_keeps_its_data_where_the_service_may_write(self, machine: Path) -> None:
+        assert "\ndata_folder: /var/lib/segnode\n" in (machine / "etc/segnode/node.yaml").read_text()
+
+    def test_leaves_a_configuration_as_it_is(self, machine: Path, wheelhouse: Path) -> None:
+        own = machine / "etc/segnode/node.yaml"
+        own.write_text("ae_title: OURS\n")
+        done = run(DEPLOY / "install.sh", wheelhouse, DESTDIR=str(machine))
+        assert (done.returncode, own.read_text()) == (0, "ae_title: OURS\n")
+
+
+class TestUnits:
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_systemd_understands_them(self, machine: Path, unit: str) -> None:
+        systems = machine / "usr/lib/systemd/system"
+        systems.mkdir(parents=True)
+        for name in ("sysinit", "basic", "shutdown", "network-online", "multi-user"):
+            (systems / f"{name}.target").write_text("[Unit]\nDescription=one that every system has\n")
+        done = run("systemd-analyze", "verify", f"--root={machine}", unit)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_they_are_well_shut_in(self, machine: Path, unit: str) -> None:
+        """`systemd-analyze security`: 0 is shut in wholly, 10 not at all."""
+        done = run("systemd-analyze", "security", "--offline=yes", f"--root={machine}", "--threshold=20", unit)
+        assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+    def test_they_wait_for_the_node_and_know_its_exit_codes(self) -> None:
+        common = (DEPLOY / "systemd" / "common.conf").read_text().splitlines()
+        stop = next(line.partition("=")[2] for line in common if line.startswith("TimeoutStopSec="))
+        assert int(stop) >= NodeSettings().drain_s + 15
+        assert f"RestartPreventExitStatus={CONFIGURATION_EXIT}" in common
+
+    def test_they_name_the_roles_that_there_are(self) -> None:
+        for name in ("segnode.service", "segnode@.service"):
+            head = (DEPLOY / "systemd" / name).read_text().partition("[Unit]")[0]
+            assert [role for role in ROLES if f"segnode@{role}" not in head] == []
+
+
+class TestRequirements:
+    def test_a_node_needs_no_torch(self) -> None:
+        assert not any(line.startswith(("torch", "monai")) for line in named("node"))
+
+    def test_a_worker_needs_what_a_node_needs_and_what_models_need(self) -> None:
+        assert set(named("node")) < set(named("worker"))
+        assert {"torch", "monai", "nnunetv2"} <= {line.partition(">")[0] for line in named("worker")}
+
+    @pytest.mark.parametrize("kind", ["node", "worker"])
+    def test_what_is_installed_is_what_was_tested(self, kind: str) -> None:
+        lines = (ROOT / "conf" / "constraints.txt").read_text().lower().replace("_", "-").splitlines()
+        pinned = {line.partition("==")[0] for line in lines}
+        names = {re.split(r"[^a-z0-9.-]", line.lower().replace("_", "-"))[0] for line in named(kind)}
+        assert names - pinned == set()
+
+    def test_there_are_no_others(self) -> None:
+        assert run(sys.executable, DEPLOY / "requirements.py", "laptop").returncode == 1
+
+
+class TestRefusals:
+    def test_wheels_of_two_releases_do_not_mix(self, wheelhouse: Path) -> None:
+        done = run(DEPLOY / "wheelhouse.sh", "node", wheelhouse)
+        assert (done.returncode, "is not empty" in done.stderr) == (2, True)
+
+    def test_a_kind_that_is_not_there(self, tmp_path: Path) -> None:
+        done = run(DEPLOY / "wheelhouse.sh", "laptop", tmp_path / "new")
+        assert (done.returncode, done.stderr) == (2, "usage: deploy/wheelhouse.sh node|worker FOLDER\n")
+
+    def test_a_wheelhouse_that_was_changed_on_the_way(self, tmp_path: Path) -> None:
+        (tmp_path / "requirements.txt").write_text("numpy\n")
+        (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  requirements.txt\n")
+        done = run(DEPLOY / "install-venv.sh", tmp_path, tmp_path / "venv")
+        assert done.returncode != 0
+        assert "requirements.txt: FAILED" in done.stdout
+        assert not (tmp_path / "venv").exists()
+
+    @pytest.mark.parametrize(("version", "told"), [("2.7", "is for Python 2.7"), (None, "is there already")])
+    def test_another_python_and_a_place_that_is_taken(self, tmp_path: Path, version: str | None, told: str) -> None:
+        text = (version or f"{sys.version_info[0]}.{sys.version_info[1]}") + "\n"
+        (tmp_path / "python-version").write_text(text)
+        (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}  python-version\n")
+        done = run(DEPLOY / "install-venv.sh", tmp_path, tmp_path, PYTHON=sys.executable)
+        assert (done.returncode, told in done.stderr) == (2, True)
+
+    def test_a_folder_without_wheels(self, tmp_path: Path) -> None:
+        done = run(DEPLOY / "install.sh", tmp_path, DESTDIR=str(tmp_path / "machine"))
+        assert (done.returncode, "holds no segnode-*.whl" in done.stderr) == (2, True)
