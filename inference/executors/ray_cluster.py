@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 TRY_AGAIN_S = 10.0
 LOOK_EVERY_S = 1.0
 SEE_EVERY_S = 10.0  # whether this machine is still part of the cluster
-LATE_S, LATE_MAX_S = 10.0, 600.0  # a worker that has no machine by then has others make room, again and again
+LATE_S, LATE_MAX_S = 30.0, 600.0  # a worker that has no machine by then has others make room, again and again
 
 
 @dataclass(eq=False)

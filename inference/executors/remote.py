@@ -116,19 +116,16 @@ class RemoteWorker:
         with self._loads:
             if self._ready is None:
                 if self._device != "cpu" and self._share < 1:
-                    import torch
-
-                    torch.cuda.set_per_process_memory_fraction(self._share)  # lest it take its neighbours' part
+                    _keep_to(self._share)
                 self._ready = Residents(self._device), Device()
             return self._ready
 
     def _taken(self) -> float | None:
-        if self._device == "cpu" or "torch" not in sys.modules:
+        torch = sys.modules.get("torch")  # a model that needs none has taken nothing
+        if self._device == "cpu" or torch is None or not torch.cuda.is_available():
             return None
-        import torch
-
         whole = torch.cuda.get_device_properties(self._device).total_memory
-        return min(1.0, (torch.cuda.max_memory_reserved(self._device) + CONTEXT_BYTES) / whole)
+        return float(min(1.0, (torch.cuda.max_memory_reserved(self._device) + CONTEXT_BYTES) / whole))
 
 
 class RemoteReader:
@@ -157,6 +154,14 @@ def version() -> str:
 def _whereabouts(device: str) -> Whereabouts:
     gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "") if device.startswith("cuda") else ""
     return Whereabouts(socket.gethostname(), os.getpid(), f"cuda:{gpu}" if gpu else device, version())
+
+
+def _keep_to(share: float) -> None:
+    """Have torch take no more of the GPU than this, lest the neighbours lack it."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(share)
 
 
 def _keep_quiet() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -78,8 +79,15 @@ def _told(error: Exception) -> tuple[str, str]:
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
+    kind = errors.Exhausted if _out_of_memory(error) else errors.ModelError
     where = f" at {Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else ""
-    return errors.ModelError.__name__, f"{type(error).__name__}{where}: {error}"
+    return kind.__name__, f"{type(error).__name__}{where}: {error}"
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether a device's memory did not suffice; who has not loaded torch has run on none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def _end_with_parent(parent: int) -> None:

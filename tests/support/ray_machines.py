@@ -19,13 +19,16 @@ SUPPORT = Path(__file__).resolve().parent
 
 
 class Machines:
-    """The head, where a test's own process is and the archive would be, and the machines beside it."""
+    """The head, where a test's own process is and the archive would be, and the machines beside it.
+
+    The head declares a GPU, which it has not: for models that need none.
+    """
 
     def __init__(self, folder: Path, head: str, cpus: int) -> None:
         from ray.cluster_utils import Cluster
 
         self.folder = folder
-        whole = _machine(head, cpus) | {"include_dashboard": False, "temp_dir": str(folder)}
+        whole = _machine(head, cpus) | {"num_gpus": 1, "include_dashboard": False, "temp_dir": str(folder)}
         self._cluster = Cluster(initialize_head=True, head_node_args=whole)
         self._nodes: dict[str, Any] = {}
 

@@ -19,10 +19,13 @@ import ray
 from ray_machines import Machines, machines
 
 import inference
-from inference.errors import ClusterError, Unfit, WorkerDied
+from inference.errors import ClusterError, Exhausted, Unfit, WorkerDied
 from inference.executors import ray_cluster
-from inference.executors.ray_cluster import RayCluster
+from inference.executors.base import Report
+from inference.executors.pools import Place
+from inference.executors.ray_cluster import Hand, RayCluster
 from inference.executors.ray_settings import RaySettings
+from inference.executors.remote import Answer, Whereabouts, version
 from inference.findings import Result
 from inference.request import Request, SeriesFiles
 from inference.volume import Grid, Spacing, Volume, regular_affine
@@ -42,6 +45,12 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster(held: Path) -> Iterator[Machines]:
     with machines("east", "west", held=held) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is late because this machine is busy with other tests."""
+    monkeypatch.setattr(ray_cluster, "LATE_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -251,6 +260,44 @@ def test_reading_counts_and_an_endless_one_costs_the_reader(
     assert executor.run(ask(208), silent).findings
     (after,) = [pid for name, pid in executor.pids().items() if name.startswith("reader")]
     assert after != before
+
+
+def test_workers_share_a_gpu_where_they_ask_for_a_part_of_it(
+    make: Make, ask: Callable[..., Request], held: Path
+) -> None:
+    executor = make(workers=2, gpus=0.5, cpus=0)
+    jobs = [Job(executor, ask(215, name, hold=True)) for name in ("one", "other")]
+    until(lambda: len(lines(held, "begun", 215)) == 2)
+    where = socket.gethostname()
+    assert executor.pids().keys() == {f"cuda:0 of {where}", f"cuda:0 of {where} #2", f"reader of {where}"}
+    (held / "215").unlink()
+    assert [job.end() for job in jobs] == [None, None]
+
+
+def test_a_model_gets_what_it_was_seen_to_take_and_a_whole_gpu_where_that_is_too_little(
+    ask: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+
+    class Scripted(RayCluster):
+        """Opens workers that are none, and answers as it is told."""
+
+        def _open(self, place: Place[Hand]) -> Hand:
+            wanted = self._models[place.key].share.wanted
+            return Hand(None, Whereabouts("gpu-7", 17, "cuda:0", version()), wanted)
+
+        def _run(self, place: Place[Hand], hand: Hand, request: Request, report: Report) -> Answer:
+            shares.append(hand.share)
+            if request.job_id == "large" and hand.share < 1:
+                raise Exhausted("tried to allocate 2 GiB")
+            return Answer(request.job_id, {}, 0.2)
+
+    monkeypatch.setattr(ray_cluster.ray_door, "kill", lambda _: None)
+    executor = Scripted(RaySettings(address="head:1"))
+    executor._joined.set()
+    for name in ("first", "second", "third", "large", "fourth"):
+        assert executor.run(ask(216, name), silent) == name
+    assert shares == [1.0, 0.25, 0.25, 0.25, 1.0, 1.0]
 
 
 def test_stopping_ends_the_jobs_for_no_fault_of_theirs(make: Make, ask: Callable[..., Request], held: Path) -> None:

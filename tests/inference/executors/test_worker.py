@@ -84,6 +84,18 @@ def test_a_foreign_error_is_the_models_and_says_where(monkeypatch: pytest.Monkey
     assert sentence.endswith(": by zero")
 
 
+def test_memory_that_does_not_suffice_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def predict(*_: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    monkeypatch.setattr(worker, "predict", predict)
+    kind, name, sentence = converse(REQUEST)[-1]
+    assert (kind, name) == ("error", "Exhausted")
+    assert sentence.endswith(": tried to allocate 2 GiB")
+
+
 def test_it_leaves_ctrl_c_to_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     converse(REQUEST)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
