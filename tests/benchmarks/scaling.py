@@ -3,9 +3,9 @@
 python tests/benchmarks/scaling.py [--measure receiving commits walks curve] [--write] [--record FOLDER]
 
 Step times are measured on this machine: images received, rows committed, studies of full size that walk alone, and the
-set-ups that are both run and simulated (all of them in about six minutes; after --measure name some or none). What is
-not measured anew comes from scale/calibration.json. The simulation reads them; scale/walk.py says what of a study's way
-it models, and scale/scanners.py what it assumes of hospitals. Exits with 1 where it is more than 20 % off the measured
+set-ups that are both run and simulated. All take about eight minutes, `--measure curve` five, and `--measure` alone
+takes everything from scale/calibration.json. The simulation reads them; scale/walk.py says what of a study's way it
+models, and scale/scanners.py what it assumes of hospitals. Exits with 1 where it is more than 20 % off the measured
 run. `--write` keeps the calibration, and writes the tables and the figure of deploy/SCALING.md.
 """
 
