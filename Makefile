@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := dicom_node inference storage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test viewers chaos fuzz bench lint lint-deploy tools train score real clean
+.PHONY: help demo run test viewers chaos cluster fuzz bench lint lint-deploy tools train score real clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ viewers: $(VENV)/.test ## In Chromium: OHIF shows results, the console is used (
 chaos: $(VENV)/.test ## 200 deaths while 64 studies are sent to a moody archive; then once more over a failing disk.
 	CHAOS=long $(BIN)/python -m pytest -q -s tests/walks/test_chaos.py
 
+cluster: $(VENV)/.test tools ## Three receivers, two pipelines, Ray, PostgreSQL and HAProxy; 60 studies while parts of it die.
+	CLUSTER=long $(BIN)/python -m pytest -q -s tests/walks/test_cluster.py
+
 fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, ten minutes each (MINUTES=, INPUTS=).
 	$(PIP) install --quiet $(PIP_ARGS) atheris
 	$(BIN)/python tests/fuzz/run.py pdu --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),50000)
@@ -71,9 +74,10 @@ fuzz: $(VENV)/.test ## The API by its description; mutated PDUs and data sets, t
 	FUZZ=long $(BIN)/python -m pytest -q -o timeout=3600 tests/dicom_node/web/test_api_fuzzed.py
 
 # Compared with what a user would otherwise pick; the figures are kept in RECORD. One alone: make bench-NAME, with its
-# options in ARGS. By themselves, as they take long: bench-growth (a million instances), bench-memory, bench-nnunet.
+# options in ARGS. By themselves, as they take long: bench-growth (a million instances), bench-memory, bench-nnunet, and
+# bench-scaling, which simulates ten thousand scanners (ARGS=--write puts its tables into deploy/SCALING.md).
 RECORD ?= bench-record
-BENCHES := ingest sending reading seg study network load starting many_studies crowd
+BENCHES := ingest sending reading seg study network load starting many_studies crowd claiming workers
 bench: $(addprefix bench-,$(BENCHES)) ## How fast it is, beside Orthanc, DCMTK, pydicom, SimpleITK, dcmqi and MONAI (RECORD=folder).
 	$(BIN)/python tests/benchmarks/table.py $(RECORD)
 
@@ -85,6 +89,7 @@ train: $(VENV)/.run ## Train a shipped bundle anew: make train TASK=brain_tumour
 
 score: $(VENV)/.run ## Score the shipped bundles on phantoms that training never saw.
 	$(BIN)/segnode phantom score
+	$(BIN)/segnode phantom froc
 
 real: $(VENV)/.test ## Measure the shipped bundles on real images (SEGNODE_SAMPLES=folder, FIGURES=file.json).
 	$(BIN)/python -m pytest -q -s -m measure tests/real $(ARGS)

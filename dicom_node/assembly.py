@@ -15,15 +15,17 @@ from dicom_node.audit.recorder import Recorder, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.counting import Counts
+from dicom_node.errors import NodeError
 from dicom_node.installed_models import installed_models
 from dicom_node.settings import Settings
+from dicom_node.storing import archive_of, require_archive
 from dicom_node.this_process import this_process
 from dicom_node.witness import participants, witness
-from storage.archive import INCOMING, Archive
+from storage.archive import Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
-from storage.disk import Watermarks
-from storage.errors import Unavailable
+from storage.errors import StorageError, Unavailable
+from storage.recovery import PART_TERM_S
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
@@ -71,7 +73,14 @@ def assemble(settings: Settings, role: str = "") -> Parts:
     database = Database.open(node.database)
     with database.transaction() as tx:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
-    return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, role))
+    try:
+        require_archive(settings, database)
+        archive = archive_of(settings)
+        archive.sweep_parts(time.time() - PART_TERM_S)  # of this machine, which may have no role that tidies up
+    except (NodeError, StorageError):
+        database.close()
+        raise
+    return Parts(settings, database, archive, revision, _recorder(settings, database, role))
 
 
 def look_into(settings: Settings) -> Parts:
@@ -81,17 +90,6 @@ def look_into(settings: Settings) -> Parts:
         newest = tx.revisions.newest()
     revision = newest[0] if newest else 0
     return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, "command"))
-
-
-def archive_of(settings: Settings) -> Archive:
-    """The files that belong to the database."""
-    return Archive(settings.node.data_folder / "archive", low_water_bytes=settings.node.keep_free_bytes)
-
-
-def watermarks(settings: Settings) -> Watermarks:
-    """The disk's two marks; cleaning never begins later than refusing."""
-    node = settings.node
-    return Watermarks(node.keep_free_bytes, max(node.keep_free_bytes, node.clean_below_bytes))
 
 
 def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = None) -> Cleaner:
@@ -185,7 +183,7 @@ def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
     from dicom_node.network.web_remote import WebRemote
 
     node, ours, archive = parts.settings.node, _device_uids(parts.settings), parts.archive
-    spool = partial(Spool, node.max_object_bytes, archive.root / INCOMING, archive.has_room)
+    spool = partial(Spool, node.max_object_bytes, archive.incoming, archive.has_room)
 
     def remote(peer: Peer | WebPeer) -> Remote | WebRemote:
         if isinstance(peer, WebPeer):

@@ -15,8 +15,10 @@ from dicom_node.network.qido import ask
 from dicom_node.network.web_server import WebServer
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
+from dicom_node.storing import object_store
 from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
+from storage.errors import NoAccess, Unavailable
 
 
 @dataclass
@@ -53,6 +55,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     report.problems.extend(outlook.problems)
     report.remarks.extend(outlook.remarks)
     if with_echo:
+        _archive(settings, report)
         _echo(settings, report)
         _knock(settings, report)
         report.unfit.extend(unfit(settings.destinations()))
@@ -92,6 +95,8 @@ def _in_the_clear(settings: Settings) -> Iterator[str]:
             f"web: passwords and patient names travel to {settings.node.web.address} in the clear; give it tls, or "
             "let it listen on 127.0.0.1 behind a proxy that has"
         )
+    if (endpoint := settings.node.archive.endpoint or "").startswith("http://"):
+        yield f"archive: images travel to {endpoint} in the clear; use https:// there"
     for name, one in _web_servers(settings):
         if one.authentication:
             addresses = (one.url, getattr(one.authentication, "token_url", ""))
@@ -107,6 +112,20 @@ def _web_servers(settings: Settings) -> Iterator[tuple[str, WebServer]]:
     for name, one in settings.destinations().items():
         if isinstance(one, WebServer):
             yield f"destination {name}", one
+
+
+def _archive(settings: Settings, report: Report) -> None:
+    """Whether the object storage that the files are kept in takes and gives."""
+    if (store := object_store(settings)) is None:
+        return
+    try:
+        store.try_out()
+    except NoAccess as refused:
+        report.problems.append(f"node.yaml: archive: {refused}")
+    except Unavailable as silence:
+        report.silent.append(f"archive: {silence}")
+    else:
+        report.remarks.append(f"archive: {store} takes and gives objects")
 
 
 def _knock(settings: Settings, report: Report) -> None:

@@ -5,7 +5,8 @@ The question is put together here and answered in a worker process; what comes b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from inference.tasks import TASKS
 from inference.volume import Grid
 from inference.writers.image_file import check_writable, write_image
 from storage.lifecycle import JobState
-from storage.records import Job, ResultObject
+from storage.records import Job, ResultObject, StoredFile
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
@@ -59,7 +60,7 @@ class Finding:
     name: str
     label: int
     voxels: int
-    seg: Path
+    seg: StoredFile
     segment: int
 
 
@@ -72,32 +73,36 @@ class Asked:
     finding: Finding | None
 
 
-def ask(parts: Parts, study_uid: str, scratch: Path, task: str | None = None, number: int | None = None) -> Asked:
+@contextmanager
+def ask(
+    parts: Parts, study_uid: str, scratch: Path, task: str | None = None, number: int | None = None
+) -> Iterator[Asked]:
     """The question what the model looked at in a study, above all for finding `number`, or for the largest lesion.
 
-    Unexplained where the study has no such result, NotFound where the study or its images are not held, Unfit where
-    no file can be written on its grid.
+    The images are here while the block lasts. Unexplained where the study has no such result, NotFound where the study
+    or its images are not held, Unfit where no file can be written on its grid.
     """
     job = _job(parts, study_uid, task)
-    inputs = inputs_of(parts.database, parts.archive, job)
-    grid = _grid(parts, job, inputs)
-    with parts.database.reading() as tx:
-        made = [one for one in tx.results.of_job(job.job_id) if one.removed_at is None]
-    _same_model(parts, job, made)
-    finding, mask = _chosen(_findings(parts, job, made), job, number), scratch / "mask.npy"
-    if finding:
-        np.save(mask, lay_numbers_on(read_segmentation(finding.seg), grid, {finding.segment: 1}))
-    request = ExplainRequest(
-        job_id=job.job_id,
-        task=job.task,
-        inputs=inputs,
-        model=job.parameters["model"],
-        scratch=scratch,
-        time_limit_s=parts.settings.node.time_limit_s,
-        mask=mask if finding else None,
-        label=finding.label if finding else 0,
-    )
-    return Asked(job, request, finding)
+    with inputs_of(parts.database, parts.archive, job) as inputs:
+        grid = _grid(parts, job, inputs)
+        with parts.database.reading() as tx:
+            made = [one for one in tx.results.of_job(job.job_id) if one.removed_at is None]
+        _same_model(parts, job, made)
+        finding, mask = _chosen(_findings(parts, job, made), job, number), scratch / "mask.npy"
+        if finding:
+            with parts.archive.local([finding.seg]) as (seg,):
+                np.save(mask, lay_numbers_on(read_segmentation(seg), grid, {finding.segment: 1}))
+        request = ExplainRequest(
+            job_id=job.job_id,
+            task=job.task,
+            inputs=inputs,
+            model=job.parameters["model"],
+            scratch=scratch,
+            time_limit_s=parts.settings.node.time_limit_s,
+            mask=mask if finding else None,
+            label=finding.label if finding else 0,
+        )
+        yield Asked(job, request, finding)
 
 
 def write(asked: Asked, explanation: Explanation, folder: Path) -> list[Path]:
@@ -158,7 +163,8 @@ def _same_model(parts: Parts, job: Job, made: list[ResultObject]) -> None:
     if not made:
         raise Unexplained("the job's results are no longer held; segnode retry --resend makes them again")
     settings = build(job.parameters["model"])
-    header = dcmread(parts.archive.path(made[0].file), stop_before_pixels=True)
+    with parts.archive.local([made[0].file]) as (path,):
+        header = dcmread(path, stop_before_pixels=True)
     makers = {str(item.get("DeviceUID", "")) for item in header.ContributingEquipmentSequence}
     if device_uid(settings.identity()) not in makers:
         raise Unexplained(f"model {job.model} was changed since it made this result; its maps would be another model's")
@@ -193,10 +199,12 @@ def _findings(parts: Parts, job: Job, made: list[ResultObject]) -> list[Finding]
     tracks = {one.get("tracking_uid") or names.tracking(str(number)): (number, str(one["label"]), one.get("voxels", 0))
               for number, one in enumerate(job.summary.get("findings", ()), start=1)}
     found = []
-    for path in [parts.archive.path(one.file) for one in segs if one.variant == segs[0].variant]:
-        for segment in read_segmentation(path).segments:
+    for file in [one.file for one in segs if one.variant == segs[0].variant]:
+        with parts.archive.local([file]) as (path,):
+            seg = read_segmentation(path)
+        for segment in seg.segments:
             structure = structure_of(segment, TASKS[job.task])
             if segment.tracking_uid in tracks and structure is not None:
                 number, name, voxels = tracks[segment.tracking_uid]
-                found.append(Finding(number, name, structure.label, voxels, path, segment.number))
+                found.append(Finding(number, name, structure.label, voxels, file, segment.number))
     return sorted(found, key=lambda one: one.number)

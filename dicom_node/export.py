@@ -96,8 +96,12 @@ def _write(source: Source, archive: Archive, folder: Path) -> int:
         if row["job"] == source.job.job_id:
             newer = "" if row["review"] == sha256 else " from an older review, which stays"
             raise Left(f"it is case {row['case']} already{newer}")
-    volumes = {role: read_series([archive.path(i.file) for i in found]) for role, found in source.images.items()}
-    laid = lay_on(read_segmentation(archive.path(source.seg.file)), volumes[card.primary].grid, card)
+    volumes = {}
+    for role, found in source.images.items():
+        with archive.local([image.file for image in found]) as paths:
+            volumes[role] = read_series(paths)
+    with archive.local([source.seg.file]) as (path,):
+        laid = lay_on(read_segmentation(path), volumes[card.primary].grid, card)
     number = 1 + max((int(row["case"]) for row in rows), default=0)
     while not is_free(card, number, folder):
         number += 1

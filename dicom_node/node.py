@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 ROLES = ("receive", "pipeline", "web", "clock")
 RESTART_S = 1.0  # doubled for a role that keeps dying, up to RESTART_MAX_S
 RESTART_MAX_S = 30.0
-LAST_WORD_S = 10.0  # for a role, after its drain_s: leases handed back, the audit trail, the database
+LAST_WORD_S = 15.0  # for a role, after its drain_s: leases handed back, the audit trail, the database
 CONFIGURATION_EXIT = 2
 if sys.platform == "linux":
     PROCESS: type[BaseProcess] = multiprocessing.get_context("fork").Process

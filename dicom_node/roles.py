@@ -20,7 +20,6 @@ from dicom_node.assembly import (
     owner,
     server,
     stages,
-    watermarks,
 )
 from dicom_node.errors import NodeError
 from dicom_node.gpus import Gpus
@@ -28,6 +27,7 @@ from dicom_node.heartbeat import Heartbeat
 from dicom_node.log import setup
 from dicom_node.reload import Watch, follow
 from dicom_node.standing_by import StandingBy
+from dicom_node.storing import watermarks
 from dicom_node.this_process import this_process
 from dicom_node.witness import participants
 from storage.errors import StorageError
@@ -87,9 +87,10 @@ def pipeline(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
         work(parts)
         follow(watch, stop, heartbeat, work)
     finally:
+        deadline = time.monotonic() + parts.settings.node.drain_s
         crew.tell_to_stop()
         run.stop()
-        crew.stop(parts.settings.node.drain_s)
+        crew.stop(max(0.0, deadline - time.monotonic()))
         if ear is not None:
             ear.stop()
         hand_back(parts)
@@ -170,6 +171,7 @@ def run_role(name: str, parts: Parts) -> None:
     heartbeat = Heartbeat(parts.database, name, parts.counts)
     heartbeat.tell("revision", lambda: parts.revision)
     heartbeat.tell("audit", parts.audit.state)
+    heartbeat.tell("clock_ahead_s", parts.database.clock_ahead_s)
     heartbeat.start()
     log.info("role runs", extra={"role": name, "pid": os.getpid(), "host": socket.gethostname()})
     parts.audit.started()

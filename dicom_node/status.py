@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.assembly import audit_spool, cleaner, watermarks
+from dicom_node.assembly import audit_spool, cleaner
 from dicom_node.model_switch import studies_waiting, waits
 from dicom_node.settings import Settings
 from dicom_node.settings.models import closed_models
+from dicom_node.storing import watermarks
 from dicom_node.upkeep import disk_lines
 from dicom_node.views import status_view
 from storage.database import Transaction

@@ -14,10 +14,11 @@ from typing import Any
 
 import psutil
 
-from dicom_node.assembly import Parts, watermarks
+from dicom_node.assembly import Parts
 from dicom_node.delivery_views import deliveries_view
 from dicom_node.gpus import read_gpus
 from dicom_node.pseudonyms import Pseudonyms
+from dicom_node.storing import watermarks
 from dicom_node.views import entry_view, job_view
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState

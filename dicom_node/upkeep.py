@@ -107,6 +107,8 @@ def disk_lines(cleaner: Cleaner, marks: Watermarks, free: int, now: float) -> li
     full = f"below keep_free_bytes ({gigabytes(marks.low_bytes)}): new instances are refused with 0xA700"
     short = f"below clean_below_bytes ({gigabytes(marks.clean_bytes)}): what is finished goes early"
     lines = [f"disk {level}: {gigabytes(free)} free, {full if level is Level.FULL else short}"]
+    if not cleaner.archive.fills_disk:
+        return [f"{lines[0]}; give it more room, or lower archive.cache_bytes: the files themselves are elsewhere"]
     due = cleaner.due(now, short=True)
     if due:
         size = gigabytes(sum(one.bytes for one in due))

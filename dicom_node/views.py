@@ -19,6 +19,7 @@ from storage.records import Commitment, Delivery, Fetch, Job, JournalEntry, Seri
 
 ROLE_SILENT_S = 10.0
 EXPIRY_WARNING_DAYS = 30
+CLOCKS_APART_S = 2.0  # leases have terms of 3 s and more (lease_term_s)
 
 
 def job_view(job: Job, now: float) -> dict[str, Any]:
@@ -253,6 +254,7 @@ def status_view(
             *_needs_a_person(tx, studies, jobs, deliveries, most),
             *_configuration_needs_a_person(roles),
             *_executor_needs_a_person(roles),
+            *_clocks_need_a_person(roles),
             *_tls_needs_a_person(roles, now),
             *_audit_needs_a_person(roles, audit or {}),
         ],
@@ -296,6 +298,17 @@ def _executor_needs_a_person(roles: list[dict[str, Any]]) -> list[str]:
     """Why jobs wait for what they run on."""
     troubles = [role.get("executor", {}).get("trouble") for role in roles]
     return [f"jobs wait: {trouble}" for trouble in troubles if trouble]
+
+
+def _clocks_need_a_person(roles: list[dict[str, Any]]) -> list[str]:
+    """Machines whose clock is not the database's: they take leases for over that are not, or the other way round."""
+    apart = {role["host"]: role.get("clock_ahead_s", 0.0) for role in roles}
+    return [
+        f"the clock of {host} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's: have both "
+        "set by the network (NTP)"
+        for host, ahead in sorted(apart.items())
+        if abs(ahead) > CLOCKS_APART_S
+    ]
 
 
 def _audit_needs_a_person(roles: list[dict[str, Any]], spool: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from inference import codes
@@ -19,7 +18,7 @@ from inference.diameters import Diameters, in_plane_axes, largest_diameter
 from inference.findings import Finding, Measurement, Place, Structure
 from inference.fitness import lung_midline_mm
 from inference.place import flags_of, place_of
-from inference.tasks.postprocess import bounding_box, components
+from inference.tasks.postprocess import Box, bounding_box, boxes_of, components, moved
 from inference.volume import Grid, Volume
 
 MAX_LESIONS = 60
@@ -55,26 +54,15 @@ def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure],
     """
     if labels.shape != volume.grid.shape:
         raise ValueError(f"labels {labels.shape} do not lie on a volume of {volume.grid.shape}")
-    parts_map = np.zeros(labels.shape, dtype=np.uint16)
-    parts: list[_Part] = []
-    notes: list[str] = []
-    for structure in structures:
-        if structure.label in regions:
-            continue
-        mask = labels == structure.label
-        box = bounding_box(mask)
-        if box is not None:
-            numbers, found = _numbered(mask[box], structure, notes)
-            parts_map[box] += np.where(numbers > 0, numbers + len(parts), 0).astype(np.uint16)
-            parts += found
-    for mask, part in _regions(labels, [s for s in structures if s.label in regions], notes):
-        parts.append(part)
-        parts_map[mask] = len(parts)
+    around = bounding_box(labels > 0)  # the rest of the map is not looked at again
+    if around is None:
+        return Measured(np.zeros(labels.shape, dtype=np.uint8), (), ())
+    numbers, parts, notes = _parts(labels[around], structures, regions)
     midline = _midline(structures, volume) if parts else None
-    boxes = scipy.ndimage.find_objects(parts_map, max_label=len(parts))
-    findings = tuple(_finding(number, part, parts_map, volume, boxes[number - 1], midline)
-                     for number, part in enumerate(parts, start=1))
-    labelmap = parts_map.astype(np.uint8) if len(parts) <= 255 else parts_map
+    findings = tuple(_finding(number, parts[number - 1], numbers[box] == number, moved(box, around), volume, midline)
+                     for number, box in boxes_of(numbers).items())
+    labelmap = np.zeros(labels.shape, dtype=np.uint8 if len(parts) <= 255 else np.uint16)
+    labelmap[around] = numbers
     return Measured(labelmap, findings, tuple(notes))
 
 
@@ -98,6 +86,27 @@ def measure_totals(labels: NDArray[np.uint8], totals: Sequence[tuple[str, tuple[
 def shared_by_several(label: str) -> bool:
     """Whether a finding of this name holds several small lesions: it is nobody."""
     return re.search(r", \d+ small ones$|^Lesions \d+ ", label, re.ASCII) is not None
+
+
+def _parts(labels: NDArray[np.uint8], structures: Sequence[Structure],
+           regions: Collection[int]) -> tuple[NDArray[np.uint16], list[_Part], list[str]]:
+    """A map whose n marks the voxels of the n-th part, the parts, and notes."""
+    part_of = np.zeros(labels.shape, dtype=np.uint16)
+    parts: list[_Part] = []
+    notes: list[str] = []
+    for structure in structures:
+        if structure.label in regions:
+            continue
+        mask = labels == structure.label
+        box = bounding_box(mask)
+        if box is not None:
+            numbers, found = _numbered(mask[box], structure, notes)
+            part_of[box] += np.where(numbers > 0, numbers + len(parts), 0).astype(np.uint16)
+            parts += found
+    for voxels, part in _regions(labels, [s for s in structures if s.label in regions], notes):
+        parts.append(part)
+        part_of[voxels] = len(parts)
+    return part_of, parts, notes
 
 
 def _numbered(mask: NDArray[np.bool_], structure: Structure,
@@ -138,9 +147,8 @@ def _regions(labels: NDArray[np.uint8], structures: Sequence[Structure], notes: 
                 yield tuple(np.array(found) + corner), _Part(name, structure, number, several)
 
 
-def _finding(number: int, part: _Part, parts_map: NDArray[np.uint16], volume: Volume, box: tuple[slice, ...],
+def _finding(number: int, part: _Part, mask: NDArray[np.bool_], box: Box, volume: Volume,
              midline: float | None) -> Finding:
-    mask = parts_map[box] == number
     corner = tuple(int(side.start) for side in box)
     voxels = int(np.count_nonzero(mask))
     volume_ml = voxels * volume.grid.voxel_ml

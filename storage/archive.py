@@ -1,35 +1,34 @@
-"""The files. A file that has its final name is whole and survives a power cut.
+"""The archive's seam: what is asked of whoever keeps the files, on a disk or in an object storage.
 
-    ROOT/incoming/                  being written; named or swept after a crash
-    ROOT/ab/cd/STUDY/OBJECT.dcm     hashes of the study's UID, of the object's UID and of its content
+A stored file is found under a path that is the same everywhere, so that an archive may move:
 
-Nothing that came over the network is part of a path.
+    ab/cd/STUDY/OBJECT.dcm     hashes of the study's UID, of the object's UID and of its content
+
+Nothing that came over the network is part of it. What is stored is whole and outlives a power cut.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple, Protocol
 
-from storage.disk import Room, Watermarks, free_space
-from storage.durable import sync
-from storage.errors import Damaged, NoRoom, NotFound, Unavailable
+from storage.disk import disk_faults
 from storage.identifiers import check_uid
-from storage.part10 import DataSetDigest
 from storage.records import StoredFile
 
 INCOMING = "incoming"
-HEX = "([0-9a-f]{%d})"
-PLACED_PART = re.compile(f"{HEX % 2}{HEX % 2}{HEX % 32}-{HEX % 32}-{HEX % 32}-[0-9a-f]{{32}}\\.part")
-SYNCERS = 16  # threads that wait for the disk
+
+
+class Lot(NamedTuple):
+    """One study's files as they lie: its folder, and by path when each was written, in seconds since 1970."""
+
+    folder: str
+    written: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -37,31 +36,34 @@ class Placed:
     """A file under its final name, which is being made durable."""
 
     file: StoredFile
-    settled: Future[None] | None  # None: it is
+    settled: Future[None] | None = None  # None: it is
 
     def settle(self) -> None:
         """Return when the name is durable; Unavailable where the disk fails."""
         if self.settled is not None:
-            with _disk():
+            with disk_faults():
                 self.settled.result()
 
 
-class Archive:
-    """Part 10 files below one folder of one file system; its threads and processes write at the same time."""
+class Archive(Protocol):
+    """Keeps Part 10 files; threads, processes and machines may write and read at the same time.
 
-    def __init__(self, root: Path, *, low_water_bytes: int | None = None) -> None:
-        self.root = root
-        self._room = Room(root, Watermarks().low_bytes if low_water_bytes is None else low_water_bytes)
-        self._incoming = root / INCOMING
-        self._durable: set[Path] = set()  # folders whose names this process has made safe
-        self._known: dict[str, Path] = {}
-        self._unnamed: set[str] = set()  # parts that no row waits for
-        self._writers = 0
-        self._counting = threading.Lock()
-        self._folders = threading.Lock()
-        self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
-        with _disk():
-            self._incoming.mkdir(parents=True, exist_ok=True)
+    Unavailable where the disk fails or the storage does not answer, in every method.
+    """
+
+    @property
+    def incoming(self) -> Path:
+        """A folder on a disk of this machine for what is still coming in; `sweep_parts` empties it."""
+        ...
+
+    @property
+    def fills_disk(self) -> bool:
+        """Whether the files lie on the disk that `free_bytes` is of, so that to remove some makes room there."""
+        ...
+
+    def __str__(self) -> str:
+        """Where the files are, in words for a person."""
+        ...
 
     def write(
         self,
@@ -77,11 +79,9 @@ class Archive:
         `content_sha256` is that of the data set after the file's head, worked out here where it is not known.
         The same content twice is one file. `ours` is a result, which may use the space that is kept free: else
         a full disk could never finish its work and be emptied. The row that names the file must be committed
-        after `confirm`. BadIdentifier; NoRoom below the watermark; Unavailable where the disk fails.
+        after `confirm`. BadIdentifier; NoRoom below the watermark.
         """
-        placed = self.place(study_uid, sop_uid, chunks, content_sha256, ours=ours)
-        placed.settle()
-        return placed.file
+        ...
 
     def place(
         self,
@@ -92,38 +92,12 @@ class Archive:
         *,
         ours: bool = False,
     ) -> Placed:
-        """`write`, but for its last sync: the file is whole and durable, its name becomes so in another thread.
+        """`write`, but for its last sync: what is left of it goes on in another thread.
 
         Before anything is promised `Placed.settle` has returned. A row may be committed before: where the power fails
-        in between, the file lies whole under the name that it had before, of which `finish_parts` finds its place.
+        in between, `finish_parts` finds the file's place.
         """
-        folder = self._known_folder(study_uid)
-        name = _hash(check_uid(sop_uid))[:32]
-        part = self._incoming / _part_name(folder, name, content_sha256)
-        with _disk(), self._placing() as alone:
-            if not ours and self._room.lacking():
-                raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
-            moved = False
-            try:
-                digest = _write_through(part, chunks, content_sha256)
-                final = folder / f"{name}-{digest[:32]}.dcm"
-                self._make_durable(folder)
-                if final.exists():  # the first to come stays, whatever hash an attacker may collide
-                    os.utime(final)  # …and is young again: no sweep may take it before its row is there
-                else:
-                    part.replace(final)
-                    moved = True
-                settled = None
-                if alone:
-                    settled = self._syncers.submit(sync, folder)
-                else:  # one waits for the disk while others work; a thread more would only cost time
-                    sync(folder)
-                size = final.stat().st_size
-                self._room.take(size)
-                return Placed(StoredFile("/".join(final.parts[-4:]), size, digest), settled)
-            finally:
-                if not moved:
-                    part.unlink(missing_ok=True)
+        ...
 
     def confirm(self, stored: StoredFile) -> None:
         """Unavailable where the file has gone since it was written; asked in the transaction that names it.
@@ -131,140 +105,66 @@ class Archive:
         Whoever removes files does so where no row names them, in a transaction that such rows wait for
         (`Removals.hold_files`). So a row that was committed after this question has its file.
         """
-        with _disk():
-            if not self.path(stored).exists():
-                raise Unavailable(f"{stored.path} was removed while it arrived again; send it once more")
+        ...
 
-    def path(self, stored: StoredFile) -> Path:
-        """Where the file lies."""
-        return self.root / stored.path
+    def local(self, files: Sequence[StoredFile], *, checked: bool = False) -> AbstractContextManager[list[Path]]:
+        """Where the files lie on this machine while the block lasts, all brought there at once; none is to be changed.
+
+        Where one is gone its path leads nowhere: who opens it is told so. With `checked` that is NotFound here, and
+        Damaged where a data set is not what was written.
+        """
+        ...
 
     def read(self, stored: StoredFile) -> bytes:
-        """The whole file; NotFound, or Damaged where its data set is not what was written."""
-        with _disk():
-            try:
-                content = self.path(stored).read_bytes()
-            except FileNotFoundError:
-                raise NotFound(f"{stored.path} is not in the archive") from None
-        digest = DataSetDigest()
-        digest.update(content)
-        if digest.hexdigest() != stored.sha256:
-            raise Damaged(f"{stored.path} is not what was written")
-        return content
+        """The whole file as it is stored; NotFound, or Damaged where its data set is not what was written."""
+        ...
 
-    @contextmanager
-    def opened(self, stored: StoredFile) -> Iterator[BinaryIO]:
-        """The file for reading piece by piece, without a look at its digest; NotFound, Unavailable."""
-        with _disk():
-            try:
-                file = self.path(stored).open("rb")
-            except FileNotFoundError:
-                raise NotFound(f"{stored.path} is not in the archive") from None
-            with file:
-                yield file
+    def sizes(self, files: Sequence[StoredFile]) -> list[int | None]:
+        """How many bytes are stored of each; None of one that is gone."""
+        ...
 
-    def remove(self, stored: StoredFile) -> None:
-        """Delete a file; one that is gone already is no error."""
-        with _disk():
-            self.path(stored).unlink(missing_ok=True)
+    def remove(self, *files: StoredFile) -> None:
+        """Delete files; one that is gone already is no error."""
+        ...
 
     def free_bytes(self) -> int:
-        """How much may still be written on this disk."""
-        with _disk():
-            return free_space(self.root)
+        """How much may still be written on the disk of `incoming`."""
+        ...
 
     def has_room(self) -> bool:
         """True while new objects are taken."""
-        with _disk():
-            return not self._room.lacking()
+        ...
 
     def finish_parts(self, older_than: float, named: Callable[[str], bool]) -> int:
         """Give their names to whole files whose rows were committed when the power failed; gives their number.
 
         `named` says whether a row names a path. What no row names is left to `sweep_parts`.
         """
-        finished = 0
-        with _disk(), os.scandir(self._incoming) as entries:
-            for entry in entries:
-                place = _place_of(entry.name)
-                if place is None or entry.name in self._unnamed or entry.stat().st_mtime >= older_than:
-                    continue
-                final = self.root / place
-                if final.exists() or not named(place) or not _is_whole(Path(entry.path), place):
-                    self._unnamed.add(entry.name)  # and is not asked about again
-                    continue
-                self._make_durable(final.parent)
-                Path(entry.path).replace(final)
-                sync(final.parent)
-                finished += 1
-        return finished
+        ...
 
     def sweep_parts(self, older_than: float) -> int:
-        """Delete what writers left behind that were last at it before `older_than`; gives the number."""
-        swept = 0
-        with _disk(), os.scandir(self._incoming) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):  # its writer has just ended
-                    if entry.stat(follow_symlinks=False).st_mtime < older_than:
-                        Path(entry.path).unlink()
-                        swept += 1
-        return swept
+        """Delete what this machine's writers were last at before `older_than` and left behind; gives the number."""
+        ...
 
-    def folder(self, study_uid: str) -> Path:
-        """Where the study's files lie, whether it has any or not; BadIdentifier."""
-        return self.root / folder_name(study_uid)
+    def lots(self, prefix: str) -> Iterator[Lot]:
+        """What lies below `prefix`, the first of a path's folders and one of 256 that share the load, by study."""
+        ...
 
-    def folders(self, prefix: str) -> list[Path]:
-        """The folders of all studies below ROOT/`prefix`, one of the 256 that share the load."""
-        with _disk():
-            return sorted(path for path in (self.root / prefix).glob("??/*") if path.is_dir())
-
-    def files(self, folder: Path) -> dict[str, os.stat_result]:
-        """What lies in a study's folder, by path below the root; nothing where it is gone."""
-        found: dict[str, os.stat_result] = {}
-        with _disk(), suppress(FileNotFoundError), os.scandir(folder) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):
-                    found[str(Path(entry.path).relative_to(self.root))] = entry.stat(follow_symlinks=False)
-        return found
+    def drop_unfinished(self, prefix: str, older_than: float) -> int:
+        """Drop what was begun below `prefix` before `older_than` and never became a file; gives the number."""
+        ...
 
     def drop_folder(self, study_uid: str) -> None:
         """Remove the study's folder if it is empty."""
-        with suppress(OSError):  # something arrived again
-            self.folder(study_uid).rmdir()
+        ...
 
-    def _known_folder(self, study_uid: str) -> Path:
-        """`folder`, remembered for the next images of the study."""
-        known = self._known.get(study_uid)
-        if known is None:
-            if len(self._known) >= 1000:
-                self._known.clear()
-            known = self._known[study_uid] = self.folder(study_uid)
-        return known
+    def save(self, paths: Sequence[str], folder: Path) -> int:
+        """Link or copy files to the same paths below `folder`; how many there were, since some may have gone."""
+        ...
 
-    @contextmanager
-    def _placing(self) -> Iterator[bool]:
-        """Whether no other thread places a file just now."""
-        with self._counting:
-            self._writers += 1
-            alone = self._writers == 1
-        try:
-            yield alone
-        finally:
-            with self._counting:
-                self._writers -= 1
-
-    def _make_durable(self, folder: Path) -> None:
-        """Make the folder and sync every name on the way to it, once a process: another may not have got to that."""
-        with self._folders:
-            if folder in self._durable and folder.is_dir():
-                return
-            folder.mkdir(parents=True, exist_ok=True)
-            for parent in (folder.parent, folder.parent.parent, self.root):
-                sync(parent)
-            if len(self._durable) >= 10_000:
-                self._durable.clear()
-            self._durable.add(folder)
+    def put_back(self, paths: Sequence[str], folder: Path) -> None:
+        """Take files that `save` has left below `folder`; what is there stays."""
+        ...
 
 
 def folder_name(study_uid: str) -> str:
@@ -272,53 +172,20 @@ def folder_name(study_uid: str) -> str:
 
     Of its levels the first two have 256 entries at most, the third a 65536th of all studies.
     """
-    name = _hash(check_uid(study_uid))
+    name = uid_hash(study_uid)
     return f"{name[:2]}/{name[2:4]}/{name[4:36]}"
 
 
-def _hash(uid: str) -> str:
-    return hashlib.sha256(uid.encode("ascii")).hexdigest()
+def object_name(sop_uid: str) -> str:
+    """What the names of an object's files begin with; BadIdentifier."""
+    return uid_hash(sop_uid)[:32]
 
 
-def _part_name(folder: Path, name: str, digest: str | None) -> str:
-    """Of a file that is being written; where its digest is known it tells the final place, too."""
-    place = ["".join(folder.parts[-3:]), name, digest[:32]] if digest else [name]
-    return "-".join((*place, os.urandom(16).hex())) + ".part"
+def file_name(name: str, sha256: str) -> str:
+    """The name of the file that holds this content of the object `name`."""
+    return f"{name}-{sha256[:32]}.dcm"
 
 
-def _place_of(part: str) -> str | None:
-    """The final place, below the root, that a part's name tells; None where it tells none."""
-    told = PLACED_PART.fullmatch(part)
-    return "{}/{}/{}/{}-{}.dcm".format(*told.groups()) if told else None
-
-
-def _is_whole(part: Path, place: str) -> bool:
-    """Whether the data set is the one whose digest the place tells."""
-    digest = DataSetDigest()
-    with part.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return place.endswith(f"-{digest.hexdigest()[:32]}.dcm")
-
-
-def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> str:
-    """Write and sync the file; gives the digest of its data set."""
-    digest = DataSetDigest()
-    with part.open("xb", buffering=0) as file:
-        for chunk in chunks:
-            rest = memoryview(chunk).cast("B")
-            if known is None:
-                digest.update(rest)
-            while rest:
-                rest = rest[file.write(rest) :]
-        os.fsync(file.fileno())
-    return known or digest.hexdigest()
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    """Translate the operating system's errors; their texts hold paths, ours do not."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"the archive's disk failed: {error.strerror}") from error
+def uid_hash(uid: str) -> str:
+    """SHA-256 of a UID; BadIdentifier."""
+    return hashlib.sha256(check_uid(uid).encode("ascii")).hexdigest()

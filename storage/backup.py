@@ -69,7 +69,7 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
             named, manifest = _described(url, stamp, POSTGRESQL)  # of a moment later: nothing that it holds is missed
         with _disk():
             if with_files:
-                copied = sum(_take(archive.root / path, part / ARCHIVE / path) for path in named)
+                copied = archive.save(named, part / ARCHIVE)
                 changed = {"files_copied": copied, "files_missing": len(named) - copied}
                 manifest = Manifest(**asdict(manifest) | changed)
             (part / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
@@ -95,8 +95,8 @@ def restore(source: Path, url: str, archive: Archive) -> Manifest:
     if make_url(url).get_backend_name() != "sqlite" or target.exists():
         raise StorageError(f"{target} is there already, or is no SQLite file; restore overwrites nothing")
     with _disk():
-        for path in sorted((source / ARCHIVE).rglob("*.dcm")):
-            _take(path, archive.root / path.relative_to(source / ARCHIVE))
+        files = source / ARCHIVE
+        archive.put_back([path.relative_to(files).as_posix() for path in sorted(files.rglob("*.dcm"))], files)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
         shutil.copyfile(source / SQLITE, part)
@@ -167,21 +167,6 @@ def _check(path: Path) -> None:
         (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
     if answer != "ok":
         raise Damaged(f"{path.name} fails SQLite's integrity check: {answer}")
-
-
-def _take(source: Path, target: Path) -> bool:
-    """Link `source` as `target`, or copy it to another disk; False where it has gone. What is there stays."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return True
-    except FileNotFoundError:
-        return False
-    except OSError:  # another file system, or one that knows no links
-        shutil.copyfile(source, target)
-        sync(target)
-    return True
 
 
 def _sync_tree(folder: Path, only: Path | None = None) -> None:

@@ -158,9 +158,7 @@ class Cleaner:
             with self.database.transaction() as tx:
                 tx.removals.hold_files()
                 named = tx.removals.named(uid)
-                for file in files[start : start + BATCH]:
-                    if file.path not in named:
-                        self.archive.remove(file)
+                self.archive.remove(*(file for file in files[start : start + BATCH] if file.path not in named))
         self.archive.drop_folder(uid)
 
     def _decisions(self, now: float, *, short: bool, after: Place = START) -> Iterator[tuple[StudyFacts, Decision]]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from storage.alerts import Alerts
 from storage.answering import answering
@@ -36,7 +37,6 @@ from storage.handover import Handover
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.keys import Keys
-from storage.migrations import HEAD
 from storage.model_checks import ModelChecks
 from storage.notices import Notices
 from storage.outbox import Outbox
@@ -48,7 +48,7 @@ from storage.removals import Removals
 from storage.results import Results
 from storage.reviews import Reviews
 from storage.revisions import Revisions
-from storage.schema import check_whole, version_of
+from storage.schema import is_up_to_date, version_of
 from storage.search import Search
 from storage.shadows import Shadows
 from storage.sign_ins import SignIns
@@ -221,8 +221,8 @@ class Database:
         """Connect, and bring the schema up to date.
 
         `sqlite:///PATH` or `postgresql://USER@HOST/NAME`. NotFound where `create` is false and nothing is
-        there; SchemaTooNew where a newer release wrote it; SchemaDamaged where it is half migrated; Unavailable
-        where it does not answer.
+        there; SchemaTooNew where a newer release wrote it and this one cannot work with that; SchemaDamaged where
+        it is half migrated; Unavailable where it does not answer.
         """
         engine = make_engine(url)
         with ExitStack() as undo:
@@ -248,6 +248,18 @@ class Database:
     def has_one_writer(self) -> bool:
         """Whether transactions that write wait for each other, of whatever rows."""
         return self._turn is not None
+
+    def clock_ahead_s(self) -> float:
+        """By how much this machine's clock is ahead of that of the database's, in s; leases compare the two.
+
+        0.0 where both are one machine's.
+        """
+        if self.has_one_writer:
+            return 0.0
+        with answering(), self._engine.connect() as connection:
+            before = time.time()
+            theirs = float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+            return (before + time.time()) / 2 - theirs
 
     def sole(self, name: str) -> Sole:
         """The place of that name, which one process holds at a time."""
@@ -312,19 +324,16 @@ def _opening_alone(engine: Engine, create: bool) -> Iterator[None]:
 
 def _bring_up_to_date(engine: Engine, create: bool) -> None:
     with engine.connect() as connection:
-        version = version_of(connection)
-        if version == HEAD:
-            check_whole(connection)
+        if is_up_to_date(connection):
             return
-    if version is None and not create:
-        raise NotFound("the database is empty")
+        if not create and version_of(connection) is None:
+            raise NotFound("the database is empty")
     from storage.migrations.upgrade import upgrade  # alembic takes its time to load, and is seldom needed
 
     if engine.dialect.name == "sqlite":
         _write_ahead(engine)
     with engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         upgrade(connection)
-        check_whole(connection)
 
 
 def _write_ahead(engine: Engine) -> None:

@@ -1,14 +1,17 @@
-"""How full the archive's disk is, and from when on that matters."""
+"""The archive's disk: how full it is, from when on that matters, and what its faults are called."""
 
 from __future__ import annotations
 
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from storage.errors import Unavailable
 
 MIB = 1024 * 1024
 RELIEF = 10  # a mark counts as left only a tenth of it above, so that a disk near it does not flutter
@@ -76,3 +79,12 @@ class Room:
         """Note that `size` bytes were written."""
         with self._lock:
             self._free -= size
+
+
+@contextmanager
+def disk_faults() -> Iterator[None]:
+    """Translate the operating system's errors; their texts hold paths, ours do not."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the archive's disk failed: {error.strerror}") from error

@@ -17,6 +17,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Have `target` durably hold what `source` does; what is there stays. OSError; FileNotFoundError: no `source`."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one that knows no links
+        shutil.copyfile(source, target)
+        sync(target)
+
+
 def put_in_place(path: Path, text: str) -> None:
     """Have a file say `text` from one moment to the next: never half of it, not even where the power fails.
 

@@ -1,14 +1,15 @@
 """What can go wrong with what must outlive a crash.
 
 StorageError
-├─ Unavailable      try again: database locked or unreachable, disk full or failing
-│  └─ NoRoom        free space is below the watermark; told once a crossing, not once a caller
+├─ Unavailable      try again: database locked or unreachable, disk full or failing, object storage without an answer
+│  ├─ NoRoom        free space is below the watermark; told once a crossing, not once a caller
+│  └─ NoAccess      the object storage refuses us or has no such bucket: a person has to see to it first
 ├─ IllegalStep      a state was asked for that the lifecycle does not allow
 ├─ NotFound         no such study, job or delivery; names what was asked for
 ├─ LeaseLost        another owner holds the work now; drop what you did
 ├─ Damaged          a stored file is not what was written: bytes were lost or changed on disk
 ├─ BadIdentifier    a UID that is no UID (PS3.5 9.1); it never becomes a path
-├─ SchemaTooNew     the database was written by a newer release
+├─ SchemaTooNew     the database was written by a newer release, whose schema is no longer one that we can work with
 └─ SchemaDamaged    the database is half migrated, or was changed by other hands
 """
 
@@ -25,6 +26,10 @@ class Unavailable(StorageError):
 
 class NoRoom(Unavailable):
     """The disk has less free space than is kept free; nothing new is taken."""
+
+
+class NoAccess(Unavailable):
+    """The object storage does not let us in, or has no such bucket; the text says what to correct."""
 
 
 class IllegalStep(StorageError):
@@ -48,7 +53,7 @@ class BadIdentifier(StorageError):
 
 
 class SchemaTooNew(StorageError):
-    """The database's schema is newer than this program."""
+    """The database's schema is newer than this program, and lacks what this program needs."""
 
 
 class SchemaDamaged(StorageError):

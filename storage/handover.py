@@ -32,7 +32,8 @@ class Handover(Store):
         handed = 0
         for table in LEASED:
             theirs = table.c.lease_owner.startswith(process, autoescape=True)
-            handed += self._connection.execute(update(table).where(theirs).values(**leases.NO_LEASE)).rowcount
+            back = update(table).where(table.c.state == leases.PENDING, leases.held(table), theirs)
+            handed += self._connection.execute(back.values(**leases.NO_LEASE)).rowcount
         if handed:
             ring(self._connection)
         return handed

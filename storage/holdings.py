@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from storage.archive import Archive
 from storage.database import Transaction
-from storage.errors import Unavailable
-from storage.records import CommitmentReport, Reference, StoredFile
+from storage.records import CommitmentReport, Reference
 
 # Failure Reason (0008,1197), PS3.3 C.14.1.1
 PROCESSING_FAILURE = 0x0110
@@ -50,6 +49,7 @@ def look_up(tx: Transaction, archive: Archive, references: Sequence[Reference]) 
     found = {item.sop_instance_uid: item for item in tx.studies.named([r.sop_instance_uid for r in references])}
     for study in sorted({item.study_instance_uid for item in found.values()}):
         tx.studies.get(study)
+    sizes = dict(zip(found, archive.sizes([item.file for item in found.values()]), strict=True))
     studies: dict[str, str] = {}
     failed: dict[str, int] = {}
     for reference in references:
@@ -59,18 +59,9 @@ def look_up(tx: Transaction, archive: Archive, references: Sequence[Reference]) 
             failed[uid] = NO_SUCH_OBJECT_INSTANCE
         elif instance.sop_class_uid != reference.sop_class_uid:
             failed[uid] = CLASS_INSTANCE_CONFLICT
-        elif not _is_whole(archive, instance.file):
+        elif sizes[uid] != instance.file.size:
             failed[uid] = PROCESSING_FAILURE
         else:
             studies[uid] = instance.study_instance_uid
     held = {uid: study for uid, study in studies.items() if uid not in failed}  # named twice, with two classes
     return Holdings(CommitmentReport(tuple(held), failed), held)
-
-
-def _is_whole(archive: Archive, file: StoredFile) -> bool:
-    try:
-        return archive.path(file).stat().st_size == file.size
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise Unavailable(f"the archive's disk failed: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, select, true, union, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, select, text, true, union, update
 
 from storage import leases
 from storage.errors import IllegalStep, NotFound
@@ -17,6 +17,7 @@ from storage.tables import deliveries, jobs
 Jobs_ = list[Job]  # inside the class `list` is a method
 
 _PENDING = jobs.c.state == JobState.PENDING.value
+_CRASHED = text("crashes > 0")  # in the words of the index of these few
 
 
 class Jobs(Store):
@@ -62,7 +63,7 @@ class Jobs(Store):
 
     def running(self, now: float) -> Jobs_:
         """Jobs that somebody works at, in the order of the queue."""
-        query = select(jobs).where(_PENDING, jobs.c.lease_until > now)
+        query = select(jobs).where(_PENDING, leases.held(jobs), jobs.c.lease_until > now)
         ordered = query.order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
         return [job_of(row) for row in self._connection.execute(ordered)]
 
@@ -135,7 +136,7 @@ class Jobs(Store):
 
     def fail_crashed(self, max_crashes: int, now: float) -> Jobs_:
         """End as FAILED the waiting jobs that cost their worker `max_crashes` times; gives them."""
-        hopeless = (_PENDING, jobs.c.lease_owner.is_(None), jobs.c.crashes >= max_crashes)
+        hopeless = (_PENDING, jobs.c.lease_owner.is_(None), _CRASHED, jobs.c.crashes >= max_crashes)
         reason = f"the worker ended under it, {max_crashes} times or more; retry runs it again"
         failed = update(jobs).where(*hopeless).values(state=JobState.FAILED.value, finished_at=now, reason=reason)
         return [job_of(row) for row in self._connection.execute(failed.returning(jobs))]

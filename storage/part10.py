@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import BinaryIO
 
 PREFIX_AT, PREFIX = 128, b"DICM"
 # After the prefix stands File Meta Information Group Length: (0002,0000) UL, four bytes, explicit little endian.
@@ -44,3 +45,11 @@ class DataSetDigest:
         if head[PREFIX_AT:-4] != PREFIX + GROUP_LENGTH:
             return 0
         return META_AT + int.from_bytes(head[-4:], "little")
+
+
+def digest_of(file: BinaryIO) -> str:
+    """The digest of the data set in an open file, read piece by piece from where it stands."""
+    digest = DataSetDigest()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from storage.archive import Archive
 from storage.database import Database, Transaction
@@ -19,6 +17,7 @@ log = logging.getLogger(__name__)
 PREFIXES = tuple(f"{number:02x}" for number in range(256))  # the archive's folders, see archive.py
 SOME = 1000  # studies that one transaction writes
 YOUNG_S = 3600.0  # a file may wait so long for the commit of its row
+UNFINISHED_S = 86400.0  # no object takes so long from its first byte to its last
 
 
 class Fault(StrEnum):
@@ -44,18 +43,17 @@ def sweep_orphans(db: Database, archive: Archive, prefix: str, now: float) -> in
     They are left by crashes: between file and row of an arrival, whose sender was not told Success, or between
     row and file of a removal.
     """
-    folders = archive.folders(prefix)
-    if not folders:
-        return 0
-    _name_folders(db)
-    with db.reading() as tx:
-        named = {folder: _named(tx, archive, folder) for folder in folders}
-    swept = 0
-    for folder in folders:
-        files = archive.files(folder)
-        orphans = [path for path, stat in files.items() if path not in named[folder] and _old(stat, now)]
+    swept, begun = 0, False
+    for lot in archive.lots(prefix):
+        if not begun:
+            _name_folders(db)
+            begun = True
+        with db.reading() as tx:
+            named = _named(tx, lot.folder)
+        orphans = [path for path, written in lot.written.items() if path not in named and written < now - YOUNG_S]
         if orphans:
-            swept += _sweep(db, archive, folder, orphans)
+            swept += _sweep(db, archive, lot.folder, orphans)
+    archive.drop_unfinished(prefix, now - UNFINISHED_S)
     return swept
 
 
@@ -110,23 +108,18 @@ def _name_folders(db: Database) -> None:
                 return
 
 
-def _named(tx: Transaction, archive: Archive, folder: Path) -> set[str]:
-    uid = tx.removals.owner(folder.relative_to(archive.root).as_posix())
+def _named(tx: Transaction, folder: str) -> set[str]:
+    uid = tx.removals.owner(folder)
     return tx.removals.named(uid) if uid else set()
 
 
-def _old(stat: os.stat_result, now: float) -> bool:
-    return stat.st_mtime < now - YOUNG_S
-
-
-def _sweep(db: Database, archive: Archive, folder: Path, orphans: Sequence[str]) -> int:
+def _sweep(db: Database, archive: Archive, folder: str, orphans: Sequence[str]) -> int:
     """Delete `orphans` where nothing names them under the hold either: a row may have come since they were listed."""
     with db.transaction() as tx:
         tx.removals.hold_files()
         tx.removals.name_folders()  # of a release that goes on beside this one
-        named = _named(tx, archive, folder)
+        named = _named(tx, folder)
         gone = [path for path in orphans if path not in named]
-        for path in gone:
-            archive.remove(StoredFile(path, 0, ""))
+        archive.remove(*(StoredFile(path, 0, "") for path in gone))
     log.info("files that no row names were removed", extra={"files": len(gone)})
     return len(gone)

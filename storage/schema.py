@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
-from storage.errors import SchemaDamaged
+from storage.errors import SchemaDamaged, SchemaTooNew
+from storage.migrations import HEAD
 from storage.tables_audit import metadata
+from storage.tables_node import compatibility
 
 VERSION_TABLE = "alembic_version"
 WAY_OUT = "restore the last backup into an empty place (`segnode restore`), or ask whoever changed it"
@@ -27,6 +29,27 @@ def version_of(connection: Connection) -> str | None:
     if len(versions) > 1:
         raise SchemaDamaged(f"the database says it is of the versions {_listed(versions)} at once: {WAY_OUT}")
     return versions[0] if versions else None
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether this release can work with the schema as it is: its own, or a newer one that only added to it.
+
+    SchemaTooNew where a newer release took something away; SchemaDamaged where something is missing.
+    """
+    version = version_of(connection)
+    if version is None or version < HEAD:  # they are numbered
+        return False
+    if version > HEAD:
+        _check_needs(connection)
+    check_whole(connection)
+    return True
+
+
+def _check_needs(connection: Connection) -> None:
+    names = inspect(connection).get_table_names()
+    needs = connection.execute(select(compatibility.c.needs)).scalar() if compatibility.name in names else None
+    if needs is None or needs > HEAD:
+        raise SchemaTooNew("the database was written by a newer release; run that one, or restore a backup")
 
 
 def check_whole(connection: Connection) -> None:

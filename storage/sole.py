@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.answering import answering
 from storage.engines import WRITING
+from storage.errors import Unavailable
 
 PLACES = 0x5E67  # the first of the two numbers of our advisory locks
 TRY = text("SELECT pg_try_advisory_lock(:places, :place)")
@@ -66,17 +67,9 @@ class _FilePlaces:
 
     def hold(self, name: str) -> bool:
         with self._lock:
-            if name in self._held:
-                return True
-            self._folder.mkdir(exist_ok=True)
-            descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                return False
-            self._held[name] = descriptor
-            return True
+            if name not in self._held and (descriptor := self._locked(name)) >= 0:
+                self._held[name] = descriptor
+            return name in self._held
 
     def leave(self, name: str) -> None:
         with self._lock:
@@ -86,6 +79,20 @@ class _FilePlaces:
     def close(self) -> None:
         for name in list(self._held):
             self.leave(name)
+
+    def _locked(self, name: str) -> int:
+        """The descriptor of the file, which is ours as long as that is open; -1 where another has it."""
+        try:
+            self._folder.mkdir(exist_ok=True)
+            descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as trouble:
+            raise Unavailable(f"the place {name} cannot be asked for: {trouble.strerror}") from trouble
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return -1
+        return descriptor
 
 
 class _SessionPlaces:

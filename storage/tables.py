@@ -180,6 +180,20 @@ jobs = Table(
     Index("ix_jobs_route", "route", "task", "state"),
     Index("ix_jobs_model", "model", "state", "finished_at"),
     Index("ix_jobs_mark", "mark", sqlite_where=text("mark <> ''"), postgresql_where=text("mark <> ''")),
+    Index(
+        "ix_jobs_leased",
+        "state",
+        "lease_owner",  # and not the term, which each renewal changes
+        sqlite_where=text("lease_owner IS NOT NULL"),
+        postgresql_where=text("lease_owner IS NOT NULL"),
+    ),
+    Index(
+        "ix_jobs_crashed",
+        "state",
+        "crashes",
+        sqlite_where=text("crashes > 0"),
+        postgresql_where=text("crashes > 0"),
+    ),
     Index("ix_jobs_rejects", "rejects", sqlite_where=text("rejects <> ''"), postgresql_where=text("rejects <> ''")),
 )
 Index("ix_jobs_queue", jobs.c.state, jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)

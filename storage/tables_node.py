@@ -20,6 +20,14 @@ processes = Table(
     Index("ix_processes_seen", "seen_at"),
 )
 
+# One row, of place 1: the oldest schema whose programs can work with this one (migrations/__init__.py).
+compatibility = Table(
+    "compatibility",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("needs", Text, nullable=False),
+)
+
 revisions = Table(
     "revisions",
     metadata,

@@ -36,8 +36,10 @@ def explain_model(
         scratch = parts.settings.node.data_folder / "scratch"
         scratch.mkdir(exist_ok=True)
         executor = Processes(resolve(parts.settings.node.devices)[:1])
-        with tempfile.TemporaryDirectory(dir=scratch, prefix="explain-") as folder_of_maps:
-            asked = ask(parts, study_uid, Path(folder_of_maps), task, finding)
+        with (
+            tempfile.TemporaryDirectory(dir=scratch, prefix="explain-") as folder_of_maps,
+            ask(parts, study_uid, Path(folder_of_maps), task, finding) as asked,
+        ):
             parts.audit.asked_by_a_person(PersonAction.EXPLAIN, study_uid)
             executor.start()
             try:

@@ -100,7 +100,7 @@ def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> 
     if with_files:
         click.echo(f"{manifest.files_copied} of {named} are in it; {manifest.files_missing} had gone by retention")
     else:
-        click.echo(f"not in it: the {named} that it refers to (--with-files, or save {parts.archive.root} after it)")
+        click.echo(f"not in it: the {named} that it refers to (--with-files, or save {parts.archive} after it)")
 
 
 @click.command()
@@ -109,8 +109,8 @@ def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> 
 @plainly
 def restore(source: Path, conf: Path | None) -> None:
     """Put the backup SOURCE where no database is; nothing is overwritten."""
-    from dicom_node.assembly import archive_of
     from dicom_node.settings import load
+    from dicom_node.storing import archive_of
     from storage.backup import restore as put_back
 
     settings = load(conf)

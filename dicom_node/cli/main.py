@@ -62,9 +62,9 @@ def serve(conf: Path | None, roles: list[str]) -> None:
         roles = [role for role in roles if role != "web"]
     elif "web" in roles:
         click.echo(f"The console is at {settings.node.web.address}.", err=True)
+    does = f"listens on {settings.node.ears}" if "receive" in roles else f"runs here as {', '.join(roles)}"
     click.echo(
-        f"{settings.node.ae_title} listens on {settings.node.ears}; data in {settings.node.data_folder}. "
-        "Stop with Ctrl-C.",
+        f"{settings.node.ae_title} {does}; data in {settings.node.data_folder}. Stop with Ctrl-C.",
         err=True,
     )
     sys.exit(run(roles, conf, drain_s=settings.node.drain_s))
@@ -298,6 +298,30 @@ def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
         present.as_json(rows)
     else:
         present.show_lines(rows)
+
+
+@phantom.command("froc")
+@click.option("--seeds", default="9000-9019", show_default=True, help="FIRST-LAST; training never saw 9000-9019.")
+@json_option
+@plainly
+def phantom_froc(seeds: str, as_json: bool) -> None:
+    """Say which nodules of unseen phantoms the shipped model finds, by false alarms a scan and by diameter."""
+    from dicom_node import present
+    from inference.evaluation import phantom_nodules
+
+    wanted, bundle = seeds_of(seeds), phantom_nodules.shipped()
+    with present.progress_bar(phantom_nodules.TASK, len(wanted)) as advance:
+        found = phantom_nodules.phantom_froc(_telling(wanted, advance), bundle)
+    if as_json:
+        present.as_json(found.model_dump(mode="json", exclude={"curve"}))
+        return
+    rates = zip(found.rates, found.at, strict=True)
+    present.show_lines(
+        [{"false positives a scan": rate, "sensitivity": at.mean, "from": at.low, "to": at.high} for rate, at in rates]
+    )
+    present.show_lines(
+        [{"diameter": b.band, "nodules": b.nodules, "found at 1 a scan": b.hit_at_rate} for b in found.bands]
+    )
 
 
 def _telling(seeds: Iterable[int], advance: Callable[[], None]) -> Iterator[int]:

@@ -44,11 +44,11 @@ class AskedBack:
         one = settings.destinations()[name]
         title = one.calling_ae_title if isinstance(one, DimseDestination) else settings.node.ae_title
 
-        def moved(wanted: Wanted) -> Path | None:
+        def moved(wanted: Wanted, folder: Path) -> Path | None:
             with parts.database.reading() as tx:
                 known = tx.studies.instances(study_uid=wanted.study, conflicts=True)
-            came = [one.file for one in known if one.sop_instance_uid == wanted.instance]
-            return parts.archive.path(came[-1]) if came else None
+            came = [one.file.path for one in known if one.sop_instance_uid == wanted.instance]
+            return folder / came[-1] if came and parts.archive.save(came[-1:], folder) else None
 
         return cls(parts, name, GivenTo(archive, title, moved, witness(parts.audit)))
 

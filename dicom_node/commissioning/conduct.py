@@ -202,30 +202,31 @@ def _where(view: Mapping[str, Any]) -> str:
 def _ask_back(parts: Parts, wish: Wish, played: Played, study: Study, asked_back: AskedBack, folder: Path) -> None:
     """What the PACS has of it, and how good that is; what it does not tell, a person does."""
     results = asked_back.results_of(played.job["job"])
-    segs, trouble = [one for one in results if one.kind == "seg"], ""
-    sent = [parts.archive.path(one.file) for one in segs]
-    back: list[Path] = []
-    if played.job["findings"] and not segs:
-        trouble = f"the profile of {wish.pacs} sends no SEG, so there is nothing to compare"
-    try:
-        study.checks.append(asked_back.listed(results))
-        back, study.how = asked_back.bring(segs, folder / f"{played.task}-back")
-        if segs:
-            words = f"{len(back)} SEG by {study.how}"
-            study.checks.append(Check(BACK, len(back) == len(segs), words))
-    except PeerError as told:
-        trouble = str(told)
-    if trouble and wish.confirm is None:
-        way_out = "run again with --confirm, and look at the overlay yourself"
-        study.checks.append(Check(BACK, passed=False, words=f"{trouble}; {way_out}"))
-    if wish.confirm is not None:
-        study.checks.append(_confirmed(wish.confirm, study, trouble))
-    seen = back or sent
-    study.how = study.how if back or not segs else "as the node has sent it"
-    if back:
-        study.checks += judged(back, sent, played.case)
-    if (segs or not played.job["findings"]) and all(check.passed for check in study.checks if check.name != BACK):
-        _compare(parts, wish, played, study, seen)
+    segs = [one for one in results if one.kind == "seg"]
+    with parts.archive.local([one.file for one in segs]) as sent:
+        trouble = ""
+        back: list[Path] = []
+        if played.job["findings"] and not segs:
+            trouble = f"the profile of {wish.pacs} sends no SEG, so there is nothing to compare"
+        try:
+            study.checks.append(asked_back.listed(results))
+            back, study.how = asked_back.bring(segs, folder / f"{played.task}-back")
+            if segs:
+                words = f"{len(back)} SEG by {study.how}"
+                study.checks.append(Check(BACK, len(back) == len(segs), words))
+        except PeerError as told:
+            trouble = str(told)
+        if trouble and wish.confirm is None:
+            way_out = "run again with --confirm, and look at the overlay yourself"
+            study.checks.append(Check(BACK, passed=False, words=f"{trouble}; {way_out}"))
+        if wish.confirm is not None:
+            study.checks.append(_confirmed(wish.confirm, study, trouble))
+        seen = back or sent
+        study.how = study.how if back or not segs else "as the node has sent it"
+        if back:
+            study.checks += judged(back, sent, played.case)
+        if (segs or not played.job["findings"]) and all(check.passed for check in study.checks if check.name != BACK):
+            _compare(parts, wish, played, study, seen)
 
 
 def _confirmed(confirm: Callable[[str], bool], study: Study, trouble: str) -> Check:

@@ -17,7 +17,7 @@ from dicom_node.network.register import OpenAssociation
 from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS
 from dicom_node.network.zip_entries import BadEntry, Zip
-from storage.archive import INCOMING, Archive
+from storage.archive import Archive
 from storage.database import Database
 
 SENDER = "console"  # stands where a peer's AE title would
@@ -93,7 +93,7 @@ class Intake(ABC):
 
     def spool(self, limit: int) -> Spool:
         """Where a file waits until it is whole."""
-        return Spool(limit, self._archive.root / INCOMING, self._archive.has_room)
+        return Spool(limit, self._archive.incoming, self._archive.has_room)
 
     def keep(self, name: str, file: IncomingFile) -> None:
         """Receive a file that has come in."""

@@ -47,12 +47,13 @@ class Back:
 class GivenTo:
     """An archive that results were given to, asked under `our_aet`; `witness` hears of each C-FIND.
 
-    `moved` gives the file of an instance that the archive has sent to our own AE title, None where none has come.
+    `moved` puts an instance that the archive has sent to our own AE title into a folder, and gives its file; None where
+    none has come.
     """
 
     archive: Peer | WebPeer
     our_aet: str
-    moved: Callable[[Wanted], Path | None]
+    moved: Callable[[Wanted, Path], Path | None]
     witness: Witness | None = None
 
     def listed(self, wanted: Iterable[Wanted]) -> set[str]:
@@ -76,7 +77,7 @@ class GivenTo:
             return Back(self._by_get(self.archive, wanted, folder), "C-GET")
         except Refused as no_get:
             try:
-                return Back(self._by_move(self.archive, wanted), "C-MOVE")
+                return Back(self._by_move(self.archive, wanted, folder), "C-MOVE")
             except Refused as no_move:
                 raise Refused(f"{no_get}; {no_move}") from no_move
 
@@ -94,9 +95,9 @@ class GivenTo:
         get(archive, self.our_aet, [_parcel(one) for one in wanted], keep, LIMIT_S)
         return self._all_of(came, wanted, "C-GET")
 
-    def _by_move(self, archive: Peer, wanted: Sequence[Wanted]) -> dict[str, Path]:
+    def _by_move(self, archive: Peer, wanted: Sequence[Wanted], folder: Path) -> dict[str, Path]:
         move(archive, self.our_aet, [_parcel(one) for one in wanted], LIMIT_S)
-        came = {one.instance: path for one in wanted if (path := self.moved(one)) is not None}
+        came = {one.instance: path for one in wanted if (path := self.moved(one, folder)) is not None}
         return self._all_of(came, wanted, "C-MOVE")
 
     def _all_of(self, came: dict[str, Path], wanted: Sequence[Wanted], service: str) -> dict[str, Path]:

@@ -26,7 +26,7 @@ from dicom_node.network.register import Register
 from dicom_node.network.tls import ServerTls
 from dicom_node.network.tls_keeper import Keeper, TlsState
 from dicom_node.network.upper_layer import Entity, Limits
-from storage.archive import INCOMING, Archive
+from storage.archive import Archive
 from storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Server:
         self._commitment = commitment or CommitmentService(database, revision=revision)
         self._entity = acceptor(listen, self._commitment.mode)
         self._limits = Limits(
-            listen.max_connections, listen.max_object_bytes, archive.root / INCOMING, has_room=archive.has_room
+            listen.max_connections, listen.max_object_bytes, archive.incoming, has_room=archive.has_room
         )
         self._refusals = Refusals(database, revision)
         self._door = Door(listen, self._refusals.tell)

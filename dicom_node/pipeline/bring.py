@@ -146,19 +146,20 @@ class Bring:
         strangers = 0
         listed = [uid for uids in study.segmentations.values() for uid in uids if uid in here]
         for instance in (here[uid] for uid in listed):
-            path, known = self.files.path(instance.file), instance.kind is InstanceKind.RESULT
-            said = provenance_of(path, instance.transfer_syntax_uid, known=known, device_uids=self.device_uids)
-            if not said.task:
-                continue
-            same_id = said.patient.get("PatientID", "") == str(self.header.get("PatientID") or "").strip()
-            if not same_id or contradictions(self.header, said.patient):
-                strangers += 1
-                continue
-            try:
-                series, cited = _sources(read_segmentation(path), study.series)
-                segs.append(_Seg(instance.sop_instance_uid, said.task, said.made, series, cited))
-            except BadSegmentation as bad:
-                left_out.append(str(bad))
+            known = instance.kind is InstanceKind.RESULT
+            with self.files.local([instance.file]) as (path,):
+                said = provenance_of(path, instance.transfer_syntax_uid, known=known, device_uids=self.device_uids)
+                if not said.task:
+                    continue
+                same_id = said.patient.get("PatientID", "") == str(self.header.get("PatientID") or "").strip()
+                if not same_id or contradictions(self.header, said.patient):
+                    strangers += 1
+                    continue
+                try:
+                    series, cited = _sources(read_segmentation(path), study.series)
+                    segs.append(_Seg(instance.sop_instance_uid, said.task, said.made, series, cited))
+                except BadSegmentation as bad:
+                    left_out.append(str(bad))
         newest = {seg.task: max(one.made for one in segs if one.task == seg.task) for seg in segs}
         return [seg for seg in segs if seg.made == newest[seg.task]], left_out, strangers
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from dicom_node.errors import BadDataset
 from dicom_node.network.header import MAX_HEADER_BYTES, Header, read_header
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.errors import Unavailable
+from storage.disk import disk_faults
 from storage.lifecycle import LEFT, JobMark, JobState
 from storage.part10 import META_AT
 from storage.records import Instance, InstanceKind, Job
@@ -66,23 +67,13 @@ class Correct:
         if where != (new.study_instance_uid, new.series_instance_uid, new.sop_class_uid):
             return Judged(new, old, "it names another study, series or class", Likeness())
         try:
-            first, second = self.archive.path(old.file), self.archive.path(new.file)
-            likeness = compare(first, old.transfer_syntax_uid, second, new.transfer_syntax_uid)
-            if likeness.other_picture:
-                return Judged(new, old, f"they differ in {likeness.other_picture}", likeness)
-            return Judged(new, old, "", likeness, self._header(new))
+            with self.archive.local([old.file, new.file]) as (first, second):
+                likeness = compare(first, old.transfer_syntax_uid, second, new.transfer_syntax_uid)
+                if likeness.other_picture:
+                    return Judged(new, old, f"they differ in {likeness.other_picture}", likeness)
+                return Judged(new, old, "", likeness, _header(second, new.transfer_syntax_uid))
         except (Incomparable, BadDataset) as fault:
             return Judged(new, old, str(fault), Likeness())
-
-    def _header(self, instance: Instance) -> Header:
-        try:
-            with self.archive.path(instance.file).open("rb") as file:
-                head = file.read(META_AT)
-                file.seek(META_AT + int.from_bytes(head[-4:], "little"))
-                content = file.read(MAX_HEADER_BYTES)
-        except OSError as trouble:
-            raise Unavailable(f"the archive's disk failed: {trouble.strerror}") from trouble
-        return read_header(content, instance.transfer_syntax_uid)
 
     def _settle(self, tx: Transaction, judged: Judged, now: float) -> None:
         new, old = judged.new, judged.old
@@ -149,6 +140,14 @@ class Correct:
 def _alone(new: Instance) -> Judged:
     """Nothing counts beside it any more: a content of another study's image that retention has removed."""
     return Judged(new, new, "the content that it differs from was removed by retention", Likeness())
+
+
+def _header(path: Path, syntax: str) -> Header:
+    with disk_faults(), path.open("rb") as file:
+        head = file.read(META_AT)
+        file.seek(META_AT + int.from_bytes(head[-4:], "little"))
+        content = file.read(MAX_HEADER_BYTES)
+    return read_header(content, syntax)
 
 
 def uses(job: Job, sop_uid: str) -> bool:

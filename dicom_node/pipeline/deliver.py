@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from dicom_node.audit.facts import Outcome
 from dicom_node.audit.recorder import Recorder
@@ -97,13 +96,11 @@ class Deliver:
         def renew(tx: Transaction) -> None:
             tx.deliveries.renew(delivery.delivery_id, self.owner, self.clock(), self.lease_term_s)
 
-        with Keeper(self.database, renew, self.lease_term_s):  # else it would be sent twice at once
-            return self.destination.deliver([self._whole(item) for item in rest])
-
-    def _whole(self, item: ResultObject) -> Path:
-        """The object's file, once it is known to be what was written."""
-        self.archive.read(item.file)
-        return self.archive.path(item.file)
+        with (
+            Keeper(self.database, renew, self.lease_term_s),  # else it would be sent twice at once
+            self.archive.local([item.file for item in rest], checked=True) as files,
+        ):
+            return self.destination.deliver(files)
 
     def _sent(self, delivery: Delivery, objects: Sequence[ResultObject], statuses: dict[str, str]) -> None:
         now, name = self.clock(), self.sender.destination

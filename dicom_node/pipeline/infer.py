@@ -10,10 +10,12 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dicom_node.audit.recorder import Recorder
 from dicom_node.counting import JOB_FAILURES, Counts
@@ -35,12 +37,17 @@ from inference.stopwatch import Stopwatch
 from inference.trend import Trend
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.errors import NotFound, Unavailable
 from storage.lifecycle import JobState
 from storage.records import Job, ResultObject, StoredFile
 from storage.shadows import Pair
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PATIENCE_S = 60.0  # with an archive that does not answer, before the job goes back into the queue
+TRY_AGAIN_S = 2.0
 
 Encode = Callable[[Job, Result, Mapping[str, Sequence[Path]]], tuple[Encoded, ...]]
 
@@ -102,17 +109,27 @@ class Infer:
         return list(closed(self.models.values()))
 
     def _run(self, job: Job, scratch: Path) -> None:
+        try:
+            self._infer(job, scratch)
+        except Unavailable as trouble:
+            with self.database.transaction() as tx:
+                tx.jobs.release(job.job_id, self.owner, crashed=False)
+                self._journal(tx, job, self.clock(), "waits", str(trouble))
+            raise
+
+    def _infer(self, job: Job, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         watch = Stopwatch()
         with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:
-                request = self._request(job, scratch)
-                self.audit.inputs_read(job)
-                result = self.executor.run(request, keeper.report)
-                keeper.report(0.95, "encode")
-                files = {role: series.paths for role, series in request.inputs.items()}
-                with watch.time("encode"):
-                    encoded = self.encode(job, result, files)
+                with ExitStack() as files:
+                    request = _patiently(lambda: files.enter_context(self._request(job, scratch)))
+                    self.audit.inputs_read(job)
+                    result = self.executor.run(request, keeper.report)
+                    keeper.report(0.95, "encode")
+                    paths = {role: series.paths for role, series in request.inputs.items()}
+                    with watch.time("encode"):
+                        encoded = self.encode(job, result, paths)
             except Unfit as unfit:
                 self._count(job, unfit)
                 self._end(job, JobState.REFUSED, str(unfit))
@@ -126,26 +143,29 @@ class Infer:
                 self._end(job, JobState.FAILED, f"{type(error).__name__}: {error}")
                 return
             with watch.time("store"):
-                stored = [(item, self._store(job, item)) for item in encoded]
+                stored = [(item, _patiently(partial(self._store, job, item))) for item in encoded]
         self._commit(job, result, stored, watch.seconds)
 
-    def _request(self, job: Job, scratch: Path) -> Request:
-        return Request(
-            job_id=job.job_id,
-            task=job.task,
-            inputs=inputs_of(self.database, self.archive, job),
-            model=job.parameters["model"],
-            scratch=scratch,
-            parameters=job.parameters.get("task", {}),
-            time_limit_s=self.limits.time_limit_s,
-            priority=job.priority,
-            prior=self._prior(job, scratch),
-        )
+    @contextmanager
+    def _request(self, job: Job, scratch: Path) -> Iterator[Request]:
+        """What the executor is asked, with files that are here while the block lasts."""
+        with ExitStack() as files:
+            yield Request(
+                job_id=job.job_id,
+                task=job.task,
+                inputs=files.enter_context(inputs_of(self.database, self.archive, job)),
+                model=job.parameters["model"],
+                scratch=scratch,
+                parameters=job.parameters.get("task", {}),
+                time_limit_s=self.limits.time_limit_s,
+                priority=job.priority,
+                prior=self._prior(job, scratch, files),
+            )
 
-    def _prior(self, job: Job, scratch: Path) -> Prior | None:
+    def _prior(self, job: Job, scratch: Path, files: ExitStack) -> Prior | None:
         """What the result is compared with; where that cannot be had any more, the result is made without it."""
         try:
-            return load_prior(self.database, self.archive, job, scratch)
+            return files.enter_context(load_prior(self.database, self.archive, job, scratch))
         except NoPrior as reason:
             with self.database.transaction() as tx:
                 self._journal(tx, job, self.clock(), "prior not used", str(reason))
@@ -254,6 +274,19 @@ class Infer:
 
     def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """What the archive answers, asked again while it does not, lest what was computed be lost; Unavailable."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except Unavailable as trouble:
+            if time.monotonic() > end:
+                raise
+            log.warning("a job waits: %s", trouble)
+        time.sleep(TRY_AGAIN_S)
 
 
 def in_words(trend: Trend) -> str:

@@ -146,5 +146,8 @@ class Crew:
         """The same, and wait for them, for all together so many seconds at most."""
         self.tell_to_stop()
         deadline = time.monotonic() + patience_s
-        for thread in (*self._leaving, *self._threads.values()):
+        threads = (*self._leaving, *self._threads.values())
+        for thread in threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
+        if busy := [thread.name for thread in threads if thread.is_alive()]:
+            log.warning("after %.0f s these are left in their work: %s", patience_s, ", ".join(busy))

@@ -83,7 +83,8 @@ def labels_of(of: Made, archive: Archive, grid: Grid) -> Labels:
     for seg in of.segs:
         if seg.removed_at is not None:
             raise BadSegmentation("the segmentation that its job made is no longer held")
-        np.maximum(found, lay_on(read_segmentation(archive.path(seg.file)), grid, of.card).labels, out=found)
+        with archive.local([seg.file]) as (path,):
+            np.maximum(found, lay_on(read_segmentation(path), grid, of.card).labels, out=found)
     return found
 
 

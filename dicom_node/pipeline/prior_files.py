@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
-from storage.records import Instance, Job, StoredFile
+from storage.records import Job, StoredFile
 
 MOST_LESIONS = 255  # a result has at most 60 of them
 
@@ -34,14 +35,16 @@ class NoPrior(Exception):
     """The prior cannot be used; the text says why."""
 
 
-def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) -> Prior | None:
+@contextmanager
+def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) -> Iterator[Prior | None]:
     """The prior of a job, None where it was given none; `NoPrior` with the reason where it cannot be used any more.
 
-    Its mask is left in `scratch`.
+    Its images are here while the block lasts, its mask is left in `scratch`.
     """
     named: Mapping[str, Any] | None = job.parameters.get("prior")
     if named is None:
-        return None
+        yield None
+        return
     uids = [str(uid) for uid in named["instances"]]
     with database.reading() as tx:
         images = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
@@ -62,20 +65,16 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
         raise NoPrior(f"the prior cannot be read: {bad}") from bad
     path = scratch / "prior.npy"
     np.save(path, labelmap)
-    return Prior(
-        study_instance_uid=named["study"],
-        taken=date.fromisoformat(named["taken"]),
-        current_taken=date.fromisoformat(named["current_taken"]),
-        series=_series(named["series"], [held[uid] for uid in uids], archive),
-        labelmap=path,
-        lesions=lesions,
-        history=tuple(earlier.summary.get("trend", {}).get("history", ())) if earlier else (),
-    )
-
-
-def _series(uid: str, instances: Sequence[Instance], archive: Archive) -> SeriesFiles:
-    paths = tuple(archive.path(instance.file) for instance in instances)
-    return SeriesFiles(uid, paths, tuple(instance.sop_instance_uid for instance in instances))
+    with archive.local([held[uid].file for uid in uids]) as paths:
+        yield Prior(
+            study_instance_uid=named["study"],
+            taken=date.fromisoformat(named["taken"]),
+            current_taken=date.fromisoformat(named["current_taken"]),
+            series=SeriesFiles(named["series"], tuple(paths), tuple(uids)),
+            labelmap=path,
+            lesions=lesions,
+            history=tuple(earlier.summary.get("trend", {}).get("history", ())) if earlier else (),
+        )
 
 
 def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
@@ -85,7 +84,8 @@ def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
     lesions: dict[int, KnownLesion] = {}
     known: set[str] = set()
     for file in files:
-        seg = read_segmentation(archive.path(file))
+        with archive.local([file]) as (place,):
+            seg = read_segmentation(place)
         numbers = {}
         for segment in seg.segments:
             lesion = _lesion(segment, card)

@@ -43,7 +43,8 @@ class Reject:
     def _read(self, instance: Instance, now: float) -> None:
         refusal, note = "", None
         try:
-            note = read_rejection(self.archive.path(instance.file), instance.transfer_syntax_uid)
+            with self.archive.local([instance.file]) as (path,):
+                note = read_rejection(path, instance.transfer_syntax_uid)
         except BadNote as bad:
             refusal = str(bad)
         with self.database.transaction() as tx:

@@ -84,8 +84,11 @@ class Review:
         with self.database.reading() as tx:
             made = made_of(tx, study)
             earlier = {one.sop_instance_uid: one.summary.get("replaces", ()) for one in tx.reviews.of_study(study)}
-        report = read_report(self.archive.path(instance.file)) if made else None
-        if report is None:  # dose reports are many, and where nothing was made there is nothing to review
+        if not made:
+            return None
+        with self.archive.local([instance.file]) as (path,):
+            report = read_report(path)
+        if report is None:  # dose reports are many
             return None
         job, summary = judge_report(report, made, earlier, self.archive)
         return Reviewed(instance.sop_instance_uid, job, study, now, summary, ReviewKind.SR)
@@ -101,7 +104,8 @@ class Review:
             return None
         if not made:
             raise BadSegmentation("no job of this study has finished")
-        seg = read_segmentation(self.archive.path(instance.file))
+        with self.archive.local([instance.file]) as (path,):
+            seg = read_segmentation(path)
         of, by = subject_of(seg, made)
         grid = self._grid(of)
         truth = lay_on(seg, grid, of.card)

@@ -163,7 +163,8 @@ def _ours(of: Made, archive: Archive) -> dict[str, Report]:
         raise BadReport("its job made no report to compare it with")
     if any(one.removed_at is not None for one in of.reports):
         raise BadReport("the report that its job made is no longer held")
-    read = {one.sop_instance_uid: read_report(archive.path(one.file)) for one in of.reports}
+    with archive.local([one.file for one in of.reports]) as paths:
+        read = {one.sop_instance_uid: read_report(path) for one, path in zip(of.reports, paths, strict=True)}
     return {uid: report for uid, report in read.items() if report is not None}
 
 

@@ -33,7 +33,7 @@ from inference.request import Request
 from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.errors import NotFound, Unavailable
 from storage.shadows import Shadow
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,9 @@ class RunShadows:
             self._failed(shadow, str(died), made_way=died.stopped)
         except (Unfit, ModelError, BadSegmentation, NotFound) as reason:
             self._failed(shadow, str(reason))
+        except Unavailable as trouble:
+            self._failed(shadow, str(trouble), made_way=True)
+            raise
         else:
             with self.database.transaction() as tx:
                 at = self.clock()
@@ -129,15 +132,19 @@ class RunShadows:
 
     def _run(self, shadow: Shadow, made: Made, model: InstalledModel, scratch: Path) -> Result:
         """The shadow's answer. WorkerDied, `stopped` where a job came; and what an executor raises."""
-        request = Request(
-            job_id=made.job.job_id,
-            task=made.job.task,
-            inputs=inputs_of(self.database, self.archive, made.job),
-            model=dict(model.settings),
-            scratch=scratch,
-            parameters=made.job.parameters.get("task", {}),
-            time_limit_s=self.time_limit_s,
-        )
+        with inputs_of(self.database, self.archive, made.job) as inputs:
+            request = Request(
+                job_id=made.job.job_id,
+                task=made.job.task,
+                inputs=inputs,
+                model=dict(model.settings),
+                scratch=scratch,
+                parameters=made.job.parameters.get("task", {}),
+                time_limit_s=self.time_limit_s,
+            )
+            return self._answer(shadow, request)
+
+    def _answer(self, shadow: Shadow, request: Request) -> Result:
         term, worker = self.lease_term_s, self.executor()
         renew = Keeper(
             self.database, lambda tx: tx.shadows.renew(shadow.shadow_id, self.owner, time.time() + term), term

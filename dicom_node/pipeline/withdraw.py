@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.lifecycle import DeliveryState, JobState
-from storage.records import Job, ResultObject
+from storage.records import Job, ResultObject, StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -80,29 +81,34 @@ class Withdraw:
                 self._journal(tx, note, now, "rejection note", f"{destination} is told that {what} are no longer valid")
         log.info("rejection note made", extra={"study": old.study_instance_uid, "job": note.job_id})
 
-    def _encode(self, note: Job, old: Job, results: Sequence[ResultObject], subject: Path, now: float) -> ResultObject:
+    def _encode(
+        self, note: Job, old: Job, results: Sequence[ResultObject], subject: StoredFile | None, now: float
+    ) -> ResultObject:
+        if subject is None:
+            raise ResultInvalid("nothing of the study is held any more that says whose it is")
         rejected = [
             Replaced(one.kind, one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in results
         ]
-        made = self.encode(note.job_id, rejected, subject, f"No longer valid: {old.reason}", now)
+        with self.archive.local([subject]) as (path,):
+            made = self.encode(note.job_id, rejected, path, f"No longer valid: {old.reason}", now)
         file = self.archive.write(old.study_instance_uid, made.sop_instance_uid, [made.part10], ours=True)
         uids = (made.sop_instance_uid, made.sop_class_uid, made.series_instance_uid)
         return ResultObject(*uids, note.job_id, made.kind, file)
 
-    def _subject(self, tx: Transaction, old: Job, results: Sequence[ResultObject]) -> Path:
-        """The file whose patient and study the note bears: an image's newest header, or else whatever is held."""
+    def _subject(self, tx: Transaction, old: Job, results: Sequence[ResultObject]) -> StoredFile | None:
+        """The file whose patient and study the note bears: an image's newest header, or else whatever is held.
+
+        None where retention has removed all.
+        """
+        return next((file for file in self._subjects(tx, old, results) if self.archive.sizes([file]) != [None]), None)
+
+    def _subjects(self, tx: Transaction, old: Job, results: Sequence[ResultObject]) -> Iterator[StoredFile]:
         for source in old.inputs.values():
             for uid in source["instances"]:
-                try:
-                    path = self.archive.path(tx.versions.current(uid).file)
-                except NotFound:
-                    continue
-                if path.exists():
-                    return path
-        held = [one.file for one in results]
-        held += [one.file for one in tx.studies.instances(study_uid=old.study_instance_uid)]
-        paths = [path for file in held if (path := self.archive.path(file)).exists()]
-        return paths[0] if paths else self.archive.root  # which is no subject: retention has removed all
+                with suppress(NotFound):
+                    yield tx.versions.current(uid).file
+        yield from (one.file for one in results)
+        yield from (one.file for one in tx.studies.instances(study_uid=old.study_instance_uid))
 
     def _give_up(self, note: Job, reason: str, now: float) -> None:
         """Written down, and not tried again: nothing that it is made of changes any more."""

@@ -32,6 +32,7 @@ from dicom_node.network.web_server import WebServer
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings.alerts import AlertSettings
+from dicom_node.settings.archive import ArchiveSettings
 from dicom_node.settings.files import Document, Place, document_of, problems_of, read_document
 from dicom_node.settings.models import LOCK, Models, ModelSettings, Name, model_mistakes, read_lock, with_files
 from dicom_node.settings.peers import AnyPeer, archives_of, unknown_archives
@@ -106,6 +107,7 @@ class NodeSettings(Frozen):
     idle_s: Seconds = 60.0
     drain_s: Annotated[float, Field(ge=0, le=3600)] = 15.0
     data_folder: Path = Path("~/segnode-data")
+    archive: ArchiveSettings = ArchiveSettings()
     database_url: str | None = None
     keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
     clean_below_bytes: Annotated[int, Field(ge=0)] = 10_000_000_000
@@ -301,6 +303,7 @@ def _completed(node: NodeSettings, base: Path) -> NodeSettings:
     """Paths made absolute, and destinations that do not say how they are called, called under the node's title."""
     destinations = {name: _completed_destination(one, node, base) for name, one in node.destinations.items()}
     paths = {"data_folder": base / node.data_folder.expanduser(), "audit": node.audit.below(base)}
+    paths |= {"archive": node.archive.below(base)}
     paths |= {"alerts": node.alerts.below(base), "tracing": node.tracing.below(base) if node.tracing else None}
     return with_secrets(with_tls(node.model_copy(update={"destinations": destinations, **paths}), base), base)
 

@@ -52,6 +52,8 @@ def _every_secret(node: NodeSettings) -> Iterator[tuple[Place, Secret]]:
                 yield (group, name, "authentication", key), secret
     for key, secret in _secrets(node.web.oidc):
         yield ("web", "oidc", key), secret
+    for keys, secret in node.archive.secrets():
+        yield ("archive", *keys), secret
     for keys, secret in node.alerts.secrets():
         yield ("alerts", *keys), secret
     for keys, secret in node.tracing.secrets() if node.tracing else ():

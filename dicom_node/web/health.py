@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from dicom_node.assembly import watermarks
+from dicom_node.storing import watermarks
 from dicom_node.upkeep import gigabytes
 from dicom_node.views import ROLE_SILENT_S
 from dicom_node.web.access import Here

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
+from contextlib import ExitStack
 from typing import Any
 
 from dicom_node.assembly import Parts
@@ -26,7 +27,7 @@ class Pictures:
     """One is made at a time: pixels of whole series are read for it."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Overlay] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Overlay, ExitStack]] = OrderedDict()
         self._lock = threading.Lock()
 
     def slices(self, parts: Parts, study_uid: str, sop_uid: str) -> dict[str, Any]:
@@ -55,19 +56,20 @@ class Pictures:
             job = tx.jobs.find(made.job_id) if made else None
         if made is None or job is None or made.kind != "seg" or job.study_instance_uid != study_uid:
             raise NotFound(f"study {study_uid} has no segmentation {sop_uid}")
-        path = parts.archive.path(made.file)
-        if made.removed_at is not None or not path.exists():
+        if made.removed_at is not None or parts.archive.sizes([made.file]) == [None]:
             raise NotFound("the segmentation's file is no longer held")
         if sop_uid in self._kept:
             self._kept.move_to_end(sop_uid)
-            return self._kept[sop_uid]
-        primary = inputs_of(parts.database, parts.archive, job)[TASKS[job.task].primary]
-        if missing := [one for one in primary.paths if not one.exists()]:
-            raise NotFound(f"{len(missing)} of its {len(primary.paths)} images are no longer held")
-        self._kept[sop_uid] = Overlay(path, primary.paths)
+            return self._kept[sop_uid][0]
+        with ExitStack() as files:
+            (path,) = files.enter_context(parts.archive.local([made.file]))
+            primary = files.enter_context(inputs_of(parts.database, parts.archive, job))[TASKS[job.task].primary]
+            overlay = Overlay(path, primary.paths)
+            self._kept[sop_uid] = overlay, files.pop_all()  # whose pixels are read when it is painted
         if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[sop_uid]
+            _, (_, left) = self._kept.popitem(last=False)
+            left.close()
+        return overlay
 
 
 def _best(overlay: Overlay) -> int:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 from pydicom import dcmread
+from starlette.responses import StreamingResponse
 
+from dicom_node.download import pieces
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
+from storage.disk import disk_faults
 from storage.errors import NotFound
 from storage.identifiers import check_uid
+from storage.records import StoredFile
 
+DICOM = "application/dicom"
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"  # Encapsulated PDF Storage
 
 
 class ResultFile(NamedTuple):
-    """A result's file: where it lies, and what it is."""
+    """A result's file: how it is stored, and what it is."""
 
-    path: Path
+    stored: StoredFile
     kind: str
     sop_class_uid: str
     sop_instance_uid: str
@@ -32,18 +39,36 @@ def result_file(console: Console, caller: Visit, study_uid: str, sop_uid: str) -
         job = tx.jobs.find(made.job_id) if made else None
     if made is None or job is None or job.study_instance_uid != study_uid:
         raise NotFound(f"study {study_uid} has no result {sop_uid}")
-    path = console.parts.archive.path(made.file)
-    if made.removed_at is not None or not path.exists():
+    if made.removed_at is not None or console.parts.archive.sizes([made.file]) == [None]:
         raise NotFound("the result's file is no longer held")
     if not caller.names:
         raise Forbidden("the file says whose study it is, and your role is not shown that (names_for)")
     console.parts.audit.downloaded(study_uid, caller.participant)
-    return ResultFile(path, made.kind, made.sop_class_uid, sop_uid)
+    return ResultFile(made.file, made.kind, made.sop_class_uid, sop_uid)
 
 
-def pdf_of(file: ResultFile) -> bytes:
+def sent(console: Console, file: ResultFile, filename: str = "") -> StreamingResponse:
+    """The file as an answer; NotFound, Unavailable."""
+    with ExitStack() as files:
+        (path,) = files.enter_context(console.parts.archive.local([file.stored]))
+        with disk_faults():
+            if not path.exists():
+                raise NotFound("the result's file is no longer held")
+            headers = {"Content-Length": str(path.stat().st_size)}
+        if filename:
+            headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+        return StreamingResponse(_pieces(file, path, files.pop_all()), media_type=DICOM, headers=headers)
+
+
+def _pieces(file: ResultFile, path: Path, files: ExitStack) -> Iterator[bytes]:
+    with files:
+        yield from pieces(file.stored, path)
+
+
+def pdf_of(console: Console, file: ResultFile) -> bytes:
     """The page within an Encapsulated PDF (PS3.3 C.24.2); NotFound where the result is none."""
     if file.sop_class_uid != PDF:
         raise NotFound(f"result {file.sop_instance_uid} is no PDF")
-    data = dcmread(file.path)
+    with console.parts.archive.local([file.stored]) as (path,):
+        data = dcmread(path)
     return bytes(data.EncapsulatedDocument)[: int(data.get("EncapsulatedDocumentLength") or 0) or None]

@@ -4,12 +4,15 @@ Images are read by an actor on this machine, which has the archive, and go to th
 masks come back the same way, and a model's files are brought to each machine once. So the machines of the workers need
 this program and nothing else of ours: no database, no archive, no models.
 
-A cluster that is away, or has no room, is waited for. The jobs wait too, and their time does not run.
+A cluster that is away, or has no room, is waited for. The jobs wait too, and their time does not run. Who was part of a
+cluster that went away cannot join again in the same process: Ray ends it when the head has been away for a minute, and
+we do where the Ray of this machine has died. The pipeline is then started anew, and waits.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from contextlib import ExitStack
@@ -40,6 +43,7 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 10.0
 LOOK_EVERY_S = 1.0
+SEE_EVERY_S = 10.0  # whether this machine is still part of the cluster
 LATE_S, LATE_MAX_S = 10.0, 600.0  # a worker that has no machine by then has others make room, again and again
 
 
@@ -130,7 +134,7 @@ class RayCluster:
         return explanation
 
     def _look_after(self) -> None:
-        """Join, then end workers that have had nothing to do for long."""
+        """Join; then end workers that have had nothing to do for long, and this process where the cluster is lost."""
         while not self._joined.is_set():
             try:
                 ray_door.join(self.settings)
@@ -140,8 +144,15 @@ class RayCluster:
             else:
                 self._tell("")
                 self._joined.set()
+        seen = time.monotonic()
         while not self._stopped.wait(LOOK_EVERY_S):
             self._pools.close_idle(time.monotonic() - self.settings.idle_s)
+            if time.monotonic() - seen > SEE_EVERY_S:
+                seen = time.monotonic()
+                if ray_door.is_lost():
+                    self._tell("the Ray of this machine has died: start it again with `ray start`, as before")
+                    signal.raise_signal(signal.SIGTERM)
+                    return
 
     def _tell(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
@@ -310,7 +321,7 @@ class RayCluster:
             if not self._pools.wanted(place):
                 raise WorkerDied("the worker is not wanted any more", stopped=True)
             if time.monotonic() - since > patience:
-                self._tell(f"no machine of the Ray cluster has {needs} free for a worker")
+                self._tell(f"a worker that asks for {needs} does not start: is there room on the Ray cluster?")
                 self._pools.late(place)
                 patience, since = min(2 * patience, LATE_MAX_S), time.monotonic()
 

@@ -51,6 +51,9 @@ def join(settings: RaySettings) -> None:
             return
         settings.knock()
         os.environ.update(ENVIRONMENT)
+        chatter = logging.getLogger("ray")
+        level = chatter.level
+        chatter.setLevel(logging.ERROR)  # it would rather handle our signals
         try:
             ray.init(address=settings.address, namespace=settings.namespace, configure_logging=False)
         except (exceptions.RayError, OSError, RuntimeError, ValueError) as fault:
@@ -59,7 +62,18 @@ def join(settings: RaySettings) -> None:
                 f"this machine cannot join the Ray cluster at {settings.address}: {why}. Where no Ray runs here yet: "
                 f"`ray start --address={settings.address} --num-gpus=0`"
             ) from fault
+        finally:
+            chatter.setLevel(level)
         log.info("joined the Ray cluster", extra={"address": settings.address})
+
+
+def is_lost() -> bool:
+    """Whether the Ray of this machine is gone, so that nothing more comes of it in this process."""
+    own = ray.get_runtime_context().get_node_id()
+    try:
+        return not any(node["Alive"] for node in ray.nodes() if node["NodeID"] == own)
+    except exceptions.RayError:  # the head does not answer; if it never does, Ray ends this process
+        return False
 
 
 def has_gpus() -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from inference.findings import Entropy
 from inference.measure import Measured
 from inference.recipe import Output
+from inference.tasks.postprocess import boxes_of
 
 _LN2 = float(np.log(2))
 
@@ -33,10 +34,10 @@ def entropy(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.f
 
 def with_entropy(measured: Measured, values: NDArray[np.floating]) -> Measured:
     """Each finding with the mean entropy (z, y, x) of its voxels, and of those on both sides of its surface."""
-    boxes = scipy.ndimage.find_objects(measured.labelmap, max_label=len(measured.findings))
+    boxes = boxes_of(measured.labelmap)
     findings = []
-    for finding, found in zip(measured.findings, boxes, strict=True):
-        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in found)
+    for finding in measured.findings:
+        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in boxes[finding.number])
         mask, inside = measured.labelmap[box] == finding.number, np.asarray(values[box], dtype=np.float64)
         shell = border(mask)
         mean = float(inside[mask].mean())

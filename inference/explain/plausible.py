@@ -17,6 +17,7 @@ from inference.findings import Finding
 from inference.measure import Measured
 from inference.roi import find_region
 from inference.tasks.card import Organ, Plausible, TaskCard
+from inference.tasks.postprocess import boxes_of
 from inference.volume import Grid, Volume
 
 _TOUCH = np.ones((3, 3, 3), dtype=bool)
@@ -50,11 +51,11 @@ def _with_flags(measured: Measured, flags: Iterator[tuple[int, str]]) -> Measure
 
 def _outside(measured: Measured, labels: NDArray[np.uint8], volume: Volume, organ: Organ) -> Iterator[tuple[int, str]]:
     region = None if organ.label else find_region(volume, organ.region)
-    boxes = scipy.ndimage.find_objects(measured.labelmap, max_label=len(measured.findings))
-    for finding, found in zip(measured.findings, boxes, strict=True):
+    boxes = boxes_of(measured.labelmap)
+    for finding in measured.findings:
         if not _is_lesion(finding):
             continue
-        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in found)
+        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in boxes[finding.number])
         mask = measured.labelmap[box] == finding.number
         if region is None:
             if not (scipy.ndimage.binary_dilation(mask, _TOUCH) & (labels[box] == organ.label)).any():

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from inference.codes import Code
 from inference.diameters import in_plane_axes
 from inference.place import place_of
+from inference.tasks.postprocess import boxes_of
 from inference.transforms.geometry import crop_grid
 from inference.trend import Size
 from inference.volume import Grid
@@ -76,9 +76,9 @@ def lesions_of(labelmap: NDArray[np.unsignedinteger], grid: Grid,
         raise ValueError(f"a label map of {labelmap.shape} does not lie on a grid of {grid.shape}")
     if len({identity.uid for identity in identities.values()}) < len(identities):
         raise ValueError("two lesions of one time point have the same identity")
-    boxes = scipy.ndimage.find_objects(labelmap, max_label=max(identities, default=0))
-    return tuple(_lesion(labelmap[boxes[number - 1]] == number, boxes[number - 1], grid, identity)
-                 for number, identity in sorted(identities.items()) if boxes[number - 1] is not None)
+    boxes = boxes_of(labelmap)
+    return tuple(_lesion(labelmap[boxes[number]] == number, boxes[number], grid, identity)
+                 for number, identity in sorted(identities.items()) if number in boxes)
 
 
 def _lesion(mask: NDArray[np.bool_], box: tuple[slice, slice, slice], grid: Grid, identity: Identity) -> Lesion:

@@ -30,6 +30,24 @@ def bounding_box(mask: Mask, margin: int = 0) -> Box | None:
     return (box[0], box[1], box[2])
 
 
+def boxes_of(numbers: NDArray[np.integer]) -> dict[int, Box]:
+    """The smallest box around each number of a map (z, y, x), 0 left out.
+
+    Most of a map is background, which is passed over at the speed of memory.
+    """
+    box = bounding_box(numbers > 0)
+    if box is None:
+        return {}
+    inside = scipy.ndimage.find_objects(numbers[box])
+    return {number: moved(found, box) for number, found in enumerate(inside, start=1) if found}
+
+
+def moved(inner: Box, outer: Box) -> Box:
+    """A box inside of another, as the array has it that the other lies in."""
+    z, y, x = (slice(i.start + o.start, i.stop + o.start) for i, o in zip(inner, outer, strict=True))
+    return (z, y, x)
+
+
 def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Connected parts numbered 1..n from the largest to the smallest, and their voxel counts."""
     labels = np.zeros(mask.shape, dtype=np.int32)

@@ -7,6 +7,7 @@ decides for all.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 Value = TypeVar("Value")
 PATIENCE = timedelta(hours=12)  # the others wait while the first judges whole cases
+# Gloo's threads take the GIL to let go of their last tensors, and outlive their group. An interpreter that ends
+# meanwhile aborts (exit code -6), and torchrun calls the whole run a failure (pytorch pull request 179291).
+LAST_TENSORS_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,5 @@ def joined() -> Iterator[World]:
         yield World(distributed.get_rank(), size, f"cuda:{local}" if cuda else "cpu")
     finally:
         distributed.destroy_process_group()
+        if not cuda:
+            time.sleep(LAST_TENSORS_S)

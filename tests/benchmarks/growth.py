@@ -28,9 +28,10 @@ from many_studies import PAGE, ask, databases, empty_node, vacuum
 from private_postgres import running_postgres
 
 from dicom_node.alerts.watch import chores as watching
-from dicom_node.assembly import Parts, cleaner, owner, stages, watermarks
+from dicom_node.assembly import Parts, cleaner, owner, stages
 from dicom_node.audit.ledger import forget
 from dicom_node.people import forget as forget_people
+from dicom_node.storing import watermarks
 from dicom_node.trials import trials
 from dicom_node.upkeep import Upkeep
 from storage.database import Transaction
@@ -88,7 +89,7 @@ def ingest(parts: Parts, clock: Clock) -> Timed:
             with parts.database.transaction() as tx:
                 if image == 0:
                     tx.associations.open(study, "bench", "CT1", "SEGNODE", "127.0.0.1", time.time(), 30.0)
-                tx.studies.add_instance(_instance(study, image), {"PatientID": study, "PatientName": "Doe^Jane"})
+                tx.studies.add_instance(arriving(study, image), {"PatientID": study, "PatientName": "Doe^Jane"})
                 tx.by_hand.end(study, study)
             took.append(time.perf_counter() - start)
         return median(took)
@@ -96,7 +97,8 @@ def ingest(parts: Parts, clock: Clock) -> Timed:
     return {"ingest of an instance": arrive}
 
 
-def _instance(study: str, image: int) -> Instance:
+def arriving(study: str, image: int) -> Instance:
+    """An image of a CT as the index gets it."""
     name = f"{hash((study, image)) & (2**64 - 1):064x}"
     return Instance(
         sop_instance_uid=f"{study}.1.{image}", sop_class_uid=CT_IMAGE, series_instance_uid=f"{study}.1",

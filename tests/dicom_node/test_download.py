@@ -10,8 +10,8 @@ from pictured import place  # noqa: F401 (a fixture)
 
 from dicom_node.assembly import Parts
 from dicom_node.download import Entry, entries_of, zipped
-from storage.archive import Archive
 from storage.errors import NotFound
+from storage.folder_archive import FolderArchive
 from storage.records import StoredFile
 
 
@@ -28,7 +28,7 @@ def test_images_and_results_under_names_that_tell_nobody(place: str, parts: Part
 
 
 def test_it_comes_in_pieces_and_holds_no_more_than_one(tmp_path) -> None:
-    archive = Archive(tmp_path)
+    archive = FolderArchive(tmp_path)
     (tmp_path / "large").write_bytes(bytes(5 << 20))
     pieces = list(zipped(archive, [Entry("a", StoredFile("large", 1, ""), 100.0)]))
     assert max(map(len, pieces)) < 2 << 20

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,9 @@ def scene(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
 
 
 @pytest.fixture
-def asked(parts: Parts, scene: Scene, tmp_path: Path) -> Callable[..., Asked]:
-    return lambda **more: ask(parts, scene.study, tmp_path, **more)
+def asked(parts: Parts, scene: Scene, tmp_path: Path) -> Iterator[Callable[..., Asked]]:
+    with ExitStack() as files:
+        yield lambda **more: files.enter_context(ask(parts, scene.study, tmp_path, **more))
 
 
 def answered(parts: Parts, one: Asked) -> Explanation:
@@ -67,8 +69,8 @@ def test_whatever_the_form_of_the_segmentation(
     monkeypatch.setattr("reviewing.STANDARD", Profile.model_validate(profile))
     monkeypatch.setattr(Scene, "profile", Profile.model_validate(profile))
     scene = looked_into(parts, tmp_path, monkeypatch)
-    one = ask(parts, scene.study, tmp_path, number=1)
-    assert one.request.mask is not None
+    with ask(parts, scene.study, tmp_path, number=1) as one:
+        assert one.request.mask is not None
     assert np.array_equal(np.load(one.request.mask) > 0, FOUND == 1)
 
 
@@ -100,9 +102,9 @@ def test_a_result_without_findings_has_gates_alone(
     parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = looked_into(parts, tmp_path, monkeypatch, summary={"findings": []})
-    one = ask(parts, scene.study, tmp_path)
-    assert (one.finding, one.request.mask) == (None, None)
-    names = [path.name for path in write(one, answered(parts, one), tmp_path / "out")]
+    with ask(parts, scene.study, tmp_path) as one:
+        assert (one.finding, one.request.mask) == (None, None)
+        names = [path.name for path in write(one, answered(parts, one), tmp_path / "out")]
     assert not any("grad-cam" in name for name in names)
     assert "attention-gate-1.nii.gz" in names
     assert "no finding" in (tmp_path / "out" / "about.txt").read_text()
@@ -114,8 +116,8 @@ class TestWhatCannotBeExplained:
             asked(number=9)
 
     def test_a_study_that_is_not_here(self, parts: Parts, tmp_path: Path) -> None:
-        with pytest.raises(NotFound):
-            ask(parts, "1.2.3.4", tmp_path)
+        with pytest.raises(NotFound), ask(parts, "1.2.3.4", tmp_path):
+            pass
 
     def test_a_task_without_a_result(self, asked: Callable[..., Asked]) -> None:
         with pytest.raises(Unexplained, match="no result of lung_nodule"):
@@ -123,8 +125,8 @@ class TestWhatCannotBeExplained:
 
     def test_a_job_that_is_not_done(self, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         scene = looked_into(parts, tmp_path, monkeypatch, state=JobState.FAILED)
-        with pytest.raises(Unexplained, match="has no result"):
-            ask(parts, scene.study, tmp_path)
+        with pytest.raises(Unexplained, match="has no result"), ask(parts, scene.study, tmp_path):
+            pass
 
     def test_several_tasks_have_to_be_told_apart(self, asked: Callable[..., Asked], scene: Scene) -> None:
         scene.finish(FOUND, job="c" * 64, task="lung_nodule")

@@ -15,8 +15,8 @@ from reviewing import CORRECTED, FOUND, JOB, OBLIQUE, Scene, liver_scene
 from dicom_node.export import Line, export_reviewed
 from dicom_node.pipeline.review import Review
 from inference.readers import nifti
-from storage.archive import Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.rejections import Rejection
 from storage.reviews import ReviewKind
 
@@ -27,7 +27,7 @@ Export = Callable[..., list[Line]]
 def node(tmp_path: Path, empty_sqlite: EmptySqlite) -> Iterator[Scene]:
     """A study whose job was corrected at 100 s."""
     database = Database.open(empty_sqlite(tmp_path / "node.db"))
-    scene = liver_scene(database, Archive(tmp_path / "archive"), tmp_path)
+    scene = liver_scene(database, FolderArchive(tmp_path / "archive"), tmp_path)
     scene.finish(FOUND)
     send_back(scene, CORRECTED, 100.0)
     yield scene

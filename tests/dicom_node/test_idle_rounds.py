@@ -21,7 +21,8 @@ from many_studies import empty_node
 from sqlalchemy import event
 
 from dicom_node.alerts.watch import chores
-from dicom_node.assembly import Parts, cleaner, stages, watermarks
+from dicom_node.assembly import Parts, cleaner, stages
+from dicom_node.storing import watermarks
 from dicom_node.trials import trials
 from dicom_node.upkeep import Upkeep
 from storage import tables

@@ -208,6 +208,17 @@ def test_audit_messages_that_wait_or_are_gone_need_a_person(parts: Parts) -> Non
     ]
 
 
+def test_a_machine_whose_clock_is_not_the_databases_needs_a_person_once(parts: Parts) -> None:
+    with parts.database.transaction() as tx:
+        for pid, host, ahead in ((1, "a", 12.3), (2, "a", 12.4), (3, "b", -7.0), (4, "c", 1.9)):
+            tx.processes.beat("receive", pid, host, NOW, NOW, (), {"clock_ahead_s": ahead})
+    with parts.database.reading() as tx:
+        assert status_view(tx, NOW, 0)["needs_a_person"] == [
+            "the clock of a is 12 s ahead of the database's: have both set by the network (NTP)",
+            "the clock of b is 7 s behind the database's: have both set by the network (NTP)",
+        ]
+
+
 def test_what_was_found_of_earlier_is_shown(story: Parts) -> None:
     prior = Prior("1.2.9", "2.25.9", "1.2.9.1", ("1.2.9.1.1", "1.2.9.1.2"), "liver_tumour", "20250101")
     with story.database.transaction() as tx:

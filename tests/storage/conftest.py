@@ -13,6 +13,7 @@ from private_postgres import running_postgres
 
 from storage.archive import Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 from storage.tables_people import metadata
@@ -88,7 +89,7 @@ def db(url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "archive", low_water_bytes=0)
+    return FolderArchive(tmp_path / "archive", low_water_bytes=0)
 
 
 @pytest.fixture

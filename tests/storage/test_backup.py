@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from storage import backup as module
-from storage.archive import Archive
 from storage.backup import MANIFEST, POSTGRESQL, SQLITE, backup, read_manifest, restore
 from storage.database import Database
 from storage.errors import NotFound, StorageError, Unavailable
+from storage.folder_archive import FolderArchive
 from storage.reconcile import audit
 
 UID = "1.2.3"
@@ -151,7 +151,7 @@ class TestRestore:
 
     @pytest.fixture
     def saved(self, tmp_path, make_instance):
-        database, archive = Database.open(f"sqlite:///{tmp_path}/node.db"), Archive(tmp_path / "archive")
+        database, archive = Database.open(f"sqlite:///{tmp_path}/node.db"), FolderArchive(tmp_path / "archive")
         file = archive.write(UID, f"{UID}.1.1", [b"image 1"])
         with database.transaction() as tx:
             tx.studies.add_instance(make_instance(1, study_instance_uid=UID, file=file))
@@ -159,7 +159,7 @@ class TestRestore:
         return backup(f"sqlite:///{tmp_path}/node.db", archive, tmp_path / "backups", NOW, with_files=True)[0]
 
     def test_brings_rows_and_files_back(self, saved, tmp_path):
-        url, archive = f"sqlite:///{tmp_path}/new/node.db", Archive(tmp_path / "new/archive")
+        url, archive = f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive")
         restore(saved, url, archive)
         database = Database.open(url, create=False)
         with database.reading() as tx:
@@ -170,11 +170,11 @@ class TestRestore:
     def test_overwrites_nothing(self, saved, tmp_path):
         before = (tmp_path / "node.db").read_bytes()
         with pytest.raises(StorageError, match="overwrites nothing"):
-            restore(saved, f"sqlite:///{tmp_path}/node.db", Archive(tmp_path / "archive"))
+            restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"))
         assert (tmp_path / "node.db").read_bytes() == before
 
     def test_refuses_a_newer_release_a_damaged_copy_and_what_is_no_backup(self, saved, tmp_path):
-        url, archive = f"sqlite:///{tmp_path}/new/node.db", Archive(tmp_path / "new/archive")
+        url, archive = f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive")
         told = json.loads((saved / MANIFEST).read_text())
         (saved / MANIFEST).write_text(json.dumps(told | {"schema": "9999"}))
         with pytest.raises(StorageError, match="newer release"):

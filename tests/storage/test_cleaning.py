@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from storage import cleaning
+from storage import cleaning, reconcile
 from storage.archive import Archive
 from storage.cleaning import Cleaner, Due, Gone
 from storage.database import Database
 from storage.errors import Unavailable
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import StudyState
 from storage.reconcile import PREFIXES, YOUNG_S, audit, sweep_orphans
 from storage.retention import DAY_S, Ended, Rule
@@ -117,7 +118,7 @@ def test_files_that_cannot_be_deleted_are_told_as_the_failure_that_they_are(db, 
         raise Unavailable("the archive's disk failed")
 
     keep("1.2.3", 12)
-    monkeypatch.setattr(Archive, "remove", fail)
+    monkeypatch.setattr(FolderArchive, "remove", fail)
     heard = []
     with pytest.raises(Unavailable):
         list(Cleaner(db, archive, RULES, told=heard.append).run(NOW))
@@ -253,26 +254,27 @@ def test_a_sender_that_repeats_a_study_while_it_is_removed_again_and_again_loses
 
 CRASH = """
 import os, signal, sys
-from storage.archive import Archive
+from pathlib import Path
 from storage.cleaning import Cleaner
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.retention import DAY_S, Ended, Rule
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-db, archive = Database.open(sys.argv[1]), Archive(__import__("pathlib").Path(sys.argv[2]), low_water_bytes=0)
+db, archive = Database.open(sys.argv[1]), FolderArchive(Path(sys.argv[2]), low_water_bytes=0)
 if sys.argv[3] == "before the commit":
     from storage.journal import Journal
     Journal.add = die
 elif sys.argv[3] == "after the commit":
     Cleaner.delete = die
 else:
-    remove, calls = Archive.remove, []
-    def second(self, file):
-        calls.append(file)
-        die() if len(calls) == 2 else remove(self, file)
-    Archive.remove = second
+    unlink, calls = Path.unlink, []
+    def second(self, **said):
+        calls.append(self)
+        die() if len(calls) == 2 else unlink(self, **said)
+    Path.unlink = second
 list(Cleaner(db, archive, [Rule(Ended.NOT_ROUTED, 10 * DAY_S)]).run(100 * DAY_S))
 """
 
@@ -329,14 +331,13 @@ class TestSweep:
     def test_leaves_what_a_row_came_to_name_meanwhile(self, db, archive, make_instance, monkeypatch):
         file = archive.write("1.2.9", "1.2.9.1.1", [b"late row"])
         self.old(archive)
-        listing = type(archive).files
+        sweep = reconcile._sweep
 
-        def list_then_commit(self, folder):
-            found = listing(self, folder)
+        def commit_then_sweep(*found):
             with db.transaction() as tx:
                 tx.studies.add_instance(make_instance(1, study_instance_uid="1.2.9", file=file))
-            return found
+            return sweep(*found)
 
-        monkeypatch.setattr(type(archive), "files", list_then_commit)
+        monkeypatch.setattr(reconcile, "_sweep", commit_then_sweep)
         assert self.sweep(db, archive) == 0
         assert whole(db, archive)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from storage import database as module
 from storage.database import Database
 from storage.errors import NotFound, SchemaTooNew, StorageError, Unavailable
+from storage.migrations import HEAD
 
 ROOT = Path(module.__file__).parent.parent
 PRAGMAS = {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}  # 2 is FULL
@@ -205,9 +207,20 @@ def test_errors_name_no_values(db, make_job):
 def test_a_database_of_a_newer_release_is_left_alone(db, url):
     with db.transaction() as tx:
         tx._connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        tx._connection.exec_driver_sql("DELETE FROM compatibility")
     try:
         with pytest.raises(SchemaTooNew, match="newer release"):
             Database.open(url)
     finally:
         with db.transaction() as tx:
-            tx._connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{module.HEAD}'")
+            tx._connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
+
+
+def test_this_machines_clock_is_compared_with_the_databases(db, monkeypatch):
+    assert abs(db.clock_ahead_s()) < 5.0
+    ahead = time.time() + 3600.0
+    monkeypatch.setattr(module.time, "time", lambda: ahead)
+    if db.has_one_writer:
+        assert db.clock_ahead_s() == 0.0, "it is the same clock"
+    else:
+        assert 3500.0 < db.clock_ahead_s() < 3700.0

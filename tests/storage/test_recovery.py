@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Engine, event
 
-from storage.archive import Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState
 from storage.outbox import Sender
 from storage.recovery import PART_TERM_S, Recovered, recover
@@ -72,7 +72,7 @@ def test_it_reads_what_is_open_and_not_all_there_ever_was(tmp_path):
     database = Database.open(f"sqlite:///{tmp_path / 'node.db'}")
     event.listen(Engine, "before_cursor_execute", listen)
     try:
-        recover(database, Archive(tmp_path / "archive"), 1000.0, 2)
+        recover(database, FolderArchive(tmp_path / "archive"), 1000.0, 2)
     finally:
         event.remove(Engine, "before_cursor_execute", listen)
         database.close()

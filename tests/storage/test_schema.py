@@ -76,9 +76,30 @@ def test_an_older_release_that_was_changed_by_hand_is_left_as_it_is(empty_url):
     engine.dispose()
 
 
-def test_a_newer_release_is_refused_with_what_to_do(change, empty_url):
-    change("UPDATE alembic_version SET version_num = '9999'")
+NEWER = "UPDATE alembic_version SET version_num = '9999'"
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["UPDATE compatibility SET needs = '9998'", "DELETE FROM compatibility", "DROP TABLE compatibility"],
+)
+def test_a_newer_release_that_took_something_away_is_refused_with_what_to_do(change, empty_url, mark):
+    change(NEWER, mark)
     with pytest.raises(SchemaTooNew, match="run that one, or restore a backup"):
+        Database.open(empty_url)
+
+
+def test_a_newer_release_that_only_added_is_none_of_our_concern(change, empty_url):
+    change(NEWER, "CREATE TABLE later (number INTEGER)", "ALTER TABLE jobs ADD COLUMN later TEXT")
+    Database.open(empty_url).close()
+    change("DROP TABLE results", opened=False)
+    with pytest.raises(SchemaDamaged, match="lacks results"):
+        Database.open(empty_url)
+
+
+def test_a_version_that_no_release_made_is_refused(change, empty_url):
+    change("UPDATE alembic_version SET version_num = '0018x'")
+    with pytest.raises(SchemaDamaged, match="no release made"):
         Database.open(empty_url)
 
 

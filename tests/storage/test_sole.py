@@ -14,6 +14,7 @@ import pytest
 import storage
 from storage.database import Database
 from storage.engines import WRITING, make_engine
+from storage.errors import Unavailable
 
 HOLDER = """
 import sys, time
@@ -82,3 +83,11 @@ def test_who_lost_its_session_has_lost_its_place(migrated_postgres):
     assert first.sole("correct").hold(), "its next session is as good as the first"
     first.close()
     second.close()
+
+
+def test_a_disk_that_fails_is_told_as_one(tmp_path, empty_sqlite):
+    database = Database.open(empty_sqlite(tmp_path / "node.sqlite"))
+    (tmp_path / "node.sqlite.locks").write_text("no folder")
+    with pytest.raises(Unavailable, match="place clock cannot be asked for"):
+        database.sole("clock").hold()
+    database.close()

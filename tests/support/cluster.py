@@ -5,12 +5,13 @@ They share a PostgreSQL and a folder, and nothing else. Senders are DCMTK's stor
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,15 +20,14 @@ import psycopg
 from bright_conf import MODELS, routes
 from haproxy import BALANCER, running_haproxy
 from private_postgres import PrivatePostgres, running_postgres
+from ray_machines import machines
 from reckoning import Reckoned, reckon, settled
 from running_node import QUIET_S, RunningNode, laid_out
 
 from dicom_node.network.peer import Peer
-from storage.archive import Archive
 from storage.database import Database
 from storage.errors import StorageError
-
-Executor = Callable[[Path], AbstractContextManager[str]]  # begins one in a folder; gives what node.yaml says of it
+from storage.folder_archive import FolderArchive
 
 LEASE_S = 4
 AGAIN_S = 0.3  # before a sender tries again
@@ -41,6 +41,35 @@ delivery: {{backoff_base_s: 0.5, backoff_max_s: 2.0, pause_base_s: 0.5, pause_ma
 """
 
 
+@dataclass(frozen=True)
+class Engine:
+    """What models run on: what node.yaml says of it, and how it loses a machine in the middle and gets another."""
+
+    lines: str = ""
+    lose_one: Callable[[], object] = lambda: None
+
+
+Executor = Callable[[], AbstractContextManager[Engine]]
+
+
+def processes() -> AbstractContextManager[Engine]:
+    """Each pipeline's own workers."""
+    return nullcontext(Engine())
+
+
+@contextmanager
+def two_ray_machines() -> Iterator[Engine]:
+    """A Ray cluster that both pipelines use."""
+    with machines("first", "second") as cluster:
+
+        def lose_one() -> None:
+            cluster.lose("first")
+            cluster.add("third")
+
+        ray = cluster.settings(workers=2).model_dump(mode="json")
+        yield Engine(f"executor: ray\nray: {json.dumps(ray)}\n", lose_one)
+
+
 @dataclass
 class Cluster:
     """The machines by kind, and what is before and behind them. `port` is the balancer's."""
@@ -49,6 +78,7 @@ class Cluster:
     pipelines: Sequence[RunningNode]
     postgres: PrivatePostgres
     database: Database
+    engine: Engine
     data: Path
     port: int
 
@@ -66,7 +96,7 @@ class Cluster:
 
     def reckoned(self, slices: int) -> Reckoned:
         """What is here at the end."""
-        return reckon(self.database, Archive(self.data / "archive", low_water_bytes=0), slices)
+        return reckon(self.database, FolderArchive(self.data / "archive", low_water_bytes=0), slices)
 
     def settled(self, studies: int) -> bool:
         """Whether so many studies have come to their end; while the database is away, not."""
@@ -74,6 +104,10 @@ class Cluster:
             return settled(self.database, studies)
         except StorageError:
             return False
+
+    def alive(self) -> list[set[str]]:
+        """The roles of each machine that were heard of."""
+        return [machine.alive() for machine in self.machines]
 
     def logs(self) -> str:
         """The last words of every machine."""
@@ -94,7 +128,8 @@ def running_cluster(
             f"destinations:\n  pacs: {{kind: dimse, ae_title: {pacs.ae_title}, host: {pacs.host}, port: {pacs.port}, "
             "accepts: [demonstration], commitment: 'off'}\n"
         )
-        more = f"database_url: {url}\n{NODE}{stack.enter_context(executor(folder))}{destination}"
+        engine = stack.enter_context(executor())
+        more = f"database_url: {url}\n{NODE}{engine.lines}{destination}"
         files = {"routes": routes("seg", "sr"), "models": MODELS}
 
         def machine(name: str, roles: str) -> RunningNode:
@@ -107,7 +142,7 @@ def running_cluster(
         stack.callback(lambda: together([node.stop for node in (*ears, *workers)]))
         together([node.start for node in (*ears, *workers)])
         port = stack.enter_context(running_haproxy(folder, [node.peer.port for node in ears]))
-        yield Cluster(ears, workers, postgres, database, data, port)
+        yield Cluster(ears, workers, postgres, database, engine, data, port)
 
 
 def together(calls: Sequence[Callable[[], object]]) -> None:
@@ -131,16 +166,20 @@ def together(calls: Sequence[Callable[[], object]]) -> None:
 
 @dataclass
 class Sender(threading.Thread):
-    """Sends studies by storescu, one association each, and each again until every image was taken."""
+    """Sends studies by storescu, one association each, and each again until every image was taken.
+
+    With `enough` it ends before its next study once that is set.
+    """
 
     port: int
     studies: Sequence[Sequence[Path]]
     environment: Mapping[str, str] = field(default_factory=lambda: {**os.environ, "TCP_NODELAY": "1"})
     pause_s: float = 0.0  # between two studies
+    enough: threading.Event = field(default_factory=threading.Event)
     attempts: int = 0
-    refused: int = 0  # of the attempts, in which an association was not accepted
+    most: int = 0  # attempts that one study took
     last_words: str = ""
-    taken: list[Sequence[Path]] = field(default_factory=list)
+    taken: list[Path] = field(default_factory=list)  # images
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
@@ -150,10 +189,14 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         for study in self.studies:
+            if self.enough.is_set():
+                return
+            before = self.attempts
             while not self._send(study):
                 time.sleep(AGAIN_S)
-            self.taken.append(study)
-            time.sleep(self.pause_s)
+            self.most = max(self.most, self.attempts - before)
+            self.taken += study
+            self.enough.wait(self.pause_s)
 
     def _send(self, study: Sequence[Path]) -> bool:
         self.attempts += 1
@@ -163,5 +206,4 @@ class Sender(threading.Thread):
             [*command, *map(str, study)], env=dict(self.environment), capture_output=True, text=True, check=False
         )
         self.last_words = (done.stdout + done.stderr)[-500:]
-        self.refused += "Association Request Failed" in done.stderr or "Association Rejected" in done.stderr
         return done.returncode == 0

@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, from Debian's package: without network, without fsync, gone at the end."""
+"""A PostgreSQL of one's own, from Debian's package: without network, without fsync unless asked, gone at the end."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ class PrivatePostgres:
 
     folder: Path
     binaries: Path
+    settings: tuple[str, ...] = ()
 
     def __call__(self, name: str) -> str:
         return f"postgresql://segnode@/{name}?host={self.folder}"
 
     def start(self) -> None:
-        settings = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=100"
-        self._control("-l", str(self.folder / "log"), "-w", "-o", settings, "start")
+        ours = ("listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=100")
+        options = f"-k {self.folder} " + " ".join(f"-c {setting}" for setting in (*ours, *self.settings))
+        self._control("-l", str(self.folder / "log"), "-w", "-o", options, "start")
 
     def stop(self, mode: str) -> None:
         self._control("-m", mode, "stop")
@@ -40,8 +42,8 @@ class PrivatePostgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PrivatePostgres]:
-    """Runs until the end of the block."""
+def running_postgres(*settings: str) -> Iterator[PrivatePostgres]:
+    """Runs until the end of the block; `settings` ("fsync=on") have the last word."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="segnode-pg-"))  # a socket's path is short
     if os.geteuid() == 0:
@@ -49,7 +51,7 @@ def running_postgres() -> Iterator[PrivatePostgres]:
         os.chown(folder, account.pw_uid, account.pw_gid)
     kind = ("-U", "segnode", "-A", "trust", "-E", "UTF8", "--no-sync")
     _as_postgres(str(binaries / "initdb"), "-D", str(folder / "data"), *kind)
-    server = PrivatePostgres(folder, binaries)
+    server = PrivatePostgres(folder, binaries, settings)
     server.start()
     try:
         yield server

@@ -19,21 +19,19 @@ SUPPORT = Path(__file__).resolve().parent
 
 
 class Machines:
-    """The head, which has no CPUs for workers and is where a test's own process is, and the machines beside it."""
+    """The head, where a test's own process is and the archive would be, and the machines beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, head: str, cpus: int) -> None:
         from ray.cluster_utils import Cluster
 
         self.folder = folder
-        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES, "temp_dir": str(folder)}
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        whole = _machine(head, cpus) | {"include_dashboard": False, "temp_dir": str(folder)}
+        self._cluster = Cluster(initialize_head=True, head_node_args=whole)
         self._nodes: dict[str, Any] = {}
 
     def add(self, name: str, cpus: int = 2) -> None:
         """One more; workers may ask for it by its name as a resource."""
-        self._nodes[name] = self._cluster.add_node(
-            num_cpus=cpus, num_gpus=0, resources={name: 100}, object_store_memory=STORE_BYTES
-        )
+        self._nodes[name] = self._cluster.add_node(**_machine(name, cpus))
 
     def lose(self, name: str) -> None:
         """Have it vanish, as a power cut does."""
@@ -51,9 +49,13 @@ class Machines:
         self._cluster.shutdown()
 
 
+def _machine(name: str, cpus: int) -> dict[str, Any]:
+    return {"num_cpus": cpus, "num_gpus": 0, "resources": {name: 100}, "object_store_memory": STORE_BYTES}
+
+
 @contextmanager
-def machines(*names: str, held: Path | None = None) -> Iterator[Machines]:
-    """A cluster of the head and these; their `threshold` models are held where `held` says (see tests/support/held)."""
+def machines(head: str, *others: str, cpus: int = 2, held: Path | None = None) -> Iterator[Machines]:
+    """A cluster with so many CPUs a machine; its `threshold` models are held where `held` says (tests/support/held)."""
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # not pytest's own, whose name is too long for a socket's
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     environment = dict(os.environ)
@@ -61,13 +63,15 @@ def machines(*names: str, held: Path | None = None) -> Iterator[Machines]:
     if held is not None:
         path = os.pathsep.join((str(SUPPORT / "held"), os.environ.get("PYTHONPATH", "")))
         os.environ.update(SEGNODE_HELD=str(held), PYTHONPATH=path)
-    cluster = Machines(folder)
     try:
-        for name in names:
-            cluster.add(name)
-        yield cluster
+        cluster = Machines(folder, head, cpus)
+        try:
+            for name in others:
+                cluster.add(name, cpus)
+            yield cluster
+        finally:
+            cluster.close()
     finally:
-        cluster.close()
         for number, handler in before.items():
             signal.signal(number, handler)
         os.environ.clear()

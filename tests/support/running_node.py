@@ -222,7 +222,8 @@ MakeNode = Callable[..., RunningNode]
 def make_node(tmp_path: Path) -> Iterator[MakeNode]:
     """`make_node(routes=YAML, models=YAML, pacs=Peer)` starts a node; without `pacs` it has an archive of its own.
 
-    `profile` is that archive's, `web` the console's port, `beside` is YAML of further destinations.
+    `profile` is that archive's, `web` the console's port, `beside` is YAML of further destinations. The database of a
+    node that is `installed` is there before it starts.
     """
     with _nodes(tmp_path) as make:
         yield make
@@ -250,6 +251,7 @@ def _nodes(place: Path) -> Iterator[MakeNode]:
             profile: str = "standard",
             beside: str = "",
             web: int | None = None,
+            installed: bool = False,
         ) -> RunningNode:
             archive = None
             folder = place / f"node-{next(number)}"
@@ -266,6 +268,8 @@ def _nodes(place: Path) -> Iterator[MakeNode]:
             files = {name: text for name, text in (("routes", routes), ("models", models)) if text}
             running = laid_out(folder, settings, archive, **files)
             stack.callback(running.stop)
+            if installed:
+                Database.open(load(running.conf).node.database).close()
             running.start()
             return running
 

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,13 +23,11 @@ import psutil
 import pytest
 from bright_conf import MODELS, routes
 from moody_pacs import Mood, MoodyPacs
-from pydicom import dcmread
-from pynetdicom import AE, build_context
-from pynetdicom.sop_class import CTImageStorage
 from reckoning import images_of, reckon, settled
+from tireless_scanner import Scanner
 
 from dicom_node.network.peer import Peer
-from storage.archive import Archive
+from storage.folder_archive import FolderArchive
 
 LONG = os.environ.get("CHAOS") == "long"
 KILLS, STUDIES, SLICES, SCANNERS = (200, 64, 80, 4) if LONG else (8, 8, 24, 4)
@@ -56,39 +53,6 @@ class Tally:
     superseded_jobs: int = 0
     lost: int = 0
     duplicate: int = 0
-
-
-class Scanner(threading.Thread):
-    """Sends its images again and again until each has been acknowledged once."""
-
-    def __init__(self, peer: Peer, images: list[Path]) -> None:
-        super().__init__(daemon=True)
-        self.peer, self.waiting = peer, images
-        self.acknowledged: set[str] = set()
-        self.attempts = 0
-
-    def run(self) -> None:
-        entity = AE(ae_title="SCANNER")
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
-        while self.waiting:
-            association = entity.associate(
-                self.peer.host, self.peer.port, [build_context(CTImageStorage)], ae_title=self.peer.ae_title
-            )
-            while self.waiting and association.is_established:
-                image = dcmread(self.waiting[0])
-                self.attempts += 1
-                try:
-                    status = association.send_c_store(image).get("Status")
-                except RuntimeError:  # it has ended since we looked
-                    break
-                if status != 0:
-                    break
-                self.acknowledged.add(image.SOPInstanceUID)
-                self.waiting.pop(0)
-            with contextlib.suppress(RuntimeError):
-                association.release() if association.is_established else association.abort()
-            if self.waiting:
-                time.sleep(0.3)
 
 
 def kill_something(node: Any, dice: random.Random, tally: Tally) -> None:
@@ -127,7 +91,7 @@ def rampage(node: Any, pacs: MoodyPacs, dice: random.Random, tally: Tally) -> No
 
 def judge(node: Any, pacs: MoodyPacs, sent: set[str], tally: Tally) -> None:
     """Count what was lost and what came twice."""
-    found = reckon(node.database, Archive(node.folder / "data" / "archive", low_water_bytes=0), SLICES)
+    found = reckon(node.database, FolderArchive(node.folder / "data" / "archive", low_water_bytes=0), SLICES)
     tally.studies, tally.superseded_jobs, tally.results = found.studies, found.superseded_jobs, len(found.wanted)
     tally.sent, tally.repeated_deliveries = len(sent), pacs.repeated
     tally.lost = found.lost(sent, pacs.index)
@@ -140,7 +104,11 @@ def chaos(make_node: Callable[..., Any], port: int, folder: Path, seed: int) -> 
     pacs = MoodyPacs(port, seed)
     pacs.be(Mood.CALM)
     node = make_node(
-        routes=routes("seg", "sr"), models=MODELS, pacs=Peer(ae_title=pacs.aet, host="127.0.0.1", port=port), node=NODE
+        routes=routes("seg", "sr"),
+        models=MODELS,
+        pacs=Peer(ae_title=pacs.aet, host="127.0.0.1", port=port),
+        node=NODE,
+        installed=True,  # before the disk fails: of the statements that make a database, all must succeed in one go
     )
     shares: list[list[Path]] = [[] for _ in range(SCANNERS)]
     for number in range(STUDIES):

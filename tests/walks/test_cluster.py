@@ -1,8 +1,8 @@
 """A node over several machines: while they die, nothing that was acknowledged is lost and nothing arrives twice.
 
-DCMTK sends through HAProxy to several receivers, two pipelines make the results, and an Orthanc holds them at the end.
-A receiver and a pipeline are killed by SIGKILL in the middle, and PostgreSQL is restarted. The short form is part of
-`make test`; CLUSTER=long has the long one.
+DCMTK sends through HAProxy to several receivers, two pipelines make the results, by themselves or on a Ray cluster, and
+an Orthanc holds them at the end. A receiver, a pipeline and a machine of the cluster are killed by SIGKILL meanwhile,
+and PostgreSQL is restarted. The short form is part of `make test`; `make cluster` runs the long one (CLUSTER=long).
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import Cluster, Executor, Sender, running_cluster
+from cluster import Cluster, Executor, Sender, processes, running_cluster, two_ray_machines
 from pydicom import dcmread
 from reckoning import images_of
 
@@ -42,8 +41,7 @@ class Form:
 
 FORM = Form(receivers=3, pipelines=2, studies=60, senders=6) if LONG else Form(2, 2, studies=8, senders=4)
 
-# Another executor is another line: a function that starts one in a folder, and gives its lines of node.yaml.
-EXECUTORS: dict[str, Executor] = {"processes": lambda folder: nullcontext("")}
+EXECUTORS: dict[str, Executor] = {"processes": processes, "ray": two_ray_machines}
 
 
 def until(condition: Callable[[], bool], what: str, cluster: Cluster) -> None:
@@ -77,6 +75,8 @@ def mishaps(cluster: Cluster, form: Form) -> None:
     working[0].kill()
     cluster.postgres.restart()
     working[0].start()
+    until(one_works, "a job runs again", cluster)
+    cluster.engine.lose_one()
 
 
 def held_by(orthanc: Any) -> list[str]:

@@ -27,8 +27,8 @@ from dicom_node.settings import load
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
-from storage.archive import Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState, StudyState
 
 pytestmark = pytest.mark.timeout(900)
@@ -101,7 +101,7 @@ def received(conf: Path, images: list[Path], told: Path, fatal: int | None) -> s
 def stored(conf: Path) -> Counter[str]:
     """SOP instance UIDs in the index whose files are whole, and how often."""
     node = load(conf).node
-    database, archive = Database.open(node.database), Archive(node.data_folder / "archive", low_water_bytes=0)
+    database, archive = Database.open(node.database), FolderArchive(node.data_folder / "archive", low_water_bytes=0)
     with database.reading() as tx:
         studies = tx.studies.list()
         instances = [i for s in studies for i in tx.studies.instances(study_uid=s.study_instance_uid, conflicts=True)]

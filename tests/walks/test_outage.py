@@ -32,8 +32,8 @@ from dicom_node.settings import DeliverySettings
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.request import Request
 from inference.volume import Grid
-from storage.archive import Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState, StudyState
 from storage.outbox import Sender
 from storage.records import Delivery, Instance, InstanceKind, Job, StoredFile
@@ -100,7 +100,7 @@ class Hospital:
     def __init__(self, place: Path, concurrency: int) -> None:
         self.clock = Clock(1_000_000.0)
         self.database = Database.open(f"sqlite:///{place / 'node.db'}")
-        self.archive = Archive(place / "archive")
+        self.archive = FolderArchive(place / "archive")
         self.pacs = EmbeddedArchive(place / "pacs", port=free_port())
         self.to_pacs = Watched(
             DimseDestination(ae_title="ARCHIVE", host="127.0.0.1", port=self.pacs.port, concurrency=concurrency),

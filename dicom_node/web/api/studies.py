@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import FileResponse, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from dicom_node.study_views import Looking, studies_page
 from dicom_node.web import commands, uploading
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS, as_zip
 from dicom_node.web.asked import look_at, looking, sought
-from dicom_node.web.results import result_file
+from dicom_node.web.results import result_file, sent
 from storage.identifiers import check_uid
 from storage.search import Sought
 
@@ -184,10 +184,10 @@ def send_study(uid: str, console: Here, caller: Caller, key: Key = None) -> dict
     return commands.carry_out_once(console, caller, command, f"send {uid}", key)
 
 
-@router.get("/api/v1/studies/{uid}/results/{sop}", response_class=FileResponse)
-def study_result(uid: str, sop: str, console: Here, caller: Caller) -> FileResponse:
+@router.get("/api/v1/studies/{uid}/results/{sop}", response_class=StreamingResponse)
+def study_result(uid: str, sop: str, console: Here, caller: Caller) -> StreamingResponse:
     """A result of the study as a DICOM file."""
-    return FileResponse(result_file(console, caller, uid, sop).path, media_type="application/dicom")
+    return sent(console, result_file(console, caller, uid, sop))
 
 
 @router.get("/api/v1/studies/{uid}", response_model=Study)

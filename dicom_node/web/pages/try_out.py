@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from dicom_node.web import commands, uploading
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.pages.forms import done
 from dicom_node.web.rendering import count, page
-from dicom_node.web.results import pdf_of, result_file
+from dicom_node.web.results import pdf_of, result_file, sent
 from inference.tasks import TASKS
 from storage.identifiers import check_uid
 
 router = APIRouter(include_in_schema=False)
 
-DICOM = "application/dicom"
 
 
 @router.get("/try")
@@ -45,14 +44,15 @@ def send(uid: str, console: Here, caller: Caller) -> Response:
 def result(uid: str, sop: str, console: Here, caller: Caller) -> Response:
     """A result as a DICOM file."""
     file = result_file(console, caller, uid, sop)
-    return FileResponse(file.path, media_type=DICOM, filename=f"{file.kind}-{sop}.dcm")
+    return sent(console, file, f"{file.kind}-{file.sop_instance_uid}.dcm")
 
 
 @router.get("/studies/{uid}/results/{sop}/pdf")
 def result_page(uid: str, sop: str, console: Here, caller: Caller) -> Response:
     """The page within one that holds a PDF."""
     named = {"Content-Disposition": 'inline; filename="report.pdf"'}
-    return Response(pdf_of(result_file(console, caller, uid, sop)), media_type="application/pdf", headers=named)
+    content = pdf_of(console, result_file(console, caller, uid, sop))
+    return Response(content, media_type="application/pdf", headers=named)
 
 
 def _shown(request: Request, console: Here, brought: uploading.Brought | None = None) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import inference.evaluation
 from dicom_node.assembly import Parts
 from dicom_node.cli import main as cli
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
+from inference.evaluation.candidates import Candidate, Nodule
+from inference.evaluation.detection import Froc, froc
 from inference.tasks import TASKS
 from storage.lifecycle import DeliveryState
 
@@ -255,6 +258,21 @@ class TestPhantomsAndTraining:
         result = segnode("phantom", "score", "--seeds", "7", "--task", "lung_nodule", with_conf=False)
         assert "lung_nodule" in result.stdout
         assert "0.900" in result.stdout
+
+    def test_froc_tells_rates_and_diameters(self, segnode: Segnode, monkeypatch: pytest.MonkeyPatch) -> None:
+        def judged(seeds: Iterable[int], bundle: str) -> Froc:
+            scans = [str(seed) for seed in seeds]
+            nodules = [Nodule(scan, (0.0, 0.0, 0.0), 7.0) for scan in scans]
+            return froc(bundle, scans, nodules, [Candidate(scans[0], (1.0, 0.0, 0.0), 0.9)])
+
+        finder = SimpleNamespace(TASK="lung_nodule", shipped=lambda: "a bundle", phantom_froc=judged)
+        monkeypatch.setattr(inference.evaluation, "phantom_nodules", finder, raising=False)
+        result = segnode("phantom", "froc", "--seeds", "1-2", "--json", with_conf=False)
+        told = json.loads(result.stdout)
+        assert (told["name"], told["scans"], told["nodules"], told["hit"]) == ("a bundle", 2, 2, 1)
+        result = segnode("phantom", "froc", "--seeds", "1-2", with_conf=False)
+        assert "0.500" in result.stdout
+        assert "6–10 mm" in result.stdout
 
     @pytest.mark.parametrize("seeds", ["", "a", "1-b", "-3"])
     def test_seeds_are_numbers(self, segnode: Segnode, seeds: str) -> None:

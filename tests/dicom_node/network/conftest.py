@@ -14,6 +14,7 @@ from dicom_node.network.server import Server
 from dicom_node.network.tls import ServerTls
 from storage.archive import Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def listen(database, tmp_path) -> Iterator[Callable[..., Ear]]:
         def start(*, archive=None, **changes) -> Ear:
             parts = {name: changes.pop(name) for name in PARTS if name in changes}
             settings = replace(Listen(), **changes)
-            store = archive or Archive(tmp_path / "archive")
+            store = archive or FolderArchive(tmp_path / "archive")
             server = stack.enter_context(Server(settings, database, store, "test", **parts))
             peer = Peer(ae_title=settings.ae_title, host="127.0.0.1", port=server.port)
             return Ear(server, database, store, peer, store.root)

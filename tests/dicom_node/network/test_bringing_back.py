@@ -23,7 +23,7 @@ def wanted_of(paths: list[Path]) -> list[Wanted]:
     return [Wanted(*(str(dcmread(path)[keyword].value) for keyword in keywords)) for path in paths]
 
 
-def nothing_moved(_: Wanted) -> Path | None:
+def nothing_moved(_: Wanted, __: Path) -> Path | None:
     return None
 
 
@@ -55,7 +55,7 @@ def test_where_there_is_no_c_get_it_is_sent_to_our_own_title(make_slices, tmp_pa
     with EmbeddedArchive(tmp_path / "ours", ae_title="SEGNODE") as ours:
         movers = {"SEGNODE": ("127.0.0.1", ours.port)}
 
-        def moved(wanted: Wanted) -> Path | None:
+        def moved(wanted: Wanted, _: Path) -> Path | None:
             return {one.sop_instance_uid: one.path for one in ours.kept()}.get(wanted.instance)
 
         with AnsweringArchive(tmp_path / "archive", "find", "move", movers=movers) as archive:

@@ -28,8 +28,8 @@ from pynetdicom import AE, build_context
 from pynetdicom.dimse_primitives import C_STORE
 
 from dicom_node.network.client import send
-from storage.archive import Archive
 from storage.errors import Unavailable
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import StudyState
 from storage.records import InstanceKind
 
@@ -245,7 +245,7 @@ def test_bytes_that_are_no_data_set_are_refused(listen):
 
 
 def test_a_full_disk_is_told_and_success_is_not(listen, ct_series, tmp_path):
-    ear = listen(archive=Archive(tmp_path / "full", low_water_bytes=2**62))
+    ear = listen(archive=FolderArchive(tmp_path / "full", low_water_bytes=2**62))
     uid = dcmread(ct_series[0]).SOPInstanceUID
     assert store_raw(ear, data_set_of(ct_series[0]), instance=uid) == 0xA700
     assert ear.files() == []

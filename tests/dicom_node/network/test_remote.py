@@ -10,7 +10,7 @@ from dicom_node.network.query import Parcel
 from dicom_node.network.receive import Receiver
 from dicom_node.network.remote import UIDS_AT_ONCE, Answering, Remote
 from dicom_node.network.survey import Gap, Held
-from storage.archive import Archive
+from storage.folder_archive import FolderArchive
 
 STUDY, CT = "1.2.3", "1.2.3.1"
 
@@ -39,7 +39,7 @@ def test_what_comes_by_c_get_is_kept_as_sent_by_the_archive_and_marked_fetched(o
     orthanc.know("segnode", "SEGNODE", 11112)  # whom it does not know it does not answer
     peer = Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
     register = Answering(database, peer, "SEGNODE", "test", 30.0)
-    there = Remote(peer, "SEGNODE", Receiver(database, Archive(tmp_path / "archive"), register, fetched=True))
+    there = Remote(peer, "SEGNODE", Receiver(database, FolderArchive(tmp_path / "archive"), register, fetched=True))
     study = str(dcmread(ct_series[0]).StudyInstanceUID)
     found = there.survey(study, Held())
     assert (found.expected, found.missing) == (3, 3)

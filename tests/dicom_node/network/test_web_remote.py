@@ -27,6 +27,7 @@ from dicom_node.network.web_peer import WebPeer
 from dicom_node.network.web_remote import WebRemote
 from storage.archive import INCOMING, Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.records import Instance
 
 KIND = {"Content-Type": "multipart/related; type=application/dicom; boundary=x"}
@@ -51,7 +52,7 @@ def server(tmp_path: Path, shelf: Shelf) -> Iterator[WebArchive]:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "archive")
+    return FolderArchive(tmp_path / "archive")
 
 
 @pytest.fixture
@@ -290,6 +291,6 @@ class TestHostility:
     def test_a_full_disk_keeps_nothing(
         self, there: WebRemote, whole: Survey, series: tuple[str, str], database: Database, tmp_path: Path
     ) -> None:
-        full = Archive(tmp_path / "full", low_water_bytes=2**62)
+        full = FolderArchive(tmp_path / "full", low_water_bytes=2**62)
         receiver = Receiver(database, full, Register(database, "test", 30.0), fetched=True)
         assert bring(WebRemote(there.peer, "SEGNODE", receiver, there.spool), series[0], whole) == Brought(0, 6)

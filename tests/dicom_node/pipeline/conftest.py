@@ -15,6 +15,7 @@ from reviewing import scene, send_back  # noqa: F401 (fixtures of test_review*)
 
 from storage.archive import Archive
 from storage.database import Database
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import JobState, StudyState
 from storage.records import Instance, InstanceKind, Job, StoredFile
 
@@ -31,7 +32,7 @@ def database(tmp_path: Path, empty_sqlite: EmptySqlite) -> Iterator[Database]:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "archive")
+    return FolderArchive(tmp_path / "archive")
 
 
 @pytest.fixture

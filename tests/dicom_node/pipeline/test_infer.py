@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from dicom_node.destinations import FolderDestination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.objects.profile import Profile
+from dicom_node.pipeline import infer as module
 from dicom_node.pipeline.infer import Infer, InferLimits
 from dicom_node.pipeline.installed import InstalledModel
 from dicom_node.pipeline.reasons import reason_of
@@ -22,7 +24,8 @@ from inference.request import Request
 from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database
-from storage.errors import LeaseLost
+from storage.errors import LeaseLost, Unavailable
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Job
 
@@ -247,6 +250,36 @@ def test_missing_files_fail_the_job_by_name(
     stage.step(50.0)
     assert job(database).state is JobState.FAILED
     assert "1 of 2 instances" in job(database).reason
+
+
+@pytest.mark.parametrize("call", ["local", "write"])
+@pytest.mark.parametrize(("times", "state"), [(2, JobState.DONE), (99, JobState.PENDING)])
+def test_an_archive_without_an_answer_is_waited_for_and_costs_no_crash(
+    stage: Infer, database: Database, queue: Callable[..., Job], device: Device, monkeypatch: pytest.MonkeyPatch,
+    call: str, times: int, state: JobState,
+) -> None:  # fmt: skip
+    """What was computed is not lost by a short outage; in a long one the job goes back into the queue."""
+    queue()
+    answers, asked = getattr(FolderArchive, call), []
+
+    def away(*said: Any, **more: Any) -> Any:
+        asked.append(call)
+        if len(asked) <= times:
+            raise Unavailable("s3://bucket does not answer")
+        return answers(*said, **more)
+
+    monkeypatch.setattr(FolderArchive, call, away)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(module, "TRY_AGAIN_S", 0.01)
+    if state is JobState.DONE:
+        assert stage.step(50.0)
+    else:
+        with pytest.raises(Unavailable):
+            stage.step(50.0)
+        assert events(database)[-1] == "waits"
+    found = job(database)
+    assert (found.state, found.crashes, found.lease_owner) == (state, 0, None)
+    assert len(device.asked) == (0 if (call, state) == ("local", JobState.PENDING) else 1)
 
 
 def test_what_the_study_lacked_is_the_first_of_the_jobs_notes(

@@ -18,13 +18,17 @@ def test_files_come_by_role_in_the_jobs_order(database: Database, archive: Archi
     scene.finish(FOUND)
     with database.reading() as tx:
         job = tx.jobs.get(JOB)
-    inputs = inputs_of(database, archive, job)
-    assert list(inputs) == ["CT"]
-    files = inputs["CT"]
-    assert files.series_instance_uid == job.inputs["CT"]["series"]
-    assert list(files.sop_instance_uids) == job.inputs["CT"]["instances"]
-    assert all(path.is_file() for path in files.paths)
+    with inputs_of(database, archive, job) as inputs:
+        assert list(inputs) == ["CT"]
+        files = inputs["CT"]
+        assert files.series_instance_uid == job.inputs["CT"]["series"]
+        assert list(files.sop_instance_uids) == job.inputs["CT"]["instances"]
+        assert all(path.is_file() for path in files.paths)
+        first = files.paths[0]
+    first.unlink()
+    with pytest.raises(NotFound, match="1 of the 10 files of series"), inputs_of(database, archive, job):
+        pass
     with database.transaction() as tx:
         tx.removals.remove(scene.study, 400.0)
-    with pytest.raises(NotFound, match="10 of 10 instances of series"):
-        inputs_of(database, archive, job)
+    with pytest.raises(NotFound, match="10 of 10 instances of series"), inputs_of(database, archive, job):
+        pass

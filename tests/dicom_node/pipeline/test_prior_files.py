@@ -35,9 +35,9 @@ def later(scene: Callable[..., Scene]) -> tuple[Scene, Job]:
 def load(later: tuple[Scene, Job], tmp_path: Path, **prior: Any) -> Prior:
     node, job = later
     job = replace(job, parameters={"prior": job.parameters["prior"] | prior})
-    found = load_prior(node.database, node.archive, job, tmp_path)
-    assert found is not None
-    return found
+    with load_prior(node.database, node.archive, job, tmp_path) as found:
+        assert found is not None
+        return found
 
 
 def test_lesions_are_known_by_name_and_tracking_uid(later: tuple[Scene, Job], tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_what_it_kept_of_earlier_dates_comes_with_it(scene: Callable[..., Scene]
         made = tx.jobs.get("d" * 64)
     prior = {"study": node.study, "job": "d" * 64, "segs": [], **made.inputs["CT"], "taken": "2026-04-10",
              "current_taken": "2026-07-09"}  # fmt: skip
-    found = load_prior(node.database, node.archive, replace(made, parameters={"prior": prior}), tmp_path)
-    assert found is not None
+    with load_prior(node.database, node.archive, replace(made, parameters={"prior": prior}), tmp_path) as found:
+        assert found is not None
     assert found.history == tuple(HISTORY)
     assert found.lesions == {}
     assert not np.load(found.labelmap).any()
@@ -77,7 +77,8 @@ def test_what_it_kept_of_earlier_dates_comes_with_it(scene: Callable[..., Scene]
 
 def test_a_job_without_a_prior_gets_none(later: tuple[Scene, Job], tmp_path: Path) -> None:
     node, job = later
-    assert load_prior(node.database, node.archive, replace(job, parameters={}), tmp_path) is None
+    with load_prior(node.database, node.archive, replace(job, parameters={}), tmp_path) as prior:
+        assert prior is None
 
 
 def test_images_that_are_gone_are_said(later: tuple[Scene, Job], tmp_path: Path) -> None:

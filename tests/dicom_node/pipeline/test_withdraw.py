@@ -126,14 +126,14 @@ def test_where_retention_has_taken_the_results_another_object_of_the_study_is_th
         archive.remove(file)
     with database.reading() as tx:
         job = tx.jobs.get(JOB)
-        assert stage._subject(tx, job, tx.results.of_job(JOB)) == archive.root, "which no note can be made of"
+        assert stage._subject(tx, job, tx.results.of_job(JOB)) is None, "no note can be made"
     file = archive.write(STUDY, "1.2.3.7", [b"a note of others"])
     with database.transaction() as tx:
         tx.studies.add_instance(
             Instance("1.2.3.7", "1.2", "1.2.3.8", STUDY, "1.2", InstanceKind.NOTE, file, 46.0, "", {})
         )
     with database.reading() as tx:
-        assert stage._subject(tx, job, tx.results.of_job(JOB)) == archive.path(file)
+        assert stage._subject(tx, job, tx.results.of_job(JOB)) == file
 
 
 def test_it_looks_again_after_a_pause(stage: Withdraw, database: Database, request: pytest.FixtureRequest) -> None:

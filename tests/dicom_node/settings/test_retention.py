@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.assembly import cleaner, watermarks
+from dicom_node.assembly import cleaner
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import load
 from dicom_node.settings.retention import DEFAULT_RULES
+from dicom_node.storing import watermarks
 from storage.retention import DAY_S, Ended, Rule
 
 

@@ -54,7 +54,7 @@ def test_words_in_the_pixels_are_shown_to_those_who_may_know(place: str, signed_
 def test_what_is_no_longer_held_is_said(place: str, parts: Parts, signed_in: MakeBrowser) -> None:
     (parts.archive.root / "002.dcm").unlink()
     answer = signed_in("vera").get(place)
-    assert (answer.status_code, "1 of its 4 images are no longer held" in answer.text) == (404, True)
+    assert (answer.status_code, "1 of the 4 files of series" in answer.text) == (404, True)
     (parts.archive.root / "seg.dcm").unlink()
     assert "file is no longer held" in signed_in("vera").get(place).text
 

@@ -278,6 +278,21 @@ def test_a_worker_that_has_nothing_to_do_for_long_leaves_its_machine_to_others(
     until(lambda: len(executor.pids()) == 1)
 
 
+def test_a_process_whose_machine_has_lost_its_ray_is_ended(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(ray_cluster, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(ray_cluster, "SEE_EVERY_S", 0.02)
+    monkeypatch.setattr(signal, "raise_signal", ended.append)
+    executor = make()
+    until(executor._joined.is_set)
+    time.sleep(0.2)
+    assert ended == [], "it is there"
+    monkeypatch.setattr(ray, "nodes", list)
+    until(lambda: executor.trouble and ended)
+    assert set(ended) == {signal.SIGTERM}
+    assert executor.trouble.startswith("the Ray of this machine has died")
+
+
 def test_a_models_files_are_brought_and_looked_at_by_each_worker(
     cluster: Machines, make: Make, ask: Callable[..., Request], tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.tasks.postprocess import bounding_box, components, drop_small, fill_holes, largest
+from inference.tasks.postprocess import bounding_box, boxes_of, components, drop_small, fill_holes, largest
 from inference.volume import Grid
 
 
@@ -40,6 +40,15 @@ def test_an_empty_mask_has_no_parts_and_no_box():
 def test_the_box_holds_the_mask_and_no_more(three):
     assert bounding_box(three) == (slice(0, 8), slice(1, 10), slice(1, 10))
     assert bounding_box(three, margin=2)[0] == slice(0, 10)
+
+
+def test_each_number_of_a_map_has_its_box(three):
+    numbers = np.zeros(three.shape, dtype=np.uint16)
+    numbers[1:4, 1:4, 1:4] = 1
+    numbers[6:8, 6:8, 6:8] = 300
+    numbers[9, 6, 7] = 300
+    assert boxes_of(numbers) == {1: (slice(1, 4),) * 3, 300: (slice(6, 10), slice(6, 8), slice(6, 8))}
+    assert boxes_of(np.zeros_like(numbers)) == {}
 
 
 def test_largest_keeps_one_part(three):

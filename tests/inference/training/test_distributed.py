@@ -29,7 +29,10 @@ with joined() as world:
 def test_torchrun_makes_a_world_in_which_gradients_are_averaged_and_the_first_decides(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*run, str(tmp_path / "program.py"), str(tmp_path)], check=True, timeout=240, capture_output=True)
+    ended = subprocess.run(
+        [*run, str(tmp_path / "program.py"), str(tmp_path)], check=False, timeout=240, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert (first["first"], second["first"]) == (True, False)
     assert first["told"] == second["told"] == "said by 0"

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from storage import archive as module
-from storage.archive import Archive
+from storage import folder_archive as module
 from storage.errors import BadIdentifier, Damaged, NoRoom, NotFound, Unavailable
+from storage.folder_archive import FolderArchive
 from storage.records import StoredFile
 
 STUDY, OBJECT = "1.2.3", "1.2.3.4"
@@ -192,7 +192,7 @@ def test_a_sender_that_breaks_off_leaves_nothing(archive):
 
 
 def test_nothing_new_is_taken_below_the_watermark_but_what_is_here_is_finished(tmp_path):
-    archive = Archive(tmp_path, low_water_bytes=2**62)
+    archive = FolderArchive(tmp_path, low_water_bytes=2**62)
     with pytest.raises(NoRoom, match="keep_free_bytes"):
         archive.write(STUDY, OBJECT, [b"content"])
     assert archive.free_bytes() > 0
@@ -216,15 +216,14 @@ def test_a_file_that_is_written_again_is_young_again(archive):
 
 def test_folders_and_their_files_are_listed_and_dropped_when_empty(archive):
     stored = archive.write(STUDY, OBJECT, [b"content"])
-    (folder,) = archive.folders(stored.path[:2])
-    assert folder == archive.folder(STUDY)
-    assert {path: stat.st_size for path, stat in archive.files(folder).items()} == {stored.path: 7}
+    (lot,) = archive.lots(stored.path[:2])
+    assert archive.root / lot.folder == archive.folder(STUDY)
+    assert list(lot.written) == [stored.path]
     archive.drop_folder(STUDY)
     assert archive.path(stored).exists()
     archive.remove(stored)
     archive.drop_folder(STUDY)
-    assert archive.folders(stored.path[:2]) == []
-    assert archive.files(folder) == {}
+    assert list(archive.lots(stored.path[:2])) == []
 
 
 def test_a_file_that_changed_on_disk_is_damaged(archive):
