@@ -29,9 +29,11 @@ for unit in segnode segnode@ segnode-raylet; do
 done
 put 0755 segnode /usr/local/bin/segnode
 
-if [ ! -e "$root/opt/segnode/$version" ]; then
+program="$root/opt/segnode/$version"
+if [ ! -x "$program/bin/segnode" ]; then # the last thing to come: what lacks it was not finished
+    rm -rf "$program"
     mkdir -p "$root/opt/segnode"
-    "$wheelhouse/install-venv.sh" "$wheelhouse" "$root/opt/segnode/$version"
+    "$wheelhouse/install-venv.sh" "$wheelhouse" "$program"
 fi
 ln -sfn "$version" "$root/opt/segnode/current"
 

@@ -112,10 +112,7 @@ def configured(objects: list[dict[str, Any]], folder: Path) -> NodeSettings:
     """What a pod loads."""
     (configuration,) = of_kind(objects, "ConfigMap").values()
     for name, text in configuration["data"].items():
-        document = YAML(typ="safe").load(text)
-        document.pop("archive", None)  # TestBucket looks at this
-        with (folder / name).open("w") as file:
-            YAML(typ="safe").dump(document, file)
+        (folder / name).write_text(text)
     return load(folder).node
 
 
@@ -304,6 +301,9 @@ class TestBucket:
     @pytest.fixture
     def site(self) -> str:
         return "with a bucket"
+
+    def test_the_node_is_told_of_it(self, objects, tmp_path: Path) -> None:
+        assert configured(objects, tmp_path).archive.url == "s3://segnode/archive"
 
     def test_no_disk_is_shared(self, objects) -> None:
         assert of_kind(objects, "PersistentVolumeClaim") == {}

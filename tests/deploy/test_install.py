@@ -82,6 +82,11 @@ class TestWhatIsInstalled:
     def test_keeps_its_data_where_the_service_may_write(self, machine: Path) -> None:
         assert "\ndata_folder: /var/lib/segnode\n" in (machine / "etc/segnode/node.yaml").read_text()
 
+    def test_is_begun_anew_where_it_was_not_finished(self, machine: Path, wheelhouse: Path) -> None:
+        (machine / "opt/segnode/0.1.0/bin/segnode").unlink()
+        done = run(DEPLOY / "install.sh", wheelhouse, DESTDIR=str(machine))
+        assert (done.returncode, (machine / "opt/segnode/0.1.0/bin/segnode").exists()) == (0, True)
+
     def test_leaves_a_configuration_as_it_is(self, machine: Path, wheelhouse: Path) -> None:
         own = machine / "etc/segnode/node.yaml"
         own.write_text("ae_title: OURS\n")
