@@ -31,6 +31,7 @@ SILENT_SESSIONS = {
 }
 # …and so do we with a server that is away.
 AWAY = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+CONNECTIONS = 15  # of a process to PostgreSQL, opened as they are needed and kept
 WRITING = "storage_writing"  # execution option of a connection that may write
 
 
@@ -86,6 +87,8 @@ def _postgresql(url: URL) -> Engine:
         hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=BUSY_S,
+        pool_size=CONNECTIONS,
+        max_overflow=0,  # those beyond a pool's size would be opened and closed again with every ring of the bell
     )
     event.listen(engine, "begin", _begin_postgresql)
     return engine

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inference.backends import build
-from inference.backends.bundle import LoadedBundle
 from inference.evaluation.candidates import Candidate, Nodule
 from inference.evaluation.detection import Froc, froc
 from inference.evaluation.score import SHIPPED
 from inference.phantom import make_case
 from inference.prepare import prepare
-from inference.sliding import probabilities, slide
 from inference.tasks.postprocess import boxes_of, components
 from inference.volume import Volume
+
+if TYPE_CHECKING:
+    from inference.backends.bundle import LoadedBundle
 
 TASK = "lung_nodule"
 
 
 def shipped() -> LoadedBundle:
     """The bundle that comes with this software, on the CPU."""
+    from inference.backends.bundle import LoadedBundle
+
     bundle = build({"kind": "bundle", "path": str(SHIPPED / TASK)}).load("cpu")
     assert isinstance(bundle, LoadedBundle)
     return bundle
@@ -45,6 +49,8 @@ def marks_of(bundle: LoadedBundle, volumes: Mapping[str, Volume], scan: str) -> 
 
     Also those of which the network is nowhere sure enough for the node (`Region.peak`): a FROC asks for all.
     """
+    from inference.sliding import probabilities, slide
+
     plan = bundle.plan
     prepared = prepare(dict(volumes), plan.recipe)
     logits = slide(bundle.network, prepared.array, prepared.foreground, plan.sliding(bundle.device))
