@@ -49,7 +49,10 @@ class Shelf:
         """The model of that name whose files have that digest; None where it has not been brought, or was changed."""
         place = self.folder / digest
         path = place / _plain(name)
-        if not path.exists() or digest_of_files(path) != digest:
+        try:
+            if not path.exists() or digest_of_files(path) != digest:
+                return None
+        except BundleBroken:  # emptied, or with a link in it
             return None
         os.utime(place)
         return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -52,9 +53,14 @@ def test_only_our_own_user_may_write_to_it(shelf: Shelf, bundle: Path) -> None:
     assert shelf.folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_was_changed_there_is_not_found_and_comes_anew(shelf: Shelf, bundle: Path) -> None:
+@pytest.mark.parametrize("emptied", [False, True])
+def test_what_was_changed_there_is_not_found_and_comes_anew(shelf: Shelf, bundle: Path, emptied: bool) -> None:
     there = brought(shelf, bundle)
-    (there / "code.py").write_text("import os")
+    if emptied:
+        shutil.rmtree(there)
+        there.mkdir()
+    else:
+        (there / "code.py").write_text("import os")
     assert shelf.find("liver", digest_of_files(bundle)) is None
     assert brought(shelf, bundle) == there
     assert not (there / "code.py").exists()
