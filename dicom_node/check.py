@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from dicom_node.destinations.dimse import DimseDestination
@@ -51,6 +52,8 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     uses = _models(settings, report)
     report.remarks.extend(_held(settings, uses))
     report.remarks.extend(_in_the_clear(settings))
+    if settings.node.executor == "processes" and find_spec("torch") is None:
+        report.remarks.append("torch is not installed here, so a pipeline on this machine cannot run models itself")
     outlook = outlook_of(settings.node, time.time())
     report.problems.extend(outlook.problems)
     report.remarks.extend(outlook.remarks)

@@ -52,6 +52,13 @@ def test_nothing_is_held_where_the_destination_accepts_it(conf: Path) -> None:
     assert check(conf, with_echo=False).remarks == []
 
 
+def test_an_installation_without_torch_is_told_that_it_runs_no_models(
+    conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicom_node.check.find_spec", lambda name: None)
+    assert any("torch is not installed here" in remark for remark in check(conf, with_echo=False).remarks)
+
+
 def test_peers_and_archives_are_asked_even_under_one_name(conf: Path, tmp_path: Path) -> None:
     with EmbeddedArchive(tmp_path / "archive") as archive:
         add(conf, "node", f"  pacs: {{kind: dimse, ae_title: ARCHIVE, host: 127.0.0.1, port: {archive.port}}}\n")
