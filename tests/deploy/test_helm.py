@@ -125,9 +125,11 @@ def test_helm_finds_nothing_to_say(charted, site: str) -> None:
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_kubernetes_takes_every_object(rendered, version: str) -> None:
     different = {json.dumps(one, sort_keys=True): one for objects in rendered.values() for one in objects}
-    for one in different.values():
-        if one["kind"] != "RayCluster":  # KubeRay's own, which Kubernetes itself does not know
-            kubernetes_validate.validate(one, version, strict=True)
+    own = [one for one in different.values() if one["kind"] != "RayCluster"]  # which is KubeRay's
+    kinds = {one["kind"] for one in own}
+    assert kinds >= {"Deployment", "Service", "ConfigMap", "NetworkPolicy", "PodDisruptionBudget"}
+    for one in own:
+        kubernetes_validate.validate(one, version, strict=True)
 
 
 def test_every_role_has_its_pods(objects) -> None:

@@ -207,7 +207,7 @@ class TestTryOut:
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        ObjectStore(Bucket(object_server.bucket().name, "", object_server.url, "us-east-1")).try_out()
+        assert put(ObjectStore(Bucket(object_server.bucket().name, "", object_server.url, "us-east-1")))
 
 
 def test_by_tls_its_authority_must_be_known(object_server: ObjectServer, hospital: Authority, ours: Identity) -> None:

@@ -47,8 +47,9 @@ def test_one_at_a_time(db, other):
     assert other.sole("clock").hold()
 
 
-def test_a_place_that_is_not_held_can_be_left(db):
+def test_a_place_that_is_not_held_can_be_left(db, other):
     db.sole("clock").leave()
+    assert other.sole("clock").hold()
 
 
 def test_a_database_that_is_closed_holds_none(url, other):

@@ -38,3 +38,6 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_cluster_that_listens_is_fine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as head:
         RaySettings(address=f"127.0.0.1:{head.getsockname()[1]}").knock()
+        head.settimeout(10.0)
+        connection, _ = head.accept()
+        assert connection.recv(1) == b"", "it leaves without a word"
