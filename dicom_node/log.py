@@ -75,8 +75,8 @@ def setup(settings: LoggingSettings) -> None:
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, object]:
-    """What the caller gave as `extra`."""
-    return {name: value for name, value in vars(record).items() if name not in STANDARD}
+    """What the caller gave as `extra`; names with an underscore before them are libraries' own (Ray's)."""
+    return {name: value for name, value in vars(record).items() if name not in STANDARD and name[0] != "_"}
 
 
 def _moment(record: logging.LogRecord) -> str:

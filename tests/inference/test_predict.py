@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference import predict as road
 from inference.backends.base import Segmented
 from inference.errors import ModelError, Unfit
 from inference.findings import Agreement, IntendedUse, ModelIdentity
@@ -136,11 +135,11 @@ def test_a_task_judges_and_cleans_unless_the_model_is_exact(
         raise Unfit("There is no liver in it.")
 
     card = replace(TASKS["liver_tumour"], fitness=unfit, postprocess=lambda labels, grid: labels * 0)
-    monkeypatch.setattr(road, "TASKS", {"liver_tumour": card})
+    monkeypatch.setitem(TASKS, "liver_tumour", card)
     assert predict(request_, Box(labels, judged=False), quiet).findings
     with pytest.raises(Unfit, match="no liver"):
         predict(request_, Box(labels, judged=True), quiet)
-    monkeypatch.setattr(road, "TASKS", {"liver_tumour": replace(card, fitness=lambda volumes: None)})
+    monkeypatch.setitem(TASKS, "liver_tumour", replace(card, fitness=lambda volumes: None))
     assert predict(request_, Box(labels, judged=True), quiet).findings == ()
 
 

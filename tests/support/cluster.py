@@ -63,7 +63,7 @@ def two_ray_machines() -> Iterator[Engine]:
     with machines("first", "second") as cluster:
 
         def lose_one() -> None:
-            cluster.lose("first")
+            cluster.lose("second")
             cluster.add("third")
 
         ray = cluster.settings(workers=2).model_dump(mode="json")

@@ -62,7 +62,8 @@ def machines(head: str, *others: str, cpus: int = 2, held: Path | None = None) -
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # not pytest's own, whose name is too long for a socket's
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     environment = dict(os.environ)
-    os.environ.update(ENVIRONMENT)
+    os.environ.update(ENVIRONMENT, RAY_TMPDIR=str(folder))  # where the newest cluster's address is noted: not for all
+    (folder / "ray").mkdir()
     if held is not None:
         path = os.pathsep.join((str(SUPPORT / "held"), os.environ.get("PYTHONPATH", "")))
         os.environ.update(SEGNODE_HELD=str(held), PYTHONPATH=path)

@@ -64,7 +64,6 @@ def mishaps(cluster: Cluster, form: Form) -> None:
     until(lambda: images(cluster) > whole // 10, "images come", cluster)
     receiver.kill()
     until(lambda: images(cluster) > whole // 4, "images come by way of the others", cluster)
-    receiver.start()
     working: list[Any] = []
 
     def one_works() -> bool:
@@ -73,10 +72,10 @@ def mishaps(cluster: Cluster, form: Form) -> None:
 
     until(one_works, "a job runs", cluster)
     working[0].kill()
-    cluster.postgres.restart()
-    working[0].start()
-    until(one_works, "a job runs again", cluster)
     cluster.engine.lose_one()
+    cluster.postgres.restart()
+    receiver.start()
+    working[0].start()
 
 
 def held_by(orthanc: Any) -> list[str]:
