@@ -81,7 +81,9 @@ class Archive(Protocol):
         a full disk could never finish its work and be emptied. The row that names the file must be committed
         after `confirm`. BadIdentifier; NoRoom below the watermark.
         """
-        ...
+        placed = self.place(study_uid, sop_uid, chunks, content_sha256, ours=ours)
+        placed.settle()
+        return placed.file
 
     def place(
         self,

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from storage.archive import INCOMING, Lot, Placed, file_name, folder_name, object_name
+from storage.archive import INCOMING, Archive, Lot, Placed, file_name, folder_name, object_name
 from storage.disk import Room, Watermarks, disk_faults, free_space
 from storage.durable import link_or_copy, sync
 from storage.errors import Damaged, NoRoom, NotFound, Unavailable
@@ -26,7 +26,7 @@ PLACED_PART = re.compile(f"{HEX % 2}{HEX % 2}{HEX % 32}-{HEX % 32}-{HEX % 32}-[0
 SYNCERS = 16  # threads that wait for the disk
 
 
-class FolderArchive:
+class FolderArchive(Archive):
     """Part 10 files below one folder of one file system; its threads and processes write at the same time."""
 
     fills_disk = True
@@ -34,7 +34,7 @@ class FolderArchive:
     def __init__(self, root: Path, *, low_water_bytes: int | None = None) -> None:
         self.root = root
         self._room = Room(root, Watermarks().low_bytes if low_water_bytes is None else low_water_bytes)
-        self.incoming = root / INCOMING
+        self._incoming = root / INCOMING
         self._durable: set[Path] = set()  # folders whose names this process has made safe
         self._known: dict[str, Path] = {}
         self._unnamed: set[str] = set()  # parts that no row waits for
@@ -45,21 +45,12 @@ class FolderArchive:
         with disk_faults():
             self.incoming.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def incoming(self) -> Path:
+        return self._incoming
+
     def __str__(self) -> str:
         return str(self.root)
-
-    def write(
-        self,
-        study_uid: str,
-        sop_uid: str,
-        chunks: Iterable[bytes | memoryview],
-        content_sha256: str | None = None,
-        *,
-        ours: bool = False,
-    ) -> StoredFile:
-        placed = self.place(study_uid, sop_uid, chunks, content_sha256, ours=ours)
-        placed.settle()
-        return placed.file
 
     def place(
         self,

@@ -24,7 +24,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from storage.archive import Lot, Placed, file_name, folder_name, object_name
+from storage.archive import Archive, Lot, Placed, file_name, folder_name, object_name
 from storage.disk import Room, Watermarks, disk_faults, free_space
 from storage.durable import link_or_copy, sync
 from storage.errors import Damaged, NoRoom, NotFound, StorageError, Unavailable
@@ -53,7 +53,7 @@ class Spooled:
     md5: bytes
 
 
-class ObjectArchive:
+class ObjectArchive(Archive):
     """Part 10 files in a bucket; machines, processes and threads write at the same time, also the same file."""
 
     fills_disk = False
@@ -71,17 +71,6 @@ class ObjectArchive:
 
     def __str__(self) -> str:
         return str(self._store)
-
-    def write(
-        self,
-        study_uid: str,
-        sop_uid: str,
-        chunks: Iterable[bytes | memoryview],
-        content_sha256: str | None = None,
-        *,
-        ours: bool = False,
-    ) -> StoredFile:
-        return self.place(study_uid, sop_uid, chunks, content_sha256, ours=ours).file
 
     def place(
         self,
