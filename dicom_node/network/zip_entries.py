@@ -22,7 +22,12 @@ class _BeforeItsBegin(OSError, zipfile.BadZipFile):
     """A place that no file has: of a damaged zip. zipfile itself looks for one, and expects an OSError."""
 
 
-UNREADABLE = (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError)  # damaged; too new; a name in no encoding
+# What zipfile raises of a zip that it cannot read, when that is opened and when an entry of it is.
+UNREADABLE = (
+    zipfile.BadZipFile,  # damaged
+    NotImplementedError,  # of a newer version than it knows, or encrypted in a way that it does not
+    UnicodeDecodeError,  # a name is said to be UTF-8, and is not
+)
 
 
 class BadEntry(Exception):
