@@ -12,7 +12,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from storage.archive import INCOMING, Archive, Lot, Placed, file_name, folder_name, object_name
 from storage.disk import Room, Watermarks, disk_faults, free_space
@@ -103,16 +105,14 @@ class FolderArchive(Archive):
     def local(self, files: Sequence[StoredFile], *, checked: bool = False) -> Iterator[list[Path]]:
         if checked:
             for stored in files:
-                self._check(stored)
+                with _reading(stored), self.path(stored).open("rb") as file:
+                    _check(stored, file)
         yield [self.root / stored.path for stored in files]
 
     def read(self, stored: StoredFile) -> bytes:
         with _reading(stored):
             content = self.path(stored).read_bytes()
-        digest = DataSetDigest()
-        digest.update(content)
-        if digest.hexdigest() != stored.sha256:
-            raise Damaged(f"{stored.path} is not what was written")
+        _check(stored, BytesIO(content))
         return content
 
     def sizes(self, files: Sequence[StoredFile]) -> list[int | None]:
@@ -191,13 +191,6 @@ class FolderArchive(Archive):
         for path in paths:
             _carry(folder, path, self.root)
 
-    def _check(self, stored: StoredFile) -> None:
-        """NotFound, Damaged."""
-        with _reading(stored), self.path(stored).open("rb") as file:
-            digest = digest_of(file)
-        if digest != stored.sha256:
-            raise Damaged(f"{stored.path} is not what was written")
-
     def _known_folder(self, study_uid: str) -> Path:
         """`folder`, remembered for the next images of the study."""
         known = self._known.get(study_uid)
@@ -265,6 +258,12 @@ def _size_of(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
+
+
+def _check(stored: StoredFile, file: BinaryIO) -> None:
+    """Damaged where the data set is not what was written."""
+    if digest_of(file) != stored.sha256:
+        raise Damaged(f"{stored.path} is not what was written")
 
 
 @contextmanager
