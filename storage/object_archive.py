@@ -166,17 +166,18 @@ class ObjectArchive(Archive):
 
     def _put(self, path: str, part: Path, spooled: Spooled) -> Seen:
         """Store it; gives what is stored, which is what was there before where that is whole: the first stays."""
+        ours = Seen(spooled.size, spooled.md5.hex())
         with part.open("rb") as file:
             if self._store.put(path, file, spooled.size, spooled.md5):
-                return Seen(spooled.size, spooled.md5.hex())
+                return ours
             seen = self._store.look(path)
             if seen is None:
                 raise Unavailable(f"{path} was removed while it arrived again; send it once more")
-            if seen.md5 == spooled.md5.hex() or self._is_whole(path, spooled.sha256):
+            if seen.md5 == ours.md5 or self._is_whole(path, spooled.sha256):
                 return seen
             log.error("a stored object was damaged, and is replaced by what has arrived", extra={"file": path})
             self._store.put(path, file, spooled.size, spooled.md5, anyway=True)
-        return Seen(spooled.size, spooled.md5.hex())
+        return ours
 
     def _is_whole(self, path: str, sha256: str) -> bool:
         digest = DataSetDigest()
