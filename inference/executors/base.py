@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from inference.explain.explanation import Explanation
 from inference.findings import Result
@@ -48,3 +49,21 @@ class Executor(Protocol):
     def explain(self, request: ExplainRequest, report: Report) -> Explanation:
         """Have a model's network looked into, and wait for it; raises what `run` raises."""
         ...
+
+
+class OneWay(ABC):
+    """An executor to whose workers both kinds of request go the same way."""
+
+    def run(self, request: Request, report: Report) -> Result:
+        """See `Executor.run`."""
+        result: Result = self._answer(request, report)
+        return result
+
+    def explain(self, request: ExplainRequest, report: Report) -> Explanation:
+        """See `Executor.explain`."""
+        explanation: Explanation = self._answer(request, report)
+        return explanation
+
+    @abstractmethod
+    def _answer(self, request: Request, report: Report) -> Any:
+        """What the worker answers, or raises."""

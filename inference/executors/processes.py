@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from inference.errors import WorkerDied
-from inference.executors.base import Report
+from inference.executors.base import OneWay, Report
 from inference.executors.devices import numbered, resolve
 from inference.executors.lanes import STOP_S, Lane, Worker
-from inference.explain.explanation import Explanation
-from inference.findings import Result
-from inference.request import ExplainRequest, Request
+from inference.request import Request
 
 AT_A_TIME = 2  # jobs of one worker
 
 
-class Processes:
+class Processes(OneWay):
     """The default executor: `devices` is "auto" (every GPU, else the CPU) or a list such as ("cuda:0", "cuda:1")."""
 
     trouble = ""  # a worker that cannot be started is told by its jobs
@@ -53,17 +51,8 @@ class Processes:
         with self._given_back:  # one that is not given back is dead all the same
             self._given_back.wait_for(lambda: len(self._free) == len(self._lanes), timeout=STOP_S)
 
-    def run(self, request: Request, report: Report) -> Result:
-        """Run on the first free worker; see `Executor.run` for the errors."""
-        result: Result = self._answer(request, report)
-        return result
-
-    def explain(self, request: ExplainRequest, report: Report) -> Explanation:
-        """The same for what is asked of a network."""
-        explanation: Explanation = self._answer(request, report)
-        return explanation
-
     def _answer(self, request: Request, report: Report) -> Any:
+        """On the first free worker."""
         lane = self._taken()
         try:
             if not self._stopped.is_set():

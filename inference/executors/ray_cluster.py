@@ -23,7 +23,7 @@ from typing import Any
 
 from inference.errors import ClusterError, Exhausted, WorkerDied, error_named
 from inference.executors import ray_door
-from inference.executors.base import Report
+from inference.executors.base import OneWay, Report
 from inference.executors.carried import without_files
 from inference.executors.devices import numbered
 from inference.executors.gpu_shares import Share
@@ -34,10 +34,8 @@ from inference.executors.remote import Answer, Model, RemoteReader, RemoteWorker
 from inference.executors.residents import settings_of
 from inference.executors.shelf import digest_of_files, files_of
 from inference.executors.turns import WAITS
-from inference.explain.explanation import Explanation
-from inference.findings import Result
 from inference.material import save
-from inference.request import ExplainRequest, Request
+from inference.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +82,7 @@ class Known:
 
 
 @dataclass(eq=False)
-class RayCluster:
+class RayCluster(OneWay):
     """Runs requests on the workers of a cluster. `trouble`: why they wait, where that is the cluster's fault."""
 
     settings: RaySettings
@@ -123,16 +121,6 @@ class RayCluster:
                 self._reader.end()
                 self._reader = None
 
-    def run(self, request: Request, report: Report) -> Result:
-        """Run on a worker that has the model, or gets it; see `Executor.run` for the errors."""
-        result: Result = self._answer(request, report)
-        return result
-
-    def explain(self, request: ExplainRequest, report: Report) -> Explanation:
-        """The same for what is asked of a network."""
-        explanation: Explanation = self._answer(request, report)
-        return explanation
-
     def _look_after(self) -> None:
         """Join; then end workers that have had nothing to do for long, and this process where the cluster is lost."""
         while not self._joined.is_set():
@@ -160,6 +148,7 @@ class RayCluster:
         self.trouble = trouble
 
     def _answer(self, request: Request, report: Report) -> Any:
+        """On a worker that has the model, or gets it."""
         key = self._key_of(request)
         if not self._joined.is_set():
             report(0.0, WAITS)
