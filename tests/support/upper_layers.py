@@ -176,7 +176,8 @@ def converse(ear: Ear, parts: list[bytes | None]) -> tuple:
             if part == HEAR:
                 heard.append(wire.hear())
             elif part is not None:
-                wire.say(part)
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has hung up, and hears no more
+                    wire.say(part)
         if parts[-1] is not None:
             heard += wire.hear_all()
     assert eventually(lambda: ear.threads() == 0)
