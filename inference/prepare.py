@@ -116,7 +116,7 @@ def average_blocks(volume: Volume, grid: Grid) -> Volume:
     factors = np.maximum(1, np.floor(ratio + 0.05).astype(int))
     if (factors == 1).all():
         return volume
-    array = np.asarray(volume.array, dtype=np.float32)
+    array = volume.array
     for axis, factor in enumerate(factors):
         array = _average_axis(array, axis, int(factor))
     affine = volume.grid.affine.copy()
@@ -126,14 +126,14 @@ def average_blocks(volume: Volume, grid: Grid) -> Volume:
     return Volume(array, Grid(shape, affine, volume.grid.frame_of_reference_uid), volume.units)
 
 
-def _average_axis(array: NDArray[np.float32], axis: int, factor: int) -> NDArray[np.float32]:
+def _average_axis(array: NDArray[np.generic], axis: int, factor: int) -> NDArray[np.generic]:
     if factor == 1:
         return array
     array = np.moveaxis(array, axis, 0)
     missing = -array.shape[0] % factor
     if missing:
         array = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
-    total = array[::factor].copy()
+    total = array[::factor].astype(np.float32)
     for offset in range(1, factor):
         total += array[offset::factor]
     total /= factor

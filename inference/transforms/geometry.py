@@ -6,6 +6,7 @@ grid to the other is one affine. Where nothing has to be interpolated nothing is
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -36,9 +37,12 @@ def resample(volume: Volume, grid: Grid, *, order: int = 1, fill: float = 0.0,
     """
     if motion is None and volume.grid.matches(grid, 1e-6):
         return Volume(volume.array, grid, volume.units, volume.sources, volume.series_instance_uid)
-    array = volume.array if order == 0 else np.asarray(volume.array, dtype=np.float32)
     into_volume = np.linalg.inv(volume.grid.affine) @ (np.eye(4) if motion is None else motion) @ grid.affine
-    out = _resample_array(array, into_volume, grid.shape, order, fill)
+    if order == 1 and _thins_out(into_volume, volume.array.shape, grid.shape):
+        out = _thinned_out(volume.array, into_volume, grid.shape, fill)
+    else:
+        array = volume.array if order == 0 else np.asarray(volume.array, dtype=np.float32)
+        out = _resample_array(array, into_volume, grid.shape, order, fill)
     return Volume(out, grid, volume.units, (), volume.series_instance_uid)
 
 
@@ -140,6 +144,30 @@ def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64]
     resampler.SetInterpolator(_INTERPOLATORS[order])
     resampler.SetDefaultPixelValue(float(fill))
     return sitk.GetArrayFromImage(resampler.Execute(image))
+
+
+def _thins_out(into_source: NDArray[np.float64], source: tuple[int, ...], shape: tuple[int, int, int]) -> bool:
+    """Whether the axes run alike and so few voxels are wanted that most of the source lies beside none of them."""
+    turned = into_source[:3, :3] - np.diag(np.diag(into_source[:3, :3]))
+    return bool(np.abs(turned).max() * max(shape) < 1e-3) and 8 * np.prod(shape) < np.prod(source)
+
+
+def _thinned_out(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
+                 fill: float) -> NDArray[np.float32]:
+    """What linear interpolation makes of a far finer array, of which only the eight neighbours are read."""
+    at = [into_source[k, k] * np.arange(shape[k]) + into_source[k, 3] for k in range(3)]
+    inside = [(place >= -0.5) & (place <= size - 0.5) for place, size in zip(at, array.shape, strict=True)]
+    at = [np.clip(place, 0, size - 1) for place, size in zip(at, array.shape, strict=True)]
+    below = [np.minimum(place.astype(np.intp), max(size - 2, 0)) for place, size in zip(at, array.shape, strict=True)]
+    share = [(place - low).astype(np.float32) for place, low in zip(at, below, strict=True)]
+    out = np.zeros(shape, dtype=np.float32)
+    for corner in itertools.product((0, 1), repeat=3):
+        near = [np.minimum(low + up, size - 1) for low, up, size in zip(below, corner, array.shape, strict=True)]
+        z, y, x = np.ix_(*(part if up else 1 - part for part, up in zip(share, corner, strict=True)))
+        out += array[np.ix_(*near)] * (z * y * x)
+    for axis, seen in enumerate(inside):
+        np.moveaxis(out, axis, 0)[~seen] = fill
+    return out
 
 
 def _reoriented(grid: Grid, axes: AxisMap) -> Grid:

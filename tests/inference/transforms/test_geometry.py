@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.transforms import geometry
 from inference.transforms.geometry import (
     canonical,
     crop,
@@ -15,7 +16,9 @@ from inference.transforms.geometry import (
     restore,
     uncrop,
 )
-from inference.volume import Grid, SliceSource, Spacing, Volume
+from inference.volume import Grid, SliceSource, Spacing, Volume, regular_affine
+
+CT = Grid((40, 50, 60), regular_affine((-100, 80, 30), np.eye(3)[:, ::-1], Spacing(1.0, 0.9, 0.9)))
 
 
 def linear_field(grid: Grid) -> np.ndarray:
@@ -56,6 +59,17 @@ def test_a_matching_grid_passes_the_array_on(volume_of):
     assert resample(volume, Grid(volume.grid.shape, volume.grid.affine)).array is volume.array
     labels = np.zeros(volume.grid.shape, np.uint8)
     assert resample_labels(labels, volume.grid, Grid(volume.grid.shape, volume.grid.affine)) is labels
+
+
+@pytest.mark.parametrize("step", [2.1, 3.0, 4.7])
+def test_far_fewer_voxels_are_what_the_whole_interpolation_gives(step, monkeypatch):
+    fine = Volume(np.random.default_rng(0).integers(-1000, 1000, (40, 50, 60)).astype(np.int16), CT)
+    coarse = grid_at_spacing(CT, Spacing(step, step, step))
+    beyond = Grid((coarse.shape[0] + 4, *coarse.shape[1:]), coarse.affine)  # shows more than there is
+    picked = resample(fine, beyond, fill=-1024.0)
+    monkeypatch.setattr(geometry, "_thins_out", lambda *_: False)
+    np.testing.assert_allclose(picked.array, resample(fine, beyond, fill=-1024.0).array, atol=0.01)
+    assert (picked.array[-1] == -1024.0).all()
 
 
 def test_outside_the_source_is_fill(volume_of):
