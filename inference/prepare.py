@@ -135,6 +135,6 @@ def _average_axis(array: NDArray[np.generic], axis: int, factor: int) -> NDArray
         array = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
     total = array[::factor].astype(np.float32)
     for offset in range(1, factor):
-        total += array[offset::factor]
+        total += np.asarray(array[offset::factor], dtype=np.float32)
     total /= factor
     return np.moveaxis(total, 0, axis)

@@ -39,7 +39,7 @@ def resample(volume: Volume, grid: Grid, *, order: int = 1, fill: float = 0.0,
         return Volume(volume.array, grid, volume.units, volume.sources, volume.series_instance_uid)
     into_volume = np.linalg.inv(volume.grid.affine) @ (np.eye(4) if motion is None else motion) @ grid.affine
     if order == 1 and _thins_out(into_volume, volume.array.shape, grid.shape):
-        out = _thinned_out(volume.array, into_volume, grid.shape, fill)
+        out: NDArray[np.generic] = _thinned_out(volume.array, into_volume, grid.shape, fill)
     else:
         array = volume.array if order == 0 else np.asarray(volume.array, dtype=np.float32)
         out = _resample_array(array, into_volume, grid.shape, order, fill)
@@ -149,7 +149,7 @@ def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64]
 def _thins_out(into_source: NDArray[np.float64], source: tuple[int, ...], shape: tuple[int, int, int]) -> bool:
     """Whether the axes run alike and so few voxels are wanted that most of the source lies beside none of them."""
     turned = into_source[:3, :3] - np.diag(np.diag(into_source[:3, :3]))
-    return bool(np.abs(turned).max() * max(shape) < 1e-3) and 8 * np.prod(shape) < np.prod(source)
+    return bool(np.abs(turned).max() * max(shape) < 1e-3 and 8 * np.prod(shape) < np.prod(source))
 
 
 def _thinned_out(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
@@ -164,7 +164,7 @@ def _thinned_out(array: NDArray[np.generic], into_source: NDArray[np.float64], s
     for corner in itertools.product((0, 1), repeat=3):
         near = [np.minimum(low + up, size - 1) for low, up, size in zip(below, corner, array.shape, strict=True)]
         z, y, x = np.ix_(*(part if up else 1 - part for part, up in zip(share, corner, strict=True)))
-        out += array[np.ix_(*near)] * (z * y * x)
+        out += np.asarray(array[np.ix_(*near)], dtype=np.float32) * (z * y * x)
     for axis, seen in enumerate(inside):
         np.moveaxis(out, axis, 0)[~seen] = fill
     return out
