@@ -15,7 +15,7 @@ ELASTIC_GRID = 4  # control points along an axis of a patch
 
 def augment(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings,
             rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """A varied copy of a patch: image (channel, z, y, x) float32, labels (z, y, x) uint8."""
+    """A varied copy of a patch: image (channel, z, y, x) float32, labels (z, y, x) uint8, both on one device."""
     for axis in settings.flip_axes:
         if rng.random() < 0.5:
             image, labels = image.flip(axis + 1), labels.flip(axis)
@@ -34,11 +34,11 @@ def _deform(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings
         angles[:2] = 0
     turn = _rotation(angles)
     turn *= 1 + rng.uniform(-settings.scaling, settings.scaling)
-    theta = torch.from_numpy(np.concatenate([turn, np.zeros((3, 1))], axis=1)).float()[None]
+    theta = _like(np.concatenate([turn, np.zeros((3, 1))], axis=1), image)[None]
     grid = functional.affine_grid(theta, [1, 1, *shape], align_corners=False)
     if settings.elastic_voxels:
         control = rng.normal(0, settings.elastic_voxels, (1, 3, ELASTIC_GRID, ELASTIC_GRID, ELASTIC_GRID))
-        bend = functional.interpolate(torch.from_numpy(control).float(), size=shape, mode="trilinear")
+        bend = functional.interpolate(_like(control, image), size=shape, mode="trilinear")
         grid = grid + bend.permute(0, 2, 3, 4, 1) * (2 / max(shape))
     if shape[0] == 1:
         grid[..., 2] = 0
@@ -67,14 +67,20 @@ def _rotation(angles: np.ndarray) -> np.ndarray:
 def _recolour(image: torch.Tensor, settings: AugmentSettings, rng: np.random.Generator) -> torch.Tensor:
     """Each channel with its own contrast; noise over all."""
     channels = image.shape[0]
-    gain = torch.from_numpy(rng.uniform(1 - settings.gain, 1 + settings.gain, (channels, 1, 1, 1))).float()
-    offset = torch.from_numpy(rng.uniform(-settings.offset, settings.offset, (channels, 1, 1, 1))).float()
+    gain = _like(rng.uniform(1 - settings.gain, 1 + settings.gain, (channels, 1, 1, 1)), image)
+    offset = _like(rng.uniform(-settings.offset, settings.offset, (channels, 1, 1, 1)), image)
     image = image * gain + offset
     if settings.gamma and rng.random() < 0.5:
         low, high = image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True)
         exponent = float(np.exp(rng.uniform(-settings.gamma, settings.gamma)))
         image = ((image - low) / (high - low + 1e-6)) ** exponent * (high - low) + low
     if settings.noise and rng.random() < 0.5:
-        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, settings.noise))
-        image = image + torch.from_numpy(noise)
+        chance = torch.Generator(image.device).manual_seed(int(rng.integers(2**63)))
+        noise = torch.randn(image.shape, generator=chance, device=image.device)
+        image = image + noise * float(rng.uniform(0, settings.noise))
     return image
+
+
+def _like(values: np.ndarray, image: torch.Tensor) -> torch.Tensor:
+    """Numbers as a tensor of the image's type, where the image is."""
+    return torch.from_numpy(values).to(image)

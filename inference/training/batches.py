@@ -1,4 +1,4 @@
-"""Patches of a step, made by threads while the device still computes the step before.
+"""Patches of a step, made by threads while the device still computes the step before, and varied on that device.
 
 Where a step's patches lie is decided one step ahead, so that it does not depend on how fast a machine is.
 """
@@ -27,8 +27,8 @@ JITTER = 8  # voxels by which a patch lies beside its place, at most; no more th
 
 
 class Patch(NamedTuple):
-    """Image float32 (channel, z, y, x), labels uint8 (z, y, x), the place that it was cut around, and whether a lesion
-    was put into it."""
+    """Image float32 (channel, z, y, x) and labels uint8 (z, y, x) on the device, the place that it was cut around, and
+    whether a lesion was put into it."""
 
     image: torch.Tensor
     labels: torch.Tensor
@@ -45,7 +45,7 @@ class Batches:
 
     def __init__(self, settings: TrainingSettings, cases: Sequence[Case], hard: HardPlaces, replay: Replay, *,
                  rank: int = 0, device: str = "cpu") -> None:
-        self.settings, self.rank = settings, rank
+        self.settings, self.rank, self.device = settings, rank, device
         self.hard_places = (hard, replay)
         lesions = set(TASKS[settings.task].lesions)
         self.healthy = [case for case in cases if not lesions & set(case.places)]
@@ -93,8 +93,8 @@ class Batches:
               rng: np.random.Generator) -> Patch:
         image, labels = cut(case, centre, self.settings.patch)
         implanted = self._implant(image, labels, rng)
-        varied = augment(torch.from_numpy(image), torch.from_numpy(labels), self.settings.augment, rng)
-        return Patch(*varied, case, place, implanted)
+        shown, truth = (torch.from_numpy(one).to(self.device) for one in (image, labels))
+        return Patch(*augment(shown, truth, self.settings.augment, rng), case, place, implanted)
 
     def _implant(self, image: NDArray[np.float32], labels: NDArray[np.uint8], rng: np.random.Generator) -> bool:
         """Put a lesion into a patch, as often as the settings say and where they allow one; whether that was done."""

@@ -118,15 +118,15 @@ class Trainer:
     def _learn(self) -> float:
         """One step; the loss before it."""
         self.loss.entropy_weight = self._entropy_weight()
-        patches = self.batches.take(self.step)
-        if not self._is_judged(self.step + 1):  # else what is found there decides where the next patches lie
-            self.batches.begin(self.step + 1)
-        image = torch.stack([patch.image for patch in patches]).contiguous(memory_format=torch.channels_last_3d)
-        labels = torch.stack([patch.labels for patch in patches]).to(self.device)
         self.trained.train()
         try:
+            patches = self.batches.take(self.step)
+            if not self._is_judged(self.step + 1):  # else what is found there decides where the next patches lie
+                self.batches.begin(self.step + 1)
+            image = torch.stack([patch.image for patch in patches]).contiguous(memory_format=torch.channels_last_3d)
+            labels = torch.stack([patch.labels for patch in patches])
             with autocast(self.device):
-                logits = self.trained(image.to(self.device))
+                logits = self.trained(image)
             loss = self.loss(logits, labels)
             self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
@@ -149,6 +149,8 @@ class Trainer:
 
     def _remember(self, logits: Logits, patches: Sequence[Patch]) -> None:
         """Which places went wrong; one that went wrong for its implant would not show it again."""
+        if not self.settings.replayed:
+            return  # bringing the answers from the device takes as long as a step
         finest = (logits if isinstance(logits, torch.Tensor) else logits[0]).detach().float().cpu()
         for one, patch in zip(finest, patches, strict=True):
             if not patch.implanted:
