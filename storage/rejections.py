@@ -11,6 +11,7 @@ from storage import tables
 from storage.identifiers import check_uid
 from storage.lifecycle import DeliveryState, JobState
 from storage.store import Store
+from storage.words import at_most
 
 rejections, deliveries, jobs = tables.rejections, tables.deliveries, tables.jobs
 
@@ -68,7 +69,7 @@ class Rejections(Store):
             .where(deliveries.c.destination.in_(sorted(destinations)))
             .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
             .order_by(jobs.c.job_id, deliveries.c.destination)
-            .limit(limit)
+            .limit(at_most(limit))
         )
         owed: dict[str, list[str]] = {}
         for job_id, destination in self._connection.execute(query):

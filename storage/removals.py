@@ -18,6 +18,7 @@ from storage.promises import Promises
 from storage.records import StoredFile
 from storage.retention import JobFacts, StudyFacts
 from storage.store import Store, among
+from storage.words import at_most
 
 studies, series, instances, senders = tables.studies, tables.series, tables.instances, tables.senders
 jobs, results, deliveries = tables.jobs, tables.results, tables.deliveries
@@ -46,7 +47,7 @@ class Removals(Store):
         each = [select(*columns).where(studies.c.state == state, *old) for state in ENDED]
         query = union_all(*each)
         oldest = (query.selected_columns.changed_at, query.selected_columns.study_uid)
-        return self._facts(query.order_by(*oldest).limit(limit))
+        return self._facts(query.order_by(*oldest).limit(at_most(limit)))
 
     def of(self, uid: str) -> StudyFacts:
         """One study; NotFound. In a writing transaction it and its series are held: arrivals wait for the commit."""
@@ -103,7 +104,7 @@ class Removals(Store):
 
     def name_folders(self, limit: int | None = None) -> int:
         """Note the folders of studies that an older release has written; gives the number."""
-        unnamed = select(studies.c.study_uid).where(studies.c.folder == "").limit(limit)
+        unnamed = select(studies.c.study_uid).where(studies.c.folder == "").limit(at_most(limit))
         uids = list(self._connection.execute(unnamed).scalars())
         if uids:
             this = update(studies).where(studies.c.study_uid == bindparam("uid")).values(folder=bindparam("name"))
