@@ -68,10 +68,10 @@ class Rejections(Store):
             .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == "", deliveries.c.state.in_(_LEFT))
             .where(deliveries.c.destination.in_(sorted(destinations)))
             .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
-            .order_by(jobs.c.job_id, deliveries.c.destination)
             .limit(at_most(limit))
         )
         owed: dict[str, list[str]] = {}
-        for job_id, destination in self._connection.execute(query):
+        # Sorted here: there it would be done by way of all jobs, the few superseded ones among them.
+        for job_id, destination in sorted((row.job_id, row.destination) for row in self._connection.execute(query)):
             owed.setdefault(job_id, []).append(destination)
         return owed
