@@ -159,8 +159,7 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     view["results"] = [
         {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id,
          "variant": r.variant}
-        for job in tx.jobs.of_study(uid)
-        for r in tx.results.of_job(job.job_id)
+        for r in tx.results.of_study(uid)
     ]
     return view
 

@@ -10,7 +10,7 @@ from storage.lifecycle import DeliveryState, JobState, StudyState
 from storage.store import Store, among
 from storage.tables import deliveries, jobs, studies
 from storage.tables_alerts import alerts
-from storage.words import at_most
+from storage.words import EMPTY, at_most
 
 UNSETTLED = (StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE)
 MOST_AT_ONCE = 1000  # the others are found at the next look
@@ -63,7 +63,7 @@ class Alerts(Store):
         return [*kept, *((state, None, DeliveryState(one), where) for one, where in sent_to)]
 
 
-_UNDONE = and_(among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.rejects == "")
+_UNDONE = and_(among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.rejects == EMPTY)
 _UNSENT = among(deliveries.c.state, (DeliveryState.PENDING, DeliveryState.DEAD))
 
 

@@ -13,7 +13,7 @@ from storage.schema import version_of
 from storage.store import Store
 from storage.tables import deliveries, jobs, studies
 from storage.tables_people import metadata
-from storage.words import at_most
+from storage.words import EMPTY, at_most
 
 MOST_TIMES = 10_000
 LATELY = 1000  # jobs of a model that are looked at
@@ -91,7 +91,7 @@ class FiguresStore(Store):
     def _done(self, model: str) -> tuple[int, float | None]:
         lately = (
             select(jobs.c.study_uid, (jobs.c.finished_at - jobs.c.started_at).label("took"))
-            .where(jobs.c.model == model, jobs.c.state == JobState.DONE.value, jobs.c.rejects == "")
+            .where(jobs.c.model == model, jobs.c.state == JobState.DONE.value, jobs.c.rejects == EMPTY)
             .order_by(jobs.c.finished_at.desc())
             .limit(at_most(LATELY))
             .subquery()
@@ -101,7 +101,7 @@ class FiguresStore(Store):
         return number, None if took is None else float(took)
 
     def _waiting(self, model: str) -> int:
-        waits = (jobs.c.model == model, jobs.c.state == JobState.PENDING.value, jobs.c.rejects == "")
+        waits = (jobs.c.model == model, jobs.c.state == JobState.PENDING.value, jobs.c.rejects == EMPTY)
         query = select(func.count(jobs.c.study_uid.distinct())).where(*waits)
         return int(self._connection.execute(query).scalar_one())
 

@@ -14,7 +14,7 @@ from storage.deliveries import PENDING, delivery_of
 from storage.records import Circuit, Delivery
 from storage.store import Store
 from storage.tables import deliveries
-from storage.words import at_most
+from storage.words import EMPTY, at_most
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ class Outbox(Store):
         """Its own queue, then those of the destinations that it stands in for."""
         due = PENDING & (deliveries.c.next_attempt_at <= now) & leases.free(deliveries, now)
         begun_here = deliveries.c.via == sender.destination
-        yield due & (deliveries.c.destination == sender.destination) & (begun_here | (deliveries.c.via == ""))
+        yield due & (deliveries.c.destination == sender.destination) & (begun_here | (deliveries.c.via == EMPTY))
         circuits = Circuits(self._connection)
         for destination, must_be_down in sender.stands_in.items():
             theirs = due & (deliveries.c.destination == destination)
             if all(circuits.get(name).down_for(seconds, now) for name, seconds in must_be_down.items()):
-                yield theirs & (begun_here | ((deliveries.c.via == "") & ~_has_its_own(sender.destination)))
+                yield theirs & (begun_here | ((deliveries.c.via == EMPTY) & ~_has_its_own(sender.destination)))
             else:
                 yield theirs & begun_here
 

@@ -18,7 +18,7 @@ from storage.promises import Promises
 from storage.records import StoredFile
 from storage.retention import JobFacts, StudyFacts
 from storage.store import Store, among
-from storage.words import at_most
+from storage.words import EMPTY, at_most
 
 studies, series, instances, senders = tables.studies, tables.series, tables.instances, tables.senders
 jobs, results, deliveries = tables.jobs, tables.results, tables.deliveries
@@ -105,7 +105,7 @@ class Removals(Store):
 
     def name_folders(self, limit: int | None = None) -> int:
         """Note the folders of studies that an older release has written; gives the number."""
-        unnamed = select(studies.c.study_uid).where(studies.c.folder == "").limit(at_most(limit))
+        unnamed = select(studies.c.study_uid).where(studies.c.folder == EMPTY).limit(at_most(limit))
         uids = list(self._connection.execute(unnamed).scalars())
         if uids:
             this = update(studies).where(studies.c.study_uid == bindparam("uid")).values(folder=bindparam("name"))

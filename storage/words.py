@@ -35,6 +35,9 @@ def word(text: str) -> ColumnElement[str]:
     return literal_column(f"'{text}'", Text())
 
 
+EMPTY = word("")  # what stands in a column of text where there is nothing to say
+
+
 def at_most(number: int | None) -> ColumnElement[int] | None:
     """How many rows are wanted, for a LIMIT; None: all."""
     return None if number is None else literal_column(f"{number:d}", Integer())

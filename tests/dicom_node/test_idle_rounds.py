@@ -10,7 +10,6 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +17,7 @@ import pytest
 from empty_sqlite import EmptySqlite
 from growth import MORE
 from history import fill
+from listening import asked
 from many_studies import empty_node, vacuum
 from private_postgres import running_postgres
 from sqlalchemy import event, text
@@ -72,19 +72,6 @@ def rounds(parts: Parts) -> dict[str, Round]:
     return made
 
 
-@contextmanager
-def asked(parts: Parts) -> Iterator[list[tuple[str, object]]]:
-    """The statements that are executed meanwhile, with their values."""
-    found: list[tuple[str, object]] = []
-
-    def listen(conn: object, cursor: object, statement: str, values: object, *_: object) -> None:
-        found.append((statement, values))
-
-    event.listen(parts.database._engine, "before_cursor_execute", listen)
-    yield found
-    event.remove(parts.database._engine, "before_cursor_execute", listen)
-
-
 def steps_of(parts: Parts, work: Round) -> int:
     """How many steps SQLite takes for it, in tens."""
     taken = 0
@@ -114,7 +101,7 @@ def test_no_round_reads_a_table_through(nodes: list[Parts]) -> None:
     }
     read = {}
     for name, work in rounds(parts).items():
-        with asked(parts) as statements:
+        with asked(parts.database) as statements:
             work()
         with parts.database.reading() as tx:
             for statement, values in statements:
