@@ -13,7 +13,7 @@ from storage.schema import version_of
 from storage.store import Store
 from storage.tables import deliveries, jobs, studies
 from storage.tables_people import metadata
-from storage.words import EMPTY, at_most
+from storage.words import EMPTY, at_most, moment
 
 MOST_TIMES = 10_000
 LATELY = 1000  # jobs of a model that are looked at
@@ -44,8 +44,8 @@ class FiguresStore(Store):
     """Figures, seen from one transaction."""
 
     def since(self, at: float) -> Figures:
-        """What was done from `at` on."""
-        arrived = select(func.count()).select_from(studies).where(studies.c.received_at >= at)
+        """What was done from `at` on, which is the same for many who ask."""
+        arrived = select(func.count()).select_from(studies).where(studies.c.received_at >= moment(at))
         counts = (arrived, _ended(JobState.DONE, at), _ended(JobState.FAILED, at))
         came, done, failed = self._connection.execute(select(*(one.scalar_subquery() for one in counts))).one()
         return Figures(studies=came, results=done, failed=failed, result_s=self._times(at))
@@ -109,11 +109,11 @@ class FiguresStore(Store):
         took = deliveries.c.sent_at - studies.c.changed_at
         query = select(took, deliveries.c.state).join(studies, studies.c.study_uid == deliveries.c.study_uid)
         # By time: of an index on the state nearly every row is one that left.
-        newest = query.where(deliveries.c.sent_at >= at).order_by(deliveries.c.sent_at.desc())
+        newest = query.where(deliveries.c.sent_at >= moment(at)).order_by(deliveries.c.sent_at.desc())
         sent = self._connection.execute(newest.limit(at_most(MOST_TIMES)))
         return [max(0.0, float(seconds)) for seconds, state in sent if state in LEFT]
 
 
 def _ended(state: JobState, at: float) -> Select[Any]:
     """Counts the jobs that have come to this end since `at`."""
-    return select(func.count()).select_from(jobs).where(jobs.c.state == state.value, jobs.c.finished_at >= at)
+    return select(func.count()).select_from(jobs).where(jobs.c.state == state.value, jobs.c.finished_at >= moment(at))

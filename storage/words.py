@@ -1,4 +1,4 @@
-"""Words and numbers of ours as they stand in a statement, not beside it as parameters.
+"""Words and numbers of ours that stand in a statement, not beside it as parameters: few, and the same each time.
 
 Of most tables nearly all rows have ended, and the few that have not are asked for all day. Where PostgreSQL reads in
 the statement which word is meant, and how many rows are wanted, it makes one plan for that and keeps it. Of parameters
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Text, literal_column
+from sqlalchemy import ColumnElement, Double, Integer, Text, literal_column
 from sqlalchemy.sql.operators import OperatorType
 
 OURS = re.compile(r"[A-Za-z_]*")
@@ -41,6 +41,11 @@ EMPTY = word("")  # what stands in a column of text where there is nothing to sa
 def at_most(number: int | None) -> ColumnElement[int] | None:
     """How many rows are wanted, for a LIMIT; None: all."""
     return None if number is None else literal_column(f"{number:d}", Integer())
+
+
+def moment(at: float) -> ColumnElement[float]:
+    """A moment that is asked about again and again, such as the last midnight, in seconds since 1970."""
+    return literal_column(repr(float(at)), Double())
 
 
 def _written(other: Any) -> Any:

@@ -16,7 +16,7 @@ from storage.reviews import ReviewKind
 from storage.tables_people import metadata
 from storage.tickets import TicketKind
 from storage.users import Role
-from storage.words import OURS, Word, at_most, word
+from storage.words import OURS, Word, at_most, moment, word
 
 things = Table("things", MetaData(), Column("number", Integer, primary_key=True), Column("state", Word))
 state = things.c.state
@@ -56,8 +56,9 @@ def test_every_word_of_ours_can_be_said(words) -> None:
     assert all(OURS.fullmatch(one.value) for one in words)
 
 
-def test_a_limit_is_written_out() -> None:
-    assert str(select(things.c.number).limit(at_most(5)).compile()).endswith("LIMIT 5")
+def test_a_limit_and_a_moment_are_written_out() -> None:
+    query = select(things.c.number).where(things.c.number >= moment(1_795_651_200)).limit(at_most(5))
+    assert " ".join(str(query.compile()).split()).endswith("WHERE things.number >= 1795651200.0 LIMIT 5")
     assert at_most(None) is None
 
 
