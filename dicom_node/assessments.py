@@ -37,11 +37,7 @@ def assessments(tx: Transaction, study_uid: str) -> list[dict[str, Any]]:
 
 def _rejected(tx: Transaction, study_uid: str) -> list[dict[str, Any]]:
     """The jobs whose results notes reject, each once a note; notes of ours that came back say nothing new."""
-    job_of = {
-        result.sop_instance_uid: job.job_id
-        for job in tx.jobs.of_study(study_uid)
-        for result in tx.results.of_job(job.job_id)
-    }
+    job_of = {result.sop_instance_uid: result.job_id for result in tx.results.of_study(study_uid)}
     notes = {
         (job_of[one.sop_instance_uid], one.note_uid): one
         for one in tx.rejections.of_study(study_uid)

@@ -59,7 +59,8 @@ def deliveries_view(
 def destinations_view(tx: Transaction) -> list[dict[str, Any]]:
     """Destinations for which something waits: how much, and since when one is down and when it is tried again."""
     waiting = tx.outbox.waiting()
-    circuits = [tx.circuits.get(name) for name in sorted(waiting)]
+    troubled = {circuit.destination: circuit for circuit in tx.circuits.in_trouble()} if waiting else {}
+    circuits = [troubled.get(name, Circuit(name)) for name in sorted(waiting)]
     return [
         {
             "destination": circuit.destination,

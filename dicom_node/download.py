@@ -39,12 +39,11 @@ def entries_of(tx: Transaction, study_uid: str) -> list[Entry]:
         for one in tx.studies.instances(study_uid=study_uid)
         if one.kind is not InstanceKind.RESULT  # come back: it stands among the results
     ]
-    for job in tx.jobs.of_study(study_uid):
-        at = job.finished_at or job.created_at
-        for made in tx.results.of_job(job.job_id):
-            if made.removed_at is None:
-                name = f"results/{job.job_id[:16]}/{made.kind}-{made.sop_instance_uid}.dcm"
-                found.append(Entry(name, made.file, at))
+    ended = {job.job_id: job.finished_at or job.created_at for job in tx.jobs.of_study(study_uid)}
+    for made in tx.results.of_study(study_uid):
+        if made.removed_at is None:
+            name = f"results/{made.job_id[:16]}/{made.kind}-{made.sop_instance_uid}.dcm"
+            found.append(Entry(name, made.file, ended[made.job_id]))
     if not found:
         raise NotFound(f"nothing of study {study_uid} is held any more")
     return found

@@ -23,7 +23,7 @@ def node_status(parts: Parts, tx: Transaction, now: float, most: int | None = No
     """Roles, queues, disk, certificates; what needs a person, a short disk first. Nothing is counted beyond `most`."""
     free = parts.archive.free_bytes()
     view = status_view(tx, now, free, audit_spool(parts.settings).state(), most)
-    short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now)
+    short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now, most)
     view["needs_a_person"] = short + view["needs_a_person"] + _disabled_models(parts.settings, tx, now)
     return view
 

@@ -23,7 +23,7 @@ def measurements_view(tx: Transaction, study_uid: str) -> list[dict[str, Any]]:
             "model": job.model,
             "findings": job.summary.get("findings", []),
             "totals": job.summary.get("totals", {}),
-            "trend": trend_view(job, _compared(tx, job)),
+            "trend": trend_view(job, _compared(tx, job) if job.summary.get("trend") else ""),
         }
         for job in jobs
     ]

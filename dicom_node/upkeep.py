@@ -99,8 +99,11 @@ class Upkeep:
             tx.journal.add(self._clock(), event, text, revision=self._cleaner.revision)
 
 
-def disk_lines(cleaner: Cleaner, marks: Watermarks, free: int, now: float) -> list[str]:
-    """Sentences for a person about a disk below a mark, and what would help; none where it is well."""
+def disk_lines(cleaner: Cleaner, marks: Watermarks, free: int, now: float, most: int | None = None) -> list[str]:
+    """Sentences for a person about a disk below a mark, and what would help; none where it is well.
+
+    With `most` no more studies are looked at, those that have been at rest longest.
+    """
     level = marks.level(free)
     if level is Level.WELL:
         return []
@@ -109,13 +112,15 @@ def disk_lines(cleaner: Cleaner, marks: Watermarks, free: int, now: float) -> li
     lines = [f"disk {level}: {gigabytes(free)} free, {full if level is Level.FULL else short}"]
     if not cleaner.archive.fills_disk:
         return [f"{lines[0]}; give it more room, or lower archive.cache_bytes: the files themselves are elsewhere"]
-    due = cleaner.due(now, short=True)
-    if due:
-        size = gigabytes(sum(one.bytes for one in due))
-        lines.append(f"`segnode retention --short --apply` frees {size} at once ({len(due)} studies)")
-    for reason, number in cleaner.kept(now).most_common(5):
+    outlook = cleaner.outlook(now, short=True, most=most)
+    if outlook.due:
+        size = gigabytes(sum(one.bytes for one in outlook.due))
+        lines.append(f"`segnode retention --short --apply` frees {size} at once ({len(outlook.due)} studies)")
+    for reason, number in outlook.kept.most_common(5):
         lines.append(f"{number} finished or waiting studies take space: {reason}{_remedy(reason)}")
-    if level is Level.FULL and not due:
+    if not outlook.whole:
+        lines.append(f"that is of the {most} studies that have been here longest; `segnode status` looks at all")
+    elif level is Level.FULL and not outlook.due:
         lines.append("nothing may go by the rules: mend what waits, shorten retention in node.yaml, or give more disk")
     return lines
 

@@ -159,8 +159,7 @@ def study_view(tx: Transaction, uid: str, now: float) -> dict[str, Any]:
     view["results"] = [
         {"kind": r.kind, "sop_instance_uid": r.sop_instance_uid, "series": r.series_instance_uid, "job": r.job_id,
          "variant": r.variant}
-        for job in tx.jobs.of_study(uid)
-        for r in tx.results.of_job(job.job_id)
+        for r in tx.results.of_study(uid)
     ]
     return view
 
@@ -226,6 +225,7 @@ def status_view(
     With `most` nothing is counted further than that.
     """
     studies, jobs, deliveries = tx.studies.counts(most), tx.jobs.counts(most), tx.deliveries.counts(most)
+    marks = tx.jobs.mark_counts()
     roles = [
         {
             "role": row.role,
@@ -244,14 +244,14 @@ def status_view(
         "jobs": jobs,
         "deliveries": deliveries,
         "destinations": destinations_view(tx),
-        "marks": tx.jobs.mark_counts(),
+        "marks": marks,
         "reviewed_jobs": tx.reviews.count(most),
         "fetches": tx.fetches.counts(most),
         "open_associations": tx.associations.open_count(now),
         "free_bytes": free_bytes,
         "audit": dict(audit or {}),
         "needs_a_person": [
-            *_needs_a_person(tx, studies, jobs, deliveries, most),
+            *_needs_a_person(tx, studies, jobs, deliveries, marks, most),
             *_configuration_needs_a_person(roles),
             *_executor_needs_a_person(roles),
             *_clocks_need_a_person(roles),
@@ -263,7 +263,7 @@ def status_view(
 
 def _needs_a_person(
     tx: Transaction, studies: Mapping[StudyState, int], jobs: Mapping[JobState, int],
-    deliveries: Mapping[DeliveryState, int], most: int | None,
+    deliveries: Mapping[DeliveryState, int], marks: Mapping[JobMark, int], most: int | None,
 ) -> list[str]:  # fmt: skip
     """Sentences on what waits for somebody."""
     lines = []
@@ -278,7 +278,7 @@ def _needs_a_person(
     if held := deliveries.get(DeliveryState.HELD, 0):
         out = "`segnode check` says why, `segnode retry --all --release` lets them go"
         lines.append(f"{count(held, 'delivery', 'deliveries')} held: {out}")
-    if stale := tx.jobs.mark_counts().get(JobMark.STALE, 0):
+    if stale := marks.get(JobMark.STALE, 0):
         (job,) = tx.jobs.marked(JobMark.STALE, limit=1)
         out = f"`segnode reissue {job.study_instance_uid}` makes those of the newest anew"
         lines.append(f"{count(stale, 'result', 'results')} stale since a header was corrected: {out}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, union_all, update
 
 from storage.lifecycle import DeliveryState, JobState, StudyState
 from storage.store import Store, among
 from storage.tables import deliveries, jobs, studies
 from storage.tables_alerts import alerts
+from storage.words import EMPTY, at_most
 
 UNSETTLED = (StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE)
-PRESENT = (*UNSETTLED, StudyState.DISPATCHED)
 MOST_AT_ONCE = 1000  # the others are found at the next look
 
 
@@ -22,15 +22,17 @@ class Alerts(Store):
     def late(self, before: float, since: float) -> list[str]:
         """Studies without an open alert that are late: their last image came before `before`, and after `since`."""
         known = exists(select(1).where(alerts.c.study_uid == studies.c.study_uid, alerts.c.resolved_at.is_(None)))
-        query = select(studies.c.study_uid).where(
-            among(studies.c.state, PRESENT), studies.c.changed_at > since, _late(before), ~known.correlate(studies)
-        )
-        return list(self._connection.execute(query.limit(MOST_AT_ONCE)).scalars())
+        quiet = (studies.c.changed_at > since, studies.c.changed_at <= before, ~known.correlate(studies))
+        # A question for each begins at the few that are not done; one with OR goes through all studies of that time.
+        each = [select(studies.c.study_uid).where(reason, *quiet) for reason in _reasons(before)]
+        found = self._connection.execute(union_all(*each).limit(at_most(MOST_AT_ONCE))).scalars()
+        return list(dict.fromkeys(found))  # two things may keep a study
 
     def over(self, before: float) -> list[str]:
         """Studies with an open alert that are late no more."""
+        late = and_(studies.c.changed_at <= before, or_(*_reasons(before)))
         query = select(alerts.c.study_uid).join(studies, studies.c.study_uid == alerts.c.study_uid)
-        return list(self._connection.execute(query.where(alerts.c.resolved_at.is_(None), ~_late(before))).scalars())
+        return list(self._connection.execute(query.where(alerts.c.resolved_at.is_(None), ~late)).scalars())
 
     def raise_(self, study_uid: str, now: float) -> bool:
         """Open an alert; False where one is open."""
@@ -53,33 +55,26 @@ class Alerts(Store):
         )
         if state in UNSETTLED:
             return [(state, None, None, "")]
-        job_states = select(jobs.c.state).where(jobs.c.study_uid == study_uid, *_UNDONE).distinct()
+        job_states = select(jobs.c.state).where(jobs.c.study_uid == study_uid, _UNDONE).distinct()
         kept = [(state, JobState(one), None, "") for one in self._connection.execute(job_states).scalars()]
-        unsent = select(deliveries.c.state, deliveries.c.destination).where(
-            deliveries.c.study_uid == study_uid, among(deliveries.c.state, _UNSENT)
-        )
+        columns = (deliveries.c.state, deliveries.c.destination)
+        unsent = select(*columns).where(deliveries.c.study_uid == study_uid, _UNSENT)
         sent_to = self._connection.execute(unsent.distinct().order_by(deliveries.c.destination))
         return [*kept, *((state, None, DeliveryState(one), where) for one, where in sent_to)]
 
 
-_UNDONE = (among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.rejects == "")
-_UNSENT = (DeliveryState.PENDING, DeliveryState.DEAD)
+_UNDONE = and_(among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.rejects == EMPTY)
+_UNSENT = among(deliveries.c.state, (DeliveryState.PENDING, DeliveryState.DEAD))
 
 
-def _late(before: float) -> ColumnElement[bool]:
-    """No result though the time is over, and nobody has just asked for it again.
+def _reasons(before: float) -> Sequence[ColumnElement[bool]]:
+    """Why a study has no result, each of which does: it has not settled, or what it waits for was queued so long ago.
 
-    Refused input, held results and studies that no route wanted have none by a rule: they are not late.
+    Refused input, held results and studies that no route wanted have none by a rule: they are not late. Nor is what
+    somebody has just asked for again.
     """
-    undone = exists(
-        select(1).where(jobs.c.study_uid == studies.c.study_uid, *_UNDONE, jobs.c.queued_at <= before)
-    ).correlate(studies)
-    unsent = exists(
-        select(1).where(
-            deliveries.c.study_uid == studies.c.study_uid,
-            among(deliveries.c.state, _UNSENT),
-            deliveries.c.queued_at <= before,
-        )
-    ).correlate(studies)
-    present = among(studies.c.state, PRESENT)
-    return and_(present, studies.c.changed_at <= before, or_(among(studies.c.state, UNSETTLED), undone, unsent))
+    undone = select(jobs.c.study_uid).where(_UNDONE, jobs.c.queued_at <= before)
+    unsent = select(deliveries.c.study_uid).where(_UNSENT, deliveries.c.queued_at <= before)
+    dispatched = studies.c.state == StudyState.DISPATCHED.value
+    waits = [and_(dispatched, studies.c.study_uid.in_(work)) for work in (undone, unsent)]
+    return [among(studies.c.state, UNSETTLED), *waits]

@@ -12,6 +12,7 @@ from storage.prepared import prepared
 from storage.records import FetchPurpose
 from storage.store import insert
 from storage.tables import instances, results, senders, series, studies
+from storage.words import at_most
 
 REMOVED = studies.c.state == StudyState.REMOVED.value
 
@@ -19,13 +20,13 @@ REMOVED = studies.c.state == StudyState.REMOVED.value
 @prepared
 def is_result(_: str) -> Executable:
     """Whether a result of ours bears `sop_uid`."""
-    return select(1).where(results.c.sop_uid == bindparam("sop_uid")).limit(1)
+    return select(1).where(results.c.sop_uid == bindparam("sop_uid")).limit(at_most(1))
 
 
 @prepared
 def is_by_hand(_: str) -> Executable:
     """Whether a person brought the study `uid`."""
-    return select(1).where(studies.c.study_uid == bindparam("uid"), studies.c.by_hand).limit(1)
+    return select(1).where(studies.c.study_uid == bindparam("uid"), studies.c.by_hand).limit(at_most(1))
 
 
 @prepared

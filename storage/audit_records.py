@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, or_, select, tuple_
 from storage.headers import as_searched
 from storage.store import Store, plain
 from storage.tables_audit import audit_records
+from storage.words import at_most
 
 MOST_WORDS = 8
 
@@ -65,7 +66,7 @@ class AuditRecords(Store):
     def page(self, sought: AuditSought) -> list[AuditEntry]:
         """At most `limit` of them, the newest first."""
         table = audit_records.c
-        query = select(audit_records).order_by(table.at.desc(), table.record_id.desc()).limit(sought.limit)
+        query = select(audit_records).order_by(table.at.desc(), table.record_id.desc()).limit(at_most(sought.limit))
         if sought.study_uid:
             query = query.where(table.study_uid == sought.study_uid)
         if sought.action:

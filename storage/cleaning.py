@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from storage.database import Database, Transaction
 from storage.errors import IllegalStep, StorageError
 from storage.lifecycle import DeliveryState
 from storage.records import StoredFile
+from storage.removals import Weight
 from storage.retention import DAY_S, Decision, Rule, StudyFacts, decide, unfinished
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,18 @@ class Due:
     since: float
     files: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What may go, what has ended longest first, and how many studies stay whatever their age, by reason.
+
+    `whole`: every study was looked at, and not only those that have been at rest longest.
+    """
+
+    due: Sequence[Due]
+    kept: Counter[str]
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -71,15 +84,16 @@ class Cleaner:
 
     def due(self, now: float, *, short: bool = False) -> list[Due]:
         """What would go now, what has ended longest first; with `short`, by the ages for a short disk."""
-        verdicts = self._decisions(now, short=short)
-        found = [self._weigh(study.study_instance_uid, verdict) for study, verdict in verdicts if verdict.goes]
-        return sorted(found, key=lambda due: due.since)
+        return self._weighed(self._decisions(now, short=short))
 
-    def kept(self, now: float) -> Counter[str]:
-        """How many studies that have ended stay whatever their age, by reason."""
+    def outlook(self, now: float, *, short: bool = False, most: int | None = None) -> Outlook:
+        """What `due` says, and what stays; with `most` no more studies are looked at, so that it stays quick."""
         old = now + 1000 * 365 * DAY_S  # when every age has been reached
-        verdicts = (decision for _, decision in self._decisions(old, short=False) if not decision.goes)
-        return Counter(decision.reason for decision in verdicts)
+        ended = list(itertools.islice(self._ended(now), most))
+        goes = ((study, decide(study, self.rules, now, short=short)) for study in ended)
+        ever = (decide(study, self.rules, old, short=short) for study in ended)
+        kept = Counter(decision.reason for decision in ever if not decision.goes)
+        return Outlook(self._weighed(goes), kept, whole=most is None or len(ended) < most)
 
     def remove(self, uid: str, now: float, *, short: bool = False) -> Due | None:
         """Remove one study if it may go at this very moment; None where it may not any more."""
@@ -105,7 +119,7 @@ class Cleaner:
         return self._take_files(gone)
 
     def _take_rows(self, tx: Transaction, uid: str, decision: Decision, now: float) -> _Taken:
-        weight = tx.removals.weight(uid)
+        weight = tx.removals.weights([uid])[uid]
         header = tx.studies.get(uid).header
         files = tx.removals.remove(uid, now)
         text = f"removed {weight.files} files, {weight.bytes} bytes: {decision.reason}"
@@ -137,8 +151,7 @@ class Cleaner:
         So a look takes no longer on a node that has kept every study for years.
         """
         decisions = list(itertools.islice(self._decisions(now, short=False, after=place), IN_ONE_TURN))
-        due = [self._weigh(study.study_instance_uid, decision) for study, decision in decisions if decision.goes]
-        gone = list(self._remove(due, now, False, enough))
+        gone = list(self._remove(self._weighed(decisions), now, False, enough))
         if len(decisions) < IN_ONE_TURN:
             return gone, START
         last, _ = decisions[-1]
@@ -163,16 +176,26 @@ class Cleaner:
 
     def _decisions(self, now: float, *, short: bool, after: Place = START) -> Iterator[tuple[StudyFacts, Decision]]:
         before = now - min((rule.age_s(short=short) for rule in self.rules), default=0.0)
+        for study in self._ended(before, after):
+            yield study, decide(study, self.rules, now, short=short)
+
+    def _ended(self, before: float, after: Place = START) -> Iterator[StudyFacts]:
+        """Studies at rest since `before`, longest first."""
         while True:
             with self.database.reading() as tx:
                 page = tx.removals.facts(before, after, PAGE)
-            for study in page:
-                yield study, decide(study, self.rules, now, short=short)
+            yield from page
             if len(page) < PAGE:
                 return
             after = (page[-1].changed_at, page[-1].study_instance_uid)
 
-    def _weigh(self, uid: str, decision: Decision) -> Due:
-        with self.database.reading() as tx:
-            weight = tx.removals.weight(uid)
-        return Due(uid, decision.reason, decision.since, weight.files, weight.bytes)
+    def _weighed(self, decisions: Iterable[tuple[StudyFacts, Decision]]) -> list[Due]:
+        """Those that go, what has ended longest first, each with what it takes."""
+        going = {study.study_instance_uid: decision for study, decision in decisions if decision.goes}
+        uids = list(going)
+        weights: dict[str, Weight] = {}
+        for start in range(0, len(uids), PAGE):
+            with self.database.reading() as tx:
+                weights |= tx.removals.weights(uids[start : start + PAGE])
+        found = [Due(uid, one.reason, one.since, weights[uid].files, weights[uid].bytes) for uid, one in going.items()]
+        return sorted(found, key=lambda due: due.since)

@@ -16,6 +16,7 @@ from storage.lifecycle import COMMITMENT_STEPS, CommitmentState, check_step
 from storage.records import Commitment, CommitmentReport, Reference
 from storage.store import Store, plain
 from storage.tables import commitments
+from storage.words import at_most
 
 _PENDING = commitments.c.state == CommitmentState.PENDING.value
 
@@ -159,7 +160,7 @@ class Commitments(Store):
         leases.change(self._connection, key, commitment_id, owner, **values, **leases.NO_LEASE)
 
     def _one(self, condition: ColumnElement[bool]) -> Commitment | None:
-        query = select(commitments).where(condition).order_by(commitments.c.commitment_id.desc()).limit(1)
+        query = select(commitments).where(condition).order_by(commitments.c.commitment_id.desc()).limit(at_most(1))
         return next(iter(self._commitments(query)), None)
 
     def _commitments(self, query: Select[Any]) -> list[Commitment]:

@@ -14,6 +14,7 @@ from storage.lifecycle import DELIVERY_STEPS, DeliveryState, JobState, check_ste
 from storage.records import Delivery
 from storage.store import Store, among, plain
 from storage.tables import deliveries, jobs
+from storage.words import at_most
 
 Deliveries_ = list[Delivery]  # inside the class `list` is a method
 
@@ -98,7 +99,7 @@ class Deliveries(Store):
         before: int | None = None,
     ) -> Deliveries_:
         """The newest first, of one destination or of all; `before` (a number of one) turns the page."""
-        query = select(deliveries).order_by(deliveries.c.delivery_id.desc()).limit(limit)
+        query = select(deliveries).order_by(deliveries.c.delivery_id.desc()).limit(at_most(limit))
         if destination is not None:
             query = query.where(deliveries.c.destination == destination)
         if before is not None:

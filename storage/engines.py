@@ -95,8 +95,11 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    if not connection.get_execution_options().get(WRITING, False):
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    writing = connection.get_execution_options().get(WRITING, False)
+    if connection.info.get(WRITING) != writing:  # as this connection was used last
+        session: Any = connection.connection.dbapi_connection
+        session.read_only = not writing  # its BEGIN says so from now on, which takes no statement more
+        connection.info[WRITING] = writing
 
 
 def to_json(value: Any) -> str:

@@ -13,6 +13,7 @@ from storage.lifecycle import FETCH_STEPS, FetchState, JobState, StudyState, che
 from storage.records import Fetch, FetchPurpose, Tally, Wanted
 from storage.store import Store, among, plain
 from storage.tables import fetches, jobs, studies
+from storage.words import at_most
 
 Fetches_ = list[Fetch]  # inside the class `list` is a method
 
@@ -88,7 +89,8 @@ class Fetches(Store):
     def list(self, states: Collection[FetchState], purpose: FetchPurpose, limit: int = 100) -> Fetches_:
         """Those that are due first."""
         query = select(fetches).where(among(fetches.c.state, states), fetches.c.purpose == purpose.value)
-        return [_fetch(row) for row in self._connection.execute(query.order_by(fetches.c.next_attempt_at).limit(limit))]
+        soonest = query.order_by(fetches.c.next_attempt_at).limit(at_most(limit))
+        return [_fetch(row) for row in self._connection.execute(soonest)]
 
     def counts(self, most: int | None = None) -> dict[FetchState, int]:
         """How many fetches are in each state; a state without one is left out, none counted further than `most`."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from storage.lifecycle import LEFT, JobState
 from storage.schema import version_of
 from storage.store import Store
 from storage.tables import deliveries, jobs, studies
 from storage.tables_people import metadata
+from storage.words import EMPTY, at_most, moment
 
 MOST_TIMES = 10_000
 LATELY = 1000  # jobs of a model that are looked at
@@ -42,14 +44,11 @@ class FiguresStore(Store):
     """Figures, seen from one transaction."""
 
     def since(self, at: float) -> Figures:
-        """What was done from `at` on."""
-        arrived = select(func.count()).select_from(studies).where(studies.c.received_at >= at)
-        return Figures(
-            studies=int(self._connection.execute(arrived).scalar_one()),
-            results=self._ended(JobState.DONE, at),
-            failed=self._ended(JobState.FAILED, at),
-            result_s=self._times(at),
-        )
+        """What was done from `at` on, which is the same for many who ask."""
+        arrived = select(func.count()).select_from(studies).where(studies.c.received_at >= moment(at))
+        counts = (arrived, _ended(JobState.DONE, at), _ended(JobState.FAILED, at))
+        came, done, failed = self._connection.execute(select(*(one.scalar_subquery() for one in counts))).one()
+        return Figures(studies=came, results=done, failed=failed, result_s=self._times(at))
 
     def jobs(self) -> dict[tuple[str, str, str], int]:
         """How many jobs there are of each route, task and state."""
@@ -70,14 +69,14 @@ class FiguresStore(Store):
     def done_between(self, after: float, until: float) -> list[tuple[str, Mapping[str, float]]]:
         """Task and seconds by step of each job that was done after the one moment and not after the other."""
         ended = (jobs.c.state == JobState.DONE.value, jobs.c.finished_at > after, jobs.c.finished_at <= until)
-        found = self._connection.execute(select(jobs.c.task, jobs.c.summary).where(*ended).limit(MOST_TIMES))
+        found = self._connection.execute(select(jobs.c.task, jobs.c.summary).where(*ended).limit(at_most(MOST_TIMES)))
         return [(task, summary.get("seconds") or {}) for task, summary in found]
 
     def sent_between(self, after: float, until: float) -> list[tuple[str, float]]:
         """Destination of each delivery that was sent in that time, with the seconds since its study's last image."""
         took = deliveries.c.sent_at - studies.c.changed_at
         query = select(deliveries.c.destination, took).join(studies, studies.c.study_uid == deliveries.c.study_uid)
-        sent = query.where(deliveries.c.sent_at > after, deliveries.c.sent_at <= until).limit(MOST_TIMES)
+        sent = query.where(deliveries.c.sent_at > after, deliveries.c.sent_at <= until).limit(at_most(MOST_TIMES))
         return [(destination, max(0.0, float(seconds))) for destination, seconds in self._connection.execute(sent)]
 
     def rows(self) -> dict[str, int]:
@@ -92,9 +91,9 @@ class FiguresStore(Store):
     def _done(self, model: str) -> tuple[int, float | None]:
         lately = (
             select(jobs.c.study_uid, (jobs.c.finished_at - jobs.c.started_at).label("took"))
-            .where(jobs.c.model == model, jobs.c.state == JobState.DONE.value, jobs.c.rejects == "")
+            .where(jobs.c.model == model, jobs.c.state == JobState.DONE.value, jobs.c.rejects == EMPTY)
             .order_by(jobs.c.finished_at.desc())
-            .limit(LATELY)
+            .limit(at_most(LATELY))
             .subquery()
         )
         query = select(func.count(lately.c.study_uid.distinct()), func.avg(lately.c.took))
@@ -102,17 +101,19 @@ class FiguresStore(Store):
         return number, None if took is None else float(took)
 
     def _waiting(self, model: str) -> int:
-        waits = (jobs.c.model == model, jobs.c.state == JobState.PENDING.value, jobs.c.rejects == "")
+        waits = (jobs.c.model == model, jobs.c.state == JobState.PENDING.value, jobs.c.rejects == EMPTY)
         query = select(func.count(jobs.c.study_uid.distinct())).where(*waits)
-        return int(self._connection.execute(query).scalar_one())
-
-    def _ended(self, state: JobState, at: float) -> int:
-        query = select(func.count()).select_from(jobs).where(jobs.c.state == state.value, jobs.c.finished_at >= at)
         return int(self._connection.execute(query).scalar_one())
 
     def _times(self, at: float) -> list[float]:
         took = deliveries.c.sent_at - studies.c.changed_at
         query = select(took, deliveries.c.state).join(studies, studies.c.study_uid == deliveries.c.study_uid)
-        newest = query.where(deliveries.c.sent_at >= at).order_by(deliveries.c.sent_at.desc()).limit(MOST_TIMES)
-        sent = self._connection.execute(newest)  # by time: of an index on the state nearly every row is one that left
+        # By time: of an index on the state nearly every row is one that left.
+        newest = query.where(deliveries.c.sent_at >= moment(at)).order_by(deliveries.c.sent_at.desc())
+        sent = self._connection.execute(newest.limit(at_most(MOST_TIMES)))
         return [max(0.0, float(seconds)) for seconds, state in sent if state in LEFT]
+
+
+def _ended(state: JobState, at: float) -> Select[Any]:
+    """Counts the jobs that have come to this end since `at`."""
+    return select(func.count()).select_from(jobs).where(jobs.c.state == state.value, jobs.c.finished_at >= moment(at))

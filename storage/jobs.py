@@ -13,6 +13,7 @@ from storage.lifecycle import JOB_STEPS, DeliveryState, JobMark, JobState, check
 from storage.records import Job
 from storage.store import Store, among, plain
 from storage.tables import deliveries, jobs
+from storage.words import at_most
 
 Jobs_ = list[Job]  # inside the class `list` is a method
 
@@ -47,7 +48,7 @@ class Jobs(Store):
 
     def list(self, states: Collection[JobState] | None = None, limit: int = 100) -> Jobs_:
         """The newest first."""
-        query = select(jobs).order_by(jobs.c.created_at.desc()).limit(limit)
+        query = select(jobs).order_by(jobs.c.created_at.desc()).limit(at_most(limit))
         if states is not None:
             query = query.where(among(jobs.c.state, states))
         return [job_of(row) for row in self._connection.execute(query)]
@@ -63,7 +64,7 @@ class Jobs(Store):
 
     def running(self, now: float) -> Jobs_:
         """Jobs that somebody works at, in the order of the queue."""
-        query = select(jobs).where(_PENDING, leases.held(jobs), jobs.c.lease_until > now)
+        query = select(jobs).where(_PENDING, leases.held(jobs), leases.alive(jobs, now))
         ordered = query.order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
         return [job_of(row) for row in self._connection.execute(ordered)]
 
@@ -165,8 +166,8 @@ class Jobs(Store):
 
     def marked(self, mark: JobMark, limit: int = 100) -> Jobs_:
         """Jobs whose results bear this mark, the newest first."""
-        query = select(jobs).where(jobs.c.mark == mark.value, jobs.c.mark != "")
-        return [job_of(row) for row in self._connection.execute(query.order_by(jobs.c.created_at.desc()).limit(limit))]
+        query = select(jobs).where(jobs.c.mark == mark.value, jobs.c.mark != "").order_by(jobs.c.created_at.desc())
+        return [job_of(row) for row in self._connection.execute(query.limit(at_most(limit)))]
 
     def mark_counts(self) -> dict[JobMark, int]:
         """How many jobs bear each mark."""

@@ -14,6 +14,7 @@ from storage.bell import ring
 from storage.records import JournalEntry
 from storage.store import Store, plain
 from storage.tables import journal
+from storage.words import at_most
 
 
 class About(TypedDict, total=False):
@@ -60,7 +61,7 @@ class Journal(Store):
 
     def recent(self, limit: int) -> list[JournalEntry]:
         """The newest first."""
-        return self._entries(select(journal).order_by(journal.c.entry_id.desc()).limit(limit))
+        return self._entries(select(journal).order_by(journal.c.entry_id.desc()).limit(at_most(limit)))
 
     def newest(self) -> int:
         """The number of the newest entry; 0 before the first."""
@@ -69,7 +70,7 @@ class Journal(Store):
     def since(self, entry_id: int, limit: int) -> list[JournalEntry]:
         """The entries after this one, oldest first."""
         later = select(journal).where(journal.c.entry_id > entry_id)
-        return self._entries(later.order_by(journal.c.entry_id).limit(limit))
+        return self._entries(later.order_by(journal.c.entry_id).limit(at_most(limit)))
 
     def _entries(self, query: Select[Any]) -> list[JournalEntry]:
         return [_entry(row) for row in self._connection.execute(query)]

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, or_, update
 
 from storage.errors import LeaseLost
+from storage.words import at_most
 
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 PENDING = "PENDING"  # the only state in which a job or a delivery can be leased
@@ -29,6 +30,14 @@ def held(table: Table) -> ColumnElement[bool]:
     return table.c.lease_owner > ""
 
 
+def alive(table: Table, now: float) -> ColumnElement[bool]:
+    """Somebody holds the row, and the term is not over.
+
+    Asked for NULL as well: PostgreSQL knows that few rows have a term, whichever moment is meant, and keeps its plan.
+    """
+    return and_(table.c.lease_until.is_not(None), table.c.lease_until > now)
+
+
 def lapsed(table: Table, now: float) -> ColumnElement[bool]:
     """Somebody held the row and did not end it within the term."""
     return and_(held(table), table.c.lease_until <= now)
@@ -38,7 +47,8 @@ def take(connection: Connection, first: Select[Any], owner: str, until: float, *
     """Lease the first row that `first` finds, whoever else is looking; `first` selects the key, in order."""
     key: ColumnElement[Any] = first.selected_columns[0]
     table = key.table
-    found = connection.execute(first.limit(1).with_for_update(key_share=True, skip_locked=True)).scalar_one_or_none()
+    one = first.limit(at_most(1)).with_for_update(key_share=True, skip_locked=True)
+    found = connection.execute(one).scalar_one_or_none()
     if found is None:
         return None
     leased = update(table).where(key == found).values(lease_owner=owner, lease_until=until, **values).returning(table)

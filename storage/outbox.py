@@ -14,6 +14,7 @@ from storage.deliveries import PENDING, delivery_of
 from storage.records import Circuit, Delivery
 from storage.store import Store
 from storage.tables import deliveries
+from storage.words import EMPTY, at_most
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ class Outbox(Store):
         """Deliveries that wait since before `queued_before`, or for a destination that is not `known`."""
         lost = or_(deliveries.c.queued_at < queued_before, deliveries.c.destination.not_in(known))
         query = select(deliveries).where(PENDING, leases.free(deliveries, now), lost)
-        oldest = query.order_by(deliveries.c.queued_at, deliveries.c.delivery_id).limit(limit)
+        oldest = query.order_by(deliveries.c.queued_at, deliveries.c.delivery_id).limit(at_most(limit))
         return [delivery_of(row) for row in self._connection.execute(oldest)]
 
     def _room(self, sender: Sender, circuit: Circuit, now: float) -> bool:
         if circuit.next_try_at is not None and now < circuit.next_try_at:
             return False
-        leased = (deliveries.c.via == sender.destination, deliveries.c.lease_until > now)
+        leased = (deliveries.c.via == sender.destination, leases.alive(deliveries, now))
         under_way = self._connection.execute(select(func.count()).select_from(deliveries).where(*leased)).scalar_one()
         return bool(under_way < (1 if circuit.open else sender.concurrency))
 
@@ -85,12 +86,12 @@ class Outbox(Store):
         """Its own queue, then those of the destinations that it stands in for."""
         due = PENDING & (deliveries.c.next_attempt_at <= now) & leases.free(deliveries, now)
         begun_here = deliveries.c.via == sender.destination
-        yield due & (deliveries.c.destination == sender.destination) & (begun_here | (deliveries.c.via == ""))
+        yield due & (deliveries.c.destination == sender.destination) & (begun_here | (deliveries.c.via == EMPTY))
         circuits = Circuits(self._connection)
         for destination, must_be_down in sender.stands_in.items():
             theirs = due & (deliveries.c.destination == destination)
             if all(circuits.get(name).down_for(seconds, now) for name, seconds in must_be_down.items()):
-                yield theirs & (begun_here | ((deliveries.c.via == "") & ~_has_its_own(sender.destination)))
+                yield theirs & (begun_here | ((deliveries.c.via == EMPTY) & ~_has_its_own(sender.destination)))
             else:
                 yield theirs & begun_here
 

@@ -76,12 +76,7 @@ def audit(
 
 def _files(tx: Transaction, uid: str) -> list[tuple[str, StoredFile]]:
     arrived = [(i.sop_instance_uid, i.file) for i in tx.studies.instances(study_uid=uid, conflicts=True)]
-    made = [
-        (result.sop_instance_uid, result.file)
-        for job in tx.jobs.of_study(uid)
-        for result in tx.results.of_job(job.job_id)
-        if result.removed_at is None
-    ]
+    made = [(result.sop_instance_uid, result.file) for result in tx.results.of_study(uid) if result.removed_at is None]
     return arrived + made
 
 

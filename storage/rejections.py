@@ -11,6 +11,7 @@ from storage import tables
 from storage.identifiers import check_uid
 from storage.lifecycle import DeliveryState, JobState
 from storage.store import Store
+from storage.words import EMPTY, at_most
 
 rejections, deliveries, jobs = tables.rejections, tables.deliveries, tables.jobs
 
@@ -54,7 +55,7 @@ class Rejections(Store):
     def owed(self, destinations: Collection[str], limit: int = 20) -> dict[str, list[str]]:
         """By superseded job, those of `destinations` that got its results and no note of ours on them yet."""
         told, note = deliveries.alias(), jobs.alias()
-        of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != "")  # as the index of notes says it
+        of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != EMPTY)  # as the index of notes says it
         noted = (
             select(1)
             .select_from(told.join(note, told.c.job_id == note.c.job_id))
@@ -64,13 +65,13 @@ class Rejections(Store):
         query = (
             select(jobs.c.job_id, deliveries.c.destination)
             .select_from(jobs.join(deliveries, deliveries.c.job_id == jobs.c.job_id))
-            .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == "", deliveries.c.state.in_(_LEFT))
+            .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == EMPTY, deliveries.c.state.in_(_LEFT))
             .where(deliveries.c.destination.in_(sorted(destinations)))
             .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
-            .order_by(jobs.c.job_id, deliveries.c.destination)
-            .limit(limit)
+            .limit(at_most(limit))
         )
         owed: dict[str, list[str]] = {}
-        for job_id, destination in self._connection.execute(query):
+        # Sorted here: there it would be done by way of all jobs, the few superseded ones among them.
+        for job_id, destination in sorted((row.job_id, row.destination) for row in self._connection.execute(query)):
             owed.setdefault(job_id, []).append(destination)
         return owed

@@ -18,6 +18,7 @@ from storage.promises import Promises
 from storage.records import StoredFile
 from storage.retention import JobFacts, StudyFacts
 from storage.store import Store, among
+from storage.words import EMPTY, at_most
 
 studies, series, instances, senders = tables.studies, tables.series, tables.instances, tables.senders
 jobs, results, deliveries = tables.jobs, tables.results, tables.deliveries
@@ -46,7 +47,7 @@ class Removals(Store):
         each = [select(*columns).where(studies.c.state == state, *old) for state in ENDED]
         query = union_all(*each)
         oldest = (query.selected_columns.changed_at, query.selected_columns.study_uid)
-        return self._facts(query.order_by(*oldest).limit(limit))
+        return self._facts(query.order_by(*oldest).limit(at_most(limit)))
 
     def of(self, uid: str) -> StudyFacts:
         """One study; NotFound. In a writing transaction it and its series are held: arrivals wait for the commit."""
@@ -61,18 +62,19 @@ class Removals(Store):
             raise NotFound(f"no study {uid}")
         return found[0]
 
-    def weight(self, uid: str) -> Weight:
-        """How many files, and how many bytes, would go with the study."""
-        sizes = self._sizes(uid).subquery()
-        count, total = self._connection.execute(select(func.count(), func.sum(sizes.c.size)).select_from(sizes)).one()
-        return Weight(int(count), int(total or 0))
+    def weights(self, uids: Collection[str]) -> dict[str, Weight]:
+        """How many files, and how many bytes, would go with each study."""
+        files = _files(uids).subquery()
+        query = select(files.c.study_uid, func.count(), func.sum(files.c.size)).group_by(files.c.study_uid)
+        found = {uid: Weight(int(count), int(total)) for uid, count, total in self._connection.execute(query)}
+        return {uid: found.get(uid, Weight(0, 0)) for uid in uids}
 
     def remove(self, uid: str, now: float) -> list[StoredFile]:
         """Let the study's rows go and give the files that nothing names from the commit on.
 
         What stays is small and names no patient: that it was here, what was made of it, and every UID of ours.
         """
-        files = [StoredFile(*row) for row in self._connection.execute(self._sizes(uid))]
+        files = [StoredFile(row.path, row.size, row.sha256) for row in self._connection.execute(_files([uid]))]
         execute = self._connection.execute
         for table in (instances, senders, series, tables.recalls):
             execute(delete(table).where(table.c.study_uid == uid))
@@ -94,7 +96,7 @@ class Removals(Store):
 
     def named(self, uid: str) -> set[str]:
         """The paths that rows of this study name."""
-        return {row.path for row in self._connection.execute(self._sizes(uid))}
+        return {row.path for row in self._connection.execute(_files([uid]))}
 
     def owner(self, folder: str) -> str | None:
         """The study whose files lie in this folder of the archive; ask after `name_folders`."""
@@ -103,7 +105,7 @@ class Removals(Store):
 
     def name_folders(self, limit: int | None = None) -> int:
         """Note the folders of studies that an older release has written; gives the number."""
-        unnamed = select(studies.c.study_uid).where(studies.c.folder == "").limit(limit)
+        unnamed = select(studies.c.study_uid).where(studies.c.folder == EMPTY).limit(at_most(limit))
         uids = list(self._connection.execute(unnamed).scalars())
         if uids:
             this = update(studies).where(studies.c.study_uid == bindparam("uid")).values(folder=bindparam("name"))
@@ -125,17 +127,6 @@ class Removals(Store):
         both = union_all(arrived, made).subquery()
         rows = self._connection.execute(select(both.c.path, func.max(both.c.size)).group_by(both.c.path))
         return [(path, int(size)) for path, size in rows]
-
-    def _sizes(self, uid: str) -> Select[Any]:
-        arrived = select(instances.c.path, instances.c.size, instances.c.sha256).where(instances.c.study_uid == uid)
-        made = (
-            select(results.c.path, results.c.size, results.c.sha256)
-            .join(jobs, jobs.c.job_id == results.c.job_id)
-            .where(jobs.c.study_uid == uid, results.c.removed_at.is_(None))
-        )
-        both = union_all(arrived, made).subquery()  # a result that came back is one file with two rows
-        columns = (both.c.path, func.max(both.c.size).label("size"), func.max(both.c.sha256).label("sha256"))
-        return select(*columns).group_by(both.c.path)
 
     def _facts(self, query: Select[Any] | CompoundSelect[Any]) -> list[StudyFacts]:
         found = self._connection.execute(query).all()
@@ -180,3 +171,16 @@ class Removals(Store):
         for row in self._connection.execute(select(*columns).where(deliveries.c.study_uid.in_(uids))):
             found[row.job_id].append((DeliveryState(row.state), row.sent_at or row.created_at))
         return found
+
+
+def _files(uids: Collection[str]) -> Select[Any]:
+    """Path, size and digest of every file that rows of these studies name."""
+    facts = ("path", "size", "sha256")
+    arrived = select(instances.c.study_uid, *(instances.c[name] for name in facts))
+    made = select(jobs.c.study_uid, *(results.c[name] for name in facts)).join(jobs, jobs.c.job_id == results.c.job_id)
+    both = union_all(
+        arrived.where(instances.c.study_uid.in_(uids)),
+        made.where(jobs.c.study_uid.in_(uids), results.c.removed_at.is_(None)),
+    ).subquery()  # a result that came back is one file with two rows
+    columns = (func.max(both.c.size).label("size"), func.max(both.c.sha256).label("sha256"))
+    return select(both.c.study_uid, both.c.path, *columns).group_by(both.c.study_uid, both.c.path)

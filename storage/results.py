@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, select, update
 from storage.identifiers import check_uid
 from storage.records import ResultObject, StoredFile
 from storage.store import Store
-from storage.tables import results
+from storage.tables import jobs, results
 
 
 class Results(Store):
@@ -32,6 +32,12 @@ class Results(Store):
         if variant is not None:
             query = query.where(results.c.variant == variant)
         return [_result(row) for row in self._connection.execute(query)]
+
+    def of_study(self, uid: str) -> list[ResultObject]:
+        """The objects of all jobs of a study, the oldest job's first; of each by kind and UID."""
+        made = select(results).join(jobs, jobs.c.job_id == results.c.job_id).where(jobs.c.study_uid == uid)
+        ordered = made.order_by(jobs.c.created_at, jobs.c.job_id, results.c.kind, results.c.sop_uid)
+        return [_result(row) for row in self._connection.execute(ordered)]
 
     def removed(self, job_id: str) -> bool:
         """Whether retention has removed files of the job's objects."""

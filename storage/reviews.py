@@ -16,6 +16,7 @@ from sqlalchemy import Row, Select, func, select
 from storage.identifiers import check_uid
 from storage.store import Store
 from storage.tables import jobs, reviews
+from storage.words import at_most
 
 
 class ReviewKind(StrEnum):
@@ -69,7 +70,7 @@ class Reviews(Store):
 
     def count(self, most: int | None = None) -> int:
         """How many jobs have been reviewed, in whatever way; counted no further than `most`."""
-        query = select(func.count()).select_from(select(reviews.c.job_id).distinct().limit(most).subquery())
+        query = select(func.count()).select_from(select(reviews.c.job_id).distinct().limit(at_most(most)).subquery())
         return int(self._connection.execute(query).scalar_one())
 
     def _reviews(self, query: Select[Any]) -> list[Reviewed]:

@@ -9,6 +9,7 @@ from sqlalchemy import Row, select
 
 from storage.store import Store
 from storage.tables_node import revisions
+from storage.words import at_most
 
 _BY, _WHAT = "changed by", "what changed"  # kept beside the files; no file has such a name
 
@@ -44,7 +45,7 @@ class Revisions(Store):
 
     def newest(self) -> tuple[int, str] | None:
         """Number and hash of the newest revision."""
-        query = select(revisions.c.number, revisions.c.sha256).order_by(revisions.c.number.desc()).limit(1)
+        query = select(revisions.c.number, revisions.c.sha256).order_by(revisions.c.number.desc()).limit(at_most(1))
         row = self._connection.execute(query).one_or_none()
         return None if row is None else (row.number, row.sha256)
 
@@ -60,7 +61,7 @@ class Revisions(Store):
 
     def list(self, limit: int, before: int | None = None) -> list[Revision]:
         """The newest first; only those before number `before`, where that is given."""
-        query = select(revisions).order_by(revisions.c.number.desc()).limit(limit)
+        query = select(revisions).order_by(revisions.c.number.desc()).limit(at_most(limit))
         if before is not None:
             query = query.where(revisions.c.number < before)
         return [_revision(row) for row in self._connection.execute(query)]

@@ -17,6 +17,7 @@ from storage.records import Study
 from storage.store import Store, among
 from storage.studies import Studies
 from storage.tables import deliveries, jobs, studies
+from storage.words import at_most
 
 MOST_WORDS = 8
 
@@ -46,7 +47,7 @@ class Search(Store):
         # Each state's studies stand in their order in an index, and the databases merge them; IN would have them sort.
         query = union_all(*each) if each else union_all(select(studies).where(*_conditions(sought)))
         newest = (query.selected_columns.received_at.desc(), query.selected_columns.study_uid.desc())
-        return Studies(self._connection).selected(query.order_by(*newest).limit(sought.limit))
+        return Studies(self._connection).selected(query.order_by(*newest).limit(at_most(sought.limit)))
 
     def counts(self, most: int) -> dict[StudyState, int]:
         """How many studies are in each state, none of them counted further than `most`.

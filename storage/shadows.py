@@ -12,6 +12,7 @@ from storage import leases
 from storage.lifecycle import TRIAL_STEPS, TrialState, check_step
 from storage.store import Store, plain
 from storage.tables_models import shadows
+from storage.words import at_most
 
 _PENDING = shadows.c.state == TrialState.PENDING.value
 
@@ -61,7 +62,7 @@ class Shadows(Store):
 
     def running(self, now: float) -> bool:
         """Whether somebody works at one."""
-        return self._exists(_PENDING & (shadows.c.lease_until > now))
+        return self._exists(_PENDING & leases.alive(shadows, now))
 
     def claim(self, owner: str, now: float, term_s: float) -> Shadow | None:
         """Lease the one that waits longest, and count the attempt."""
@@ -93,8 +94,8 @@ class Shadows(Store):
 
     def of_model(self, model: str, limit: int) -> list[Shadow]:
         """Those of a model's jobs, the newest first."""
-        query = select(shadows).where(shadows.c.model == model).order_by(shadows.c.shadow_id.desc()).limit(limit)
-        return [_shadow(row) for row in self._connection.execute(query)]
+        query = select(shadows).where(shadows.c.model == model).order_by(shadows.c.shadow_id.desc())
+        return [_shadow(row) for row in self._connection.execute(query.limit(at_most(limit)))]
 
     def _end(self, shadow_id: int, owner: str, state: TrialState, now: float, **told: Any) -> None:
         check_step(TRIAL_STEPS, f"shadow {shadow_id}", TrialState.PENDING, state)

@@ -7,10 +7,11 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, func, literal, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Table, func, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.engines import WRITING
+from storage.words import at_most, word
 
 Insert = sqlite.Insert | postgresql.Insert
 S = TypeVar("S", bound=StrEnum)
@@ -51,7 +52,7 @@ class Store:
         return self._connection.execute(unless_there(self._dialect, table), values).rowcount == 1
 
     def _exists(self, condition: ColumnElement[bool]) -> bool:
-        return self._connection.execute(select(1).where(condition).limit(1)).first() is not None
+        return self._connection.execute(select(1).where(condition).limit(at_most(1))).first() is not None
 
     def _locked(self, column: ColumnElement[Any], this: ColumnElement[bool]) -> Any:
         """The value of `column` in one row, which is held until the commit; None where there is no such row."""
@@ -63,12 +64,18 @@ class Store:
         if most is None:
             found = self._connection.execute(select(state, func.count()).group_by(state))
             return {states(name): number for name, number in found}
-        each = []
-        for one in states:
-            some = select(state).where(state == one.value).limit(most).subquery()
-            each.append(select(literal(one.value), func.count()).select_from(some))
-        counted = self._connection.execute(union_all(*each))
+        counted = self._connection.execute(_counting(state, states, most))
         return {states(name): number for name, number in counted if number}
+
+
+@cache
+def _counting(state: ColumnElement[Any], states: type[StrEnum], most: int) -> CompoundSelect[Any]:
+    """Counts the rows in each state, no further than `most`."""
+    each = []
+    for one in states:
+        some = select(state).where(state == one.value).limit(at_most(most)).subquery()
+        each.append(select(word(one.value), func.count()).select_from(some))
+    return union_all(*each)
 
 
 def among(column: ColumnElement[Any], states: Collection[StrEnum]) -> ColumnElement[bool]:

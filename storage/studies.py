@@ -17,6 +17,7 @@ from storage.identifiers import check_uid
 from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
 from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
 from storage.store import Store, among, plain
+from storage.words import at_most
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
 associations, fetches, recalls = tables.associations, tables.fetches, tables.recalls
@@ -65,7 +66,7 @@ class Studies(Store):
         self, states: Collection[StudyState] | None = None, limit: int = 100, before: float | None = None
     ) -> Studies_:
         """The newest first by arrival; `before` (a `received_at`) turns the page."""
-        query = select(studies).order_by(studies.c.received_at.desc()).limit(limit)
+        query = select(studies).order_by(studies.c.received_at.desc()).limit(at_most(limit))
         if states is not None:
             query = query.where(among(studies.c.state, states))
         if before is not None:
@@ -80,7 +81,7 @@ class Studies(Store):
         if not patient_id:
             raise ValueError("an empty patient ID is nobody's")
         query = select(studies).where(studies.c.patient_id == patient_id).order_by(studies.c.received_at.desc())
-        return self.selected(query.limit(limit))
+        return self.selected(query.limit(at_most(limit)))
 
     def counts(self, most: int | None = None) -> dict[StudyState, int]:
         """How many studies are in each state; a state without one is left out, none counted further than `most`."""
@@ -176,7 +177,7 @@ class Studies(Store):
             select(studies)
             .where(studies.c.state == StudyState.COMPLETE.value, ~exists(select(1).where(waits)))
             .order_by(studies.c.received_at.desc())
-            .limit(limit)
+            .limit(at_most(limit))
         )
         return self.selected(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 

@@ -6,6 +6,7 @@ from sqlalchemy import JSON, Column, Double, ForeignKey, Index, Integer, Primary
 from sqlalchemy import UniqueConstraint as Unique
 
 from storage.tables import Counter, metadata, studies
+from storage.words import Word
 
 # What every process has counted since the first one ran; `labels` is JSON with sorted keys.
 counters = Table(
@@ -42,7 +43,7 @@ notices = Table(
     Column("channel", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("payload", JSON, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Word, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", Double, nullable=False),
     Column("created_at", Double, nullable=False),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, Column, Double, Index, Integer, Table, Text, UniqueConstraint, text
 
 from storage.tables import Counter, metadata
+from storage.words import Word
 
 # What came out when a person last had every file of a model read again; fault is "" where all were as recorded.
 model_checks = Table(
@@ -25,7 +26,7 @@ benches = Table(
     Column("bench_id", Counter, primary_key=True),
     Column("model", Text, nullable=False),
     Column("by", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Word, nullable=False),
     Column("queued_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("reason", Text, nullable=False),
@@ -53,7 +54,7 @@ shadows = Table(
     Column("version", Text, nullable=False),
     Column("shadow", Text, nullable=False),
     Column("shadow_version", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Word, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("queued_at", Double, nullable=False),
     Column("ended_at", Double),

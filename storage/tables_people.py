@@ -8,13 +8,14 @@ from __future__ import annotations
 from sqlalchemy import JSON, Boolean, Column, Double, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, false
 
 from storage.tables import Counter, metadata
+from storage.words import Word
 
 users = Table(
     "users",
     metadata,
     Column("user_id", Counter, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
+    Column("role", Word, nullable=False),
     Column("password", Text),  # NULL: none is set yet
     Column("disabled", Boolean, nullable=False, server_default=false()),
     Column("created_at", Double, nullable=False),
@@ -29,7 +30,7 @@ tickets = Table(
     metadata,
     Column("ticket_id", Counter, primary_key=True),
     Column("sha256", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),
+    Column("kind", Word, nullable=False),
     Column("user_id", Counter, ForeignKey(users.c.user_id)),  # NULL: a link that makes the first administrator
     Column("label", Text, nullable=False),
     Column("created_at", Double, nullable=False),

@@ -17,6 +17,7 @@ from storage.headers import header_columns
 from storage.records import Instance, InstanceKind
 from storage.store import Store, plain
 from storage.studies import instance_of
+from storage.words import at_most
 
 instances = tables.instances
 
@@ -31,7 +32,7 @@ class Versions(Store):
     def unread(self, kind: InstanceKind, limit: int = 100) -> list[Instance]:
         """Second contents of images, notes, segmentations or reports, that nobody has read; the first to come first."""
         query = select(instances).where(_unread(kind)).order_by(instances.c.received_at, instances.c.sop_uid)
-        return [instance_of(row) for row in self._connection.execute(query.limit(limit))]
+        return [instance_of(row) for row in self._connection.execute(query.limit(at_most(limit)))]
 
     def current(self, sop_uid: str) -> Instance:
         """The content that counts; NotFound."""

@@ -26,8 +26,8 @@ def retention(apply: bool, short: bool, conf: Path | None, as_json: bool) -> Non
     now = time.time()
     with open_storage(conf) as parts:
         keeper = cleaner(parts, by_person=True)
-        going = list(keeper.run(now, short=short)) if apply else keeper.due(now, short=short)
-        kept = keeper.kept(now)
+        outlook = keeper.outlook(now, short=short)
+        going, kept = list(keeper.run(now, short=short)) if apply else outlook.due, outlook.kept
     total = sum(due.bytes for due in going)
     lines = [
         {

@@ -27,6 +27,7 @@ from dicom_node.assembly import Parts, assemble
 from dicom_node.settings import load
 from dicom_node.web.app import create_app, open_console
 from storage import tables
+from storage.archive import folder_name
 from storage.headers import header_columns
 from storage.tickets import TicketKind
 from storage.users import Role
@@ -83,7 +84,8 @@ def study_rows(numbers: range, begin: float = 1_700_000_000.0, every_s: float = 
         header = {"PatientName": f"Doe^{number}", "PatientID": f"P-{number}", "StudyDescription": "Thorax"}
         state = "NOT_ROUTED" if number % 7 == 0 else "DISPATCHED"
         rows["studies"].append({"study_uid": uid, "state": state, "generation": 1, "received_at": at,
-                                "changed_at": at, "images": 300, **header_columns(header)})  # fmt: skip
+                                "changed_at": at, "images": 300, "folder": folder_name(uid),
+                                **header_columns(header)})  # fmt: skip
         rows["series"].append({"study_uid": uid, "series_uid": f"{uid}.1", "modality": "CT", "images": 300,
                                "others": 0, "header": {}})  # fmt: skip
         rows["associations"].append({"association_id": f"a-{number}", "calling_aet": "CT1", "called_aet": "SEGNODE",

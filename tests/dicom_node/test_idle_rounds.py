@@ -1,6 +1,7 @@
 """A stage or a chore that has nothing to do costs the same however many studies have ended: all day that is its cost.
 
-The work of SQLite is counted in steps of its virtual machine, which no other process can make longer.
+The work of SQLite is counted in steps of its virtual machine, which no other process can make longer. PostgreSQL would
+spend more on plans than on work, so it is asked whether it keeps them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,8 +17,10 @@ import pytest
 from empty_sqlite import EmptySqlite
 from growth import MORE
 from history import fill
-from many_studies import empty_node
-from sqlalchemy import event
+from listening import asked
+from many_studies import empty_node, vacuum
+from private_postgres import running_postgres
+from sqlalchemy import event, text
 
 from dicom_node.alerts.watch import chores
 from dicom_node.assembly import Parts, cleaner, stages
@@ -34,6 +36,7 @@ Round = Callable[[], object]
 SMALL = {"circuits", "benches", "processes", "counters", "watches", "revisions"}
 STEPS = 10
 HOUR_S = 3600.0  # whoever pauses between two looks looks again
+OFTEN = 15  # a statement is prepared at its sixth call, and five plans more are made before one is kept
 
 
 def node(folder: Path, empty_sqlite: EmptySqlite, studies: int) -> Parts:
@@ -69,19 +72,6 @@ def rounds(parts: Parts) -> dict[str, Round]:
     return made
 
 
-@contextmanager
-def asked(parts: Parts) -> Iterator[list[tuple[str, object]]]:
-    """The statements that are executed meanwhile, with their values."""
-    found: list[tuple[str, object]] = []
-
-    def listen(conn: object, cursor: object, statement: str, values: object, *_: object) -> None:
-        found.append((statement, values))
-
-    event.listen(parts.database._engine, "before_cursor_execute", listen)
-    yield found
-    event.remove(parts.database._engine, "before_cursor_execute", listen)
-
-
 def steps_of(parts: Parts, work: Round) -> int:
     """How many steps SQLite takes for it, in tens."""
     taken = 0
@@ -111,7 +101,7 @@ def test_no_round_reads_a_table_through(nodes: list[Parts]) -> None:
     }
     read = {}
     for name, work in rounds(parts).items():
-        with asked(parts) as statements:
+        with asked(parts.database) as statements:
             work()
         with parts.database.reading() as tx:
             for statement, values in statements:
@@ -134,3 +124,23 @@ def test_a_round_costs_the_same_after_four_times_as_many_studies(nodes: list[Par
         if costs[1] > costs[0] + 5:
             more[name] = costs
     assert more == {}
+
+
+@pytest.fixture
+def on_postgres(tmp_path: Path) -> Iterator[Parts]:
+    """A node with hundreds of studies that have ended, and with statistics of that."""
+    with running_postgres() as server:
+        parts = empty_node(tmp_path / "node", server("postgres"), MORE)
+        fill(parts, 400, images=1)
+        vacuum(server("postgres"))
+        yield parts
+        parts.close()
+
+
+def test_postgresql_keeps_the_plan_of_what_is_asked_all_day(on_postgres: Parts) -> None:
+    for work in rounds(on_postgres).values():
+        for _ in range(OFTEN):
+            work()
+    planned = text("SELECT statement FROM pg_prepared_statements WHERE generic_plans = 0 AND custom_plans > 5")
+    with on_postgres.database.reading() as tx:
+        assert tx._connection.execute(planned).scalars().all() == []

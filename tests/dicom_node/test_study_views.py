@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-from sqlalchemy import event
+from listening import asked
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SegmentationStorage
 
 from dicom_node.assembly import Parts
 from dicom_node.study_views import (
@@ -22,7 +22,7 @@ from dicom_node.study_views import (
 )
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobState
-from storage.records import Instance, InstanceKind, Job, StoredFile
+from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 from storage.search import Sought
 
 SHOWN, MASKED = Looking(1000.0, names=True), Looking(1000.0)
@@ -97,11 +97,24 @@ def test_a_page_of_fifty_asks_the_database_as_often_as_one_of_five(
     parts: Parts, page: Callable[[Transaction, Looking, int], list[Any]], looking: Looking
 ) -> None:
     crowd(parts, 51)
-    asked = {}
+    numbers = []
     for limit in (5, 50):
-        statements: list[str] = []
-        with parts.database.reading() as tx:
-            event.listen(tx._connection, "before_cursor_execute", lambda *told, to=statements: to.append(told[2]))
+        with parts.database.reading() as tx, asked(parts.database) as statements:
             assert len(page(tx, looking, limit)) == limit
-        asked[limit] = len(statements)
-    assert asked[5] == asked[50] <= 6
+        numbers.append(len(statements))
+    assert numbers[0] == numbers[1] <= 6
+
+
+def test_a_study_of_many_results_asks_as_often_as_one_of_one(parts: Parts) -> None:
+    crowd(parts, 2)
+    with parts.database.transaction() as tx:
+        for number in range(5):
+            tx.jobs.add(Job(f"more-{number}", "1.9.1", 1, "r", "liver_tumour", "m", JobState.DONE, 0, {}, {}, 100.0))
+            tx.results.add(ResultObject(f"2.25.{number}", SegmentationStorage, "2.25.9", f"more-{number}", "seg",
+                                        StoredFile(f"{number}.dcm", 10, f"{number}")))
+    numbers = []
+    for uid in ("1.9.0", "1.9.1"):
+        with parts.database.reading() as tx, asked(parts.database) as statements:
+            whole_study(tx, uid, SHOWN)
+        numbers.append(len(statements))
+    assert numbers[0] == numbers[1] <= 25

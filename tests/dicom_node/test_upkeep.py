@@ -151,6 +151,15 @@ class TestWhatAPersonIsTold:
         assert "new instances are refused with 0xA700" in first
         assert second.startswith("`segnode retention --short --apply` frees 0.0 GB at once (1 studies)")
 
+    def test_a_page_of_the_console_looks_at_some_and_says_so(self, node: Node) -> None:
+        for number in range(3):
+            node.store(f"1.2.{number}", 3)
+        told = disk_lines(node.cleaner, MARKS, 99, NOW, most=2)
+        assert told[1].endswith("(2 studies)")
+        assert told[2] == "that is of the 2 studies that have been here longest; `segnode status` looks at all"
+        assert len(told) == 3
+        assert len(disk_lines(node.cleaner, MARKS, 99, NOW, most=4)) == 2
+
     def test_what_stays_is_named_with_its_remedy(self, story: Parts) -> None:
         with story.database.transaction() as tx:
             tx.jobs.claim("infer", 500.0, 5.0)

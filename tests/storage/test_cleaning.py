@@ -168,7 +168,20 @@ def test_why_studies_stay_is_counted(db, cleaner, keep, make_job):
         keep(uid, 1)
         with db.transaction() as tx:
             tx.jobs.add(make_job(f"job {uid}", study_instance_uid=uid))
-    assert cleaner.kept(NOW) == {"its job on route brain is PENDING": 2}
+    outlook = cleaner.outlook(NOW)
+    assert [due.study_instance_uid for due in outlook.due] == ["1.2.3"]
+    assert outlook.kept == {"its job on route brain is PENDING": 2}
+    assert outlook.whole
+
+
+def test_an_outlook_may_be_had_of_those_that_are_at_rest_longest(cleaner, keep):
+    for number in range(5):
+        keep(f"1.2.{number}", 20 + number)
+    outlook = cleaner.outlook(NOW, most=3)
+    assert [due.study_instance_uid for due in outlook.due] == ["1.2.4", "1.2.3", "1.2.2"]
+    assert [(due.files, due.bytes > 0) for due in outlook.due] == [(2, True)] * 3
+    assert not outlook.whole
+    assert cleaner.outlook(NOW, most=6).whole
 
 
 def test_a_removed_study_that_is_sent_again_is_whole(db, archive, cleaner, keep):

@@ -96,9 +96,9 @@ def test_only_what_rests_and_is_old_enough_is_listed_page_by_page(db, make_insta
 def test_a_result_that_came_back_is_one_file(db, delivered, make_instance, make_result):
     back = make_result().file
     with db.transaction() as tx:
-        assert tx.removals.weight(UID) == Weight(files=2, bytes=6000)
+        assert tx.removals.weights([UID]) == {UID: Weight(files=2, bytes=6000)}
         tx.studies.add_instance(make_instance(9, sop_instance_uid="2.25.1", file=back))
-        assert tx.removals.weight(UID) == Weight(files=2, bytes=6000)
+        assert tx.removals.weights([UID]) == {UID: Weight(files=2, bytes=6000)}
         assert tx.removals.named(UID) == {make_instance().file.path, back.path}
 
 
@@ -115,7 +115,7 @@ def test_what_leaves_gives_its_files_and_what_stays_names_no_patient(db, deliver
         assert tx.results.has("2.25.1"), "a result that comes back is known for ever"
         assert tx.results.removed("job-1")
         assert [result.removed_at for result in tx.results.of_job("job-1")] == [900.0]
-        assert (tx.removals.named(UID), tx.removals.weight(UID)) == (set(), Weight(0, 0))
+        assert (tx.removals.named(UID), tx.removals.weights([UID])) == (set(), {UID: Weight(0, 0)})
 
 
 @pytest.mark.parametrize("kind", InstanceKind)

@@ -20,6 +20,18 @@ def test_a_jobs_objects_come_back_by_kind(db, job, make_result):
         assert (tx.results.find("2.25.1"), tx.results.find("2.25.2")) == (sr, None)
 
 
+def test_the_objects_of_a_study_are_those_of_its_jobs(db, job, make_job, make_result):
+    with db.transaction() as tx:
+        tx.jobs.add(make_job("job-2", created_at=1.0))
+        for result in (first := make_result("2.25.9", kind="sr"), make_result("2.25.8", kind="seg")):
+            tx.results.add(result)
+        tx.results.add(replace(first, sop_instance_uid="2.25.7", job_id="job-2"))
+    with db.reading() as tx:
+        found = tx.results.of_study(job.study_instance_uid)
+        assert [one.sop_instance_uid for one in found] == ["2.25.7", "2.25.8", "2.25.9"], "the older job's first"
+        assert tx.results.of_study("1.2") == []
+
+
 def test_objects_of_a_variant_are_found_by_it(db, job, make_result):
     standard, other = make_result("2.25.9"), replace(make_result("2.25.1"), variant="0badcafe")
     with db.transaction() as tx:
