@@ -72,11 +72,12 @@ class FolderArchive(Archive):
                 raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
             moved = False
             try:
-                digest = _write_through(part, chunks, content_sha256)
+                digest, size = _write_through(part, chunks, content_sha256)
                 final = folder / file_name(name, digest)
                 self._make_durable(folder)
                 if final.exists():  # the first to come stays, whatever hash an attacker may collide
                     os.utime(final)  # …and is young again: no sweep may take it before its row is there
+                    size = final.stat().st_size
                 else:
                     part.replace(final)
                     moved = True
@@ -85,7 +86,6 @@ class FolderArchive(Archive):
                     settled = self._syncers.submit(sync, folder)
                 else:  # one waits for the disk while others work; a thread more would only cost time
                     sync(folder)
-                size = final.stat().st_size
                 self._room.take(size)
                 return Placed(StoredFile("/".join(final.parts[-4:]), size, digest), settled)
             finally:
@@ -276,15 +276,16 @@ def _reading(stored: StoredFile) -> Iterator[None]:
             raise NotFound(f"{stored.path} is not in the archive") from None
 
 
-def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> str:
-    """Write and sync the file; gives the digest of its data set."""
-    digest = DataSetDigest()
+def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> tuple[str, int]:
+    """Write and sync the file; gives the digest of its data set, and its size in bytes."""
+    digest, size = DataSetDigest(), 0
     with part.open("xb", buffering=0) as file:
         for chunk in chunks:
             rest = memoryview(chunk).cast("B")
+            size += len(rest)
             if known is None:
                 digest.update(rest)
             while rest:
                 rest = rest[file.write(rest) :]
         os.fsync(file.fileno())
-    return known or digest.hexdigest()
+    return known or digest.hexdigest(), size
