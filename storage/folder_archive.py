@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ from storage.records import StoredFile
 HEX = "([0-9a-f]{%d})"
 PLACED_PART = re.compile(f"{HEX % 2}{HEX % 2}{HEX % 32}-{HEX % 32}-{HEX % 32}-[0-9a-f]{{32}}\\.part")
 SYNCERS = 16  # threads that wait for the disk
+WORTH_A_THREAD_S = 0.001  # a sync that takes less is over before another thread has begun with it
 
 
 class FolderArchive(Archive):
@@ -44,6 +46,7 @@ class FolderArchive(Archive):
         self._counting = threading.Lock()
         self._folders = threading.Lock()
         self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
+        self._sync_s = 0.0  # that syncs of folders have taken lately
         with disk_faults():
             self.incoming.mkdir(parents=True, exist_ok=True)
 
@@ -82,10 +85,10 @@ class FolderArchive(Archive):
                     part.replace(final)
                     moved = True
                 settled = None
-                if alone:
-                    settled = self._syncers.submit(sync, folder)
-                else:  # one waits for the disk while others work; a thread more would only cost time
-                    sync(folder)
+                if alone and self._sync_s > WORTH_A_THREAD_S:
+                    settled = self._syncers.submit(self._sync, folder)
+                else:  # where others work meanwhile a thread more would only cost time, too
+                    self._sync(folder)
                 self._room.take(size)
                 return Placed(StoredFile("/".join(final.parts[-4:]), size, digest), settled)
             finally:
@@ -199,6 +202,11 @@ class FolderArchive(Archive):
                 self._known.clear()
             known = self._known[study_uid] = self.folder(study_uid)
         return known
+
+    def _sync(self, folder: Path) -> None:
+        start = time.monotonic()
+        sync(folder)
+        self._sync_s += (time.monotonic() - start - self._sync_s) / 8
 
     @contextmanager
     def _placing(self) -> Iterator[bool]:
