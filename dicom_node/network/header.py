@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -76,7 +77,12 @@ def read_header(data: bytes | memoryview, transfer_syntax: str) -> Header:
     or malformed, or the bytes cannot be parsed at all.
     """
     with counted():
-        return _header(data, UID(transfer_syntax))
+        return _header(data, _syntax(transfer_syntax))
+
+
+@lru_cache(100)
+def _syntax(transfer_syntax: str) -> UID:
+    return UID(transfer_syntax)
 
 
 def _header(data: bytes | memoryview, syntax: UID) -> Header:
