@@ -66,10 +66,12 @@ def see_study(dialect: str) -> Executable:
 
 @prepared
 def one_image_more(_: str) -> Executable:
-    """One more image of the study `uid`, which is open from now on, where it is there; nothing of it is waited for."""
-    this = and_(studies.c.study_uid == bindparam("uid"), ~REMOVED)
-    opened = {"images": studies.c.images + 1, "state": StudyState.RECEIVING.value, "changed_at": bindparam("at")}
-    return update(studies).where(this).values(opened)
+    """One more image of the study `uid`, where it is there and open; nothing of it is waited for.
+
+    Its state is no part of what is written, since the indexes that begin with it would then be written as well.
+    """
+    this = and_(studies.c.study_uid == bindparam("uid"), studies.c.state == StudyState.RECEIVING.value)
+    return update(studies).where(this).values({"images": studies.c.images + 1, "changed_at": bindparam("at")})
 
 
 @prepared

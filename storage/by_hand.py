@@ -32,7 +32,7 @@ class ByHand(Store):
 
     def end(self, study_uid: str, association_id: str | None = None) -> bool:
         """From now on it is a study like every other, which this association sends as well; False where it was."""
-        if is_by_hand(self._connection, {"uid": study_uid}).first() is None:
+        if is_by_hand(self._connection, {"uid": study_uid}).fetchone() is None:
             return False
         this = and_(studies.c.study_uid == study_uid, studies.c.by_hand)
         if association_id is not None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from storage.errors import StorageError
 
@@ -71,10 +72,23 @@ def _connected_to_sqlite(connection: sqlite3.Connection, _record: object) -> Non
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get(WRITING, False)
     if connection.info.get(WRITING) != writing:  # as this connection was used last
-        connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+        by_driver(connection, f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
         connection.info[WRITING] = writing
     # A reader that turns writer fails at once where another has written since, so a writer says it at the start.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    by_driver(connection, "BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def by_driver(connection: Connection, statement: str, parameters: Any = ()) -> DBAPICursor:
+    """Run a statement past SQLAlchemy, which takes longer than SQLite; what fails is told as SQLAlchemy tells it."""
+    library = connection.dialect.loaded_dbapi.Error
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement, parameters)
+    except library as error:
+        raise DBAPIError.instance(
+            statement, None, error, library, hide_parameters=True, dialect=connection.dialect
+        ) from error
+    return cursor
 
 
 def _postgresql(url: URL) -> Engine:
@@ -102,12 +116,15 @@ def _begin_postgresql(connection: Connection) -> None:
         connection.info[WRITING] = writing
 
 
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
 def to_json(value: Any) -> str:
     """JSON as the standard has it; a number that it cannot say (NaN, infinity) becomes null."""
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return _encode(value)
     except ValueError:
-        return json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
+        return _encode(_finite(value))
 
 
 def _finite(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ from storage.records import StoredFile
 HEX = "([0-9a-f]{%d})"
 PLACED_PART = re.compile(f"{HEX % 2}{HEX % 2}{HEX % 32}-{HEX % 32}-{HEX % 32}-[0-9a-f]{{32}}\\.part")
 SYNCERS = 16  # threads that wait for the disk
+WORTH_A_THREAD_S = 0.001  # a sync that takes less is over before another thread has begun with it
 
 
 class FolderArchive(Archive):
@@ -44,6 +46,7 @@ class FolderArchive(Archive):
         self._counting = threading.Lock()
         self._folders = threading.Lock()
         self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
+        self._sync_s = 0.0  # that syncs of folders have taken lately
         with disk_faults():
             self.incoming.mkdir(parents=True, exist_ok=True)
 
@@ -72,20 +75,20 @@ class FolderArchive(Archive):
                 raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
             moved = False
             try:
-                digest = _write_through(part, chunks, content_sha256)
+                digest, size = _write_through(part, chunks, content_sha256)
                 final = folder / file_name(name, digest)
                 self._make_durable(folder)
                 if final.exists():  # the first to come stays, whatever hash an attacker may collide
                     os.utime(final)  # …and is young again: no sweep may take it before its row is there
+                    size = final.stat().st_size
                 else:
                     part.replace(final)
                     moved = True
                 settled = None
-                if alone:
-                    settled = self._syncers.submit(sync, folder)
-                else:  # one waits for the disk while others work; a thread more would only cost time
-                    sync(folder)
-                size = final.stat().st_size
+                if alone and self._sync_s > WORTH_A_THREAD_S:
+                    settled = self._syncers.submit(self._sync, folder)
+                else:  # where others work meanwhile a thread more would only cost time, too
+                    self._sync(folder)
                 self._room.take(size)
                 return Placed(StoredFile("/".join(final.parts[-4:]), size, digest), settled)
             finally:
@@ -200,6 +203,11 @@ class FolderArchive(Archive):
             known = self._known[study_uid] = self.folder(study_uid)
         return known
 
+    def _sync(self, folder: Path) -> None:
+        start = time.monotonic()
+        sync(folder)
+        self._sync_s += (time.monotonic() - start - self._sync_s) / 8
+
     @contextmanager
     def _placing(self) -> Iterator[bool]:
         """Whether no other thread places a file just now."""
@@ -276,15 +284,16 @@ def _reading(stored: StoredFile) -> Iterator[None]:
             raise NotFound(f"{stored.path} is not in the archive") from None
 
 
-def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> str:
-    """Write and sync the file; gives the digest of its data set."""
-    digest = DataSetDigest()
+def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> tuple[str, int]:
+    """Write and sync the file; gives the digest of its data set, and its size in bytes."""
+    digest, size = DataSetDigest(), 0
     with part.open("xb", buffering=0) as file:
         for chunk in chunks:
             rest = memoryview(chunk).cast("B")
+            size += len(rest)
             if known is None:
                 digest.update(rest)
             while rest:
                 rest = rest[file.write(rest) :]
         os.fsync(file.fileno())
-    return known or digest.hexdigest()
+    return known or digest.hexdigest(), size

@@ -1,7 +1,7 @@
 """Statements compiled once for each kind of database, and run by the driver: for what happens at every image.
 
 SQLAlchemy looks up a statement by its structure, binds and wraps each time it is run; that costs more than SQLite takes
-for it. Here that is done once, with SQLAlchemy's own compiler and types.
+for it. Here that is done once, with SQLAlchemy's own compiler and types; what comes back is the driver's own cursor.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from storage.engines import by_driver
 
 Convert = Callable[[Any], Any]
 
@@ -32,13 +35,13 @@ class Prepared:
             elif convert is not None:
                 self._converts.append((name, convert))
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> DBAPICursor:
         """Run it with these values of its columns."""
         bound = {**self._constants, **values}
         for name, convert in self._converts:
             bound[name] = convert(bound[name])
         parameters = bound if self._order is None else tuple(bound[name] for name in self._order)
-        return connection.exec_driver_sql(self.text, parameters)
+        return by_driver(connection, self.text, parameters)
 
 
 class Choice:
@@ -48,7 +51,7 @@ class Choice:
         self.make = make
         self._kept: dict[tuple[Any, ...], Prepared] = {}
 
-    def __call__(self, connection: Connection, values: Mapping[str, Any], *choices: Any) -> CursorResult[Any]:
+    def __call__(self, connection: Connection, values: Mapping[str, Any], *choices: Any) -> DBAPICursor:
         """Run it over a connection; the values' names are those of its columns."""
         key = (connection.dialect.name, tuple(values), *choices)
         statement = self._kept.get(key)

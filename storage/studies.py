@@ -44,7 +44,7 @@ class Studies(Store):
         """
         for uid in (instance.sop_instance_uid, instance.series_instance_uid, instance.study_instance_uid):
             check_uid(uid)
-        if arrivals.is_result(self._connection, {"sop_uid": instance.sop_instance_uid}).first() is not None:
+        if arrivals.is_result(self._connection, {"sop_uid": instance.sop_instance_uid}).fetchone() is not None:
             instance = replace(instance, kind=InstanceKind.RESULT)
         if arrivals.add_instance(self._connection, _instance_values(instance, conflict=False)).rowcount == 1:
             self._count(instance, study_header or {})

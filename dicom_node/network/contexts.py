@@ -5,6 +5,8 @@ Importing this also quiets pynetdicom: its own handlers render every PDU as text
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -113,8 +115,8 @@ def _kind_of_keyword(keyword: str) -> InstanceKind | None:
     return None
 
 
-def _taken() -> dict[UID, InstanceKind]:
-    kinds = {
+def _taken() -> dict[str, InstanceKind]:
+    kinds: dict[str, InstanceKind] = {
         **dict.fromkeys(RETIRED_IMAGES, InstanceKind.IMAGE),
         **NAMELESS,
     }
@@ -127,7 +129,7 @@ def _taken() -> dict[UID, InstanceKind]:
 
 
 # Every SOP class that is taken by C-STORE, and what it means for a study's completeness.
-STORAGE_CLASSES: dict[UID, InstanceKind] = _taken()
+STORAGE_CLASSES: Mapping[str, InstanceKind] = _taken()
 
 
 def name_of(uid: UID) -> str:

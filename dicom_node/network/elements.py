@@ -85,7 +85,15 @@ def tag_of(keyword: str) -> BaseTag:
     return BaseTag(tag)
 
 
-def value_of(data: Dataset, keyword: str) -> Any:
+class Scanned:
+    """Elements without items, asked as a Dataset is, but not so slowly: half a hundred times an image."""
+
+    def __init__(self, found: dict[BaseTag, RawDataElement]) -> None:
+        self.get_item = found.get
+        self.keys = found.keys
+
+
+def value_of(data: Dataset | Scanned, keyword: str) -> Any:
     """One element's value: str, int or float, a list where there are several, None where it is absent or empty.
 
     ValueError where the bytes are no value of the element's representation.
@@ -152,7 +160,7 @@ def _text(raw: bytes, representation: str, encodings: tuple[str, ...]) -> tuple[
         raise ValueError(f"not a {representation}") from None
 
 
-def _encodings(data: Dataset) -> tuple[str, ...]:
+def _encodings(data: Dataset | Scanned) -> tuple[str, ...]:
     element = data.get_item(tag_of("SpecificCharacterSet"))
     raw = element.value if element is not None else None
     if not isinstance(raw, bytes) or len(raw) > MAX_TEXT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -16,7 +17,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from dicom_node.errors import BadDataset
-from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, tag_of, value_of
+from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, Scanned, counted, items_of, tag_of, value_of
 from dicom_node.network.multiframe import multiframe_facts
 from dicom_node.network.scan import scan
 from storage.errors import BadIdentifier
@@ -50,7 +51,8 @@ EQUIPMENT = "ContributingEquipmentSequence"
 
 _WANTED = sorted({tag_of(keyword) for keyword in (*FACTS, *STUDY_FACTS, *MULTIFRAME, EQUIPMENT)})
 _LAST = _WANTED[-1]
-_SCANNED = frozenset(int(tag) for tag in (*_WANTED, tag_of("SpecificCharacterSet")))
+_SCANNED = {int(tag): tag for tag in (*_WANTED, tag_of("SpecificCharacterSet"))}
+_WITH_ITEMS = frozenset(tag_of(keyword) for keyword in (*MULTIFRAME, EQUIPMENT))
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,12 @@ def read_header(data: bytes | memoryview, transfer_syntax: str) -> Header:
     or malformed, or the bytes cannot be parsed at all.
     """
     with counted():
-        return _header(data, UID(transfer_syntax))
+        return _header(data, _syntax(transfer_syntax))
+
+
+@lru_cache(100)
+def _syntax(transfer_syntax: str) -> UID:
+    return UID(transfer_syntax)
 
 
 def _header(data: bytes | memoryview, syntax: UID) -> Header:
@@ -84,11 +91,11 @@ def _header(data: bytes | memoryview, syntax: UID) -> Header:
         identifiers = {keyword: _identifier(dataset, keyword) for keyword in IDENTIFIERS}
         facts, unreadable = _facts(dataset, FACTS)
         study, unreadable_study = _facts(dataset, STUDY_FACTS)
-        equipment = [value_of(item, "DeviceUID") for item in items_of(dataset, EQUIPMENT)]
+        equipment = [] if isinstance(dataset, Scanned) else _equipment(dataset)
     except PARSE_FAULTS as error:
         raise BadDataset(f"the data set cannot be parsed ({type(error).__name__})") from None
     try:
-        facts.update(multiframe_facts(dataset))
+        facts.update({} if isinstance(dataset, Scanned) else multiframe_facts(dataset))
     except PARSE_FAULTS:
         unreadable.append("PerFrameFunctionalGroupsSequence")
     if unreadable or unreadable_study:
@@ -104,11 +111,11 @@ def _header(data: bytes | memoryview, syntax: UID) -> Header:
     )
 
 
-def _parse(data: bytes | memoryview, syntax: UID) -> Dataset:
+def _parse(data: bytes | memoryview, syntax: UID) -> Dataset | Scanned:
     if syntax.is_little_endian and not syntax.is_deflated:
         found = scan(memoryview(data), _SCANNED, implicit=syntax.is_implicit_VR)
         if found is not None:
-            return Dataset(found)
+            return Scanned(found) if _WITH_ITEMS.isdisjoint(found) else Dataset(found)
     if syntax == DeflatedExplicitVRLittleEndian:
         deflated = data[:MAX_HEADER_BYTES]  # zlib would copy all that it need not look at
         head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, MAX_HEADER_BYTES)
@@ -127,7 +134,11 @@ def _is_past_what_is_wanted(tag: BaseTag, _vr: str | None, _length: int) -> bool
     return tag > _LAST
 
 
-def _identifier(dataset: Dataset, keyword: str) -> str:
+def _equipment(dataset: Dataset) -> list[Any]:
+    return [value_of(item, "DeviceUID") for item in items_of(dataset, EQUIPMENT)]
+
+
+def _identifier(dataset: Dataset | Scanned, keyword: str) -> str:
     value = value_of(dataset, keyword)
     if value is None:
         raise BadDataset(f"the data set has no {keyword}")
@@ -137,7 +148,7 @@ def _identifier(dataset: Dataset, keyword: str) -> str:
         raise BadDataset(f"the data set's {keyword} is no UID (PS3.5 9.1)") from None
 
 
-def _facts(dataset: Dataset, keywords: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+def _facts(dataset: Dataset | Scanned, keywords: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
     facts: dict[str, Any] = {}
     unreadable: list[str] = []
     present = dataset.keys()

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 
-from pydicom.uid import UID
 from pynetdicom.events import Event
 
 from dicom_node.counting import RECEIVED, RECEIVED_BYTES, REFUSED, Counts
@@ -231,7 +230,7 @@ def read_offer(offer: Offer) -> Header:
 
 def kind_of(header: Header, device_uids: frozenset[str] = frozenset()) -> InstanceKind:
     """What an instance means for its study, whose results these devices of ours make."""
-    kind = STORAGE_CLASSES[UID(header.sop_class_uid)]
+    kind = STORAGE_CLASSES[header.sop_class_uid]
     return InstanceKind.RESULT if kind not in REVIEWS and device_uids & header.equipment_uids else kind
 
 

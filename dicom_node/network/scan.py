@@ -8,7 +8,7 @@ PS3.5 7.1, 7.5.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
@@ -29,8 +29,11 @@ DEEPEST = 8  # sequences in sequences
 Head = tuple[int, bytes, int, int]  # tag, representation (b"" where it is implicit), length, where the value begins
 
 
-def scan(data: memoryview, wanted: Collection[int], *, implicit: bool) -> dict[BaseTag, RawDataElement] | None:
-    """The elements of `data` whose tags are `wanted`, as pydicom would read them; it is not read beyond the last."""
+def scan(data: memoryview, wanted: Mapping[int, BaseTag], *, implicit: bool) -> dict[BaseTag, RawDataElement] | None:
+    """The elements of `data` whose tags are `wanted`, as pydicom would read them; it is not read beyond the last.
+
+    Tags are found under the very objects that `wanted` has for them, so that a look-up need not compare them.
+    """
     try:
         return _Header(data, implicit).find(wanted)
     except _NotPlainError:
@@ -47,7 +50,7 @@ class _Header:
     def __init__(self, data: memoryview, implicit: bool) -> None:
         self._data, self._implicit, self._left = data, implicit, MOST_ELEMENTS
 
-    def find(self, wanted: Collection[int]) -> dict[BaseTag, RawDataElement]:
+    def find(self, wanted: Mapping[int, BaseTag]) -> dict[BaseTag, RawDataElement]:
         data, implicit, end, last = self._data, self._implicit, len(self._data), max(wanted)
         found: dict[BaseTag, RawDataElement] = {}
         at, before = 0, -1
@@ -69,7 +72,8 @@ class _Header:
             if tag in wanted:
                 name = NAMES.get(representation)
                 value = bytes(data[start:at])
-                found[BaseTag(tag)] = RawDataElement(BaseTag(tag), name, length, value, start, implicit, True)
+                known = wanted[tag]
+                found[known] = RawDataElement(known, name, length, value, start, implicit, True)
         return found
 
     def _head(self, at: int) -> Head:

@@ -77,7 +77,7 @@ class StraightStores:
         return taken
 
     def _take_one(self, connection: BufferedSocket) -> bool:
-        with memoryview(connection.buffer) as pdu:
+        with connection.peek() as pdu:
             fragments = fragments_of(pdu)
             if not fragments:
                 return False

@@ -9,8 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from pydicom.uid import UID
-
 from dicom_node.network.contexts import STORAGE_CLASSES
 from dicom_node.network.query import InstanceAnswer, SeriesAnswer
 from storage.records import InstanceKind
@@ -98,4 +96,4 @@ def _compared(ask: Lists, study_uid: str, series: SeriesAnswer, held: Held) -> t
 
 
 def _is_image(sop_class_uid: str) -> bool:
-    return not sop_class_uid or STORAGE_CLASSES.get(UID(sop_class_uid)) is InstanceKind.IMAGE
+    return not sop_class_uid or STORAGE_CLASSES.get(sop_class_uid) is InstanceKind.IMAGE

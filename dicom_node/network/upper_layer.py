@@ -25,9 +25,9 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
-from dicom_node.network.connection import LONGEST, AnnouncedQueue, Bell, BufferedSocket, wait_for
+from dicom_node.network.connection import LONGEST, AnnouncedQueue, Bell, BufferedSocket, Watch, wait_for
 from dicom_node.network.messages import BoundedMessages, Limits, name_of
-from dicom_node.network.proxy_protocol import begins_header
+from dicom_node.network.proxy_protocol import SIGNATURE, begins_header
 from dicom_node.network.straight import StraightStores
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class WaitingProvider(DULServiceProvider):
         super().__init__(association)
         self._run_loop_delay = 0.0
         self._bell = Bell()
+        self._watch = Watch(self._bell)
         self._closing_since: float | None = None
         self._stores = StraightStores(association)
         self.to_user_queue = AnnouncedQueue(association.news.set)
@@ -94,11 +95,15 @@ class WaitingProvider(DULServiceProvider):
         if self.state_machine.current_state == "Sta13":
             return self._close()
         self._wait()
-        if self._crowded:
-            return False
-        if self.state_machine.current_state == "Sta6" and self._stores.take(self.socket):
-            return True
-        return bool(super()._is_transport_event())
+        while self._takes_stores():
+            self._idle_timer.restart()
+            if not self.to_provider_queue.empty():
+                return False
+            self._wait()
+        return not self._crowded and bool(super()._is_transport_event())
+
+    def _takes_stores(self) -> bool:
+        return not self._crowded and self.state_machine.current_state == "Sta6" and self._stores.take(self.socket)
 
     def idle_timer_expired(self) -> bool:
         """True where the peer was silent for too long; while it is served here it waits for us."""
@@ -108,7 +113,7 @@ class WaitingProvider(DULServiceProvider):
         if self.socket.too_long:
             log.warning("a peer announces a longer PDU than it may send: aborted", extra=name_of(self.assoc))
             self.event_queue.put("Evt19")  # invalid PDU (PS3.8 9.2.1)
-        elif begins_header(self.socket.buffer):
+        elif begins_header(bytes(self.socket.peek()[: len(SIGNATURE)])):
             self.assoc._server.tell_of_header(self.assoc.requestor.address)
             self.event_queue.put("Evt19")
         else:
@@ -130,15 +135,15 @@ class WaitingProvider(DULServiceProvider):
     def _wait(self) -> None:
         if self._kill_thread or not self.event_queue.empty():
             return
-        sources = {self._bell.fileno(): select.POLLIN}
-        if not self._crowded:
-            if self.socket.ready:
-                return
-            sources[self._descriptor()] = select.POLLIN
-        woken = wait_for(sources, max(0.0, self.artim_timer.remaining) + GRAIN_S)
-        if self._bell.fileno() in woken:
+        crowded = self._crowded
+        if not crowded and self.socket.ready:
+            return
+        rung, has_come = self._watch.wait(
+            None if crowded else self._descriptor(), max(0.0, self.artim_timer.remaining) + GRAIN_S
+        )
+        if rung:
             self._bell.hush()
-        if woken != [self._bell.fileno()]:
+        if has_come:
             self.socket.fill()
 
     def _close(self) -> bool:

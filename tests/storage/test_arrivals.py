@@ -31,8 +31,8 @@ def test_a_series_counts_what_it_is_told_to_count(database):
 
 def test_what_is_no_result_and_not_by_hand_is_neither(database):
     with database.reading() as tx:
-        assert arrivals.is_result(tx._connection, {"sop_uid": "1.2.3"}).first() is None
-        assert arrivals.is_by_hand(tx._connection, {"uid": "1.2"}).first() is None
+        assert arrivals.is_result(tx._connection, {"sop_uid": "1.2.3"}).fetchone() is None
+        assert arrivals.is_by_hand(tx._connection, {"uid": "1.2"}).fetchone() is None
 
 
 @pytest.mark.parametrize("awaited", [None, FetchPurpose.MISSING, FetchPurpose.PRIOR])

@@ -55,8 +55,8 @@ def test_what_the_statement_holds_itself_stays_with_its_choice(connection):
 
 def test_rows_come_as_ever(connection):
     put(connection, {"name": "x", "count": 1, "told": {}}, STEP)
-    assert is_there(connection, {"name": "x"}).first() == (1,)
-    assert is_there(connection, {"name": "y"}).first() is None
+    assert is_there(connection, {"name": "x"}).fetchone() == (1,)
+    assert is_there(connection, {"name": "y"}).fetchone() is None
 
 
 def test_a_value_that_is_missing_is_a_fault(connection):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, generate_uid
+from pydicom.uid import generate_uid
 
 from dicom_node.network.contexts import STORAGE_CLASSES
 from dicom_node.network.header import read_header
@@ -127,7 +127,7 @@ class Scene:
         file = self.archive.write(header.study_instance_uid, header.sop_instance_uid, [whole])
         instance = Instance(
             header.sop_instance_uid, header.sop_class_uid, header.series_instance_uid, header.study_instance_uid,
-            str(ds.file_meta.TransferSyntaxUID), STORAGE_CLASSES[UID(header.sop_class_uid)], file, now, "",
+            str(ds.file_meta.TransferSyntaxUID), STORAGE_CLASSES[header.sop_class_uid], file, now, "",
             header.facts, fetched=fetched,
         )  # fmt: skip
         with self.database.transaction() as tx:

@@ -16,7 +16,8 @@ from pydicom.tag import Tag
 from dicom_node.network.elements import PARSE_FAULTS
 from dicom_node.network.scan import scan
 
-WANTED = [0x00080005, 0x00080018, 0x00080060, 0x00100010, 0x00181063, 0x0020000D, 0x00280010, 0x00281053]
+TAGS = (0x00080005, 0x00080018, 0x00080060, 0x00100010, 0x00181063, 0x0020000D, 0x00280010, 0x00281053)
+WANTED = {tag: Tag(tag) for tag in TAGS}
 
 
 def header(**changes) -> Dataset:
@@ -64,7 +65,7 @@ def by_pydicom(data: bytes, implicit: bool) -> dict:
 
 
 def found(data: bytes, implicit: bool) -> dict | None:
-    elements = scan(memoryview(data), frozenset(WANTED), implicit=implicit)
+    elements = scan(memoryview(data), WANTED, implicit=implicit)
     return elements if elements is None else {int(tag): (one.VR, one.value) for tag, one in elements.items()}
 
 
