@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import LoadedBackend, Report, Segmented
+from inference.backends.base import LoadedBackend, Report, Segmented, Turn, at_once
 from inference.errors import ModelError
 from inference.explain.entropy import with_entropy
 from inference.explain.members import in_words
@@ -23,8 +23,12 @@ from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
 
-def predict(request: Request, backend: LoadedBackend, report: Report, material: Material | None = None) -> Result:
-    """Run one request on its files, or on `material`, where its masks are left. Raises `Unfit` or `ModelError`."""
+def predict(request: Request, backend: LoadedBackend, report: Report, material: Material | None = None,
+            turn: Turn = at_once) -> Result:
+    """Run one request on its files, or on `material`, where its masks are left. Raises `Unfit` or `ModelError`.
+
+    The model has the device in its `turn` only.
+    """
     card, material, watch = task_card(request.task), material or OnDisk(request), Stopwatch()
     report(0.02, "read")
     with watch.time("read"):
@@ -33,7 +37,7 @@ def predict(request: Request, backend: LoadedBackend, report: Report, material: 
         report(0.08, "look")
         with watch.time("look"):
             card.fitness(volumes)
-    segmented = backend.segment(volumes, card, lambda done, step: report(0.1 + 0.75 * done, step))
+    segmented = backend.segment(volumes, card, lambda done, step: report(0.1 + 0.75 * done, step), turn)
     labels = _checked(segmented.labels, volumes[card.primary], card)
     report(0.86, "measure")
     with watch.time("measure"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,23 @@ from inference.findings import Agreement, ModelIdentity
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
+T = TypeVar("T")
 Report = Callable[[float, str], None]
 Flips = Annotated[frozenset[Literal["x", "y", "z"]], PlainSerializer(sorted)]  # axes along which a model looks again
+
+
+class Turn(Protocol):
+    """Has a piece of work done when its turn at the device has come; what it gives, or raises."""
+
+    def __call__(self, work: Callable[[], T], report: Report) -> T:
+        """`report` is told where that takes waiting."""
+        ...
+
+
+def at_once(work: Callable[[], T], report: Report) -> T:
+    """The turn of who has the device to himself."""
+    del report
+    return work()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +68,8 @@ class LoadedBackend(Protocol):
         """Whether the task looks at the voxels first and cleans the answer; commissioning models are exact instead."""
         ...
 
-    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
-        """Segment volumes by role; raises `Unfit` or `ModelError`."""
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
+        """Segment volumes by role, on the device in its turn only; raises `Unfit` or `ModelError`."""
         ...
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import BackendSettings, Flips, Report, Segmented, Target
+from inference.backends.base import BackendSettings, Flips, Report, Segmented, Target, Turn, at_once
 from inference.backends.bundle_files import WEIGHTS, BundleCard, BundleFiles, read_bundle
 from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.errors import BundleBroken, ModelError
@@ -70,9 +70,9 @@ class LoadedBundle:
     precision: Precision = "auto"
     judged: bool = True
 
-    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
         self._check_task(card)
-        return segment_by_recipe(self.network, inputs, self.plan, self.device, report)
+        return segment_by_recipe(self.network, inputs, self.plan, self.device, report, turn)
 
     def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
              ) -> dict[str, NDArray[np.float16]]:

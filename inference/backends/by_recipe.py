@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import Report, Segmented
+from inference.backends.base import Report, Segmented, Turn, at_once
 from inference.errors import ModelError
+from inference.findings import Agreement
 from inference.precision import Precision
 from inference.recipe import Output, Recipe
 from inference.stopwatch import Stopwatch
@@ -48,8 +49,11 @@ class Plan:
 
 
 def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Plan, device: str,
-                      report: Report) -> Segmented:
-    """A network's answer on the primary role's source grid; ModelError where it has other channels than the plan."""
+                      report: Report, turn: Turn = at_once) -> Segmented:
+    """A network's answer on the primary role's source grid; ModelError where it has other channels than the plan.
+
+    Only the network waits for its turn: beside a GPU, what comes before and after takes far longer.
+    """
     from inference.answer import convinced, map_on_source, on_source
     from inference.explain.entropy import entropy
     from inference.explain.members import consensus
@@ -59,8 +63,13 @@ def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Pl
     report(0.0, "prepare")
     with watch.time("prepare"):
         prepared = prepare(dict(inputs), plan.recipe)
-    with watch.time("network"):
-        mean, agreement = consensus(_members(network, prepared, plan, device, report), plan.output)
+
+
+    def look() -> tuple[NDArray[np.floating], Agreement | None]:
+        with watch.time("network"):
+            return consensus(_members(network, prepared, plan, device, report), plan.output)
+
+    mean, agreement = turn(look, report)
     report(0.95, "back to the source grid")
     with watch.time("restore"):
         uncertainty = map_on_source(entropy(mean, plan.output), prepared)

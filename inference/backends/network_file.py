@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from inference.backends.base import Report, Segmented
+from inference.backends.base import Report, Segmented, Turn, at_once
 from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.backends.foreign import Foreign
 from inference.backends.manifest import Described, Names
@@ -88,5 +88,5 @@ class LoadedNetworkFile:
     device: str
     judged: bool = True
 
-    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
-        return segment_by_recipe(self.network, inputs, self.settings.plan(card), self.device, report)
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
+        return segment_by_recipe(self.network, inputs, self.settings.plan(card), self.device, report, turn)

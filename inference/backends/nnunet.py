@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from inference.backends.base import Report, Segmented
+from inference.backends.base import Report, Segmented, Turn, at_once
 from inference.backends.foreign import Foreign
 from inference.backends.manifest import Described
 from inference.backends.nnunet_folder import (
@@ -116,7 +116,7 @@ class LoadedNnUNet:
         """The network that the weights of each fold are put into."""
         return self.predictor.network
 
-    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
         names = self.settings.names
         roles = names.roles(self.folder.channels, card)
         output = _output(self.folder, names.labels(self.folder.finds, card))
@@ -125,8 +125,12 @@ class LoadedNnUNet:
         with watch.time("prepare"):
             prepared = present(inputs, card, roles, register_roles=self.settings.register_roles)
             data, told = self._preprocessed(prepared)
-        with watch.time("network"), self._windows_told(data.shape[1:], report):
-            logits, agreed = self._consensus(data, output)
+
+        def look() -> tuple[NDArray[np.float32], Agreement | None]:
+            with watch.time("network"), self._windows_told(data.shape[1:], report):
+                return self._consensus(data, output)
+
+        logits, agreed = turn(look, report)
         report(0.95, "back to the source grid")
         with watch.time("restore"):
             labels, chances, unsure = self._on_source(logits, told, prepared, output)

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from inference.backends.base import BackendSettings, Report, Segmented
+from inference.backends.base import BackendSettings, Report, Segmented, Turn, at_once
 from inference.findings import IntendedUse, ModelIdentity
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
@@ -55,7 +55,8 @@ class LoadedThreshold:
     def identity(self) -> ModelIdentity:
         return self.settings.identity()
 
-    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
+        del turn  # it needs no device
         report(0.5, "threshold")
         values = np.asarray(inputs[card.primary].array, dtype=np.float32)
         found = (values >= self.settings.lower) & (values <= self.settings.upper)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from inference.backends.base import Flips, Report, Segmented
+from inference.backends.base import Flips, Report, Segmented, Turn, at_once
 from inference.backends.foreign import Foreign
 from inference.backends.json_file import json_object
 from inference.backends.manifest import Described, translated
@@ -118,7 +118,10 @@ class LoadedZoo:
     def _described(self) -> Described:
         return self.settings.describe()
 
-    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
+    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
+        return turn(lambda: self._segmented(inputs, card, report), report)  # the workflow remembers what it last saw
+
+    def _segmented(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
         from inference.transforms.geometry import resample_labels
 
         settings = self.settings

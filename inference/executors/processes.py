@@ -1,7 +1,8 @@
 """One worker process a device, weights resident, restarted when it dies.
 
 A crash, an out-of-memory kill or a time-out there is an error here, and no other process loads torch. A worker has
-several jobs at a time, of which one has the device: the others are read or measured, so that it need not wait for that.
+several jobs at a time, of which one has the device: the others are read, prepared or measured, so that it need not wait
+for that. Beside a GPU that is most of the work: there more jobs keep one busy.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ from inference.executors.lanes import STOP_S, Lane, Worker
 from inference.request import Request
 
 AT_A_TIME = 2  # jobs of one worker
+ON_A_GPU = 4  # and of one that has a GPU
 
 
 class Processes(OneWay):
-    """The default executor: `devices` is "auto" (every GPU, else the CPU) or a list such as ("cuda:0", "cuda:1")."""
+    """The default executor: `devices` is "auto" (every GPU, else the CPU) or a list such as ("cuda:0", "cuda:1").
+
+    So many jobs of a worker `at_a_time`; None: by its device.
+    """
 
     trouble = ""  # a worker that cannot be started is told by its jobs
 
-    def __init__(self, devices: str | Sequence[str] = "auto", at_a_time: int = AT_A_TIME) -> None:
-        self._workers = [Worker(device, at_a_time) for device in resolve(devices)]
+    def __init__(self, devices: str | Sequence[str] = "auto", at_a_time: int | None = None) -> None:
+        self._workers = [Worker(device, at_a_time or (AT_A_TIME if device == "cpu" else ON_A_GPU))
+                         for device in resolve(devices)]
         self._lanes = [lane for worker in self._workers for lane in worker.lanes]
         self._free: list[Lane] = []
         self._given_back = threading.Condition()

@@ -1,17 +1,13 @@
-"""A device does one thing at a time, in one thread; a job is read before its turn comes, and measured after it."""
+"""A device does one thing at a time, in one thread; a job is prepared before its turn comes, and measured after it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
-from inference.backends.base import LoadedBackend, Report, Segmented
-from inference.findings import ModelIdentity
-from inference.tasks.card import TaskCard
-from inference.volume import Volume
+from inference.backends.base import Report
 
 T = TypeVar("T")
 
@@ -37,27 +33,3 @@ class Device:
         finally:
             with self._lock:
                 self._wanted -= 1
-
-
-@dataclass(frozen=True)
-class InTurn:
-    """A backend that segments when its turn comes."""
-
-    backend: LoadedBackend
-    turn: Device
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return self.backend.identity
-
-    @property
-    def device(self) -> str:
-        return self.backend.device
-
-    @property
-    def judged(self) -> bool:
-        return self.backend.judged
-
-    def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
-        """What the backend answers."""
-        return self.turn.do(lambda: self.backend.segment(inputs, card, report), report)

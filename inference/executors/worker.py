@@ -21,7 +21,7 @@ from typing import Any
 from inference import errors
 from inference.executors.base import Report
 from inference.executors.residents import Residents
-from inference.executors.turns import Device, InTurn
+from inference.executors.turns import Device
 from inference.explain.explain import explain
 from inference.explain.explanation import Explanation
 from inference.findings import Result
@@ -69,7 +69,7 @@ def answer(
     backend = residents.known(request) or turn.do(lambda: residents.backend(request), report)
     if isinstance(request, ExplainRequest):
         return turn.do(lambda: explain(request, backend, report, material), report)
-    return predict(request, InTurn(backend, turn), report, material)
+    return predict(request, backend, report, material, turn.do)
 
 
 def _told(error: Exception) -> tuple[str, str]:

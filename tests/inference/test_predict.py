@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.backends.base import Segmented
+from inference.backends.base import Segmented, Turn, at_once
 from inference.errors import ModelError, Unfit
 from inference.findings import Agreement, IntendedUse, ModelIdentity
 from inference.predict import predict
@@ -35,10 +36,12 @@ class Box:
     asked: list[Mapping[str, Volume]] = field(default_factory=list)
     identity: ModelIdentity = IDENTITY
     device: str = "cpu"
+    turn: Turn | None = None
 
     def segment(
-        self, inputs: Mapping[str, Volume], card: TaskCard, report: Callable[[float, str], None]
+        self, inputs: Mapping[str, Volume], card: TaskCard, report: Callable[[float, str], None], turn: Turn
     ) -> Segmented:
+        self.turn = turn
         self.asked.append(inputs)
         report(0.0, "network")
         report(1.0, "network")
@@ -89,6 +92,15 @@ def test_progress_never_goes_back(request_: Request, labels: NDArray[np.uint8]) 
     assert fractions == sorted(fractions)
     assert [step for _, step in told] == ["read", "network", "network", "measure"]
     assert 0 < fractions[0] < fractions[-1] < 1
+
+
+def test_the_model_is_told_whose_turn_to_wait_for(request_: Request, labels: NDArray[np.uint8]) -> None:
+    backend = Box(labels)
+    predict(request_, backend, quiet)
+    assert backend.turn is at_once
+    waiting = partial(at_once)
+    predict(request_, backend, quiet, turn=waiting)
+    assert backend.turn is waiting
 
 
 def test_seconds_and_notes_of_the_model_are_kept(request_: Request, labels: NDArray[np.uint8]) -> None:

@@ -16,7 +16,6 @@ from scale.plan import (
     devices_of,
     index_tb,
     limits,
-    prepared_before_its_turn,
 )
 from scale.steps import Account, Steps
 
@@ -80,12 +79,10 @@ def needed(rows: Sequence[Row]) -> str:
 
 
 def gpus(steps: Steps) -> str:
-    """How many GPUs, by what the networks take; today, and where only the network holds the device."""
+    """How many GPUs, by what the networks take."""
     head = ["the networks take", *(f"{number:,} scanners" for number in GPU_SCANNERS)]
-    better = prepared_before_its_turn(steps)
     return markdown(head, [
-        [f"{times:g} times as long", *(f"{devices_of(number, steps, times)}, or {devices_of(number, better, times)}"
-                                       for number in GPU_SCANNERS)]
+        [f"{times:g} times as long", *(f"{devices_of(number, steps, times)}" for number in GPU_SCANNERS)]
         for times in (0.25, 1, 4, 10)
     ])  # fmt: skip
 
@@ -106,8 +103,8 @@ def curve(points: Sequence[Point]) -> str:
 def walks(steps: Steps) -> str:
     """Seconds by step of a study that is alone."""
     head = ["step", *steps.walks]
-    names = {"stages": "complete, dispatch, claim", "before_device": "read",
-             "on_device": "prepared and restored, which holds the device", "after_device": "measured",
+    names = {"stages": "complete, dispatch, claim", "read": "read",
+             "prepare": "prepared and restored", "measure": "measured",
              "encode": "encoded, checked, stored", "deliver": "delivered"}  # fmt: skip
     return markdown(head, [[words, *(f"{figures(getattr(walk, name))} s" for walk in steps.walks.values())]
                            for name, words in names.items()])  # fmt: skip

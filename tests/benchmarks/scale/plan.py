@@ -13,6 +13,7 @@ from scale.steps import Steps
 from scale.walk import Flow, Nodes, Plant
 
 from dicom_node.clock import RETAIN_EVERY_S
+from inference.executors.processes import AT_A_TIME, ON_A_GPU
 from storage.cleaning import IN_ONE_TURN
 
 SCANNERS = (1, 10, 100, 1000, 10_000)
@@ -57,6 +58,7 @@ def planned(asked: Demand, steps: Steps) -> Plant:
         receivers=math.ceil(asked.receivers / BUSY),
         pipelines=pipelines,
         devices=wanted,
+        at_a_time=ON_A_GPU,
         databases=databases,
         database_cores=DATABASE_CORES - looks / databases,
         disk_streams=storages(asked) * STORAGE_MB_S / DISK_STREAM_MB_S,
@@ -70,9 +72,10 @@ def devices_for(asked: Demand) -> int:
 
 
 def looking_cores(pipelines: int, devices: int, steps: Steps) -> float:
-    """Cores of the database that stages without work take: each looks once a second, and two infer a device."""
+    """Cores of the database that stages without work take: each looks once a second, and `ON_A_GPU` infer a GPU."""
     idle, device = steps.accounts["idle"], steps.accounts["device"]
-    return pipelines * idle.cpu_s + max(0, devices - pipelines) * device.cpu_s
+    each = device.cpu_s / AT_A_TIME  # measured on devices that take so many
+    return pipelines * idle.cpu_s + (devices * ON_A_GPU - pipelines * AT_A_TIME) * each
 
 
 def storages(asked: Demand) -> int:
@@ -168,12 +171,3 @@ def devices_of(scanners: int, steps: Steps, times: float = 1.0) -> int:
     """How many GPUs are planned where the networks take so many times as long."""
     mix = [replace(kind, network_s=times * kind.network_s) for kind in MIX]
     return devices_for(demand(scanners, steps, mix))
-
-
-def prepared_before_its_turn(steps: Steps) -> Steps:
-    """The steps as they would be if a study were prepared and restored before and after its turn at the device."""
-    walks = {
-        name: replace(walk, on_device=0.0, before_device=walk.before_device + walk.on_device)
-        for name, walk in steps.walks.items()
-    }
-    return replace(steps, walks=walks)

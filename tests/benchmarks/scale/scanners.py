@@ -87,7 +87,7 @@ def demand(scanners: int, steps: Steps, mix: Sequence[Modality] = MIX) -> Demand
         total["mb"] += images * receiving.megabytes
         total["read"] += results * (walk.images * receiving.megabytes + walk.result_mb)
         total["receive"] += images * receiving.cpu_s
-        total["device"] += results * (walk.on_device + kind.network_s)
+        total["device"] += results * kind.network_s
         total["encode"] += results * (walk.encode + walk.deliver)
     a_s = {name: value * BUSIEST / 3600 for name, value in total.items()}
     return Demand(

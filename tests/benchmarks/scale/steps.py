@@ -26,17 +26,17 @@ class Receiving:
 class Walk:
     """A study of one kind that walks alone, in seconds by step.
 
-    `before_device` and `after_device` are the worker's (read; measure); `on_device` is what holds the device beside the
-    network (prepare, restore); `encode` the pipeline's, with hand-over and store; `stages` is complete, dispatch and
-    claim; `deliver` ends with the archive's answer. `result_mb`: of the objects that are stored and sent.
+    `read`, `prepare` (with what restores) and `measure` are the worker's, beside the network; `encode` the pipeline's,
+    with hand-over and store; `stages` is complete, dispatch and claim; `deliver` ends with the archive's answer.
+    `result_mb`: of the objects that are stored and sent.
     """
 
     images: int
     send: float
     stages: float
-    before_device: float
-    on_device: float
-    after_device: float
+    read: float
+    prepare: float
+    measure: float
     encode: float
     deliver: float
     result_mb: float = 0.0

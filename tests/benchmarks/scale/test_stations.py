@@ -161,7 +161,7 @@ def test_the_bell_wakes_all_that_wait_and_nobody_who_comes_later():
 def test_a_job_gets_a_worker_that_has_nothing_to_do_before_one_that_has():
     env = simpy.Environment()
     place = Pipeline(Shared(env, 1.0), Shared(env, 1.0))
-    three = [Worker(place, simpy.Resource(env)) for _ in range(3)]
+    three = [Worker(place, simpy.Resource(env), free=2) for _ in range(3)]
     all_of_them = Workers(env, three)
     first = [all_of_them.take().value for _ in range(3)]
     assert {id(one) for one in first} == {id(one) for one in three}

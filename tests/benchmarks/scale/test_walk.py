@@ -15,7 +15,7 @@ from scale.walk import Case, Nodes, Plant, Told, run
 
 from dicom_node.pipeline.loop import IDLE_MAX_S
 
-WALK = Walk(images=100, send=1.0, stages=0.1, before_device=0.5, on_device=1.0, after_device=0.25, encode=2.0,
+WALK = Walk(images=100, send=1.0, stages=0.1, read=0.5, prepare=1.0, measure=0.25, encode=2.0,
             deliver=0.2)  # fmt: skip
 CASE = Case(send_s=4.0, receiver_s=1.0, database_s=0.1, walk_database_s=0.03, disk_s=0.5, balancer_s=0.2, walk=WALK,
             network_s=8.0)  # fmt: skip
@@ -77,7 +77,7 @@ def test_what_comes_in_goes_out_and_every_station_did_its_part():
     assert sum(one.worked_s for one in nodes.receivers) == pytest.approx(3000 * CASE.receiver_s)
     assert sum(one.worked_s for one in nodes.databases) == pytest.approx(3000 * 0.1 + 1500 * 0.03)
     assert nodes.disk.worked_s == pytest.approx(3000 * CASE.disk_s)
-    assert sum(one.used_s for one in nodes.workers) == pytest.approx(1500 * (1.0 + 8.0))
+    assert sum(one.used_s for one in nodes.workers) == pytest.approx(1500 * 8.0)
     assert sum(one.process.worked_s for one in nodes.pipelines) == pytest.approx(1500 * (2.0 + 0.2))
     assert all(not len(one) for one in (*nodes.receivers, *nodes.databases, nodes.disk, nodes.balancer))
 
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_to_the_last_digit():
 
 def test_one_device_keeps_jobs_waiting_as_an_md1_queue_does():
     """Only the device's own time counts, as the other lane reads meanwhile. Pollaczek, Khinchine: ρ S / 2 (1 - ρ)."""
-    walk = replace(WALK, before_device=0.0, on_device=0.0, after_device=0.0, encode=0.0, deliver=0.0, stages=0.0)
+    walk = replace(WALK, read=0.0, prepare=0.0, measure=0.0, encode=0.0, deliver=0.0, stages=0.0)
     case = Case(send_s=0.0, walk=walk, network_s=8.0)
     told, _ = simulated(Plant(quiet_s=0.0), at_random(8.0 / 0.7, 10_000, case, scanners=1))
     waited = mean(told.result_s) - 8.0

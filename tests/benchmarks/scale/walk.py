@@ -20,6 +20,7 @@ from scale.steps import Walk
 from scale.workers import Pipeline, Worker, Workers
 
 from dicom_node.pipeline.loop import IDLE_MAX_S
+from inference.executors.processes import AT_A_TIME
 
 Flow = Iterator[simpy.Event]
 
@@ -36,6 +37,7 @@ class Plant:
     receivers: int = 1
     pipelines: int = 1
     devices: int = 1
+    at_a_time: int = AT_A_TIME  # jobs of a device
     pipeline_cores: float = 16.0
     databases: int = 1
     database_cores: float = 16.0
@@ -82,7 +84,7 @@ class Nodes:
         self.balancer = Shared(env, plant.balancer_streams)
         self.pipelines = [Pipeline(Shared(env, 1.0), Shared(env, plant.pipeline_cores)) for _ in range(plant.pipelines)]
         dealt = itertools.islice(itertools.cycle(self.pipelines), plant.devices)
-        self.workers = [Worker(pipeline, simpy.Resource(env)) for pipeline in dealt]
+        self.workers = [Worker(pipeline, simpy.Resource(env), plant.at_a_time) for pipeline in dealt]
         self._lanes = Workers(env, self.workers)
         self._bell = Bell(env)
         self._numbers = itertools.count()
@@ -123,7 +125,7 @@ class Nodes:
         yield from self._step(walk.stages, database, third)
         self._bell.ring()
         worker: Worker = yield self._lanes.take()
-        yield from self._on_device(worker, walk, case.network_s)
+        yield from self._in_worker(worker, walk, case.network_s)
         pipeline = worker.pipeline
         yield self._of(pipeline.process, walk.encode)
         yield database.work(third)
@@ -137,15 +139,13 @@ class Nodes:
         first_of_all = 1.0 - self._draw.random() ** (1.0 / len(self.pipelines))
         yield self._env.any_of([self._env.timeout(IDLE_MAX_S * first_of_all), self._bell.next])
 
-    def _on_device(self, worker: Worker, walk: Walk, network_s: float) -> Flow:
-        yield self._of(worker.pipeline.cores, walk.before_device)
+    def _in_worker(self, worker: Worker, walk: Walk, network_s: float) -> Flow:
+        yield self._of(worker.pipeline.cores, walk.read + walk.prepare)
         with worker.device.request() as turn:
             yield turn
-            since = self._env.now
-            yield self._of(worker.pipeline.cores, walk.on_device)
             yield self._env.timeout(network_s)
-            worker.used_s += self._env.now - since
-        yield self._of(worker.pipeline.cores, walk.after_device)
+            worker.used_s += network_s
+        yield self._of(worker.pipeline.cores, walk.measure)
 
     def _step(self, seconds: float, database: Shared, database_s: float, process: Shared | None = None) -> Flow:
         """A step whose time alone includes the database's share, and which waits where that one has more to do."""

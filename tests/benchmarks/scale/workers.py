@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 import simpy
 from scale.stations import Shared
 
-from inference.executors.processes import AT_A_TIME
-
 
 @dataclass
 class Pipeline:
@@ -26,7 +24,7 @@ class Worker:
 
     pipeline: Pipeline
     device: simpy.Resource
-    free: int = AT_A_TIME
+    free: int  # of its lanes
     used_s: float = field(default=0.0)  # so long was the device somebody's
 
 
@@ -36,7 +34,8 @@ class Workers:
     def __init__(self, env: simpy.Environment, workers: Sequence[Worker]) -> None:
         self._env = env
         self._waiting: deque[simpy.Event] = deque()
-        self._with_free: list[list[Worker]] = [[] for _ in range(AT_A_TIME + 1)]  # by how many are; some by hindsight
+        most = max((worker.free for worker in workers), default=0)
+        self._with_free: list[list[Worker]] = [[] for _ in range(most + 1)]  # by how many are; some by hindsight
         for worker in workers:
             self._with_free[worker.free].append(worker)
 
@@ -64,8 +63,7 @@ class Workers:
             self._with_free[worker.free].append(worker)
 
     def _freest(self) -> Worker | None:
-        for free in range(AT_A_TIME, 0, -1):
-            listed = self._with_free[free]
+        for free, listed in reversed(list(enumerate(self._with_free))[1:]):
             while listed:
                 worker = listed.pop()
                 if worker.free == free:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from turns import Told
 
 from inference.backends import build
 from inference.backends.by_recipe import Plan, segment_by_recipe
@@ -61,6 +62,12 @@ def test_it_answers_as_the_network_itself(model, network, ct, kind):
     assert np.mean(answer.labels == own.labels) > 0.999
     assert answer.probability.dtype == np.float16
     assert list(answer.seconds) == ["prepare", "network", "restore"]
+
+
+def test_only_the_network_needs_the_device(model, ct):
+    told = Told()
+    model("torchscript").load("cpu").segment({"CT": ct}, TASKS["liver_tumour"], told.report, told.turn)
+    assert told.steps == ["prepare", "turn", "network", "over", "back to the source grid"]
 
 
 def test_channels_that_are_left_out_stay_background(model, ct):

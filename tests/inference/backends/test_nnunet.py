@@ -15,6 +15,7 @@ from nnunet_folders import ARCHITECTURE, BRATS_REGIONS, nnunet_folder
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from scipy import ndimage
+from turns import Told
 
 from inference.answer import LEAST
 from inference.backends import LoadedBackend, build
@@ -237,6 +238,12 @@ def test_it_tells_how_far_it_is(tmp_path, plain):
     assert told[0] == (0.0, "prepare")
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert (0.95, "network") in told
+
+
+def test_only_the_network_needs_the_device(tmp_path, plain):
+    told = Told()
+    model(nnunet_folder(tmp_path)).segment({"CT": plain}, TASKS["liver_tumour"], told.report, told.turn)
+    assert told.steps == ["prepare", "turn", "network", "over", "back to the source grid"]
 
 
 @pytest.mark.parametrize("core", ["core", "_core"])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from turns import Told
 from zoo_bundles import ENTRIES, TASKS, zoo_bundle
 
 from inference import tasks
@@ -70,6 +71,14 @@ def test_it_stays_ready_for_the_next_study(tmp_path, grid, name):
     answers = [run(loaded, name, inputs).labels for inputs in (first, other, first)]
     assert np.array_equal(answers[0], answers[2])
     assert answers[1].shape == (10, 16, 16)
+
+
+def test_a_workflow_has_one_job_at_a_time(tmp_path, grid):
+    """It remembers what it last saw, until that is back on the source grid."""
+    told = Told()
+    model(zoo_bundle(tmp_path, "spleen"), "spleen").segment(noise("spleen", grid), card_of("spleen"), told.report,
+                                                            told.turn)
+    assert told.steps == ["turn", "prepare", "network", "back to the source grid", "over"]
 
 
 @pytest.mark.parametrize("orientation", ["coronal", "sagittal", "doubly oblique"])

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
-from inference.backends.base import Segmented
-from inference.executors.turns import WAITS, Device, InTurn
-from inference.tasks import TASKS
+from inference.executors.turns import WAITS, Device
 
 PATIENCE_S = 30.0
 
@@ -52,18 +48,3 @@ def test_who_comes_meanwhile_waits_and_says_so() -> None:
     for thread in (first, second):
         thread.join(PATIENCE_S)
     assert (sorted(done), told) == (["first", "second"], [WAITS])
-
-
-def test_a_backend_is_itself_and_segments_when_its_turn_comes() -> None:
-    seen = []
-
-    def segment(inputs: object, card: object, report: object) -> Segmented:
-        seen.append((inputs, threading.get_ident()))
-        return Segmented(np.zeros((1, 1, 1), np.uint8))
-
-    backend = SimpleNamespace(identity="who", device="cuda:1", judged=True, segment=segment)
-    inner = InTurn(backend, Device())  # type: ignore[arg-type]
-    assert (inner.identity, inner.device, inner.judged) == ("who", "cuda:1", True)
-    assert inner.segment({}, TASKS["liver_tumour"], silent).labels.shape == (1, 1, 1)
-    assert seen[0][0] == {}
-    assert seen[0][1] != threading.get_ident()

@@ -1,4 +1,4 @@
-"""With this folder on PYTHONPATH a `threshold` model tells when it is loaded and begins, and waits where a test wants.
+"""With this folder on PYTHONPATH a `threshold` model tells when it is loaded and when its turn begins, and may be held.
 
 Python loads it by itself in every process. In the folder SEGNODE_HELD each load and each begin is a line of the file
 `loaded` or `begun`: the model's `upper` and the process. A model waits while there is a file named by its `upper`.
@@ -18,11 +18,14 @@ if "SEGNODE_HELD" in os.environ:
         with (folder / file).open("a") as lines:
             lines.write(f"{upper:g} {os.getpid()}\n")
 
-    def held_segment(self, inputs, card, report):
-        tell("begun", self.settings.upper)
-        while (folder / f"{self.settings.upper:g}").exists():
-            time.sleep(0.02)
-        return answer(self, inputs, card, report)
+    def held_segment(self, inputs, card, report, turn):
+        def held():
+            tell("begun", self.settings.upper)
+            while (folder / f"{self.settings.upper:g}").exists():
+                time.sleep(0.02)
+            return answer(self, inputs, card, report)
+
+        return turn(held, report)
 
     def told_load(self, device):
         tell("loaded", self.upper)

@@ -13,12 +13,15 @@ if "SEGNODE_SLEEP_S" in os.environ:
 
     answer = LoadedThreshold.segment
 
-    def segment(self, inputs, card, report):
-        begin = time.time()
-        segmented = answer(self, inputs, card, report)
-        time.sleep(max(0.0, begin + float(os.environ["SEGNODE_SLEEP_S"]) - time.time()))
-        with Path(os.environ["SEGNODE_SLEPT"]).open("a") as file:
-            file.write(f"{begin} {time.time()}\n")
-        return segmented
+    def segment(self, inputs, card, report, turn):
+        def slept():
+            begin = time.time()
+            segmented = answer(self, inputs, card, report)
+            time.sleep(max(0.0, begin + float(os.environ["SEGNODE_SLEEP_S"]) - time.time()))
+            with Path(os.environ["SEGNODE_SLEPT"]).open("a") as file:
+                file.write(f"{begin} {time.time()}\n")
+            return segmented
+
+        return turn(slept, report)
 
     LoadedThreshold.segment = segment
