@@ -89,4 +89,4 @@ class LoadedNetworkFile:
     judged: bool = True
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report) -> Segmented:
-        return segment_by_recipe(self.network, inputs, self.settings.plan(card), self.device, report)
+        return segment_by_recipe(self.network, inputs, self.settings.plan(card).within(card), self.device, report)
