@@ -43,15 +43,16 @@ class OnSource(NamedTuple):
 
 
 def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output, *,
-              logits: bool = False) -> OnSource:
+              logits: bool = False, nearest: int | None = None) -> OnSource:
     """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`.
 
     With `logits` those are interpolated, as nnU-Net does, and become probabilities on the source grid only.
+    Along the axis `nearest` of the canonical grid, where one is named, the nearest voxel is taken instead.
     """
     labels = np.zeros(prepared.canonical.shape, dtype=np.uint8)
     chances = np.zeros(prepared.canonical.shape, dtype=np.float16)
     box = bounding_box(decode(activated(probabilities, output) if logits else probabilities, output) > 0, margin=1)
-    for at, mixed in _interpolated(probabilities, prepared, box):
+    for at, mixed in _interpolated(probabilities, prepared, box, nearest):
         chance = activated(mixed, output) if logits else mixed
         labels[at] = found = decode(chance, output)
         chances[at] = chance_of(found, chance, output)
@@ -59,11 +60,12 @@ def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: O
                     np.asarray(restore(chances, prepared.source), dtype=np.float16))
 
 
-def map_on_source(values: NDArray[np.floating], prepared: Prepared) -> NDArray[np.float16]:
+def map_on_source(values: NDArray[np.floating], prepared: Prepared, nearest: int | None = None,
+                  ) -> NDArray[np.float16]:
     """A map (z, y, x) of `prepared.grid`, at least 0, on `prepared.source`; 0 where that shows more."""
     out = np.zeros(prepared.canonical.shape, dtype=np.float16)
     box = bounding_box(values > LEAST, margin=1)
-    for at, (mixed,) in _interpolated(values[None], prepared, box):
+    for at, (mixed,) in _interpolated(values[None], prepared, box, nearest):
         out[at] = mixed
     return np.asarray(restore(out, prepared.source), dtype=np.float16)
 
@@ -115,7 +117,7 @@ def decode(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.ui
     return labels
 
 
-def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box | None,
+def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box | None, nearest: int | None,
                   ) -> Iterator[tuple[tuple[int, slice, slice], NDArray[np.float32]]]:
     """Channels (channel, z, y, x) inside a box of the working grid, interpolated onto the canonical source grid.
 
@@ -123,7 +125,11 @@ def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box |
     """
     if box is None:
         return
-    z, y, x = (_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3))
+    sides = [_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3)]
+    if nearest is not None:
+        side = sides[nearest]
+        sides[nearest] = side._replace(share=np.floor(side.share + 0.5))
+    z, y, x = sides
     near = np.asarray(channels[(slice(None), *box)], dtype=np.float32)
     for n, k in enumerate(range(z.at.start, z.at.stop)):
         flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]

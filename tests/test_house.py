@@ -67,6 +67,7 @@ DOORS = {
     ),
     "jwt": ("dicom_node/network/openid.py",),
     "opentelemetry": ("dicom_node/tracing/otlp.py",),
+    "openvino": ("inference/networks/compiled.py",),
     "ray": ("inference/executors/ray_door.py",),
     "fpdf": (
         "dicom_node/objects/page.py",

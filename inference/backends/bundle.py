@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inference.backends.base import BackendSettings, Flips, Report, Segmented, Target, Turn, at_once
 from inference.backends.bundle_files import WEIGHTS, BundleCard, BundleFiles, read_bundle
 from inference.backends.by_recipe import Plan, segment_by_recipe
+from inference.engine import Engine, engaged, of_torch
 from inference.errors import BundleBroken, ModelError
 from inference.findings import ModelIdentity
 from inference.networks.registry import KINDS
@@ -41,13 +42,14 @@ class Bundle(BackendSettings):
     path: Path
     flips: Flips = frozenset()
     precision: Precision = "auto"
+    engine: Engine = "torch"
 
     def identity(self) -> ModelIdentity:
         return self._identity(read_bundle(self.path))
 
     def load(self, device: str) -> LoadedBundle:
         files = read_bundle(self.path)
-        network = build_network(files).to(device)
+        network = engaged(build_network(files).to(device), self.engine, device, self.precision)
         return LoadedBundle(files, network, device, self._identity(files), tuple(sorted(self.flips)), self.precision)
 
     def _identity(self, files: BundleFiles) -> ModelIdentity:
@@ -72,7 +74,7 @@ class LoadedBundle:
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
         self._check_task(card)
-        return segment_by_recipe(self.network, inputs, self.plan, self.device, report, turn)
+        return segment_by_recipe(self.network, inputs, self.plan.within(card), self.device, report, turn)
 
     def maps(self, inputs: Mapping[str, Volume], card: TaskCard, target: Target | None, report: Report,
              ) -> dict[str, NDArray[np.float16]]:
@@ -82,11 +84,11 @@ class LoadedBundle:
         report(0.0, "prepare")
         self._check_task(card)
         prepared, sliding = prepare(dict(inputs), self.files.card.recipe), self.plan.sliding(self.device)
-        found = {}
+        found, network = {}, of_torch(self.network)
         if target is not None:
             report(0.2, "Grad-CAM")
-            found = grad_cam_map(self.network, prepared, self.files.card.output, target, sliding)
-        return found | gate_maps(self.network, prepared, sliding,
+            found = grad_cam_map(network, prepared, self.files.card.output, target, sliding)
+        return found | gate_maps(network, prepared, sliding,
                                  lambda done, step: report(0.4 + 0.55 * done, step))
 
     def _check_task(self, card: TaskCard) -> None:

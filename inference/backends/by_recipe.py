@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from inference.backends.base import Report, Segmented, Turn, at_once
 from inference.errors import ModelError
-from inference.findings import Agreement
 from inference.precision import Precision
 from inference.recipe import Output, Recipe
 from inference.stopwatch import Stopwatch
+from inference.tasks.card import TaskCard
 from inference.volume import Volume
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from inference.explain.members import Consensus
     from inference.prepare import Prepared
     from inference.sliding import Sliding
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class Plan:
     """How a network is run: what it sees, what its channels mean, windows (z, y, x) in working voxels.
 
-    `flips`: axes along which it also sees its input run backwards, one by one and together.
+    `flips`: axes along which it also sees its input run backwards, one by one and together. `organ`: the name of what
+    everything that it finds lies in; it then looks closely only there, in windows that lie as if it looked everywhere.
     """
 
     recipe: Recipe
@@ -39,6 +41,14 @@ class Plan:
     fixed: bool = False  # it takes no other window than this
     precision: Precision = "auto"
     flips: tuple[str, ...] = ()
+    organ: str = ""
+
+    def within(self, card: TaskCard) -> Plan:
+        """The same for a task of which all that is found lies in one organ, where the network finds that organ."""
+        organ = card.organ
+        if organ is None or organ.label not in {region.label for region in self.output.regions if region.label}:
+            return self
+        return replace(self, organ=organ.name, recipe=self.recipe.model_copy(update={"roi": "all"}))
 
     def sliding(self, device: str) -> Sliding:
         """How windows are laid on a device."""
@@ -59,37 +69,39 @@ def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Pl
     from inference.explain.members import consensus
     from inference.prepare import prepare
 
-    watch = Stopwatch()
+    watch, notes = Stopwatch(), dict[str, None]()
     report(0.0, "prepare")
     with watch.time("prepare"):
         prepared = prepare(dict(inputs), plan.recipe)
 
-
-    def look() -> tuple[NDArray[np.floating], Agreement | None]:
+    def look() -> Consensus:
         with watch.time("network"):
-            return consensus(_members(network, prepared, plan, device, report), plan.output)
+            return consensus(_members(network, prepared, plan, device, report, notes), plan.output)
 
     mean, agreement = turn(look, report)
     report(0.95, "back to the source grid")
     with watch.time("restore"):
         uncertainty = map_on_source(entropy(mean, plan.output), prepared)
         answer = on_source(convinced(mean, plan.output), prepared, plan.output)
-    return Segmented(answer.labels, watch.seconds, prepared.notes, answer.probability, uncertainty, agreement)
+    return Segmented(answer.labels, watch.seconds, (*prepared.notes, *notes), answer.probability, uncertainty,
+                     agreement)
 
 
 def _members(network: nn.Module, prepared: Prepared, plan: Plan, device: str,
-             report: Report) -> Iterator[NDArray[np.float32]]:
-    """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass."""
+             report: Report, notes: dict[str, None]) -> Iterator[NDArray[np.float32]]:
+    """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass; `notes` are added."""
     from inference.explain.members import flipped, flips
+    from inference.narrow import Narrow
     from inference.sliding import probabilities, slide
 
     passes, sliding = list(flips(plan.flips)), plan.sliding(device)
+    narrow = Narrow(plan.organ, plan.output, prepared.grid, notes.setdefault) if plan.organ else None
     for number, axes in enumerate(passes):
         def told(done: float, before: int = number) -> None:
             report(0.3 + 0.65 * (before + done) / len(passes), "network")
 
         seen, foreground = flipped(prepared.array, axes), flipped(prepared.foreground, axes)
-        logits = slide(network, seen, foreground, sliding, told)
+        logits = slide(network, seen, foreground, sliding, told, narrow)
         if logits.shape[0] != plan.output.channels:
             regions = ", ".join(region.name for region in plan.output.regions)
             raise ModelError(f"The network answers with {logits.shape[0]} channels; its output names "

@@ -18,7 +18,7 @@ from inference.precision import Precision
 Short = Annotated[str, Field(max_length=64)]  # what enters an LO of DICOM
 
 # What says nothing of a model's answer, or stands in its identity by itself.
-NOT_IDENTITY = {"path", "sha256", "trusted", "precision", "title", "version", "flips"}
+NOT_IDENTITY = {"path", "sha256", "trusted", "precision", "engine", "title", "version", "flips"}
 
 UNTRUSTED = ("Running it runs code of its maker with the rights of this node's worker process. Whoever has read it, or "
              "knows where it comes from, sets trusted: true, as `segnode models add --trust` does.")

@@ -89,4 +89,5 @@ class LoadedNetworkFile:
     judged: bool = True
 
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
-        return segment_by_recipe(self.network, inputs, self.settings.plan(card), self.device, report, turn)
+        plan = self.settings.plan(card).within(card)
+        return segment_by_recipe(self.network, inputs, plan, self.device, report, turn)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
@@ -31,6 +31,7 @@ from inference.backends.nnunet_folder import (
 )
 from inference.backends.pins import digest_of
 from inference.backends.present import present
+from inference.engine import Engine, engaged, of_torch
 from inference.errors import BundleBroken, Exhausted, ModelError
 from inference.findings import Agreement, ModelIdentity
 from inference.precision import compute_in
@@ -68,6 +69,7 @@ class NnUNet(Foreign):
     step: float = Field(default=0.5, gt=0, le=1)  # between windows, as a share of one
     orientation: Literal["LPS", "RAS"] | None = None
     register_roles: bool = True
+    engine: Engine = "torch"
 
     def describe(self) -> Described:
         folder = read_folder(self.path)
@@ -89,7 +91,9 @@ class NnUNet(Foreign):
                                "take a configuration that stands alone (3d_fullres, 3d_lowres, 2d).")
         heads = plans.get_label_manager(folder.dataset).num_segmentation_heads
         network = build_network(folder, configuration, first, heads)
-        compute_in(network, device, self.precision)
+        network = engaged(network, self.engine, device, self.precision)
+        if network is of_torch(network):
+            compute_in(network, device, self.precision)
         predictor = _predictor(device, self.step, mirror=self.mirror and bool(first.mirror_axes))
         predictor.manual_initialization(network, plans, configuration, [one.weights for one in checkpoints],
                                         folder.dataset, first.trainer, first.mirror_axes)
@@ -250,13 +254,28 @@ class LoadedNnUNet:
         box = (slice(*edges[0]), slice(*edges[1]), slice(*edges[2]))
         part = crop_grid(prepared.grid, box)
         shown = replace(prepared, grid=_stretched(part, logits.shape[1:]), canonical=part, source=part)
-        answer = on_source(logits, shown, output, logits=True)
-        unsure = map_on_source(entropy(activated(logits, output), output), shown)
+        nearest = self._apart(told["spacing"])
+        answer = on_source(logits, shown, output, logits=True, nearest=nearest)
+        unsure = map_on_source(entropy(activated(logits, output), output), shown, nearest)
 
         def whole(part: NDArray[T]) -> NDArray[T]:
             return np.asarray(restore(uncrop(part, box, prepared.grid.shape), prepared.source), dtype=part.dtype)
 
         return whole(answer.labels), whole(answer.probability), whole(unsure)
+
+
+    def _apart(self, spacing: Sequence[float]) -> int | None:
+        """The axis of (z, y, x) along which nnU-Net takes the nearest slice of logits: that of far thicker slices."""
+        configuration, plans = self.predictor.configuration_manager, self.predictor.plans_manager
+        settings = configuration.configuration["resampling_fn_probabilities_kwargs"]
+        working, forward = list(configuration.spacing), plans.transpose_forward
+        if settings.get("order_z", 1) != 0 or len(working) < len(forward):
+            return None
+        from nnunetv2.preprocessing.resampling.default_resampling import determine_do_sep_z_and_axis
+
+        wanted = [spacing[axis] for axis in forward]
+        apart, axis = determine_do_sep_z_and_axis(settings.get("force_separate_z"), working, wanted)
+        return int(forward[axis]) if apart else None
 
 
 def _output(folder: ModelFolder, labels: Mapping[str, int]) -> Output:

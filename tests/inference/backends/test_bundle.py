@@ -60,6 +60,14 @@ def run(bundle, ct, **more):
     return loaded.segment({"CT": ct}, TASKS["lung_nodule"], lambda *_: None)
 
 
+def test_openvino_runs_it_and_it_is_the_same_model(bundle, ct):
+    found = {engine: run(bundle, ct, engine=engine, precision="fp32") for engine in ("torch", "openvino")}
+    assert np.array_equal(found["torch"].labels, found["openvino"].labels)
+    assert np.abs(found["torch"].probability - found["openvino"].probability).max() < 2e-3
+    settings = build({"kind": "bundle", "path": str(bundle), "engine": "openvino"})
+    assert settings.identity() == settings.load("cpu").identity == read_bundle(bundle).identity
+
+
 def test_one_pass_tells_its_entropy_and_agrees_with_nobody(bundle, ct):
     answer = run(bundle, ct)
     assert answer.agreement is None
@@ -72,7 +80,7 @@ def test_passes_over_flipped_inputs_are_averaged_on_the_right_voxels(bundle, ct,
     """What is seen backwards is put back: the network answers with its own input."""
     seen = []
 
-    def answering(network, array, foreground, sliding, progress):
+    def answering(network, array, *_):
         seen.append(array.copy())
         return (array - 0.4) * 10
 

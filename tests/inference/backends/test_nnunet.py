@@ -50,19 +50,11 @@ def plain() -> Volume:
 
 
 def by_nnunet(folder: Path, array: np.ndarray, spacing: Spacing, folds: tuple[int, ...] = (0,),
-              mirror_axes: tuple[int, ...] | None = None, *, linear: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and probabilities of nnU-Net's predictor, set up by nnU-Net alone; array (channel, z, y, x).
-
-    With `linear` its logits are interpolated along thick slices as well, where its default takes the nearest slice.
-    """
+              mirror_axes: tuple[int, ...] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of nnU-Net's predictor, set up by nnU-Net alone; array (channel, z, y, x)."""
     files = read_folder(folder)
     plans = PlansManager(files.plans)
     configuration = plans.get_configuration("3d_fullres")
-    if linear:
-        configuration.configuration |= {
-            "resampling_fn_probabilities": "resample_torch_fornnunet",
-            "resampling_fn_probabilities_kwargs": {"is_seg": False, "force_separate_z": False},
-        }
     weights = [torch.load(folder / f"fold_{fold}" / "checkpoint_final.pth", weights_only=False)["network_weights"]
                for fold in folds]
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -165,12 +157,15 @@ def test_air_around_a_head_is_cropped_and_put_back(tmp_path):
 
 @pytest.mark.parametrize("orientation", ["axial", "coronal", "sagittal", "doubly oblique"])
 def test_the_answer_follows_the_patient_however_the_slices_lie(tmp_path, volume_of, orientation):
-    """The network sees the same voxels in the order nearest to LPS, and its answer comes back onto the source."""
+    """The network sees the same voxels in the order nearest to LPS, and its answer comes back onto the source.
+
+    Slices are so thick that nnU-Net takes the nearest of its logits along them.
+    """
     folder = nnunet_folder(tmp_path, spacing=(3.0, 0.7, 1.1))
     source = volume_of(orientation, shape=(17, 18, 20))
     source = source.with_array(np.random.default_rng(2).normal(0, 150, source.grid.shape).astype(np.float32))
     shown = canonical(source)
-    theirs, _ = by_nnunet(folder, np.asarray(shown.array)[None], shown.grid.spacing, linear=True)
+    theirs, _ = by_nnunet(folder, np.asarray(shown.array)[None], shown.grid.spacing)
     answer = segment(model(folder), {"CT": source})
     assert np.mean(restore(theirs, source.grid) == answer.labels) > 0.999
 
