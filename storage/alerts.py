@@ -23,7 +23,7 @@ class Alerts(Store):
         """Studies without an open alert that are late: their last image came before `before`, and after `since`."""
         known = exists(select(1).where(alerts.c.study_uid == studies.c.study_uid, alerts.c.resolved_at.is_(None)))
         quiet = (studies.c.changed_at > since, studies.c.changed_at <= before, ~known.correlate(studies))
-        # A question for each begins at the few that are not done; one with OR goes through all studies of that time.
+        # Asked apart, each can begin at the few that are not done; with OR all studies of that time are gone through.
         each = [select(studies.c.study_uid).where(reason, *quiet) for reason in _reasons(before)]
         found = self._connection.execute(union_all(*each).limit(at_most(MOST_AT_ONCE))).scalars()
         return list(dict.fromkeys(found))  # two things may keep a study

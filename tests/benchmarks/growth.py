@@ -185,7 +185,8 @@ def pages(parts: Parts, clock: Clock) -> Timed:
     return {f"GET {place}": lambda place=place: seconds(lambda: get(place), VIEWS, clock) for place in PAGES}
 
 
-BOUNDED = ("clock: retain", "stage withdraw")  # they look through what has ended, a part at a time
+# They look through what has ended: a part at a time, every ten minutes; what was superseded, once a minute.
+BOUNDED = ("clock: retain", "stage withdraw")
 GROUPS = (ingest, rounds_of_stages, chores, pages, claims)  # claims leave work behind: they come last
 
 

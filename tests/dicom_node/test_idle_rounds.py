@@ -24,6 +24,7 @@ from sqlalchemy import event, text
 
 from dicom_node.alerts.watch import chores
 from dicom_node.assembly import Parts, cleaner, stages
+from dicom_node.status import node_status, today_view
 from dicom_node.storing import watermarks
 from dicom_node.trials import trials
 from dicom_node.upkeep import Upkeep
@@ -36,6 +37,7 @@ Round = Callable[[], object]
 SMALL = {"circuits", "benches", "processes", "counters", "watches", "revisions"}
 STEPS = 10
 HOUR_S = 3600.0  # whoever pauses between two looks looks again
+NOON = 1_795_694_400.0
 OFTEN = 15  # a statement is prepared at its sixth call, and five plans more are made before one is kept
 
 
@@ -141,6 +143,10 @@ def test_postgresql_keeps_the_plan_of_what_is_asked_all_day(on_postgres: Parts) 
     for work in rounds(on_postgres).values():
         for _ in range(OFTEN):
             work()
+    for _ in range(OFTEN):
+        with on_postgres.database.reading() as tx:
+            node_status(on_postgres, tx, NOON, 500)
+            today_view(tx, NOON, 900.0)
     planned = text("SELECT statement FROM pg_prepared_statements WHERE generic_plans = 0 AND custom_plans > 5")
     with on_postgres.database.reading() as tx:
         assert tx._connection.execute(planned).scalars().all() == []

@@ -1,4 +1,7 @@
-"""However many jobs wait, a claim is the first entry of an index, and leases are found beside the queue."""
+"""However many jobs wait, a claim is the first entry of an index, and leases are found beside the queue.
+
+Nor does a look for what is late go through what is done.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from sqlalchemy import event
 
 from storage.database import Database, Transaction
 from storage.errors import StorageError
-from storage.lifecycle import JobState
+from storage.lifecycle import JobState, StudyState
 
 QUEUED = 2000
+DONE = 500
 LEASED, CRASHED, QUEUE = "ix_jobs_leased", "ix_jobs_crashed", "ix_jobs_queue"
 
 
@@ -25,13 +29,18 @@ def queue(url, make_instance, make_job):
             tx.jobs.add(make_job(f"job-{number:05}", priority=number % 3, created_at=float(number)))
         assert tx.jobs.claim("a", 5000.0, 60.0)
         assert tx.jobs.claim("b", 5000.0, 60.0)
+    analyze(url)
+    yield database
+    database.close()
+
+
+def analyze(url: str) -> None:
+    """PostgreSQL looks at its tables."""
     if "postgresql" in url:
         import psycopg
 
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("ANALYZE")
-    yield database
-    database.close()
 
 
 def plan(database: Database, ask: Callable[[Transaction], object]) -> str:
@@ -87,3 +96,26 @@ def test_what_they_find_is_what_there_is(queue):
         assert tx.jobs.fail_crashed(2, 6000.0) == []
         assert len(tx.jobs.fail_crashed(1, 6000.0)) == 2
         assert tx.jobs.counts() == {JobState.PENDING: QUEUED - 2, JobState.FAILED: 2}
+
+
+def test_late_studies_are_found_by_what_is_not_done(url, make_instance, make_job):
+    database = Database.open(url)
+    with database.transaction() as tx:
+        for number in range(DONE):
+            uid = f"1.2.{number}"
+            tx.studies.add_instance(make_instance(study_instance_uid=uid, received_at=1000.0 + number))
+            tx.studies.move(uid, StudyState.COMPLETE, 3000.0)
+            tx.studies.move(uid, StudyState.DISPATCHED, 3000.0)
+            state = JobState.FAILED if number == 7 else JobState.DONE
+            tx.jobs.add(make_job(f"job-{number}", study_instance_uid=uid, state=state, created_at=3000.0))
+    analyze(url)
+    with database.reading() as tx:
+        assert tx.alerts.late(4000.0, 500.0) == ["1.2.7"]
+    steps = plan(database, lambda tx: tx.alerts.late(4000.0, 500.0))
+    database.close()
+    if "postgresql" in url:  # each study is looked up that a job or a delivery names
+        assert steps.count("using pk_studies on studies") == 2, steps
+        assert "Seq Scan on jobs" not in steps, steps
+    else:  # of each study no more is read than an index has
+        assert "SEARCH jobs USING INDEX ix_jobs_study" not in steps, steps
+        assert steps.count("SEARCH studies USING COVERING INDEX ix_studies_settled") == 3, steps
