@@ -131,7 +131,8 @@ class Receiver:
 
     def _keep(self, header: Header, offer: Offer, association: OpenAssociation) -> Arrival:
         uids = (header.study_instance_uid, header.sop_instance_uid)
-        placed = self._archive.place(*uids, _chunks(offer, association), offer.sha256)
+        with self._together.coming():
+            placed = self._archive.place(*uids, _chunks(offer, association), offer.sha256)
         instance = self._instance(header, offer, placed.file, association, self._clock())
 
         arrival = self._together.commit(lambda tx: self._index(tx, instance, header, association))

@@ -97,7 +97,7 @@ class WaitingProvider(DULServiceProvider):
         self._wait()
         while self._takes_stores():
             self._idle_timer.restart()
-            if not self.to_provider_queue.empty():
+            if self._kill_thread or not self.event_queue.empty() or not self.to_provider_queue.empty():
                 return False
             self._wait()
         return not self._crowded and bool(super()._is_transport_event())

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -111,3 +112,73 @@ def test_whoever_waits_too_long_is_told_and_nothing_is_written(database, monkeyp
     with group._turn, pytest.raises(Unavailable):
         group.commit(note("a"))
     assert (notes(database), group._waiting) == ([], [])
+
+
+@pytest.fixture
+def patient(database, monkeypatch) -> Together:
+    """As after a commit that was shared, and with all the time in the world."""
+    monkeypatch.setattr(together, "PATIENCE_S", 10.0)
+    group = Together(database)
+    group._in_company = True
+    return group
+
+
+def comer(group: Together, prepare) -> threading.Thread:
+    """A thread that prepares its work, and commits it if it can."""
+    entered = threading.Event()
+
+    def run():
+        with suppress(ValueError):
+            with group.coming():
+                entered.set()
+                prepare()
+            group.commit(note("late"))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    entered.wait(10)
+    return thread
+
+
+def test_a_commit_waits_for_who_is_coming_where_commits_were_shared_lately(database, commits, patient):
+    thread = comer(patient, lambda: time.sleep(0.05))
+    patient.commit(note("early"))
+    thread.join(20)
+    assert (notes(database), len(commits)) == (["early", "late"], 1)
+
+
+def test_who_does_not_come_is_waited_for_no_longer(database, patient):
+    def fail():
+        time.sleep(0.05)
+        raise ValueError
+
+    thread = comer(patient, fail)
+    start = time.monotonic()
+    patient.commit(note("early"))
+    assert time.monotonic() - start < 5
+    thread.join(20)
+    assert notes(database) == ["early"]
+
+
+def test_after_a_wait_in_vain_the_next_commit_does_not_wait(database, patient, monkeypatch):
+    monkeypatch.setattr(together, "PATIENCE_S", 0.05)
+    goes_on = threading.Event()
+    thread = comer(patient, lambda: goes_on.wait(20))
+    patient.commit(note("a"))
+    monkeypatch.setattr(together, "PATIENCE_S", 10.0)
+    start = time.monotonic()
+    patient.commit(note("b"))
+    assert time.monotonic() - start < 5
+    goes_on.set()
+    thread.join(20)
+    assert notes(database) == ["a", "b", "late"]
+
+
+def test_enough_company_is_not_kept_waiting(database, commits, patient, monkeypatch):
+    monkeypatch.setattr(together, "ENOUGH", 1)
+    goes_on = threading.Event()
+    thread = comer(patient, lambda: goes_on.wait(20))
+    patient.commit(note("a"))
+    goes_on.set()
+    thread.join(20)
+    assert len(commits) == 2
