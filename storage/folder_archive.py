@@ -222,8 +222,10 @@ class FolderArchive(Archive):
 
     def _make_durable(self, folder: Path) -> None:
         """Make the folder and sync every name on the way to it, once a process: another may not have got to that."""
+        if self._is_durable(folder):
+            return
         with self._folders:
-            if folder in self._durable and folder.is_dir():
+            if self._is_durable(folder):  # another thread has seen to it meanwhile
                 return
             folder.mkdir(parents=True, exist_ok=True)
             for parent in (folder.parent, folder.parent.parent, self.root):
@@ -231,6 +233,9 @@ class FolderArchive(Archive):
             if len(self._durable) >= 10_000:
                 self._durable.clear()
             self._durable.add(folder)
+
+    def _is_durable(self, folder: Path) -> bool:
+        return folder in self._durable and folder.is_dir()
 
 
 def _part_name(folder: Path, name: str, digest: str | None) -> str:

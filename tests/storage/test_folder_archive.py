@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import threading
+import time
 
 import pytest
 
@@ -321,3 +322,20 @@ def test_a_part_whose_digest_is_not_known_tells_no_place(archive):
     archive.write(STUDY, OBJECT, [b"content"])
     (archive.root / "incoming" / ("a" * 32 + "-" + "b" * 32 + ".part")).write_bytes(b"half")
     assert archive.finish_parts(float("inf"), lambda _: True) == 0
+
+
+def test_a_name_is_synced_beside_other_work_only_where_the_disk_takes_long(archive, monkeypatch):
+    archive.write(STUDY, OBJECT, [b"content"])
+    threads = []
+    monkeypatch.setattr(module, "sync", lambda _: threads.append(threading.current_thread()))
+    for number, sync_s in enumerate((0.0, 10 * module.WORTH_A_THREAD_S)):
+        archive._sync_s = sync_s
+        archive.place(STUDY, f"{OBJECT}.{number}", [b"content"]).settle()
+    assert [thread is threading.current_thread() for thread in threads] == [True, False]
+
+
+def test_how_long_syncs_take_is_learned_from_each(archive, monkeypatch):
+    monkeypatch.setattr(module, "sync", lambda _: time.sleep(2 * module.WORTH_A_THREAD_S))
+    for number in range(8):
+        archive.write(STUDY, f"{OBJECT}.{number}", [b"content"])
+    assert archive._sync_s > module.WORTH_A_THREAD_S
