@@ -133,7 +133,7 @@ def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box |
     near = np.asarray(channels[(slice(None), *box)], dtype=np.float32)
     for n, k in enumerate(range(z.at.start, z.at.stop)):
         flat = _mix(near, 1, _Between(slice(k, k + 1), z.below[n:n + 1], z.share[n:n + 1]))[:, 0]
-        yield (k, y.at, x.at), _mix(_mix(flat, 1, y), 2, x)
+        yield (k, y.at, x.at), _mix(_mix(flat, 2, x), 1, y)  # along rows first: there are fewer of them yet
 
 
 def _between(source: Grid, working: Grid, axis: int, part: slice) -> _Between:
