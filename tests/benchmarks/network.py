@@ -123,8 +123,8 @@ def main() -> None:
         lines.append(Comparison(f"{task}, 300 x 512 x 512, {chosen.device}: {what}", "s", (f"segnode, {engine}", mine),
                                 (name, theirs), wanted=wanted))  # fmt: skip
     spent = median(run.seconds - run.network_s for run in found["segnode"])
-    remarks = [f"{task}, by {engine}: Dice of the two masks, label by label: {alike}; "
-               f"of ours {spent:.1f} s are not the network's."]  # fmt: skip
+    remark = f"{task}, by {engine}: Dice of the two masks, label by label: {alike}"
+    remarks = [f"{remark}; of ours {spent:.1f} s are not the network's."]
     tools = ["monai", *(["openvino"] if engine == "openvino" else [])]
     record = Record(f"network-{task}-{chosen.device.split(':')[0]}{'-amp' if amp else ''}", lines, remarks,
                     {tool: metadata.version(tool) for tool in tools})  # fmt: skip
