@@ -56,6 +56,11 @@ class ModelsFile:
         self._write()
         self.record(name, {})
 
+    def set(self, name: str, keys: Mapping[str, Any]) -> None:
+        """Write keys of an entry that is there."""
+        self._document["models"][name].update(keys)
+        self._write()
+
     def record(self, name: str, hashes: Mapping[str, str]) -> None:
         """Write down a model's files as they are now; no hashes take it out."""
         problems: list[str] = []

@@ -1,4 +1,4 @@
-"""How fast a model is here, and how much memory it takes, in each precision that it may compute in."""
+"""How fast a model is here, and how much memory it takes, by each engine and in each precision that may run it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends import build
+from inference.engine import engines
 from inference.precision import chosen
 from inference.tasks import TASKS
 from inference.volume import Volume
@@ -26,25 +27,36 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("fp32", "bf16")
 PARENT_CHECK_S = 1.0
-ALIKE = 0.99  # Dice of the two answers from which on the faster precision may be taken
+ALIKE = 0.998  # Dice of the two answers from which on the faster way may be taken
+
+
+def way(engine: str, precision: str) -> str:
+    """A way of running a network in words: its precision, after its engine where that is not torch."""
+    return precision if engine == "torch" else f"{engine} {precision}"
+
+
+def settings_of(words: str) -> dict[str, str]:
+    """The keys of models.yaml that ask for a way."""
+    *engine, precision = words.split()
+    return {"engine": engine[0] if engine else "torch", "precision": precision}
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
     """One run: windows that the network looked at, seconds in all and in the network, peak of memory in MB."""
 
-    precision: str
+    way: str
     windows: int
     seconds: float
     network_s: float
     peak_mb: float
     labels: NDArray[np.uint8]
-    auto: str  # what precision: auto means on this device
+    auto: str  # the way that it is run here as its settings stand, with precision: auto
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Runs in every precision, how alike each answer is to fp32's (Dice), and what auto would choose."""
+    """Runs in every way, how alike each answer is to the first one's (fp32 by torch; Dice), and what is done now."""
 
     runs: tuple[Measured, ...]
     alike: dict[str, float]
@@ -52,35 +64,39 @@ class Bench:
 
     @property
     def better(self) -> str | None:
-        """Another precision than auto's that is a tenth faster and answers alike; None where there is none."""
-        times = {run.precision: run.network_s for run in self.runs if self.alike[run.precision] >= ALIKE}
-        best = min(times, key=lambda precision: times[precision], default=self.auto)
+        """Another way that is a tenth faster and answers alike; None where there is none."""
+        times = {run.way: run.network_s for run in self.runs if self.alike[run.way] >= ALIKE}
+        best = min(times, key=lambda way: times[way], default=self.auto)
         return best if self.auto in times and times[best] < 0.9 * times[self.auto] else None
 
 
 def bench(settings: Mapping[str, Any], task: str, device: str, inputs: Mapping[str, Volume]) -> Bench:
-    """Run a model on `inputs` in each precision, each in a process of its own, which is where its code belongs."""
-    precisions = PRECISIONS if "precision" in type(build(settings)).model_fields else ("auto",)
-    runs = tuple(_apart({**settings, "precision": one} if one != "auto" else settings, task, device, inputs)
-                 for one in precisions)
-    alike = {run.precision: _dice(run.labels, runs[0].labels) for run in runs}
-    return Bench(runs, alike, runs[0].auto)
+    """Run a model on `inputs` in each way, each in a process of its own, which is where its code belongs."""
+    fields = type(build(settings)).model_fields
+    ways: list[dict[str, Any]] = [{"precision": one} for one in PRECISIONS] if "precision" in fields else [{}]
+    if "engine" in fields:
+        ways = [{"engine": engine, **one} for engine in engines(device) for one in ways]
+    runs = tuple(_apart({**settings, **one}, task, device, inputs) for one in ways)
+    alike = {run.way: _dice(run.labels, runs[0].labels) for run in runs}
+    return Bench(runs, alike, way(str(settings.get("engine", "torch")), runs[0].auto))
 
 
 def measure(settings: Mapping[str, Any], task: str, device: str, inputs: Mapping[str, Volume]) -> Measured:
-    """Load and run a model in this process; on a GPU once before, for what is set up in the first run only."""
+    """Load and run a model in this process; once before where the first run sets up what later ones have."""
     loaded = build(settings).load(device)
     network: nn.Module | None = getattr(loaded, "network", None)
+    engine = str(settings.get("engine", "torch"))
+    if device.startswith("cuda") or engine != "torch":
+        loaded.segment(inputs, TASKS[task], lambda *_: None)
     if device.startswith("cuda"):
         import torch
 
-        loaded.segment(inputs, TASKS[task], lambda *_: None)
         torch.cuda.reset_peak_memory_stats(device)
     with _counted(network) as windows:
         started = time.perf_counter()
         answer = loaded.segment(inputs, TASKS[task], lambda *_: None)
         seconds = time.perf_counter() - started
-    return Measured(str(settings.get("precision", "auto")), windows[0], seconds,
+    return Measured(way(engine, str(settings.get("precision", "auto"))), windows[0], seconds,
                     answer.seconds.get("network", seconds), _peak_mb(device), answer.labels, chosen(device))
 
 

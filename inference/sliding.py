@@ -164,12 +164,12 @@ class _Sums:
 
     def look(self, places: Sequence[Place], progress: Progress, out_of: int) -> None:
         """Look through more windows."""
-        sliding = self.sliding
+        sliding, layout = self.sliding, getattr(self.network, "layout", torch.channels_last_3d)
         with torch.inference_mode(), autocast(sliding.device, sliding.precision):
             for first in range(0, len(places), sliding.batch):
                 batch = places[first:first + sliding.batch]
                 windows = torch.stack([self.volume[(slice(None), *place)] for place in batch]).to(sliding.device)
-                logits = self.network(windows.contiguous(memory_format=torch.channels_last_3d)).float().to(self._on)
+                logits = self.network(windows.contiguous(memory_format=layout)).float().to(self._on)
                 for answer, place in zip(logits, batch, strict=True):
                     self._add(answer, place)
                 progress(min(1.0, len(self.looked) / out_of))
@@ -185,7 +185,7 @@ class _Sums:
     def _add(self, answer: torch.Tensor, place: Place) -> None:
         if self._total is None:
             self._total = torch.zeros((answer.shape[0], *self.volume.shape[1:]), device=self._on)
-        self._total[(slice(None), *place)] += answer * self._weights
+        self._total[(slice(None), *place)].addcmul_(answer, self._weights)
         self._seen[place] += self._weights
         self.looked.append(place)
 

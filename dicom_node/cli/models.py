@@ -157,13 +157,14 @@ def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @click.argument("name")
 @click.option("--device", help="cpu, cuda:0… Default: the node's first.")
 @click.option("--seed", default=9000, show_default=True, help="Which phantom of the task it is run on.")
+@click.option("--keep", is_flag=True, help="Write the fastest way that finds the same into models.yaml.")
 @click.option("--supervisor", type=int, hidden=True, help="Process that this one ends with.")
 @conf_option
 @json_option
 @click.pass_obj
 @plainly
 def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, **asked: Any) -> None:
-    """Run model NAME on a phantom in fp32 and bf16: windows, seconds, memory, and which would be chosen."""
+    """Run model NAME on a phantom in fp32 and bf16, by torch and by OpenVINO where installed: seconds, memory, Dice."""
     from dicom_node import present
     from dicom_node.settings import load
     from inference import bench as run
@@ -181,22 +182,28 @@ def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, 
     told = run.bench(model.backend.model_dump(mode="json"), model.task, device, study)
     lines = [
         {
-            "precision": one.precision,
+            "precision": one.way,
             "windows": one.windows,
             "seconds": round(one.seconds, 2),
             "network_s": round(one.network_s, 2),
             "peak_mb": round(one.peak_mb),
-            "dice_with_fp32": round(told.alike[one.precision], 4),
+            "dice_with_fp32": round(told.alike[one.way], 4),
         }
         for one in told.runs
     ]
+    if asked["keep"] and told.better:
+        from dicom_node.models_file import ModelsFile
+
+        ModelsFile(_folder(conf or group_conf)).set(name, run.settings_of(told.better))
     if as_json:
         present.as_json({"device": device, "runs": lines, "chosen": told.auto, "better": told.better})
         return
     present.show_lines(lines)
-    click.echo(f"On {device} precision: auto chooses {told.auto}.")
+    click.echo(f"On {device} it is run in {told.auto}.")
     if told.better:
-        click.echo(f"{told.better} is faster here and finds the same: say precision: {told.better} in models.yaml.")
+        said = ", ".join(f"{key}: {value}" for key, value in run.settings_of(told.better).items())
+        where = "models.yaml says so now" if asked["keep"] else f"--keep writes {said} into models.yaml"
+        click.echo(f"{told.better} is faster here and finds the same: {where}.")
 
 
 def _folder(conf: Path | None) -> Path:

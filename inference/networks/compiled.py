@@ -26,6 +26,8 @@ class Compiled(nn.Module):
     who asks several folds by turns waits once for each. ModelError where OpenVINO is missing or cannot run the network.
     """
 
+    layout = torch.contiguous_format  # that it takes windows in
+
     def __init__(self, network: nn.Module, precision: Literal["f32", "bf16"]) -> None:
         super().__init__()
         try:

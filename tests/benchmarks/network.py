@@ -3,7 +3,8 @@
 python tests/benchmarks/network.py [--task liver_tumour] [--rounds 2] [--device cpu]. The same weights see the same
 phantom, which is laid onto 300 slices of 512 x 512. MONAI's way: the whole volume on the working grid, float32 (with
 --amp: autocast to bfloat16, or float16 on a GPU that lacks it), windows of the bundle's size that share a half, weighed
-by a Gaussian, two at a time (eight on a GPU). Ours: what `segnode` runs. Both ways begin with the volume in memory and
+by a Gaussian, two at a time (eight on a GPU). Ours: what `segnode` runs, by OpenVINO on a CPU where it is installed, in
+windows that share a half as well (--overlap, which MONAI keeps at 0.5). Both ways begin with the volume in memory and
 end with labels on its own grid. The limit is the network's own seconds: every other second is ours to lose.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 from inference.answer import convinced, on_source
 from inference.backends import build
 from inference.backends.bundle import LoadedBundle
+from inference.engine import engines
 from inference.phantom import make_case
 from inference.prepare import prepare
 from inference.sliding import autocast, probabilities
@@ -53,6 +56,13 @@ def large_ct(task: str, slices: int = SLICES) -> Volume:
     spacing = [size * step / wanted for size, step, wanted in
                zip(volume.grid.shape, volume.grid.spacing, (slices, ROWS, ROWS), strict=True)]
     return resample(volume, grid_at_spacing(volume.grid, Spacing(*spacing)), fill=-1024.0)
+
+
+def loaded(task: str, engine: str, device: str, overlap: float) -> LoadedBundle:
+    """A shipped bundle, its windows sharing so much."""
+    bundle = build({"kind": "bundle", "path": str(BUNDLES / task), "engine": engine}).load(device)
+    files = replace(bundle.files, card=bundle.files.card.model_copy(update={"overlap": overlap}))
+    return replace(bundle, files=files)
 
 
 def ours(bundle: LoadedBundle, volumes: dict[str, Volume], task: str) -> Run:
@@ -90,29 +100,34 @@ def main() -> None:
     parser = options(__doc__, rounds=2)
     parser.add_argument("--task", choices=("liver_tumour", "lung_nodule"), default="liver_tumour")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--engine", choices=("torch", "openvino"))
+    parser.add_argument("--overlap", type=float, default=0.5, help="of our windows")
     parser.add_argument("--amp", action="store_true", help="MONAI under autocast")
     chosen = parser.parse_args()
     task, amp = chosen.task, chosen.amp
     volume = large_ct(task)
     volumes = {TASKS[task].primary: volume}
-    bundle = build({"kind": "bundle", "path": str(BUNDLES / task)}).load(chosen.device)
+    engine = chosen.engine or engines(chosen.device)[-1]
+    bundle, plain = (loaded(task, name, chosen.device, chosen.overlap) for name in (engine, "torch"))
     contestants: dict[str, Callable[[], Run]] = {
         "segnode": partial(ours, bundle, volumes, task),
-        "MONAI": partial(by_monai, bundle, volumes, amp=amp),
+        "MONAI": partial(by_monai, plain, volumes, amp=amp),
     }
-    found = take_turns(contestants, chosen.rounds, warm_ups=int(chosen.device != "cpu"))
+    found = take_turns(contestants, chosen.rounds, warm_ups=int(chosen.device != "cpu" or engine != "torch"))
     alike = dice_of(found["segnode"][-1].labels, found["MONAI"][-1].labels)
     name = f"MONAI {'AMP' if amp else 'fp32'}, overlap 0.5"
     lines = []
     for what, field in (("labels from a volume", "seconds"), ("network over windows", "network_s")):
         mine, theirs = ([getattr(run, field) for run in found[key]] for key in ("segnode", "MONAI"))
         wanted = (2.0 if amp else 4.0) if field == "seconds" else None
-        lines.append(Comparison(f"{task}, 300 x 512 x 512, {chosen.device}: {what}", "s", ("segnode", mine),
+        lines.append(Comparison(f"{task}, 300 x 512 x 512, {chosen.device}: {what}", "s", (f"segnode, {engine}", mine),
                                 (name, theirs), wanted=wanted))  # fmt: skip
     spent = median(run.seconds - run.network_s for run in found["segnode"])
-    remarks = [f"{task}: Dice of the two masks, label by label: {alike}; of ours {spent:.1f} s are not the network's."]
+    remark = f"{task}, by {engine}: Dice of the two masks, label by label: {alike}"
+    remarks = [f"{remark}; of ours {spent:.1f} s are not the network's."]
+    tools = ["monai", *(["openvino"] if engine == "openvino" else [])]
     record = Record(f"network-{task}-{chosen.device.split(':')[0]}{'-amp' if amp else ''}", lines, remarks,
-                    {"monai": metadata.version("monai")})  # fmt: skip
+                    {tool: metadata.version(tool) for tool in tools})  # fmt: skip
     report(record, chosen.record)
     sys.exit(any(share < 0.995 for share in alike.values()))
 

@@ -3,7 +3,8 @@
 python tests/benchmarks/nnunet.py [--slices 300] [--rounds 1] [--steps 80] [--width 16]. A network of nnU-Net's
 (PlainConvUNet, five levels) first learns for some steps to tell soft tissue from bone on the phantom that is then
 segmented: random weights would decide nothing, and rounding would turn every voxel over. Both ways begin with the CT in
-memory and end with labels on its own grid; one fold, no mirroring, windows that share a half.
+memory and end with labels on its own grid, ours by OpenVINO where it is installed, theirs by torch; one fold, no
+mirroring, windows that share a half.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from inference.backends import build
 from inference.backends.base import LoadedBackend
 from inference.backends.nnunet_folder import read_checkpoint, read_folder
 from inference.backends.pins import hashes_of
+from inference.engine import engines
 from inference.tasks import TASKS
 from inference.volume import Volume
 
@@ -125,12 +127,14 @@ def main() -> None:
     parser = options(__doc__, rounds=1)
     for name, value in (("slices", 300), ("steps", 80), ("width", 16)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--engine", choices=("torch", "openvino"))
     chosen = parser.parse_args()
+    engine = chosen.engine or engines("cpu")[-1]
     volume = large_ct(TASK, chosen.slices)
     with tempfile.TemporaryDirectory() as place:
         folder = trained_folder(Path(place), volume, chosen.width, chosen.steps)
         settings = {"kind": "nnunet", "path": str(folder), "sha256": hashes_of(folder),
-                    "outputs": {"liver": "Liver", "tumor": "Liver tumour"}}  # fmt: skip
+                    "engine": engine, "outputs": {"liver": "Liver", "tumor": "Liver tumour"}}  # fmt: skip
         loaded = build(settings).load("cpu")
         contestants: dict[str, Callable[[], Run]] = {
             "segnode": partial(ours, loaded, volume),
@@ -140,7 +144,7 @@ def main() -> None:
     mine, theirs = (found[name][-1].labels for name in contestants)
     same = float((mine == theirs).mean())
     line = Comparison(f"nnU-Net folder, {chosen.slices} x 512 x 512, labels from a volume", "s",
-                      ("segnode", [run.seconds for run in found["segnode"]]),
+                      (f"segnode, {engine}", [run.seconds for run in found["segnode"]]),
                       ("nnunetv2", [run.seconds for run in found["nnunetv2"]]), wanted=3.0)  # fmt: skip
     shares = np.bincount(theirs.ravel(), minlength=3) / theirs.size
     remarks = [f"nnU-Net: {same:.4%} of the labels are the same; {shares[1]:.0%} soft tissue, {shares[2]:.0%} bone."]

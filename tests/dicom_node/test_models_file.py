@@ -43,6 +43,13 @@ def test_adding_and_removing_leaves_the_file_as_it_was(folder: Path) -> None:
     assert json.loads((folder / LOCK).read_text()) == {}
 
 
+def test_keys_of_an_entry_are_written_and_the_others_stay(folder: Path) -> None:
+    ModelsFile(folder).set("quoted", {"engine": "openvino", "precision": "bf16"})
+    text = (folder / "models.yaml").read_text()
+    assert "{task: lung_nodule, kind: bundle, path: 'theirs', engine: openvino, precision: bf16}" in text
+    assert text.startswith(TEXT[: TEXT.index("  quoted:")])
+
+
 def test_what_is_recorded_of_one_leaves_the_others(folder: Path) -> None:
     file = ModelsFile(folder)
     file.record("one", {"a": "1"})

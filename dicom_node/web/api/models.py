@@ -58,7 +58,10 @@ class Beside(BaseModel):
 
 
 class Run(BaseModel):
-    """A model in one precision on a phantom; `ratio` is how much faster than the first, Dice that with fp32."""
+    """A model run in one way on a phantom: its precision, after its engine where that is not torch.
+
+    `ratio` is how much faster than the first, Dice that with fp32.
+    """
 
     precision: str
     windows: int
@@ -78,7 +81,7 @@ class Tried(BaseModel):
     at: float | None
     reason: str
     device: str
-    chosen: str = Field(description="The precision that `auto` means there.")
+    chosen: str = Field(description="The way that it is run there.")
     better: str | None = Field(description="Another one that is faster there and finds the same.")
     runs: list[Run]
 

@@ -214,7 +214,7 @@ def test_it_is_tried_on_a_phantom(segnode: Segnode, monkeypatch: pytest.MonkeyPa
     assert (view["device"], view["better"]) == ("cpu", None)
     assert view["runs"][0]["windows"] == 0
     assert view["runs"][0]["dice_with_fp32"] == 1.0
-    assert f"auto chooses {view['chosen']}" in segnode("models", "bench", "bright").stdout
+    assert f"it is run in {view['chosen']}" in segnode("models", "bench", "bright").stdout
 
 
 def test_the_shipped_configuration_is_not_written_to() -> None:

@@ -42,7 +42,7 @@ def test_gates_are_open_where_the_ball_is(balls, gated, orientation):
     found = maps["attention-gate-1"]
     assert found.shape == volume.grid.shape
     assert found.dtype == np.float16
-    assert overlap(found > 0.5, inside) > 0.85
+    assert overlap(found > 0.5, inside) > 0.8  # the gate sees blocks of two voxels, which begin where windows do
     assert off_mm(found > 0.5, inside, volume.grid) < 0.7
 
 
