@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,17 @@ from drawn_study import MakeDrawnStudy
 from ray_machines import machines
 
 pytestmark = pytest.mark.timeout(600)
+
+TELL_WITHIN_S = 60.0
+
+
+def told_of_workers(node: Any) -> dict[str, Any]:
+    """The roles by name, once the pipeline has told of both its workers: a study may be over before its heart beats."""
+    deadline = time.monotonic() + TELL_WITHIN_S
+    while True:
+        roles = {role["role"]: role for role in node.command("status")["roles"]}
+        if len(roles["pipeline"]["workers"]) == 2 or time.monotonic() > deadline:
+            return roles
 
 
 def test_a_study_goes_through_a_cluster(make_node: Any, drawn_study: MakeDrawnStudy) -> None:
@@ -22,7 +34,7 @@ def test_a_study_goes_through_a_cluster(make_node: Any, drawn_study: MakeDrawnSt
         view = node.until_delivered(uid)
         assert [(job["state"], job["attempts"], job["device"]) for job in view["jobs"]] == [("DONE", 1, "cpu")]
         assert [delivery["state"] for delivery in view["deliveries"]] == ["SENT"]
-        roles = {role["role"]: role for role in node.command("status")["roles"]}
+        roles = told_of_workers(node)
         assert {name for name, role in roles.items() if "ray" in role["modules"]} == {"pipeline"}
         assert not any("torch" in role["modules"] for role in roles.values())
         assert {name.split()[0] for name in roles["pipeline"]["workers"]} == {"cpu", "reader"}

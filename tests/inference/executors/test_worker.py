@@ -48,10 +48,11 @@ def _listen(pipe: Connection, request: object, said: list[Any]) -> None:
 
 
 def test_progress_then_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def predict(request: Request, backend: Any, report: Any, material: Any) -> str:
+    def predict(request: Request, backend: Any, report: Any, material: Any, turn: Any) -> str:
         report(0.25, "read")
+        device = turn(lambda: backend.device, report)
         report(0.75, "network")
-        return f"{request.job_id} on {backend.device}"
+        return f"{request.job_id} on {device}"
 
     monkeypatch.setattr(worker, "predict", predict)
     assert converse(REQUEST) == [
