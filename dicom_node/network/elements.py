@@ -112,8 +112,10 @@ def value_of(data: Dataset | Scanned, keyword: str) -> Any:
     return values[0] if len(values) == 1 else list(values)
 
 
-def items_of(data: Dataset, keyword: str) -> Sequence[Dataset]:
+def items_of(data: Dataset | Scanned, keyword: str) -> Sequence[Dataset]:
     """The items of a sequence; empty where it is absent."""
+    if isinstance(data, Scanned):
+        return []
     tag = tag_of(keyword)
     element = data.get_item(tag)
     if isinstance(element, RawDataElement) and element.VR in (None, "SQ", "UN") and isinstance(element.value, bytes):

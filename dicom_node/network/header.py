@@ -91,11 +91,11 @@ def _header(data: bytes | memoryview, syntax: UID) -> Header:
         identifiers = {keyword: _identifier(dataset, keyword) for keyword in IDENTIFIERS}
         facts, unreadable = _facts(dataset, FACTS)
         study, unreadable_study = _facts(dataset, STUDY_FACTS)
-        equipment = [] if isinstance(dataset, Scanned) else _equipment(dataset)
+        equipment = [value_of(item, "DeviceUID") for item in items_of(dataset, EQUIPMENT)]
     except PARSE_FAULTS as error:
         raise BadDataset(f"the data set cannot be parsed ({type(error).__name__})") from None
     try:
-        facts.update({} if isinstance(dataset, Scanned) else multiframe_facts(dataset))
+        facts.update(multiframe_facts(dataset))
     except PARSE_FAULTS:
         unreadable.append("PerFrameFunctionalGroupsSequence")
     if unreadable or unreadable_study:
@@ -132,10 +132,6 @@ def _parse(data: bytes | memoryview, syntax: UID) -> Dataset | Scanned:
 
 def _is_past_what_is_wanted(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag > _LAST
-
-
-def _equipment(dataset: Dataset) -> list[Any]:
-    return [value_of(item, "DeviceUID") for item in items_of(dataset, EQUIPMENT)]
 
 
 def _identifier(dataset: Dataset | Scanned, keyword: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from dicom_node.network.elements import items_of, value_of
+from dicom_node.network.elements import Scanned, items_of, value_of
 
 MAX_FRAMES = 20_000
 
@@ -33,7 +33,7 @@ CLASSIC_WORDS = (
 PULSES = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}
 
 
-def multiframe_facts(data: Dataset) -> dict[str, Any]:
+def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     """Attributes of the first frame in single-frame words, and "Frames": where and when each frame lies.
 
     A frame is {position, orientation, spacing, temporal, stack}; what its own group does not say, the
@@ -42,9 +42,10 @@ def multiframe_facts(data: Dataset) -> dict[str, Any]:
     groups = items_of(data, "PerFrameFunctionalGroupsSequence")
     if len(groups) > MAX_FRAMES:
         raise ValueError(f"more than {MAX_FRAMES} frames")
-    shared = next(iter(items_of(data, "SharedFunctionalGroupsSequence")), Dataset())
+    shared = next(iter(items_of(data, "SharedFunctionalGroupsSequence")), None)
     if not groups and not shared:
         return {}
+    shared = shared or Dataset()
     facts = dict(_pulse_sequence(data))
     first = groups[0] if groups else Dataset()
     for sequence, attribute, word in CLASSIC_WORDS:
