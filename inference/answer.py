@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inference.prepare import Prepared
 from inference.recipe import Output
 from inference.tasks.postprocess import Box, bounding_box, components
-from inference.transforms.geometry import restore
+from inference.transforms.geometry import neighbours, restore
 from inference.volume import Grid
 
 LEAST = 0.01  # of a map 0..1: what is smaller everywhere around is left 0
@@ -151,9 +151,7 @@ def _between(source: Grid, working: Grid, axis: int, part: slice) -> _Between:
     inside = np.flatnonzero((at > low - 0.8) & (at < high - 0.2))
     if inside.size == 0:
         return _Between(slice(0, 0), inside, np.zeros(0, dtype=np.float32))
-    place = np.clip(at[inside] - low, 0, high - low - 1)
-    below = np.minimum(np.floor(place).astype(np.intp), max(high - low - 2, 0))
-    return _Between(slice(int(inside[0]), int(inside[-1]) + 1), below, (place - below).astype(np.float32))
+    return _Between(slice(int(inside[0]), int(inside[-1]) + 1), *neighbours(at[inside] - low, high - low))
 
 
 def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:

@@ -130,6 +130,16 @@ def uncrop(array: NDArray[np.generic], box: Box, shape: tuple[int, int, int]) ->
     return out
 
 
+def neighbours(places: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The voxel below each place along an axis of `size` voxels, and which share of the way to the next one it lies.
+
+    What lies beyond an end is taken for that end.
+    """
+    inside = np.clip(places, 0, size - 1)
+    below = np.minimum(inside.astype(np.intp), max(size - 2, 0))
+    return below, (inside - below).astype(np.float32)
+
+
 def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
                     order: int, fill: float) -> NDArray[np.generic]:
     """`into_source` leads from target indices to source indices, both (z, y, x)."""
@@ -157,9 +167,7 @@ def _thinned_out(array: NDArray[np.generic], into_source: NDArray[np.float64], s
     """What linear interpolation makes of a far finer array, of which only the eight neighbours are read."""
     at = [into_source[k, k] * np.arange(shape[k]) + into_source[k, 3] for k in range(3)]
     inside = [(place >= -0.5) & (place <= size - 0.5) for place, size in zip(at, array.shape, strict=True)]
-    at = [np.clip(place, 0, size - 1) for place, size in zip(at, array.shape, strict=True)]
-    below = [np.minimum(place.astype(np.intp), max(size - 2, 0)) for place, size in zip(at, array.shape, strict=True)]
-    share = [(place - low).astype(np.float32) for place, low in zip(at, below, strict=True)]
+    below, share = zip(*(neighbours(place, size) for place, size in zip(at, array.shape, strict=True)), strict=True)
     out = np.zeros(shape, dtype=np.float32)
     for corner in itertools.product((0, 1), repeat=3):
         near = [np.minimum(low + up, size - 1) for low, up, size in zip(below, corner, array.shape, strict=True)]
