@@ -28,8 +28,8 @@ RECORD_BYTES = 16 * 1024  # the most that TLS gives at a time (RFC 8446 5.1)
 HEADER = struct.Struct(">BxI")  # PDU type, length (PS3.8 9.3.1)
 P_DATA_TF = 0x04
 QUICKACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)  # where there is none, what is set already
+NOTHING = bytearray()  # the area of a connection to which none is lent
 # Longest sensible PDU of each other type: requests hold 128 contexts and a user's identity, the rest nearly nothing.
-NOTHING = bytearray()
 LONGEST = {0x01: 1 << 20, 0x02: 1 << 20, 0x03: 4096, 0x05: 4096, 0x06: 4096, 0x07: 4096}
 
 
