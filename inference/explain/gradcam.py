@@ -69,14 +69,12 @@ def deepest(network: nn.Module, x: torch.Tensor) -> str:
     """The name of the stage that answers on the coarsest grid of more than one voxel; the last where several do.
 
     Stages are the network's parts, and the members of those that are lists. A network around another one is looked
-    through.
+    through, and of a part that is a network itself its own stages count.
     """
     around, inner = "", network
     while len(parts := list(inner.named_children())) == 1 and any(parts[0][1].children()):
         around, inner = f"{around}{parts[0][0]}.", parts[0][1]
-    stages = {around + name: part for name, part in inner.named_children()}
-    stages |= {f"{around}{name}.{member}": module for name, part in inner.named_children()
-               if isinstance(part, nn.ModuleList | nn.Sequential) for member, module in part.named_children()}
+    stages = {around + name: stage for name, stage in _stages(inner)}
     sizes: dict[str, int] = {}
     with ExitStack() as hooks, torch.no_grad():
         for name, stage in stages.items():
@@ -99,6 +97,17 @@ def _enlarging(size: tuple[int, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
         return functional.interpolate(cam, size=size, mode="trilinear", align_corners=False)
 
     return enlarge
+
+
+def _stages(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Parts by their names, in order, and then what is inside of them."""
+    parts = dict(network.named_children())
+    yield from parts.items()
+    for name, part in parts.items():
+        if isinstance(part, nn.ModuleList | nn.Sequential):
+            yield from ((f"{name}.{member}", module) for member, module in part.named_children())
+        elif hasattr(part, "divisor"):
+            yield from ((f"{name}.{stage}", module) for stage, module in _stages(part))
 
 
 def _windows(mask: NDArray[np.bool_], window: tuple[int, int, int], overlap: float,

@@ -23,14 +23,15 @@ class Layers:
     dropout: type[nn.Dropout2d] | type[nn.Dropout3d]
     max_pool: Callable[..., Any]
     max_unpool: Callable[..., torch.Tensor]
+    average_pool: Callable[..., torch.Tensor]
     linear: str  # mode of linear interpolation
 
 
 _LAYERS = {
     2: Layers(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.Dropout2d, functional.max_pool2d,
-              functional.max_unpool2d, "bilinear"),
+              functional.max_unpool2d, functional.avg_pool2d, "bilinear"),
     3: Layers(nn.Conv3d, nn.ConvTranspose3d, nn.BatchNorm3d, nn.Dropout3d, functional.max_pool3d,
-              functional.max_unpool3d, "trilinear"),
+              functional.max_unpool3d, functional.avg_pool3d, "trilinear"),
 }
 
 

@@ -217,8 +217,34 @@ class SegResNet(NetworkSettings):
         return 2 ** (len(self.blocks) - 1)
 
 
+class CoarseToFine(NetworkSettings):
+    """A hybrid network on half the grid, and another one that corrects it on the whole grid."""
+
+    target = "inference.networks.coarse_to_fine.CoarseToFine"
+
+    kind: Literal["coarse_to_fine"] = "coarse_to_fine"
+    coarse: Hybrid = Hybrid()
+    fine: Hybrid = Hybrid()
+
+    @model_validator(mode="after")
+    def _plain_parts(self) -> Self:
+        if any(part.pretrained or part.deep_supervision for part in (self.coarse, self.fine)):
+            raise ValueError("neither part of coarse_to_fine has pretrained weights or deep supervision")
+        return self
+
+    @property
+    def divisor(self) -> int:
+        return max(2 * self.coarse.divisor, self.fine.divisor)
+
+    def arguments(self, in_channels: int, out_channels: int, dimensions: int = 3) -> dict[str, Any]:
+        parts = {name: part.model_dump(mode="json", exclude=set(part.not_arguments))
+                 for name, part in (("coarse", self.coarse), ("fine", self.fine))}
+        return {**super().arguments(in_channels, out_channels, dimensions), **parts}
+
+
 KINDS: dict[str, type[NetworkSettings]] = {
-    kind.model_fields["kind"].default: kind for kind in (Hybrid, UNet, SegNet, DeepLabV3Plus, DynUNet, SegResNet)
+    kind.model_fields["kind"].default: kind
+    for kind in (Hybrid, UNet, SegNet, DeepLabV3Plus, DynUNet, SegResNet, CoarseToFine)
 }
 
 
@@ -227,7 +253,7 @@ def _hybrid_unless_said(settings: Any) -> Any:
 
 
 AnyNetwork = Annotated[
-    Annotated[Hybrid | UNet | SegNet | DeepLabV3Plus | DynUNet | SegResNet, Field(discriminator="kind")],
+    Annotated[Hybrid | UNet | SegNet | DeepLabV3Plus | DynUNet | SegResNet | CoarseToFine, Field(discriminator="kind")],
     BeforeValidator(_hybrid_unless_said),
 ]
 

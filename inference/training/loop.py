@@ -13,11 +13,8 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from inference.backends.bundle import build_network
-from inference.backends.bundle_files import read_bundle
 from inference.errors import Exhausted, ModelError
 from inference.networks.planes import over_volumes
-from inference.networks.registry import complete
 from inference.sliding import autocast
 from inference.training import checkpoint
 from inference.training.batches import Batches, Patch
@@ -29,6 +26,7 @@ from inference.training.losses import HybridLoss, Logits
 from inference.training.mining import HardPlaces
 from inference.training.progress import progress
 from inference.training.replay import Replay
+from inference.training.start import begin
 from inference.training.validation import validate
 
 log = logging.getLogger(__name__)
@@ -64,7 +62,7 @@ class Trainer:
         channels = len(settings.recipe.channels), settings.output.channels
         self.network = settings.network.build(*channels, settings.dimensions).to(self.device)
         if settings.start:
-            self.network.load_state_dict(_start(settings.start, settings).state_dict())
+            begin(self.network, settings.start, settings)
         self.trained = self.world.wrapped(over_volumes(self.network))
         self.smoothed = _running_mean(self.network, settings.smoothing)
         self.judged = self.smoothed.module if self.smoothed else self.network  # what is validated and kept
@@ -228,16 +226,6 @@ class Trainer:
 def copied(network: torch.nn.Module) -> Weights:
     """A network's weights as they are now."""
     return {name: value.cpu().clone() for name, value in network.state_dict().items()}
-
-
-def _start(bundle: Path, settings: TrainingSettings) -> torch.nn.Module:
-    """The network of the bundle that training goes on from; ModelError where it is another one than is trained."""
-    files = read_bundle(bundle)
-    there, wanted = complete(files.network), complete(settings.network_definition)
-    if files.card.task != settings.task or there != wanted:
-        raise ModelError(f"training cannot start from {files.root.name}: its task is {files.card.task} and its network "
-                         f"{there}, the configuration says {settings.task} and {wanted}")
-    return build_network(files)
 
 
 def _running_mean(network: torch.nn.Module, share: float) -> AveragedModel | None:

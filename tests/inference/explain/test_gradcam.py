@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from inference.explain.gradcam import deepest, grad_cam
+from inference.networks.coarse_to_fine import CoarseToFine
 from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
 from inference.sliding import Sliding
 
@@ -86,6 +87,12 @@ def test_of_the_stages_that_answer_on_the_coarsest_grid_the_last_counts():
     listed.add_module("levels", nn.Sequential(nn.MaxPool3d(2), nn.Upsample(scale_factor=2)))
     listed.add_module("output", nn.AdaptiveAvgPool3d(1))
     assert deepest(listed, torch.ones(1, 1, 8, 8, 8)) == "levels.0"
+
+
+def test_of_a_network_made_of_two_the_deepest_stage_of_either_counts():
+    part = {"widths": (4, 8), "transformer_layers": 1, "heads": 2}
+    network = CoarseToFine(1, 1, coarse=part, fine={**part, "transformer_layers": 0})
+    assert deepest(network, torch.ones(1, 1, 8, 8, 8)) == "coarse.transformer"
 
 
 def test_a_finding_without_voxels_is_a_mistake_of_the_caller(pooled):

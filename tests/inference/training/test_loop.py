@@ -171,14 +171,6 @@ def test_the_weight_of_cross_entropy_stays_where_no_end_is_given(trainer):
     assert run._entropy_weight() == 2.0
 
 
-def test_training_goes_on_from_a_bundle(trainer, settings, tmp_path):
-    first = trainer(seed=3)
-    export(settings(), first.network, Best(), tmp_path / "bundle", NOTHING)
-    second = trainer(start=tmp_path / "bundle")
-    for name, value in first.network.state_dict().items():
-        assert torch.allclose(value, second.network.state_dict()[name], atol=1e-3), name
-
-
 def test_what_it_began_with_stays_where_nothing_better_is_found(trainer, settings, tmp_path):
     first = trainer()
     first.run()
@@ -188,10 +180,3 @@ def test_what_it_began_with_stays_where_nothing_better_is_found(trainer, setting
     best = second.run()
     assert (best.step, second.step) == (0, 2)
     assert best.score == pytest.approx(first.best.score, abs=0.02)
-
-
-def test_a_bundle_of_another_network_cannot_be_gone_on_from(trainer, settings, tmp_path):
-    export(settings(), trainer().network, Best(), tmp_path / "bundle", NOTHING)
-    wider = {"widths": [8, 16], "transformer_layers": 1, "heads": 2, "dropout": 0}
-    with pytest.raises(ModelError, match="training cannot start from bundle"):
-        trainer(start=tmp_path / "bundle", network=wider)
