@@ -27,6 +27,17 @@ class AxisMap(NamedTuple):
     flip: tuple[bool, bool, bool]
 
 
+class Along(NamedTuple):
+    """Target voxels along an axis between a source's: each lies `share` (0..1) of the way from `below` to the next.
+
+    `inside` is False where the source has no voxel.
+    """
+
+    below: NDArray[np.intp]
+    share: NDArray[np.float32]
+    inside: NDArray[np.bool_]
+
+
 def resample(volume: Volume, grid: Grid, *, order: int = 1, fill: float = 0.0,
              motion: NDArray[np.float64] | None = None) -> Volume:
     """The volume on another grid; `order` 0 nearest, 1 linear, 3 cubic; `fill` where it has no voxel.
@@ -72,6 +83,23 @@ def canonical_map(grid: Grid) -> AxisMap:
     best = max(_PERMUTATIONS, key=lambda p: weights[2, p[0]] + weights[1, p[1]] + weights[0, p[2]])
     signs = (grid.directions[2, best[0]], grid.directions[1, best[1]], grid.directions[0, best[2]])
     return AxisMap(best, (bool(signs[0] < 0), bool(signs[1] < 0), bool(signs[2] < 0)))
+
+
+def canonical_grid(grid: Grid) -> Grid:
+    """The grid of `canonical`."""
+    axes = canonical_map(grid)
+    return grid if axes == _IDENTITY else _reoriented(grid, axes)
+
+
+def from_canonical(box: Box, original: Grid) -> Box:
+    """A box of the canonical form of `original` as a box of `original` itself."""
+    axes = canonical_map(original)
+    out = {}
+    for part, old, back in zip(box, axes.order, axes.flip, strict=True):
+        size = original.shape[old]
+        start, stop, _ = part.indices(size)
+        out[old] = slice(size - stop, size - start) if back else slice(start, stop)
+    return (out[0], out[1], out[2])
 
 
 def canonical(volume: Volume) -> Volume:
@@ -140,6 +168,16 @@ def neighbours(places: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp]
     return below, (inside - below).astype(np.float32)
 
 
+def along(into_source: NDArray[np.float64], source: tuple[int, ...], shape: tuple[int, int, int]) -> list[Along]:
+    """Where the voxels of a target of `shape` lie in a source whose axes run alike, axis by axis (z, y, x).
+
+    `into_source` leads from target indices to source indices.
+    """
+    at = [into_source[k, k] * np.arange(shape[k]) + into_source[k, 3] for k in range(3)]
+    return [Along(*neighbours(place, size), (place >= -0.5) & (place <= size - 0.5))
+            for place, size in zip(at, source, strict=True)]
+
+
 def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
                     order: int, fill: float) -> NDArray[np.generic]:
     """`into_source` leads from target indices to source indices, both (z, y, x)."""
@@ -165,9 +203,8 @@ def _thins_out(into_source: NDArray[np.float64], source: tuple[int, ...], shape:
 def _thinned_out(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
                  fill: float) -> NDArray[np.float32]:
     """What linear interpolation makes of a far finer array, of which only the eight neighbours are read."""
-    at = [into_source[k, k] * np.arange(shape[k]) + into_source[k, 3] for k in range(3)]
-    inside = [(place >= -0.5) & (place <= size - 0.5) for place, size in zip(at, array.shape, strict=True)]
-    below, share = zip(*(neighbours(place, size) for place, size in zip(at, array.shape, strict=True)), strict=True)
+    sides = along(into_source, array.shape, shape)
+    below, share, inside = zip(*sides, strict=True)
     out = np.zeros(shape, dtype=np.float32)
     for corner in itertools.product((0, 1), repeat=3):
         near = [np.minimum(low + up, size - 1) for low, up, size in zip(below, corner, array.shape, strict=True)]
