@@ -79,7 +79,7 @@ def _averaged(array: NDArray[np.generic], axes: AxisMap, factors: Factors, devic
     for start in range(0, size, step):
         stop = min(start + step, size)
         at = slice(size - stop, size - start) if axes.flip[axis] else slice(start, stop)
-        piece = _sent(array[at], device).permute(axes.order).flip(_back(axes)).float()
+        piece = _sent(array[at], device).float().permute(axes.order).flip(_back(axes))
         for along_axis, factor in enumerate(factors):
             piece = _average_axis(piece, along_axis, factor)
         pieces.append(piece)
@@ -178,9 +178,14 @@ def _entropy(chances: torch.Tensor, output: Output) -> torch.Tensor:
 
 
 def _sent(array: NDArray[np.generic], device: str) -> torch.Tensor:
-    """Voxels on the device, by way of pages that it reads itself."""
+    """Voxels on the device."""
     tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
-    return tensor.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else tensor.to(device)
+    return _pinned(tensor).to(device, non_blocking=True) if device.startswith("cuda") else tensor.to(device)
+
+
+def _pinned(values: torch.Tensor) -> torch.Tensor:
+    """The same in main memory, in pages that a GPU reads and writes itself."""
+    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
 
 
 def _put(values: torch.Tensor, out: NDArray[np.generic], at: Box, layout: Layout) -> None:
@@ -189,7 +194,7 @@ def _put(values: torch.Tensor, out: NDArray[np.generic], at: Box, layout: Layout
     z, y, x = (int(axis) for axis in np.argsort(axes.order))
     values = values.flip(_back(axes)).permute(z, y, x)
     if values.is_cuda:
-        values = torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
+        values = _pinned(values)
     torch.from_numpy(out)[from_canonical(at, layout.source)].copy_(values)
 
 

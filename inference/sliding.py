@@ -75,12 +75,12 @@ def slide(network: nn.Module, array: Voxels, foreground: NDArray[np.bool_], slid
 def probabilities(logits: NDArray[np.float32], foreground: NDArray[np.bool_], output: Output) -> NDArray[np.float32]:
     """Sigmoid (at each region's temperature) or softmax of logits (channel, z, y, x); outside the region background."""
     tensor = torch.from_numpy(logits)
-    chance = (_tempered(tensor, output).sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)).numpy()
-    outside = ~foreground
-    chance[:, outside] = 0.0
+    chance = _tempered(tensor, output).sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)
+    outside = torch.from_numpy(np.logical_not(foreground, order="C"))
+    chance.masked_fill_(outside, 0.0)
     if output.activation == "softmax":
-        chance[0, outside] = 1.0
-    return chance
+        chance[0].masked_fill_(outside, 1.0)
+    return chance.numpy()
 
 
 def _tempered(logits: torch.Tensor, output: Output) -> torch.Tensor:

@@ -7,7 +7,7 @@ grid to the other is one affine. Where nothing has to be interpolated nothing is
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inference.volume import Grid, Spacing, Volume, regular_affine
 
 Box = tuple[slice, slice, slice]
+T = TypeVar("T", bound=np.generic)
 
 _INTERPOLATORS = {0: sitk.sitkNearestNeighbor, 1: sitk.sitkLinear, 3: sitk.sitkBSpline}
 
@@ -61,7 +62,10 @@ def resample_labels(labels: NDArray[np.generic], source: Grid, target: Grid) -> 
     """A label map from one grid to another by nearest neighbour; 0 outside."""
     if source.matches(target, 1e-6):
         return labels
-    return _resample_array(labels, np.linalg.inv(source.affine) @ target.affine, target.shape, 0, 0.0)
+    into_source = np.linalg.inv(source.affine) @ target.affine
+    if _run_alike(into_source, target.shape):
+        return _nearest(labels, into_source, target.shape)
+    return _resample_array(labels, into_source, target.shape, 0, 0.0)
 
 
 def grid_at_spacing(grid: Grid, spacing: Spacing) -> Grid:
@@ -151,7 +155,7 @@ def crop(volume: Volume, box: Box) -> Volume:
     return Volume(volume.array[box], grid, volume.units, sources, volume.series_instance_uid)
 
 
-def uncrop(array: NDArray[np.generic], box: Box, shape: tuple[int, int, int]) -> NDArray[np.generic]:
+def uncrop(array: NDArray[T], box: Box, shape: tuple[int, ...]) -> NDArray[T]:
     """An array put back at its box in zeros of `shape`."""
     out = np.zeros(shape, dtype=array.dtype)
     out[box] = array
@@ -196,8 +200,25 @@ def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64]
 
 def _thins_out(into_source: NDArray[np.float64], source: tuple[int, ...], shape: tuple[int, int, int]) -> bool:
     """Whether the axes run alike and so few voxels are wanted that most of the source lies beside none of them."""
+    return bool(_run_alike(into_source, shape) and 8 * np.prod(shape) < np.prod(source))
+
+
+def _run_alike(into_source: NDArray[np.float64], shape: tuple[int, int, int]) -> bool:
     turned = into_source[:3, :3] - np.diag(np.diag(into_source[:3, :3]))
-    return bool(np.abs(turned).max() * max(shape) < 1e-3 and 8 * np.prod(shape) < np.prod(source))
+    return bool(np.abs(turned).max() * max(shape) < 1e-3)
+
+
+def _nearest(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
+             ) -> NDArray[np.generic]:
+    """The nearest voxels of an array whose axes run alike; 0 where there is none."""
+    out, box, chosen = np.zeros(shape, dtype=array.dtype), [], []
+    for side, size in zip(along(into_source, array.shape, shape), array.shape, strict=True):
+        used = np.flatnonzero(side.inside)
+        box.append(slice(used[0], used[-1] + 1) if used.size else slice(0, 0))
+        chosen.append(np.minimum(side.below + (side.share >= 0.5), size - 1)[box[-1]])
+    z, y, x = chosen
+    out[tuple(box)] = array.take(x, axis=2).take(y, axis=1).take(z, axis=0)
+    return out
 
 
 def _thinned_out(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],

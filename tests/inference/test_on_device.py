@@ -7,6 +7,7 @@ from torch import nn
 
 from inference import on_device
 from inference.answer import convinced, map_on_source, on_source
+from inference.backends.base import at_once
 from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.explain.entropy import entropy
 from inference.on_device import answer, channels, serves
@@ -107,11 +108,11 @@ class Bright(nn.Module):
         return 8 * x[:, 1:2] - 4
 
 
-def segmented(volume, flips=()):
+def segmented(volume, flips=(), turn=at_once):
     shown = [Channel(role="CT", scale="window", low=low, high=high) for low, high in ((-1000, 200), (-900, 100))]
     recipe = Recipe(primary="CT", spacing_mm=(2.5, 2.5, 2.5), roi="lungs", margin_mm=4, channels=shown)
     plan = Plan(recipe, NODULE, (32, 32, 32), 0.25, precision="fp32", flips=flips)
-    return segment_by_recipe(Bright(), {"CT": volume}, plan, "cpu", lambda *_: None)
+    return segment_by_recipe(Bright(), {"CT": volume}, plan, "cpu", lambda *_: None, turn)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,30 @@ def test_the_whole_way_gives_what_the_cpus_does(chest, monkeypatch, flips):
     assert beside.agreement == plain.agreement
     assert set(beside.seconds) == {"prepare", "network", "restore"}
     assert not beside.notes
+
+
+def test_all_that_the_device_does_is_one_turn(chest, monkeypatch):
+    turns, outside = [], []
+
+    def turn(work, _report):
+        turns.append(work)
+        before = list(outside)
+        done = work()
+        outside[:] = before
+        return done
+
+    def watched(name, way):
+        def call(*arguments):
+            outside.append(name)
+            return way(*arguments)
+        monkeypatch.setattr(on_device, name, call)
+
+    monkeypatch.setattr(on_device, "serves", lambda *_: True)
+    watched("channels", channels)
+    watched("answer", answer)
+    segmented(chest, turn=turn)
+    assert len(turns) == 1
+    assert not outside
 
 
 def test_where_the_devices_memory_does_not_suffice_the_cpu_takes_over(chest, monkeypatch):
