@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from inference.prepare import Prepared
+from inference.prepare import Layout
 from inference.recipe import Output
 from inference.tasks.postprocess import Box, bounding_box, components
 from inference.transforms.geometry import neighbours, restore
@@ -24,7 +24,7 @@ from inference.volume import Grid
 LEAST = 0.01  # of a map 0..1: what is smaller everywhere around is left 0
 
 
-class _Between(NamedTuple):
+class Between(NamedTuple):
     """Source voxels `at` along an axis: each lies `share` (0..1) of the way from working voxel `below` to the next."""
 
     at: slice
@@ -42,7 +42,7 @@ class OnSource(NamedTuple):
     probability: NDArray[np.float16]
 
 
-def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: Output, *,
+def on_source(probabilities: NDArray[np.floating], prepared: Layout, output: Output, *,
               logits: bool = False, nearest: int | None = None) -> OnSource:
     """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`.
 
@@ -60,7 +60,7 @@ def on_source(probabilities: NDArray[np.floating], prepared: Prepared, output: O
                     np.asarray(restore(chances, prepared.source), dtype=np.float16))
 
 
-def map_on_source(values: NDArray[np.floating], prepared: Prepared, nearest: int | None = None,
+def map_on_source(values: NDArray[np.floating], prepared: Layout, nearest: int | None = None,
                   ) -> NDArray[np.float16]:
     """A map (z, y, x) of `prepared.grid`, at least 0, on `prepared.source`; 0 where that shows more."""
     out = np.zeros(prepared.canonical.shape, dtype=np.float16)
@@ -117,7 +117,7 @@ def decode(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.ui
     return labels
 
 
-def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box | None, nearest: int | None,
+def _interpolated(channels: NDArray[np.floating], prepared: Layout, box: Box | None, nearest: int | None,
                   ) -> Iterator[tuple[tuple[int, slice, slice], NDArray[np.float32]]]:
     """Channels (channel, z, y, x) inside a box of the working grid, interpolated onto the canonical source grid.
 
@@ -125,7 +125,7 @@ def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box |
     """
     if box is None:
         return
-    sides = [_between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3)]
+    sides = [between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3)]
     if nearest is not None:
         side = sides[nearest]
         sides[nearest] = side._replace(share=np.floor(side.share + 0.5))
@@ -141,7 +141,7 @@ def _interpolated(channels: NDArray[np.floating], prepared: Prepared, box: Box |
         yield (k, y.at, x.at), tall.reshape(len(y.below), count, -1).transpose(1, 0, 2)
 
 
-def _between(source: Grid, working: Grid, axis: int, part: slice) -> _Between:
+def between(source: Grid, working: Grid, axis: int, part: slice) -> Between:
     """Along one axis: the source voxels that lie in `part` of the working grid, and where between its voxels."""
     step = source.spacing[axis] / working.spacing[axis]
     start = float(working.to_index(source.origin)[axis])
@@ -150,8 +150,8 @@ def _between(source: Grid, working: Grid, axis: int, part: slice) -> _Between:
     # A working grid is a whole number of voxels: its ends may lie up to a quarter voxel inside the source's.
     inside = np.flatnonzero((at > low - 0.8) & (at < high - 0.2))
     if inside.size == 0:
-        return _Between(slice(0, 0), inside, np.zeros(0, dtype=np.float32))
-    return _Between(slice(int(inside[0]), int(inside[-1]) + 1), *neighbours(at[inside] - low, high - low))
+        return Between(slice(0, 0), inside, np.zeros(0, dtype=np.float32))
+    return Between(slice(int(inside[0]), int(inside[-1]) + 1), *neighbours(at[inside] - low, high - low))
 
 
 def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:
@@ -161,13 +161,13 @@ def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:
     return np.asarray(torch.from_numpy(np.ascontiguousarray(values)).half().numpy(), dtype=np.float16)
 
 
-def _matrix(between: _Between, size: int) -> scipy.sparse.csr_array:
+def _matrix(side: Between, size: int) -> scipy.sparse.csr_array:
     """Linear interpolation along one axis of `size` working voxels, as the weights (source voxel, working voxel).
 
     It has two in a row, and is multiplied in one thread: those of a dense product wait for each other where others
     compute as well.
     """
-    rows = np.arange(len(between.below))
-    columns = np.concatenate([between.below, np.minimum(between.below + 1, size - 1)])
-    weights = np.concatenate([1 - between.share, between.share]).astype(np.float32)
+    rows = np.arange(len(side.below))
+    columns = np.concatenate([side.below, np.minimum(side.below + 1, size - 1)])
+    weights = np.concatenate([1 - side.share, side.share]).astype(np.float32)
     return scipy.sparse.csr_array((weights, (np.tile(rows, 2), columns)), shape=(len(rows), size))

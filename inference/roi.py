@@ -8,7 +8,8 @@ from scipy import ndimage
 
 from inference.errors import Unfit
 from inference.fitness import COARSE_MM, head_mask, lung_mask
-from inference.transforms.geometry import canonical, grid_at_spacing, resample
+from inference.tasks.postprocess import bounding_box
+from inference.transforms.geometry import canonical, grid_at_spacing, resample, uncrop
 from inference.volume import Spacing, Volume
 
 BODY_HU = -300.0
@@ -42,14 +43,21 @@ def _body(volume: Volume) -> Volume:
 def _lungs(volume: Volume) -> Volume:
     """Aerated lung with the vessels, nodules and pleura that lie in it or on it: closed by a ball."""
     mask = lung_mask(volume)
+    lungs = mask.array.astype(bool)
+    box = bounding_box(lungs)
+    if box is None:
+        return mask
     room = round(LUNG_CLOSING_MM / COARSE_MM) + 1
-    wide = grown(np.pad(mask.array.astype(bool), room), LUNG_CLOSING_MM)
+    wide = grown(np.pad(lungs[box], room), LUNG_CLOSING_MM)
     closed = ndimage.distance_transform_edt(wide) * COARSE_MM > LUNG_CLOSING_MM
-    return mask.with_array(closed[room:-room, room:-room, room:-room] | mask.array)
+    lungs[box] |= closed[room:-room, room:-room, room:-room]
+    return mask.with_array(lungs)
 
 
 def grown(mask: NDArray[np.bool_], margin_mm: float) -> NDArray[np.bool_]:
     """A mask on the coarse grid with everything that lies no farther from it than `margin_mm`."""
-    if margin_mm <= 0 or not mask.any():
+    box = bounding_box(mask, margin=int(margin_mm / COARSE_MM))
+    if margin_mm <= 0 or box is None:
         return mask
-    return np.asarray(ndimage.distance_transform_edt(~mask) * COARSE_MM <= margin_mm)
+    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~mask[box]) * COARSE_MM <= margin_mm
+    return uncrop(near, box, mask.shape)

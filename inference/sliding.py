@@ -29,6 +29,7 @@ from inference.precision import Precision
 from inference.recipe import Output
 
 Window = tuple[int, int, int]
+Voxels = NDArray[np.float32] | torch.Tensor
 Progress = Callable[[float], None]
 GAUSSIAN = 0.125  # sigma of a window's weights, as a share of its size
 LARGE = 80**3  # voxels of a window from which on one twice as wide would ask for too much memory
@@ -50,7 +51,7 @@ class Sliding:
     fixed: bool = False  # the network takes no smaller window, not even for a smaller volume
 
 
-def slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np.bool_], sliding: Sliding,
+def slide(network: nn.Module, array: Voxels, foreground: NDArray[np.bool_], sliding: Sliding,
           progress: Progress = lambda _: None, narrow: Narrow | None = None) -> NDArray[np.float32]:
     """Logits float32 (channel, z, y, x) for an array (channel, z, y, x); UNSEEN where no window looked.
 
@@ -74,12 +75,12 @@ def slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np
 def probabilities(logits: NDArray[np.float32], foreground: NDArray[np.bool_], output: Output) -> NDArray[np.float32]:
     """Sigmoid (at each region's temperature) or softmax of logits (channel, z, y, x); outside the region background."""
     tensor = torch.from_numpy(logits)
-    chance = (_tempered(tensor, output).sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)).numpy()
-    outside = ~foreground
-    chance[:, outside] = 0.0
+    chance = _tempered(tensor, output).sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)
+    outside = torch.from_numpy(np.logical_not(foreground, order="C"))
+    chance.masked_fill_(outside, 0.0)
     if output.activation == "softmax":
-        chance[0, outside] = 1.0
-    return chance
+        chance[0].masked_fill_(outside, 1.0)
+    return chance.numpy()
 
 
 def _tempered(logits: torch.Tensor, output: Output) -> torch.Tensor:
@@ -132,11 +133,12 @@ def _ladder(sliding: Sliding) -> Iterator[Sliding]:
         yield replace(sliding, batch=1, device="cpu", sums_on="cpu")
 
 
-def _slide(network: nn.Module, array: NDArray[np.float32], foreground: NDArray[np.bool_], sliding: Sliding,
+def _slide(network: nn.Module, array: Voxels, foreground: NDArray[np.bool_], sliding: Sliding,
            progress: Progress, narrow: Narrow | None) -> NDArray[np.float32]:
     shape = foreground.shape
     network.eval()
-    sums = _Sums(network, torch.from_numpy(np.ascontiguousarray(array)), sliding)
+    volume = array if isinstance(array, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(array))
+    sums = _Sums(network, volume, sliding)
     places = [place for place in sums.places if foreground[place].any()]
     if not places:
         raise ValueError("a volume without foreground gives a network nothing to look at")

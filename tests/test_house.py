@@ -95,7 +95,8 @@ def test_what_other_processes_import_loads_no_torch() -> None:
     code = """
 import importlib, pathlib, sys
 heavy = ("inference/networks/", "inference/training/", "inference/experiments/", "inference/sliding.py",
-         "inference/executors/worker.py", "inference/explain/gates.py", "inference/explain/gradcam.py")
+         "inference/on_device.py", "inference/executors/worker.py", "inference/explain/gates.py",
+         "inference/explain/gradcam.py")
 for package in ("storage", "inference", "dicom_node"):
     for path in sorted(pathlib.Path(package).rglob("*.py")):
         if path.as_posix().startswith(heavy) or "migrations" in path.parts or path.name == "__main__.py":

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from inference.explain.members import Consensus
-    from inference.prepare import Prepared
-    from inference.sliding import Sliding
+    from inference.findings import Agreement
+    from inference.on_device import Answer
+    from inference.prepare import Layout
+    from inference.sliding import Sliding, Voxels
+
+NO_ROOM = "The GPU's memory did not suffice: the volume was {} on the CPU."
 
 
 @dataclass(frozen=True)
@@ -62,45 +66,105 @@ def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Pl
                       report: Report, turn: Turn = at_once) -> Segmented:
     """A network's answer on the primary role's source grid; ModelError where it has other channels than the plan.
 
-    Only the network waits for its turn: beside a GPU, what comes before and after takes far longer.
+    What the CPU does before and after waits for no turn; a device that does that itself does all of it in one.
     """
-    from inference.answer import convinced, map_on_source, on_source
-    from inference.explain.entropy import entropy
     from inference.explain.members import consensus
-    from inference.prepare import prepare
+    from inference.on_device import serves
+    from inference.prepare import lay
 
     watch, notes = Stopwatch(), dict[str, None]()
     report(0.0, "prepare")
     with watch.time("prepare"):
-        prepared = prepare(dict(inputs), plan.recipe)
+        layout = lay(inputs[plan.recipe.primary], plan.recipe)
+    on = device if serves(device, plan.recipe) else ""
 
-    def look() -> Consensus:
+    def shown() -> Voxels:
+        with watch.time("prepare"):
+            return _shown(inputs, layout, plan.recipe, on, notes)
+
+    def look(array: Voxels) -> Consensus:
         with watch.time("network"):
-            return consensus(_members(network, prepared, plan, device, report, notes), plan.output)
+            return consensus(_members(network, array, layout, plan, device, report, notes), plan.output)
 
-    mean, agreement = turn(look, report)
-    report(0.95, "back to the source grid")
-    with watch.time("restore"):
-        uncertainty = map_on_source(entropy(mean, plan.output), prepared)
-        answer = on_source(convinced(mean, plan.output), prepared, plan.output)
-    return Segmented(answer.labels, watch.seconds, (*prepared.notes, *notes), answer.probability, uncertainty,
+    def restored(mean: NDArray[np.float32]) -> Answer:
+        report(0.95, "back to the source grid")
+        with watch.time("restore"):
+            return _restored(mean, layout, plan.output, on, notes)
+
+    if on:
+        def everything() -> tuple[Answer, Agreement | None]:
+            mean, agreement = look(shown())
+            return restored(mean), agreement
+
+        answer, agreement = turn(everything, report)
+    else:
+        array = shown()
+        mean, agreement = turn(lambda: look(array), report)
+        answer = restored(mean)
+    return Segmented(answer.found.labels, watch.seconds, tuple(notes), answer.found.probability, answer.uncertainty,
                      agreement)
 
 
-def _members(network: nn.Module, prepared: Prepared, plan: Plan, device: str,
+def _shown(inputs: Mapping[str, Volume], layout: Layout, recipe: Recipe, on: str,
+           notes: dict[str, None]) -> Voxels:
+    """The channels, made on the device `on` where one is named and its memory suffices, else on the CPU.
+
+    `notes` are added.
+    """
+    import torch
+
+    from inference.on_device import channels
+    from inference.prepare import prepare
+
+    if on:
+        try:
+            return channels(inputs[recipe.primary], layout, recipe, on)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            notes.setdefault(NO_ROOM.format("prepared"))
+    prepared = prepare(dict(inputs), recipe, layout)
+    notes.update(dict.fromkeys(prepared.notes))
+    return prepared.array
+
+
+def _restored(mean: NDArray[np.float32], layout: Layout, output: Output, on: str, notes: dict[str, None]) -> Answer:
+    """The answer on the source grid; by whom as in `_shown`."""
+    import torch
+
+    from inference.answer import convinced, map_on_source, on_source
+    from inference.explain.entropy import entropy
+    from inference.on_device import Answer, answer
+
+    if on:
+        try:
+            return answer(mean, layout, output, on)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            notes.setdefault(NO_ROOM.format("brought back"))
+    uncertainty = map_on_source(entropy(mean, output), layout)
+    return Answer(on_source(convinced(mean, output), layout, output), uncertainty)
+
+
+def _members(network: nn.Module, array: Voxels, layout: Layout, plan: Plan, device: str,
              report: Report, notes: dict[str, None]) -> Iterator[NDArray[np.float32]]:
     """Probabilities (channel, z, y, x) on the working grid, 0 outside the region, of each pass; `notes` are added."""
+    import torch
+
     from inference.explain.members import flipped, flips
     from inference.narrow import Narrow
     from inference.sliding import probabilities, slide
 
     passes, sliding = list(flips(plan.flips)), plan.sliding(device)
-    narrow = Narrow(plan.organ, plan.output, prepared.grid, notes.setdefault) if plan.organ else None
+    narrow = Narrow(plan.organ, plan.output, layout.grid, notes.setdefault) if plan.organ else None
     for number, axes in enumerate(passes):
         def told(done: float, before: int = number) -> None:
             report(0.3 + 0.65 * (before + done) / len(passes), "network")
 
-        seen, foreground = flipped(prepared.array, axes), flipped(prepared.foreground, axes)
+        foreground = flipped(layout.foreground, axes)
+        if isinstance(array, torch.Tensor):
+            seen: Voxels = array.flip([axis + 1 for axis in axes])
+        else:
+            seen = flipped(array, axes)
         logits = slide(network, seen, foreground, sliding, told, narrow)
         if logits.shape[0] != plan.output.channels:
             regions = ", ".join(region.name for region in plan.output.regions)

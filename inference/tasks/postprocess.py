@@ -6,6 +6,8 @@ lesion on thick slices stays one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -20,10 +22,14 @@ _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 def bounding_box(mask: Mask, margin: int = 0) -> Box | None:
     """The smallest box around a mask, wider by `margin` voxels where the array allows; None where it is empty."""
+    return box_of([np.asarray(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))], margin)
+
+
+def box_of(layers: Sequence[NDArray[np.bool_]], margin: int = 0) -> Box | None:
+    """The same from which layers across each axis (z, y, x) a mask touches."""
     box = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        used = np.flatnonzero(mask.any(axis=others))
+    for touched in layers:
+        used = np.flatnonzero(touched)
         if used.size == 0:
             return None
         box.append(slice(max(int(used[0]) - margin, 0), int(used[-1]) + 1 + margin))

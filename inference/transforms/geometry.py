@@ -7,7 +7,7 @@ grid to the other is one affine. Where nothing has to be interpolated nothing is
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inference.volume import Grid, Spacing, Volume, regular_affine
 
 Box = tuple[slice, slice, slice]
+T = TypeVar("T", bound=np.generic)
 
 _INTERPOLATORS = {0: sitk.sitkNearestNeighbor, 1: sitk.sitkLinear, 3: sitk.sitkBSpline}
 
@@ -25,6 +26,17 @@ class AxisMap(NamedTuple):
 
     order: tuple[int, int, int]
     flip: tuple[bool, bool, bool]
+
+
+class Along(NamedTuple):
+    """Target voxels along an axis between a source's: each lies `share` (0..1) of the way from `below` to the next.
+
+    `inside` is False where the source has no voxel.
+    """
+
+    below: NDArray[np.intp]
+    share: NDArray[np.float32]
+    inside: NDArray[np.bool_]
 
 
 def resample(volume: Volume, grid: Grid, *, order: int = 1, fill: float = 0.0,
@@ -50,7 +62,10 @@ def resample_labels(labels: NDArray[np.generic], source: Grid, target: Grid) -> 
     """A label map from one grid to another by nearest neighbour; 0 outside."""
     if source.matches(target, 1e-6):
         return labels
-    return _resample_array(labels, np.linalg.inv(source.affine) @ target.affine, target.shape, 0, 0.0)
+    into_source = np.linalg.inv(source.affine) @ target.affine
+    if _run_alike(into_source, target.shape):
+        return _nearest(labels, into_source, target.shape)
+    return _resample_array(labels, into_source, target.shape, 0, 0.0)
 
 
 def grid_at_spacing(grid: Grid, spacing: Spacing) -> Grid:
@@ -72,6 +87,23 @@ def canonical_map(grid: Grid) -> AxisMap:
     best = max(_PERMUTATIONS, key=lambda p: weights[2, p[0]] + weights[1, p[1]] + weights[0, p[2]])
     signs = (grid.directions[2, best[0]], grid.directions[1, best[1]], grid.directions[0, best[2]])
     return AxisMap(best, (bool(signs[0] < 0), bool(signs[1] < 0), bool(signs[2] < 0)))
+
+
+def canonical_grid(grid: Grid) -> Grid:
+    """The grid of `canonical`."""
+    axes = canonical_map(grid)
+    return grid if axes == _IDENTITY else _reoriented(grid, axes)
+
+
+def from_canonical(box: Box, original: Grid) -> Box:
+    """A box of the canonical form of `original` as a box of `original` itself."""
+    axes = canonical_map(original)
+    out = {}
+    for part, old, back in zip(box, axes.order, axes.flip, strict=True):
+        size = original.shape[old]
+        start, stop, _ = part.indices(size)
+        out[old] = slice(size - stop, size - start) if back else slice(start, stop)
+    return (out[0], out[1], out[2])
 
 
 def canonical(volume: Volume) -> Volume:
@@ -123,7 +155,7 @@ def crop(volume: Volume, box: Box) -> Volume:
     return Volume(volume.array[box], grid, volume.units, sources, volume.series_instance_uid)
 
 
-def uncrop(array: NDArray[np.generic], box: Box, shape: tuple[int, int, int]) -> NDArray[np.generic]:
+def uncrop(array: NDArray[T], box: Box, shape: tuple[int, ...]) -> NDArray[T]:
     """An array put back at its box in zeros of `shape`."""
     out = np.zeros(shape, dtype=array.dtype)
     out[box] = array
@@ -138,6 +170,16 @@ def neighbours(places: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp]
     inside = np.clip(places, 0, size - 1)
     below = np.minimum(inside.astype(np.intp), max(size - 2, 0))
     return below, (inside - below).astype(np.float32)
+
+
+def along(into_source: NDArray[np.float64], source: tuple[int, ...], shape: tuple[int, int, int]) -> list[Along]:
+    """Where the voxels of a target of `shape` lie in a source whose axes run alike, axis by axis (z, y, x).
+
+    `into_source` leads from target indices to source indices.
+    """
+    at = [into_source[k, k] * np.arange(shape[k]) + into_source[k, 3] for k in range(3)]
+    return [Along(*neighbours(place, size), (place >= -0.5) & (place <= size - 0.5))
+            for place, size in zip(at, source, strict=True)]
 
 
 def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
@@ -158,16 +200,32 @@ def _resample_array(array: NDArray[np.generic], into_source: NDArray[np.float64]
 
 def _thins_out(into_source: NDArray[np.float64], source: tuple[int, ...], shape: tuple[int, int, int]) -> bool:
     """Whether the axes run alike and so few voxels are wanted that most of the source lies beside none of them."""
+    return bool(_run_alike(into_source, shape) and 8 * np.prod(shape) < np.prod(source))
+
+
+def _run_alike(into_source: NDArray[np.float64], shape: tuple[int, int, int]) -> bool:
     turned = into_source[:3, :3] - np.diag(np.diag(into_source[:3, :3]))
-    return bool(np.abs(turned).max() * max(shape) < 1e-3 and 8 * np.prod(shape) < np.prod(source))
+    return bool(np.abs(turned).max() * max(shape) < 1e-3)
+
+
+def _nearest(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
+             ) -> NDArray[np.generic]:
+    """The nearest voxels of an array whose axes run alike; 0 where there is none."""
+    out, box, chosen = np.zeros(shape, dtype=array.dtype), [], []
+    for side, size in zip(along(into_source, array.shape, shape), array.shape, strict=True):
+        used = np.flatnonzero(side.inside)
+        box.append(slice(used[0], used[-1] + 1) if used.size else slice(0, 0))
+        chosen.append(np.minimum(side.below + (side.share >= 0.5), size - 1)[box[-1]])
+    z, y, x = chosen
+    out[tuple(box)] = array.take(x, axis=2).take(y, axis=1).take(z, axis=0)
+    return out
 
 
 def _thinned_out(array: NDArray[np.generic], into_source: NDArray[np.float64], shape: tuple[int, int, int],
                  fill: float) -> NDArray[np.float32]:
     """What linear interpolation makes of a far finer array, of which only the eight neighbours are read."""
-    at = [into_source[k, k] * np.arange(shape[k]) + into_source[k, 3] for k in range(3)]
-    inside = [(place >= -0.5) & (place <= size - 0.5) for place, size in zip(at, array.shape, strict=True)]
-    below, share = zip(*(neighbours(place, size) for place, size in zip(at, array.shape, strict=True)), strict=True)
+    sides = along(into_source, array.shape, shape)
+    below, share, inside = zip(*sides, strict=True)
     out = np.zeros(shape, dtype=np.float32)
     for corner in itertools.product((0, 1), repeat=3):
         near = [np.minimum(low + up, size - 1) for low, up, size in zip(below, corner, array.shape, strict=True)]

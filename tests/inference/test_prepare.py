@@ -98,6 +98,19 @@ def test_coarser_voxels_are_means_and_keep_their_place():
     assert coarse.grid.to_lps((1, 2, 3)) == pytest.approx(noisy.grid.to_lps((5.5, 9.5, 13.5)))
 
 
+def test_what_is_seen_of_a_place_does_not_hang_on_where_the_region_begins():
+    """A body that begins at an odd voxel of a grid, two of which make a block along each axis."""
+    array = np.full((41, 48, 56), -1000, np.float32)
+    array[5:36, 9:40, 11:46] = np.random.default_rng(0).normal(40, 20, (31, 31, 35))
+    volume = Volume(array, Grid(array.shape, regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(2, 2, 2))), "HU")
+    body, everywhere = (prepare({"CT": volume}, recipe(roi=roi, spacing_mm=(4.5, 4.5, 4.5), margin_mm=0))
+                        for roi in ("body", "all"))
+    start = np.rint(everywhere.grid.to_index(body.grid.origin)).astype(int)
+    assert start.min() > 0
+    box = tuple(slice(first, first + size) for first, size in zip(start, body.grid.shape, strict=True))
+    assert np.abs(body.array[0] - everywhere.array[0][box]).max() < 1e-5
+
+
 @pytest.mark.parametrize("noise", ["median", "gaussian"])
 def test_noise_filters_are_switched_on_by_the_recipe(noise, volume_of):
     plain, filtered = (prepare({"CT": volume_of()}, recipe(denoise=kind)).array for kind in ("none", noise))
