@@ -13,7 +13,7 @@ from inference.transforms.geometry import canonical, grid_at_spacing, resample, 
 from inference.volume import Spacing, Volume
 
 BODY_HU = -300.0
-LUNG_CLOSING_MM = 20.0  # a nodule on the pleura or a vessel at the hilum lies inside the closed lungs
+LUNG_CLOSING_MM = 40.0  # a mass of 80 mm on the pleura or at the hilum lies inside the closed lung
 
 
 def find_region(volume: Volume, kind: str) -> Volume | None:
@@ -41,17 +41,34 @@ def _body(volume: Volume) -> Volume:
 
 
 def _lungs(volume: Volume) -> Volume:
-    """Aerated lung with the vessels, nodules and pleura that lie in it or on it: closed by a ball."""
+    """Aerated lung with the vessels, nodules, masses and pleura that lie in it or on it.
+
+    Each lung is closed by itself: what parts the two is narrower than a large mass.
+    """
     mask = lung_mask(volume)
-    lungs = mask.array.astype(bool)
-    box = bounding_box(lungs)
+    array = mask.array.astype(bool)
+    across = np.flatnonzero(array.any(axis=(0, 1)))
+    if not across.size:
+        return mask
+    middle = int(across[0] + across[-1] + 1) // 2
+    for side in (slice(0, middle), slice(middle, None)):
+        lung = np.zeros_like(array)
+        lung[..., side] = mask.array[..., side]
+        array |= closed(lung, LUNG_CLOSING_MM)
+    return mask.with_array(array)
+
+
+def closed(mask: NDArray[np.bool_], reach_mm: float) -> NDArray[np.bool_]:
+    """A mask on the coarse grid with every place into which no ball of this radius fits beside it."""
+    box = bounding_box(mask)
     if box is None:
         return mask
-    room = round(LUNG_CLOSING_MM / COARSE_MM) + 1
-    wide = grown(np.pad(lungs[box], room), LUNG_CLOSING_MM)
-    closed = ndimage.distance_transform_edt(wide) * COARSE_MM > LUNG_CLOSING_MM
-    lungs[box] |= closed[room:-room, room:-room, room:-room]
-    return mask.with_array(lungs)
+    room = round(reach_mm / COARSE_MM) + 1
+    wide = grown(np.pad(mask[box], room), reach_mm)
+    inner = ndimage.distance_transform_edt(wide) * COARSE_MM > reach_mm
+    out = mask.copy()
+    out[box] |= inner[room:-room, room:-room, room:-room]
+    return out
 
 
 def grown(mask: NDArray[np.bool_], margin_mm: float) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from inference.phantom.brain import make_brain_case
 from inference.phantom.case import Decoy, Lesion, PhantomCase
 from inference.phantom.liver_tumour import make_liver_tumour
-from inference.phantom.lung_nodule import make_lung_nodule
+from inference.phantom.lung_nodule import make_lung_mass, make_lung_nodule
 from inference.phantom.study import write_study
 
 MAKERS: dict[str, Callable[[int], PhantomCase]] = {
@@ -17,9 +17,14 @@ MAKERS: dict[str, Callable[[int], PhantomCase]] = {
 }
 
 
-def make_case(task: str, seed: int) -> PhantomCase:
-    """The phantom of this task and seed, always the same; KeyError where no phantom is drawn for the task."""
-    return MAKERS[task](seed)
+VARIANTS: dict[str, Callable[[int], PhantomCase]] = {
+    "lung_mass": make_lung_mass,  # of lung_nodule, for training that asks for masses
+}
 
 
-__all__ = ["MAKERS", "Decoy", "Lesion", "PhantomCase", "make_case", "write_study"]
+def make_case(name: str, seed: int) -> PhantomCase:
+    """The phantom of this task or variant and seed, always the same; KeyError where there is none of that name."""
+    return (MAKERS | VARIANTS)[name](seed)
+
+
+__all__ = ["MAKERS", "VARIANTS", "Decoy", "Lesion", "PhantomCase", "make_case", "write_study"]

@@ -46,11 +46,12 @@ class Truth:
         return True
 
 
-def assemble(task: str, seed: int, scan: Scan, texts: Texts, image: NDArray[np.int16], truth: Truth) -> PhantomCase:
-    """The finished case; UIDs follow from task and seed."""
-    letter = texts.body_part[0]
-    study = StudyDetails.of(f"{task}-{seed}", patient=Patient(f"PHANTOM-{letter}{seed}", f"Phantom^Trunk{seed}"),
-                            accession_number=f"{letter}{seed}", description=texts.study)
+def assemble(task: str, seed: int, scan: Scan, texts: Texts, image: NDArray[np.int16], truth: Truth,
+             name: str = "") -> PhantomCase:
+    """The finished case; who it is and UIDs follow from seed and task, or from `name` where it is a variant."""
+    number = f"{name or texts.body_part[0]}{seed}"
+    study = StudyDetails.of(f"{name or task}-{seed}", patient=Patient(f"PHANTOM-{number}", f"Phantom^Trunk{seed}"),
+                            accession_number=number, description=texts.study)
     frame = uid_of("frame", study.study_instance_uid)
     volume = Volume(image, scan.grid(frame), "HU")
     position = "HFP" if scan.prone else "HFS"

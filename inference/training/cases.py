@@ -44,13 +44,13 @@ class Case:
     places: dict[int, NDArray[np.int16]]
 
 
-def draw_cases(task: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, workers: int = 2,
+def draw_cases(name: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, workers: int = 2,
                progress: Callable[[int], None] = lambda _: None) -> list[Case]:
     """Cases of these seeds in order, drawn by `workers` processes (1: this one) where the cache does not have them."""
     cache.mkdir(parents=True, exist_ok=True)
-    paths = [cache / f"{task}-{seed}-{fingerprint(task, recipe)}" for seed in seeds]
+    paths = [cache / f"{name}-{seed}-{fingerprint(name, recipe)}" for seed in seeds]
     missing = [(seed, path) for seed, path in zip(seeds, paths, strict=True) if not path.exists()]
-    drawn = _drawn(partial(_draw, task, recipe), missing, workers)
+    drawn = _drawn(partial(_draw, name, recipe), missing, workers)
     for done, _ in enumerate(drawn, start=len(seeds) - len(missing) + 1):
         progress(done)
     return [load_case(path, seed) for seed, path in zip(seeds, paths, strict=True)]
@@ -122,9 +122,9 @@ def _drawn(draw: Callable[[tuple[int, Path]], None], missing: list[tuple[int, Pa
         yield from pool.imap_unordered(draw, missing)
 
 
-def _draw(task: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:
+def _draw(name: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:
     seed, path = wanted
-    phantom = make_case(task, seed)
+    phantom = make_case(name, seed)
     # A phantom knows how its patient moved: as good as registering, and seconds faster.
     prepared = prepare(phantom.aligned(REGISTRATION_SLACK_MM), recipe.model_copy(update={"register_roles": False}))
     save_case(path, prepared, prepared.labels(phantom.truth), seed)

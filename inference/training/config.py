@@ -27,6 +27,8 @@ class CaseSettings(BaseModel):
     count: int = Field(ge=1)
     validation_first_seed: int
     validation_count: int = Field(ge=1)
+    masses: int = Field(default=0, ge=0)  # of the seeds that follow, with a mass in a lung
+    validation_masses: int = Field(default=0, ge=0)
 
     @property
     def training(self) -> range:
@@ -38,9 +40,19 @@ class CaseSettings(BaseModel):
         """Seeds to choose the best weights by."""
         return range(self.validation_first_seed, self.validation_first_seed + self.validation_count)
 
+    @property
+    def training_masses(self) -> range:
+        """Seeds of the chests with a mass to learn from."""
+        return range(self.training.stop, self.training.stop + self.masses)
+
+    @property
+    def validation_with_masses(self) -> range:
+        """Seeds of those to choose the best weights by."""
+        return range(self.validation.stop, self.validation.stop + self.validation_masses)
+
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        if set(self.training) & set(self.validation):
+        if {*self.training, *self.training_masses} & {*self.validation, *self.validation_with_masses}:
             raise ValueError("a phantom is used for training or for validation, not for both")
         return self
 
@@ -134,6 +146,8 @@ class TrainingSettings(BaseModel):
             raise ValueError(f"the recipe's roles are those of the task, its primary one is {card.primary}")
         if self.implants and any(channel.scale != "window" for channel in self.recipe.channels):
             raise ValueError("implants have densities in HU: every channel has to be a window")
+        if self.cases and (self.cases.masses or self.cases.validation_masses) and self.task != "lung_nodule":
+            raise ValueError(f"masses are drawn into lungs; the task is {self.task}")
         divisor = self.network.divisor
         if any(size % divisor for window in (self.patch, self.window) for size in window[3 - self.dimensions:]):
             raise ValueError(f"patch and window are multiples of {divisor}, as the network halves its grid")

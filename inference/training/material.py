@@ -110,13 +110,19 @@ def _drawn(data: DataSet, wanted: SplitSettings) -> Split:
 
 
 def _phantoms(settings: TrainingSettings, seeds: CaseSettings, cache: Path, workers: int) -> Material:
-    sides = []
-    for wanted in (seeds.training, seeds.validation):
-        with _telling(f"{settings.task} phantoms", len(wanted)) as tell:
-            sides.append(draw_cases(settings.task, settings.recipe, wanted, cache, workers=workers, progress=tell))
+    def drawn(name: str, wanted: range) -> list[Case]:
+        with _telling(f"{name} phantoms", len(wanted)) as tell:
+            return draw_cases(name, settings.recipe, wanted, cache, workers=workers, progress=tell)
+
+    training = drawn(settings.task, seeds.training)
+    validation = drawn(settings.task, seeds.validation)
     origin = (f"{seeds.count} procedural phantoms (seeds {seeds.first_seed} to {seeds.training.stop - 1}), chosen by "
               f"{seeds.validation_count} others (seeds {seeds.validation_first_seed} to {seeds.validation.stop - 1})")
-    return Material(sides[0], sides[1], origin)
+    if seeds.masses or seeds.validation_masses:
+        training += drawn("lung_mass", seeds.training_masses)
+        validation += drawn("lung_mass", seeds.validation_with_masses)
+        origin += f"; beside them {seeds.masses} and {seeds.validation_masses} with a mass in a lung"
+    return Material(training, validation, origin)
 
 
 def _prepared(settings: TrainingSettings, data: DataSet, refs: Sequence[CaseRef], cache: Path,

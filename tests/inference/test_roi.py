@@ -43,6 +43,21 @@ def test_a_nodule_on_the_pleura_lies_inside_the_lungs(chest):
     assert not lungs[20, 5, 25]
 
 
+def test_most_of_a_mass_of_70_mm_on_the_wall_lies_inside_its_lung_and_the_heart_does_not():
+    array = np.full((60, 70, 90), -1000.0)
+    array[:, 5:65, 5:85] = 40
+    array[4:56, 10:60, 10:34] = array[4:56, 10:60, 56:80] = -850  # 88 mm of mediastinum between them
+    z, y, x = np.ogrid[:60, :70, :90]
+    mass = (z - 30) ** 2 + (y - 35) ** 2 + (x - 74) ** 2 < (35 / 4) ** 2
+    array[mass & (array < 0)] = 40
+    lungs = find_region(ct(array), "lungs").array
+    inside = mass & (x < 80)
+    assert lungs[inside].mean() > 0.7
+    assert lungs[30, 35, 74]
+    assert not lungs[:, :, 34:56].any()
+    assert not lungs[:, :, 82:].any()
+
+
 @pytest.mark.parametrize("kind", ["body", "lungs"])
 def test_nothing_there_is_unfit(kind):
     with pytest.raises(Unfit, match=f"does not show the {kind}"):
