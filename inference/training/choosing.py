@@ -78,7 +78,7 @@ def _calibrated(trainer: Trainer) -> tuple[TrainingSettings, dict[str, float]]:
             logits.append(np.load(path, mmap_mode="r"))
         output = tempered(logits, cases, began.output)
         output = calibrate((chances_of(one, case, output) for one, case in zip(logits, cases, strict=True)), cases,
-                           output)
+                           output, began.given_for_recall)
         settings = began.model_copy(update={"output": output})
         seen = (chances_of(one, case, output) for one, case in zip(logits, cases, strict=True))
         return settings, mean_dice(seen, cases, settings)

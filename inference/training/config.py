@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -131,6 +131,7 @@ class TrainingSettings(BaseModel):
     watch: Literal["dice", "loss"] = "dice"  # what of the validation cases decides
     smoothing: float = Field(default=0.0, ge=0, lt=1)  # share of the weights' running mean that a step keeps
     average: bool = False  # try means of the weights that were first, best and last
+    given_for_recall: dict[str, Annotated[float, Field(ge=0)]] = {}  # Dice, by region, for a lower threshold
     seed: int = 0
     threads: int = Field(default=1, ge=1)
     window: Window = (96, 96, 96)
@@ -144,6 +145,8 @@ class TrainingSettings(BaseModel):
         unknown = set(self.recipe.roles) - {role.name for role in card.roles}
         if unknown or self.recipe.primary != card.primary:
             raise ValueError(f"the recipe's roles are those of the task, its primary one is {card.primary}")
+        if strange := set(self.given_for_recall) - {region.name for region in self.output.regions}:
+            raise ValueError(f"given_for_recall names {', '.join(sorted(strange))}, which the output lacks")
         if self.implants and any(channel.scale != "window" for channel in self.recipe.channels):
             raise ValueError("implants have densities in HU: every channel has to be a window")
         if self.cases and (self.cases.masses or self.cases.validation_masses) and self.task != "lung_nodule":

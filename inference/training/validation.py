@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from inference.volume import Grid, regular_affine
 
 Chances = NDArray[np.float16]  # (channel, z, y, x) on the working grid
 
-_THRESHOLDS = (0.5, 0.3, 0.4, 0.6, 0.7)
+_THRESHOLDS = (0.5, 0.3, 0.4, 0.6, 0.7, 0.2)
 _PEAKS = (0.0, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)  # nearer to 1 float16 tells none apart
 _WORTHWHILE = 0.002  # a gain in Dice below this is luck; the first of the list stays
 
@@ -77,10 +78,11 @@ def case_dice(chances: Chances, case: Case, settings: TrainingSettings) -> dict[
             for region in output.regions}
 
 
-def calibrate(seen: Iterable[Chances], cases: Sequence[Case], output: Output) -> Output:
+def calibrate(seen: Iterable[Chances], cases: Sequence[Case], output: Output,
+              given: Mapping[str, float] = MappingProxyType({})) -> Output:
     """The output with the threshold and the peak of each region under which the mean Dice is highest.
 
-    `seen` is taken one by one.
+    `seen` is taken one by one. `given` is the Dice, by region, that is given for the lowest threshold there is for it.
     """
     if output.activation == "softmax":
         return output
@@ -91,13 +93,24 @@ def calibrate(seen: Iterable[Chances], cases: Sequence[Case], output: Output) ->
             trials.setdefault((channel, threshold), []).append(parts)
     regions = []
     for channel, region in output.foreground():
-        best, chosen = -1.0, (region.threshold, region.peak)
-        for threshold, peak in itertools.product(_THRESHOLDS, _PEAKS):
-            score = float(np.mean([parts.dice(peak) for parts in trials[channel, threshold]]))
-            if score > best + _WORTHWHILE:
-                best, chosen = score, (threshold, peak)
-        regions.append(region.model_copy(update={"threshold": chosen[0], "peak": chosen[1]}))
+        scores = {(threshold, peak): float(np.mean([parts.dice(peak) for parts in trials[channel, threshold]]))
+                  for threshold, peak in itertools.product(_THRESHOLDS, _PEAKS)}
+        threshold, peak = _highest(scores)
+        if region.name in given:
+            least = scores[threshold, peak] - given[region.name]
+            threshold = min(threshold for (threshold, _), score in scores.items() if score >= least)
+            _, peak = _highest({key: score for key, score in scores.items() if key[0] == threshold})
+        regions.append(region.model_copy(update={"threshold": threshold, "peak": peak}))
     return output.model_copy(update={"regions": tuple(regions)})
+
+
+def _highest(scores: Mapping[tuple[float, float], float]) -> tuple[float, float]:
+    """The key of the highest score; one that is higher by luck alone does not take an earlier one's place."""
+    best, chosen = -1.0, (0.0, 0.0)
+    for key, score in scores.items():
+        if score > best + _WORTHWHILE:
+            best, chosen = score, key
+    return chosen
 
 
 class _Parts(NamedTuple):

@@ -117,4 +117,11 @@ def machine() -> dict[str, object]:
 
 def versions() -> dict[str, str]:
     """Of Python and the packages that matter."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not here"  # a GPU machine needs no network services, and its figures are not to be lost for that

@@ -86,6 +86,7 @@ def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     ({"recipe": {"primary": "CT", "channels": [{"role": "CT", "scale": "zscore"}], "spacing_mm": [1, 1, 1]},
       "implants": {"share": 1, "label": 1, "densities": [{"weight": 1, "hu": [0, 1]}]}}, "has to be a window"),
     ({"entropy_weight": 0, "dice_weight": 0}, "both weights are 0"),
+    ({"given_for_recall": {"tumour": 0.01}}, "names tumour, which the output lacks"),
 ])
 def test_what_does_not_fit_is_refused(settings, changes, reason):
     with pytest.raises(ValidationError, match=reason):

@@ -40,6 +40,15 @@ def test_a_network_that_is_never_sure_gets_a_lower_threshold(pair):
     assert calibrate(seen, [truth], NODULE).regions[0].threshold == 0.3
 
 
+def test_dice_is_given_for_a_lower_threshold_where_that_is_asked_for(pair):
+    truth = pair[1][0].labels
+    seen = np.where(truth, 0.97, 0.1)
+    seen[1, 2:6, 2:6] = 0.25  # a quarter of what is there, beside it
+    cases, seen = [pair[1][0]], [seen.astype(np.float16)[None]]
+    assert calibrate(seen, cases, NODULE, {"nodule": 0.05}).regions[0].threshold == 0.3
+    assert calibrate(seen, cases, NODULE, {"nodule": 0.2}).regions[0].threshold == 0.2
+
+
 def test_what_brings_nothing_is_left_as_it_is(pair):
     seen, cases = pair
     assert calibrate(seen[:1], cases[:1], NODULE) == NODULE
