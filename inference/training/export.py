@@ -147,7 +147,7 @@ from, after {best.step} steps{_start(settings)}:
 |---|---|
 {scores}
 
-{warning if settings.synthetic else ""}## Intended use
+{_given(settings)}{warning if settings.synthetic else ""}## Intended use
 {use}. Not a medical device; not for diagnosis.
 """
 
@@ -157,6 +157,12 @@ def notice(settings: TrainingSettings) -> str:
     if settings.synthetic:
         return SYNTHETIC
     return BOOTSTRAPPED if settings.data and settings.data.kind == "organs" else RESEARCH
+
+
+def _given(settings: TrainingSettings) -> str:
+    """What its thresholds gave away."""
+    given = "; ".join(f"{name}, {dice:g}" for name, dice in settings.given_for_recall.items())
+    return f"Dice that was given there for a lower threshold, so that less is missed: {given}.\n\n" if given else ""
 
 
 def _start(settings: TrainingSettings) -> str:

@@ -50,6 +50,14 @@ def test_it_says_that_no_patient_was_seen(folder):
     assert "| nodule | 0.910 |" in card
 
 
+def test_the_card_says_what_was_given_for_a_lower_threshold(folder, settings, tmp_path):
+    assert "lower threshold" not in (folder / "docs" / "README.md").read_text()
+    lenient = settings(given_for_recall={"nodule": 0.02})
+    network = lenient.network.build(1, 1)
+    export(lenient, network, Best(), tmp_path / "lenient", Material([], [], "nothing"))
+    assert "less is missed: nodule, 0.02." in (tmp_path / "lenient" / "docs" / "README.md").read_text()
+
+
 def test_weights_are_a_plain_state_dict_of_half_precision(folder):
     state = torch.load(folder / WEIGHTS, weights_only=True)
     assert {value.dtype for value in state.values() if value.dim() > 1} == {torch.float16}
