@@ -1,12 +1,13 @@
 """Two hybrid networks, one after the other: what the first finds on half the grid the second corrects on the whole one.
 
 A whole organ fits into the first one's window, so it says what is tumour and what is not; the second one only has to
-say where it ends. The second answers with a correction of the first one's logits, and before training with none.
+say where it ends. The second answers with a correction of the first one's logits, before training with hardly any.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from inference.networks.hybrid_unet_transformer import HybridUNetTransformer
 from inference.networks.layers import check_grid, layers
 
 STEP = 2  # voxels of the whole grid to one of the first network's, along each axis
+LITTLE = 0.01  # share of the usual first weights of the correction: enough to learn by
 
 
 class CoarseToFine(nn.Module):
@@ -27,13 +29,16 @@ class CoarseToFine(nn.Module):
     the grid, so that it keeps to what it is there for.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, coarse: Mapping[str, Any], fine: Mapping[str, Any],
-                 dimensions: int = 3) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, dimensions: int = 3,
+                 coarse: Mapping[str, Any] = MappingProxyType({}),
+                 fine: Mapping[str, Any] = MappingProxyType({})) -> None:
         super().__init__()
         self.coarse = HybridUNetTransformer(in_channels, out_channels, dimensions=dimensions, **coarse)
         self.fine = HybridUNetTransformer(in_channels + out_channels, out_channels, dimensions=dimensions, **fine)
-        for weights in self.fine.output.parameters():
-            nn.init.zeros_(weights)
+        weight, bias = self.fine.output.parameters()
+        with torch.no_grad():
+            weight *= LITTLE
+        nn.init.zeros_(bias)
         self.divisor = max(STEP * self.coarse.divisor, self.fine.divisor)
         self._of = layers(dimensions)
 

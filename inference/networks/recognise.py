@@ -10,6 +10,8 @@ import torch
 # A convolution that only one kind of network calls so, looked up in this order.
 FIRST_CONVOLUTION = {
     "encoder.resnet.conv1.weight": "the hybrid network with a ResNet-34 encoder",
+    "coarse.encoder.resnet.conv1.weight": "the coarse-to-fine network with a ResNet-34 encoder",
+    "coarse.encoder.0.0.weight": "the coarse-to-fine network",
     "encoder.conv1.weight": "DeepLabv3+",
     "encoder.0.0.0.weight": "SegNet",
     "encoder.0.0.weight": "the hybrid network or U-Net",

@@ -1,4 +1,4 @@
-"""A first network answers on half the grid, a second one corrects it; before training there is nothing to correct."""
+"""A first network answers on half the grid, a second one corrects it; before training it hardly does."""
 
 import pytest
 import torch
@@ -27,7 +27,8 @@ def test_before_training_the_first_answer_stands(network):
     x = torch.randn(1, 2, 8, 12, 16)
     first = network.coarse(functional.avg_pool3d(x, 2))
     expected = functional.interpolate(first, scale_factor=2, mode="trilinear", align_corners=False)
-    assert torch.allclose(network(x), expected)
+    assert torch.allclose(network(x), expected, atol=0.02)
+    assert not torch.equal(network(x), expected), "else the second one's deeper layers would have nothing to learn by"
 
 
 def test_the_second_network_sees_the_image_and_the_first_answer(network):
@@ -35,7 +36,7 @@ def test_the_second_network_sees_the_image_and_the_first_answer(network):
     network.fine.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     network(x := torch.randn(1, 2, 8, 8, 8))
     assert torch.equal(seen[0][:, :2], x)
-    assert torch.allclose((seen[0][:, 2:] + 1) / 2, network(x).sigmoid(), atol=1e-5)
+    assert torch.allclose((seen[0][:, 2:] + 1) / 2, network(x).sigmoid(), atol=0.01)
 
 
 def test_in_training_the_first_answer_is_given_as_well(network):

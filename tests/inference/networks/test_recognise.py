@@ -10,7 +10,8 @@ from inference.networks.registry import KINDS
 BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 BOTTLENECK = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 SMALL = {"hybrid": {"widths": (4, 8), "heads": 2}, "unet": {"widths": (4, 8)}, "segnet": {"widths": (4, 8)},
-         "deeplabv3plus": {"widths": (4, 4, 4, 4, 4)}, "segresnet": {"width": 4}, "dynunet": {"widths": (4,) * 6}}
+         "deeplabv3plus": {"widths": (4, 4, 4, 4, 4)}, "segresnet": {"width": 4}, "dynunet": {"widths": (4,) * 6},
+         "coarse_to_fine": {part: {"widths": (4, 8), "heads": 2} for part in ("coarse", "fine")}}
 
 
 @pytest.mark.parametrize("depth", [*BASIC, *BOTTLENECK])
@@ -34,7 +35,8 @@ def test_an_unusual_resnet_is_described():
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_our_own_networks_are_told(kind):
     state = KINDS[kind](**SMALL[kind]).build(2, 1, 3).state_dict()
-    name = {"unet": "the hybrid network or U-Net", "hybrid": "the hybrid network or U-Net"}.get(kind, kind)
+    name = {"unet": "the hybrid network or U-Net", "hybrid": "the hybrid network or U-Net",
+            "coarse_to_fine": "the coarse-to-fine network"}.get(kind, kind)
     assert recognise(state).lower().replace("deeplabv3+", "deeplabv3plus") == f"{name.lower()} in 3d for 2 channels"
 
 
