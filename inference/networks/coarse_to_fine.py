@@ -37,7 +37,7 @@ class CoarseToFine(nn.Module):
         self.fine = HybridUNetTransformer(in_channels + out_channels, out_channels, dimensions=dimensions, **fine)
         weight, bias = self.fine.output.parameters()
         with torch.no_grad():
-            weight *= LITTLE
+            weight.mul_(LITTLE)
         nn.init.zeros_(bias)
         self.divisor = max(STEP * self.coarse.divisor, self.fine.divisor)
         self._of = layers(dimensions)
