@@ -110,8 +110,8 @@ def test_through_haproxy_the_sender_is_seen_and_its_own_looks_are_no_association
         with socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.3", 0)) as connection:
             connection.sendall(associate_rq())
             assert connection.recv(1) == ACCEPTED
-            (association,) = [one for one in ear.server.open_associations if one.is_established]  # its looks never are
-            assert association.requestor.address == "127.0.0.3"
+            seen = [association.requestor.address for association in ear.server.open_associations]
+            assert "127.0.0.3" in seen, "beside it a look may be under way"
         assert said(ear, associate_rq(), port=port) == REJECTED, "an address that has no row in admission"
         time.sleep(0.5)
     assert [text for event, text in ear.journal() if "balancer" in text] == []
