@@ -140,7 +140,7 @@ def main() -> None:
             "segnode": partial(ours, loaded, volume),
             "nnunetv2": partial(by_nnunet, folder, volume),
         }
-        found = take_turns(contestants, chosen.rounds, warm_ups=0)
+        found = take_turns(contestants, chosen.rounds, warm_ups=int(engine != "torch"))  # OpenVINO compiles once
     mine, theirs = (found[name][-1].labels for name in contestants)
     same = float((mine == theirs).mean())
     line = Comparison(f"nnU-Net folder, {chosen.slices} x 512 x 512, labels from a volume", "s",
