@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
-from inference.answer import LEAST, OnSource, between
+from inference.answer import LEAST, OnSource, between, convinced
+from inference.explain.entropy import entropy
 from inference.prepare import Factors, Layout, block_factors, block_grid, fill_of, needed
 from inference.recipe import Channel, Output, Recipe
 from inference.tasks.postprocess import Box, box_of
@@ -56,12 +56,11 @@ def channels(volume: Volume, layout: Layout, recipe: Recipe, device: str) -> tor
 @torch.inference_mode()
 def answer(mean: NDArray[np.float32], layout: Layout, output: Output, device: str) -> Answer:
     """What `on_source` makes of convinced probabilities (channel, z, y, x), and `map_on_source` of their entropy."""
-    chances = torch.from_numpy(np.ascontiguousarray(mean)).to(device)
     unsure = np.zeros(layout.source.shape, dtype=np.float16)
-    doubt = _entropy(chances, output)
+    doubt = torch.from_numpy(np.ascontiguousarray(entropy(mean, output))).to(device)
     for at, (values,) in _on_source(doubt[None], layout, _box(doubt > LEAST)):
         _put(values.half(), unsure, at, layout)
-    sure = _convinced(chances, output)
+    sure = torch.from_numpy(np.ascontiguousarray(convinced(mean, output))).to(device)
     labels = np.zeros(layout.source.shape, dtype=np.uint8)
     probability = np.zeros(layout.source.shape, dtype=np.float16)
     for at, values in _on_source(sure, layout, _box(_decoded(sure, output)[0] > 0)):
@@ -139,42 +138,6 @@ def _decoded(chances: torch.Tensor, output: Output) -> tuple[torch.Tensor, torch
         labels.masked_fill_(wins, region.label)
         best = torch.where(wins, chances[channel], best)
     return labels, best.masked_fill_(labels == 0, 0)
-
-
-def _convinced(chances: torch.Tensor, output: Output) -> torch.Tensor:
-    """Without the connected parts of a region that nowhere reach its peak."""
-    if output.activation == "softmax":
-        return chances
-    kept = chances.clone()
-    for channel, region in output.foreground():
-        if region.peak > region.threshold:
-            part = chances[channel] > region.threshold
-            kept[channel].masked_fill_(part & ~_spread(chances[channel] >= region.peak, part), 0)
-    return kept
-
-
-def _spread(seeds: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The connected parts of a mask (26 neighbours) that hold a seed."""
-    box = _box(mask)
-    if box is None:
-        return mask
-    inside, found = mask[box], seeds[box]
-    while True:
-        wide = functional.max_pool3d(found[None].float(), 3, stride=1, padding=1)[0].bool() & inside
-        if torch.equal(wide, found):
-            break
-        found = wide
-    out = torch.zeros_like(mask)
-    out[box] = found
-    return out
-
-
-def _entropy(chances: torch.Tensor, output: Output) -> torch.Tensor:
-    """Of the region that is least sure, or of the classes, 0..1 (`inference.explain.entropy`)."""
-    if output.activation == "softmax":
-        return torch.special.entr(chances).sum(0) / np.log(len(chances))
-    chance = 0.5 - (chances - 0.5).abs().amin(0)
-    return (torch.special.entr(chance) + torch.special.entr(1 - chance)) / np.log(2)
 
 
 def _sent(array: NDArray[np.generic], device: str) -> torch.Tensor:
