@@ -86,21 +86,16 @@ def segment_by_recipe(network: nn.Module, inputs: Mapping[str, Volume], plan: Pl
         with watch.time("network"):
             return consensus(_members(network, array, layout, plan, device, report, notes), plan.output)
 
-    def restored(mean: NDArray[np.float32]) -> Answer:
+    def restored(found: Consensus) -> tuple[Answer, Agreement | None]:
         report(0.95, "back to the source grid")
         with watch.time("restore"):
-            return _restored(mean, layout, plan.output, on, notes)
+            return _restored(found.mean, layout, plan.output, on, notes), found.agreement
 
     if on:
-        def everything() -> tuple[Answer, Agreement | None]:
-            mean, agreement = look(shown())
-            return restored(mean), agreement
-
-        answer, agreement = turn(everything, report)
+        answer, agreement = turn(lambda: restored(look(shown())), report)
     else:
         array = shown()
-        mean, agreement = turn(lambda: look(array), report)
-        answer = restored(mean)
+        answer, agreement = restored(turn(lambda: look(array), report))
     return Segmented(answer.found.labels, watch.seconds, tuple(notes), answer.found.probability, answer.uncertainty,
                      agreement)
 
