@@ -30,7 +30,7 @@ def begin(network: nn.Module, bundle: Path, settings: TrainingSettings) -> None:
 
 def _definitions(settings: TrainingSettings) -> Iterator[tuple[str, dict[str, Any]]]:
     """What may begin, by its name in the network: all of it, and the part that works on half the grid."""
-    yield "", complete(settings.network_definition)
+    yield "", settings.network_definition
     if isinstance(settings.network, CoarseToFine):
         channels = len(settings.recipe.channels), settings.output.channels, settings.dimensions
         yield "coarse", settings.network.coarse.definition(*channels)
