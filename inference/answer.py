@@ -42,32 +42,32 @@ class OnSource(NamedTuple):
     probability: NDArray[np.float16]
 
 
-def on_source(probabilities: NDArray[np.floating], prepared: Layout, output: Output, *,
+def on_source(probabilities: NDArray[np.floating], layout: Layout, output: Output, *,
               logits: bool = False, nearest: int | None = None) -> OnSource:
-    """The answer on `prepared.source` from probabilities (channel, z, y, x) on `prepared.grid`.
+    """The answer on `layout.source` from probabilities (channel, z, y, x) on `layout.grid`.
 
     With `logits` those are interpolated, as nnU-Net does, and become probabilities on the source grid only.
     Along the axis `nearest` of the canonical grid, where one is named, the nearest voxel is taken instead.
     """
-    labels = np.zeros(prepared.canonical.shape, dtype=np.uint8)
-    chances = np.zeros(prepared.canonical.shape, dtype=np.float16)
+    labels = np.zeros(layout.canonical.shape, dtype=np.uint8)
+    chances = np.zeros(layout.canonical.shape, dtype=np.float16)
     box = bounding_box(decode(activated(probabilities, output) if logits else probabilities, output) > 0, margin=1)
-    for at, mixed in _interpolated(probabilities, prepared, box, nearest):
+    for at, mixed in _interpolated(probabilities, layout, box, nearest):
         chance = activated(mixed, output) if logits else mixed
         labels[at] = found = decode(chance, output)
         chances[at] = _half(chance_of(found, chance, output))
-    return OnSource(np.asarray(restore(labels, prepared.source), dtype=np.uint8),
-                    np.asarray(restore(chances, prepared.source), dtype=np.float16))
+    return OnSource(np.asarray(restore(labels, layout.source), dtype=np.uint8),
+                    np.asarray(restore(chances, layout.source), dtype=np.float16))
 
 
-def map_on_source(values: NDArray[np.floating], prepared: Layout, nearest: int | None = None,
+def map_on_source(values: NDArray[np.floating], layout: Layout, nearest: int | None = None,
                   ) -> NDArray[np.float16]:
-    """A map (z, y, x) of `prepared.grid`, at least 0, on `prepared.source`; 0 where that shows more."""
-    out = np.zeros(prepared.canonical.shape, dtype=np.float16)
+    """A map (z, y, x) of `layout.grid`, at least 0, on `layout.source`; 0 where that shows more."""
+    out = np.zeros(layout.canonical.shape, dtype=np.float16)
     box = bounding_box(values > LEAST, margin=1)
-    for at, (mixed,) in _interpolated(values[None], prepared, box, nearest):
+    for at, (mixed,) in _interpolated(values[None], layout, box, nearest):
         out[at] = _half(mixed)
-    return np.asarray(restore(out, prepared.source), dtype=np.float16)
+    return np.asarray(restore(out, layout.source), dtype=np.float16)
 
 
 def chance_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:
@@ -117,7 +117,7 @@ def decode(probabilities: NDArray[np.floating], output: Output) -> NDArray[np.ui
     return labels
 
 
-def _interpolated(channels: NDArray[np.floating], prepared: Layout, box: Box | None, nearest: int | None,
+def _interpolated(channels: NDArray[np.floating], layout: Layout, box: Box | None, nearest: int | None,
                   ) -> Iterator[tuple[tuple[int, slice, slice], NDArray[np.float32]]]:
     """Channels (channel, z, y, x) inside a box of the working grid, interpolated onto the canonical source grid.
 
@@ -125,7 +125,7 @@ def _interpolated(channels: NDArray[np.floating], prepared: Layout, box: Box | N
     """
     if box is None:
         return
-    sides = [between(prepared.canonical, prepared.grid, axis, box[axis]) for axis in range(3)]
+    sides = [between(layout.canonical, layout.grid, axis, box[axis]) for axis in range(3)]
     if nearest is not None:
         side = sides[nearest]
         sides[nearest] = side._replace(share=np.floor(side.share + 0.5))
