@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inference.phantom.brain import make_brain_case
+from inference.phantom.brain import make_brain_case, make_faint_glioma
 from inference.phantom.case import Decoy, Lesion, PhantomCase
 from inference.phantom.liver_tumour import make_liver_tumour
 from inference.phantom.lung_nodule import make_lung_mass, make_lung_nodule
@@ -16,15 +16,17 @@ MAKERS: dict[str, Callable[[int], PhantomCase]] = {
     "lung_nodule": make_lung_nodule,
 }
 
-
-VARIANTS: dict[str, Callable[[int], PhantomCase]] = {
-    "lung_mass": make_lung_mass,  # of lung_nodule, for training that asks for masses
+# Other patients of a task, by its name: for training that asks for them, never for scoring.
+VARIANTS: dict[str, dict[str, Callable[[int], PhantomCase]]] = {
+    "brain_tumour": {"faint_glioma": make_faint_glioma},
+    "lung_nodule": {"lung_mass": make_lung_mass},
 }
+_BY_NAME = MAKERS | {name: maker for variants in VARIANTS.values() for name, maker in variants.items()}
 
 
 def make_case(name: str, seed: int) -> PhantomCase:
     """The phantom of this task or variant and seed, always the same; KeyError where there is none of that name."""
-    return (MAKERS | VARIANTS)[name](seed)
+    return _BY_NAME[name](seed)
 
 
 __all__ = ["MAKERS", "VARIANTS", "Decoy", "Lesion", "PhantomCase", "make_case", "write_study"]

@@ -15,7 +15,7 @@ from scipy import ndimage
 from inference.phantom.brain_anatomy import CANVAS_MM, CANVAS_SHAPE, HEIGHT_MM, canvas_axes, draw_head
 from inference.phantom.brain_contrast import CONTRASTS, patient_texture, render
 from inference.phantom.brain_protocol import ADC, REFORMAT, describe, describe_adc, describe_reformat, plan
-from inference.phantom.brain_tumour import draw_tumour, plan_foci, push_aside
+from inference.phantom.brain_tumour import Focus, draw_tumour, plan_foci, push_aside
 from inference.phantom.case import Decoy, Lesion, PhantomCase
 from inference.phantom.mr import Protocol, acquire, sample
 from inference.phantom.shapes import Array, Points, rotation, smooth_noise
@@ -28,11 +28,21 @@ TASK, PRIMARY = "brain_tumour", "T1ce"
 def make_brain_case(seed: int) -> PhantomCase:
     """The brain tumour study of this seed: roles T1, T1ce, T2 and FLAIR, truth in labels of BraTS 2023."""
     rng = np.random.default_rng([seed, 1])
-    foci = plan_foci(rng)
+    return _make(seed, rng, plan_foci(rng))
+
+
+def make_faint_glioma(seed: int) -> PhantomCase:
+    """The same of another patient: oedema fades away from the core, and half of such tumours do not enhance."""
+    rng = np.random.default_rng([seed, 5])
+    return _make(seed, rng, plan_foci(rng, enhancing=0.5), fading=float(rng.uniform(0.3, 0.9)), name="faint_glioma")
+
+
+def _make(seed: int, rng: np.random.Generator, foci: tuple[Focus, ...], fading: float = 0.0,
+          name: str = "") -> PhantomCase:
     anatomy = draw_head(push_aside(_patient_points(rng), foci), rng)
     tumour = draw_tumour(anatomy, foci, rng)
-    texture = patient_texture(CANVAS_SHAPE, rng)
-    study = _study(seed, rng)
+    texture = patient_texture(CANVAS_SHAPE, rng)._replace(fading=fading)
+    study = _study(seed, rng, name)
     pose = _pose(rng)
     motion = {role: _motion(rng) for role in CONTRASTS if role != PRIMARY}
     frame = Acquisition.mr(study, "T1ce").frame_of_reference_uid
@@ -62,10 +72,11 @@ def _patient_points(rng: np.random.Generator) -> Points:
     return z, y, np.asarray(x * mirror, dtype=np.float32) if mirror < 0 else x
 
 
-def _study(seed: int, rng: np.random.Generator) -> StudyDetails:
-    patient = Patient(f"PHANTOM-B{seed}", f"Phantom^Brain{seed}", f"{rng.integers(1935, 2000)}0615",
+def _study(seed: int, rng: np.random.Generator, name: str) -> StudyDetails:
+    number = f"{name or 'B'}{seed}"
+    patient = Patient(f"PHANTOM-{number}", f"Phantom^Brain{seed}", f"{rng.integers(1935, 2000)}0615",
                       str(rng.choice(["F", "M"])))
-    return StudyDetails.of(f"{TASK}-{seed}", patient=patient, accession_number=f"B{seed}",
+    return StudyDetails.of(f"{name or TASK}-{seed}", patient=patient, accession_number=number,
                            description="MR brain tumour")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from inference.phantom.brain_anatomy import Anatomy, Tissue
@@ -47,11 +48,12 @@ ENHANCING_LOOK = Look(0.50, 1.10, 0.62, 0.75)
 
 
 class Texture(NamedTuple):
-    """Unit noise shared by the four contrasts of a patient: fine and coarse, and the canvas' tumour softness."""
+    """Unit noise shared by the four contrasts of a patient: fine and coarse, and how soft and faint its oedema is."""
 
     fine: Array
     coarse: Array
     oedema_blur: float
+    fading: float = 0.0  # of oedema away from the core: 0 it ends sharply, 1 in nothing
 
 
 def patient_texture(shape: tuple[int, int, int], rng: np.random.Generator) -> Texture:
@@ -111,7 +113,16 @@ def _overlay(signal: Array, tumour: Tumour, texture: Texture, column: int, rng: 
         if not where.any():
             continue
         weight = ndimage.gaussian_filter(where.astype(np.float32), blur)
+        if look is OEDEMA_LOOK and texture.fading:
+            weight *= 1 - texture.fading * _way_out(labels)
         painted += weight * value * (1 + grain * noise)
         total += weight
     view[:] = view * (1 - np.clip(total, 0, 1)) + painted / np.maximum(total, 1)
     return signal
+
+
+def _way_out(labels: NDArray[np.uint8]) -> Array:
+    """How far a voxel of oedema lies out from the core, 0 beside it, 1 where oedema is farthest."""
+    outside = ~np.isin(labels, (NECROSIS, ENHANCING))
+    distance = ndimage.distance_transform_edt(outside).astype(np.float32)
+    return np.minimum(distance / max(1.0, float(distance[labels == OEDEMA].max())), 1)

@@ -39,11 +39,11 @@ class Tumour:
     cyst: NDArray[np.bool_]
 
 
-def plan_foci(rng: np.random.Generator) -> tuple[Focus, ...]:
-    """Where tumours will grow: mostly one, in 15 % two to four, in 7 % none; a fifth of patients' do not enhance."""
+def plan_foci(rng: np.random.Generator, enhancing: float = 0.8) -> tuple[Focus, ...]:
+    """Where tumours will grow: mostly one, in 15 % two to four, in 7 % none; `enhancing`: share whose tumours do."""
     draw = rng.random()
     count = 0 if draw < 0.07 else int(rng.integers(2, 5)) if draw > 0.85 else 1
-    enhances = rng.random() > 0.2
+    enhances = rng.random() > 1 - enhancing
     foci = []
     for k in range(count):
         radius = rng.uniform(8, 30) if k == 0 else rng.uniform(5, 14)

@@ -11,11 +11,26 @@ from ruamel.yaml.error import YAMLError
 
 from inference.errors import ModelError
 from inference.networks.registry import AnyNetwork, Hybrid
+from inference.phantom import VARIANTS
 from inference.recipe import Output, Recipe
 from inference.tasks import TASKS
 from inference.training.cases import Window
 from inference.training.datasets import AnyDataSet
 from inference.training.implants import ImplantSettings
+
+
+class Seeds(BaseModel):
+    """So many seeds from a first one on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first_seed: int
+    count: int = Field(ge=1)
+
+    @property
+    def range(self) -> range:
+        """All of them."""
+        return range(self.first_seed, self.first_seed + self.count)
 
 
 class CaseSettings(BaseModel):
@@ -27,8 +42,8 @@ class CaseSettings(BaseModel):
     count: int = Field(ge=1)
     validation_first_seed: int
     validation_count: int = Field(ge=1)
-    masses: int = Field(default=0, ge=0)  # of the seeds that follow, with a mass in a lung
-    validation_masses: int = Field(default=0, ge=0)
+    variants: dict[str, Seeds] = {}  # more to learn from, by the name of the variant
+    validation_variants: dict[str, Seeds] = {}
 
     @property
     def training(self) -> range:
@@ -40,19 +55,11 @@ class CaseSettings(BaseModel):
         """Seeds to choose the best weights by."""
         return range(self.validation_first_seed, self.validation_first_seed + self.validation_count)
 
-    @property
-    def training_masses(self) -> range:
-        """Seeds of the chests with a mass to learn from."""
-        return range(self.training.stop, self.training.stop + self.masses)
-
-    @property
-    def validation_with_masses(self) -> range:
-        """Seeds of those to choose the best weights by."""
-        return range(self.validation.stop, self.validation.stop + self.validation_masses)
-
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        if {*self.training, *self.training_masses} & {*self.validation, *self.validation_with_masses}:
+        shared = [{*seeds.range} & {*self.validation_variants[name].range} for name, seeds in self.variants.items()
+                  if name in self.validation_variants]
+        if any(shared) or {*self.training} & {*self.validation}:
             raise ValueError("a phantom is used for training or for validation, not for both")
         return self
 
@@ -149,8 +156,10 @@ class TrainingSettings(BaseModel):
             raise ValueError(f"given_for_recall names {', '.join(sorted(strange))}, which the output lacks")
         if self.implants and any(channel.scale != "window" for channel in self.recipe.channels):
             raise ValueError("implants have densities in HU: every channel has to be a window")
-        if self.cases and (self.cases.masses or self.cases.validation_masses) and self.task != "lung_nodule":
-            raise ValueError(f"masses are drawn into lungs; the task is {self.task}")
+        asked = {*self.cases.variants, *self.cases.validation_variants} if self.cases else set()
+        if strange := asked - set(there := VARIANTS.get(self.task, {})):
+            raise ValueError(f"{', '.join(sorted(strange))} is no variant of {self.task}, which has "
+                             f"{', '.join(there) or 'none'}")
         divisor = self.network.divisor
         if any(size % divisor for window in (self.patch, self.window) for size in window[3 - self.dimensions:]):
             raise ValueError(f"patch and window are multiples of {divisor}, as the network halves its grid")

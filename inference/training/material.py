@@ -118,10 +118,12 @@ def _phantoms(settings: TrainingSettings, seeds: CaseSettings, cache: Path, work
     validation = drawn(settings.task, seeds.validation)
     origin = (f"{seeds.count} procedural phantoms (seeds {seeds.first_seed} to {seeds.training.stop - 1}), chosen by "
               f"{seeds.validation_count} others (seeds {seeds.validation_first_seed} to {seeds.validation.stop - 1})")
-    if seeds.masses or seeds.validation_masses:
-        training += drawn("lung_mass", seeds.training_masses)
-        validation += drawn("lung_mass", seeds.validation_with_masses)
-        origin += f"; beside them {seeds.masses} and {seeds.validation_masses} with a mass in a lung"
+    for group, more, purpose in ((training, seeds.variants, "to learn from"),
+                                 (validation, seeds.validation_variants, "to choose by")):
+        for name, wanted in more.items():
+            group.extend(drawn(name, wanted.range))
+            origin += (f"; {wanted.count} of the variant {name} {purpose} (seeds {wanted.first_seed} to "
+                       f"{wanted.range.stop - 1})")
     return Material(training, validation, origin)
 
 

@@ -86,3 +86,11 @@ def test_patients_have_none_one_or_several_tumours_small_and_large_and_some_do_n
 def test_a_task_without_phantom_is_unknown():
     with pytest.raises(KeyError):
         make_case("knee", 1)
+
+
+def test_a_faint_glioma_is_another_patient_of_the_same_task(drawn_case, brain_case):
+    faint = drawn_case("faint_glioma", 3)
+    assert (faint.task, list(faint.volumes)) == ("brain_tumour", ROLES)
+    assert faint.acquisitions["T1"].study.patient.patient_id == "PHANTOM-faint_glioma3"
+    assert faint.truth.any()
+    assert faint.truth.shape != brain_case.truth.shape or (faint.truth != brain_case.truth).any()

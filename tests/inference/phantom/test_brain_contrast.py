@@ -51,3 +51,15 @@ def test_without_tumour_nothing_is_overlaid(contrast):
     plain = rendered(contrast)
     assert plain.shape == SHAPE
     assert np.isfinite(plain).all()
+
+
+def test_oedema_that_fades_is_brightest_beside_the_core():
+    anatomy, tumour = scene(OEDEMA)
+    tumour.labels[14:22, 8:16, 8:10] = ENHANCING
+    rng = np.random.default_rng(0)
+    texture = patient_texture(SHAPE, rng)
+    sharp, faint = (render("FLAIR", anatomy, tumour, texture._replace(fading=fading), np.random.default_rng(1))
+                    for fading in (0.0, 0.8))
+    lost = (sharp - faint)[16:20, 10:14]
+    assert (lost[..., 10] < 0.3 * lost[..., 15]).all()
+    assert (lost[..., 15] > 0.1).all()

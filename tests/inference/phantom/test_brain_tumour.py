@@ -71,3 +71,8 @@ def test_foci_lie_inside_the_brain():
         for planned in plan_foci(np.random.default_rng(seed)):
             assert np.all(np.abs(planned.centre) < (60, 80, 60))
             assert 4 < planned.radius < 38
+
+
+def test_as_many_tumours_enhance_as_is_wished():
+    foci = [plan_foci(np.random.default_rng(seed), enhancing=0.5) for seed in range(200)]
+    assert 0.4 < np.mean([planned[0].enhances for planned in foci if planned]) < 0.6

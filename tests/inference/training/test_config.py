@@ -68,7 +68,9 @@ def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     with pytest.raises(ValidationError, match="not for both"):
         settings(cases={"first_seed": 1, "count": 5, "validation_first_seed": 5, "validation_count": 1})
     with pytest.raises(ValidationError, match="not for both"):
-        settings(cases={"first_seed": 1, "count": 3, "masses": 2, "validation_first_seed": 5, "validation_count": 1})
+        settings(cases={"first_seed": 1, "count": 3, "variants": {"lung_mass": {"first_seed": 3, "count": 2}},
+                        "validation_first_seed": 5, "validation_count": 1,
+                        "validation_variants": {"lung_mass": {"first_seed": 4, "count": 2}}})
 
 
 @pytest.mark.parametrize(("changes", "reason"), [
@@ -78,8 +80,9 @@ def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     ({"recipe": {"primary": "T1", "channels": [{"role": "T1", "scale": "zscore"}], "spacing_mm": [1, 1, 1]}}, "roles"),
     ({"speed": "fast"}, "speed"),
     ({"cases": None}, "learns from phantoms"),
-    ({"task": "liver_tumour", "cases": {"first_seed": 1, "count": 3, "masses": 1, "validation_first_seed": 5,
-                                        "validation_count": 1}}, "masses are drawn into lungs"),
+    ({"task": "liver_tumour", "cases": {"first_seed": 1, "count": 3, "validation_first_seed": 5, "validation_count": 1,
+                                        "variants": {"lung_mass": {"first_seed": 1, "count": 1}}}},
+     "lung_mass is no variant of liver_tumour, which has none"),
     ({"data": {"kind": "lits", "folder": "x"}}, "learns from phantoms"),
     ({"cases": None, "data": {"kind": "luna16", "folder": "x"}}, "needs a `split`"),
     ({"cases": None, "data": {"kind": "lits", "folder": "x"}, "split": {"file": "s.json"}}, "not of lung_nodule"),

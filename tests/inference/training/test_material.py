@@ -91,10 +91,12 @@ def test_phantoms_are_drawn_by_their_seeds(balls, settings, cache):
     assert "3 procedural phantoms (seeds 1 to 3)" in material.origin
 
 
-def test_chests_with_a_mass_have_the_seeds_that_follow(balls, settings, cache):
-    wanted = {"first_seed": 1, "count": 2, "masses": 1, "validation_first_seed": 5, "validation_count": 1}
-    material = gather(settings(cases={**wanted, "validation_masses": 1}), cache, workers=1)
+def test_variants_have_seeds_of_their_own(balls, settings, cache):
+    wanted = {"first_seed": 1, "count": 2, "variants": {"lung_mass": {"first_seed": 3, "count": 1}},
+              "validation_first_seed": 5, "validation_count": 1,
+              "validation_variants": {"lung_mass": {"first_seed": 6, "count": 1}}}
+    material = gather(settings(cases=wanted), cache, workers=1)
     assert [case.seed for case in material.training] == [1, 2, 3]
     assert [case.seed for case in material.validation] == [5, 6]
     assert {path.name[:11] for path in cache.glob("lung_mass-*")} == {"lung_mass-3", "lung_mass-6"}
-    assert "beside them 1 and 1 with a mass" in material.origin
+    assert "; 1 of the variant lung_mass to learn from (seeds 3 to 3)" in material.origin
