@@ -12,6 +12,8 @@ FIRST_CONVOLUTION = {
     "encoder.resnet.conv1.weight": "the hybrid network with a ResNet-34 encoder",
     "coarse.encoder.resnet.conv1.weight": "the coarse-to-fine network with a ResNet-34 encoder",
     "coarse.encoder.0.0.weight": "the coarse-to-fine network",
+    "near.encoder.resnet.conv1.weight": "the network of two scales with a ResNet-34 encoder",
+    "near.encoder.0.0.weight": "the network of two scales",
     "encoder.conv1.weight": "DeepLabv3+",
     "encoder.0.0.0.weight": "SegNet",
     "encoder.0.0.weight": "the hybrid network or U-Net",

@@ -6,6 +6,7 @@ No torch here; it is loaded by `build`.
 from __future__ import annotations
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
@@ -217,34 +218,62 @@ class SegResNet(NetworkSettings):
         return 2 ** (len(self.blocks) - 1)
 
 
-class CoarseToFine(NetworkSettings):
+class OfParts(NetworkSettings, ABC):
+    """A network made of hybrid ones."""
+
+    whole_parts: ClassVar[tuple[str, ...]]  # those that take the channels of the whole: they may be trained alone
+    kind: str
+
+    @property
+    def parts(self) -> dict[str, Hybrid]:
+        """The hybrid networks by their names in it."""
+        return {name: part for name, part in self if isinstance(part, Hybrid)}
+
+    @model_validator(mode="after")
+    def _plain_parts(self) -> Self:
+        if any(part.pretrained or part.deep_supervision for part in self.parts.values()):
+            raise ValueError(f"no part of {self.kind} has pretrained weights or deep supervision")
+        return self
+
+    def arguments(self, in_channels: int, out_channels: int, dimensions: int = 3) -> dict[str, Any]:
+        parts = {name: part.model_dump(mode="json", exclude=set(part.not_arguments))
+                 for name, part in self.parts.items()}
+        return {**super().arguments(in_channels, out_channels, dimensions), **parts}
+
+
+class CoarseToFine(OfParts):
     """A hybrid network on half the grid, and another one that corrects it on the whole grid."""
 
     target = "inference.networks.coarse_to_fine.CoarseToFine"
+    whole_parts = ("coarse",)
 
     kind: Literal["coarse_to_fine"] = "coarse_to_fine"
     coarse: Hybrid = Hybrid()
     fine: Hybrid = Hybrid()
 
-    @model_validator(mode="after")
-    def _plain_parts(self) -> Self:
-        if any(part.pretrained or part.deep_supervision for part in (self.coarse, self.fine)):
-            raise ValueError("neither part of coarse_to_fine has pretrained weights or deep supervision")
-        return self
-
     @property
     def divisor(self) -> int:
         return max(2 * self.coarse.divisor, self.fine.divisor)
 
-    def arguments(self, in_channels: int, out_channels: int, dimensions: int = 3) -> dict[str, Any]:
-        parts = {name: part.model_dump(mode="json", exclude=set(part.not_arguments))
-                 for name, part in (("coarse", self.coarse), ("fine", self.fine))}
-        return {**super().arguments(in_channels, out_channels, dimensions), **parts}
+
+class TwoScales(OfParts):
+    """A hybrid network for what is small, and another one on a third of the grid for what is large."""
+
+    target = "inference.networks.two_scales.TwoScales"
+    whole_parts = ("near", "far")
+
+    kind: Literal["two_scales"] = "two_scales"
+    near: Hybrid = Hybrid()
+    far: Hybrid = Hybrid()
+
+    @property
+    def divisor(self) -> int:
+        return math.lcm(self.near.divisor, 3 * self.far.divisor)
 
 
 KINDS: dict[str, type[NetworkSettings]] = {
     kind.model_fields["kind"].default: kind
-    for kind in (Hybrid, UNet, SegNet, DeepLabV3Plus, DynUNet, SegResNet, CoarseToFine)
+    for kind in (Hybrid, UNet, SegNet, DeepLabV3Plus, DynUNet, SegResNet, CoarseToFine, TwoScales)
 }
 
 
@@ -253,7 +282,8 @@ def _hybrid_unless_said(settings: Any) -> Any:
 
 
 AnyNetwork = Annotated[
-    Annotated[Hybrid | UNet | SegNet | DeepLabV3Plus | DynUNet | SegResNet | CoarseToFine, Field(discriminator="kind")],
+    Annotated[Hybrid | UNet | SegNet | DeepLabV3Plus | DynUNet | SegResNet | CoarseToFine | TwoScales,
+              Field(discriminator="kind")],
     BeforeValidator(_hybrid_unless_said),
 ]
 

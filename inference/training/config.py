@@ -112,7 +112,7 @@ class TrainingSettings(BaseModel):
     output: Output
     dimensions: Literal[2, 3] = 3
     network: AnyNetwork = Hybrid()
-    start: Path | None = None  # bundle whose weights training goes on from
+    start: Path | dict[str, Path] | None = None  # bundle whose weights training goes on from, or one for each part
     cases: CaseSettings | None = None
     data: AnyDataSet | None = None
     split: SplitSettings | None = None
@@ -123,7 +123,7 @@ class TrainingSettings(BaseModel):
     batch: int = Field(default=2, ge=1)
     epochs: int | None = Field(default=None, ge=1)
     patches_per_case: int = Field(default=8, ge=1)  # of an epoch
-    steps: int = Field(default=1200, ge=1)
+    steps: int = Field(default=1200, ge=0)  # 0: weights stay as they are, only thresholds are chosen
     learning_rate: float = Field(default=2e-3, gt=0)
     entropy_weight: float = Field(default=1.0, ge=0)
     entropy_weight_end: float | None = Field(default=None, ge=0)
@@ -178,6 +178,13 @@ class TrainingSettings(BaseModel):
         return self
 
     @property
+    def starts(self) -> dict[str, Path]:
+        """The bundles to go on from, by the part of the network that each is for; "": all of it."""
+        if self.start is None:
+            return {}
+        return self.start if isinstance(self.start, dict) else {"": self.start}
+
+    @property
     def network_definition(self) -> dict[str, Any]:
         """The network as a bundle's configuration names it."""
         return self.network.definition(len(self.recipe.channels), self.output.channels, self.dimensions)
@@ -206,7 +213,7 @@ def load_settings(path: Path) -> TrainingSettings:
         raise ModelError(f"{path.name}: {wrong}") from fault
     changes: dict[str, Any] = {}
     if settings.start is not None:
-        changes["start"] = path.parent / settings.start
+        changes["start"] = {part: path.parent / bundle for part, bundle in settings.starts.items()}
     if pretrained := getattr(settings.network, "pretrained", None):
         changes["network"] = settings.network.model_copy(update={"pretrained": path.parent / pretrained})
     return settings.model_copy(update=changes)

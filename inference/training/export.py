@@ -166,7 +166,8 @@ def _given(settings: TrainingSettings) -> str:
 
 
 def _start(settings: TrainingSettings) -> str:
-    return f", going on from the weights of {settings.start.name}" if settings.start else ""
+    bundles = [f"{path.name} for {part}" if part else path.name for part, path in settings.starts.items()]
+    return f", going on from the weights of {' and '.join(bundles)}" if bundles else ""
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

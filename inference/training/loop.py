@@ -62,7 +62,7 @@ class Trainer:
         channels = len(settings.recipe.channels), settings.output.channels
         self.network = settings.network.build(*channels, settings.dimensions).to(self.device)
         if settings.start:
-            begin(self.network, settings.start, settings)
+            begin(self.network, settings)
         self.trained = self.world.wrapped(over_volumes(self.network))
         self.smoothed = _running_mean(self.network, settings.smoothing)
         self.judged = self.smoothed.module if self.smoothed else self.network  # what is validated and kept
@@ -220,7 +220,7 @@ class Trainer:
         warm_up = min(WARM_UP_STEPS, self.settings.steps // 10)
         if step < warm_up:
             return (step + 1) / warm_up
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, self.settings.steps))))
 
 
 def copied(network: torch.nn.Module) -> Weights:

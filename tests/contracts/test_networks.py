@@ -21,7 +21,7 @@ from torch import nn
 from inference.backends.bundle import build_network
 from inference.backends.bundle_files import WEIGHTS, BundleFiles
 from inference.errors import ModelError
-from inference.networks.registry import KINDS, Hybrid, NetworkSettings, network_settings
+from inference.networks.registry import KINDS, Hybrid, NetworkSettings, OfParts, network_settings
 from inference.sliding import Sliding, slide
 
 # Small settings of each kind, and of variants that are networks of their own.
@@ -37,6 +37,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "dynunet-supervised": {"kernels": [3, 3, 3], "strides": [1, 2, 2], "widths": [4, 4, 8], "deep_supervision": True},
     "segresnet": {"width": 4, "blocks": [1, 1, 1]},
     "coarse_to_fine": {"coarse": {"widths": [4, 8], "heads": 2}, "fine": {"widths": [4, 8, 8], "heads": 2}},
+    "two_scales": {"near": {"widths": [4, 8, 8], "heads": 2}, "far": {"widths": [4, 8], "heads": 2}},
 }
 IN, OUT = 2, 3
 
@@ -130,7 +131,8 @@ def test_several_answers_are_given_in_training_only(example: str, dimensions: in
     network = settings_of(example).build(IN, OUT, dimensions).train()
     x = image(network, dimensions)
     answers = all_of(network(x))
-    assert (len(answers) > 1) == getattr(settings_of(example), "deep_supervision", example == "coarse_to_fine")
+    assert (len(answers) > 1) == getattr(settings_of(example), "deep_supervision",
+                                           isinstance(settings_of(example), OfParts))
     assert answers[0].shape == (2, OUT, *x.shape[2:])
     assert all(len(answer) == 2 and answer.shape[1] == OUT for answer in answers)
     assert isinstance(network.eval()(x), torch.Tensor)

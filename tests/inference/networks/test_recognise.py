@@ -11,7 +11,8 @@ BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 BOTTLENECK = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 SMALL = {"hybrid": {"widths": (4, 8), "heads": 2}, "unet": {"widths": (4, 8)}, "segnet": {"widths": (4, 8)},
          "deeplabv3plus": {"widths": (4, 4, 4, 4, 4)}, "segresnet": {"width": 4}, "dynunet": {"widths": (4,) * 6},
-         "coarse_to_fine": {part: {"widths": (4, 8), "heads": 2} for part in ("coarse", "fine")}}
+         "coarse_to_fine": {part: {"widths": (4, 8), "heads": 2} for part in ("coarse", "fine")},
+         "two_scales": {part: {"widths": (4, 8), "heads": 2} for part in ("near", "far")}}
 
 
 @pytest.mark.parametrize("depth", [*BASIC, *BOTTLENECK])
@@ -36,7 +37,7 @@ def test_an_unusual_resnet_is_described():
 def test_our_own_networks_are_told(kind):
     state = KINDS[kind](**SMALL[kind]).build(2, 1, 3).state_dict()
     name = {"unet": "the hybrid network or U-Net", "hybrid": "the hybrid network or U-Net",
-            "coarse_to_fine": "the coarse-to-fine network"}.get(kind, kind)
+            "coarse_to_fine": "the coarse-to-fine network", "two_scales": "the network of two scales"}.get(kind, kind)
     assert recognise(state).lower().replace("deeplabv3+", "deeplabv3plus") == f"{name.lower()} in 3d for 2 channels"
 
 

@@ -73,7 +73,8 @@ def test_a_definition_of_something_else_is_refused(definition, reason):
     ({"kind": "dynunet", "widths": [4, 4]}, "the plan has 6 levels"),
     ({"kind": "dynunet", "kernels": [3, 3, 3]}, "the same number of each"),
     ({"kind": "dynunet", "kernels": [3, 3, 3], "strides": [1, [2, 2], [2, 2, 2]]}, "the same everywhere"),
-    ({"kind": "coarse_to_fine", "fine": {"deep_supervision": True}}, "neither part"),
+    ({"kind": "coarse_to_fine", "fine": {"deep_supervision": True}}, "no part of coarse_to_fine"),
+    ({"kind": "two_scales", "far": {"deep_supervision": True}}, "no part of two_scales"),
     ({"kind": "coarse_to_fine", "coarse": {"kind": "unet"}}, "Input should be 'hybrid'"),
 ])
 def test_what_cannot_be_built_is_said_at_once(settings, reason):

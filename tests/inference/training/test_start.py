@@ -1,4 +1,4 @@
-"""A run goes on from a bundle of its own network, or of the one that is its coarse part."""
+"""A run goes on from a bundle of its own network, or from one of a part of it, or from one for each part."""
 
 import pytest
 import torch
@@ -32,6 +32,44 @@ def test_a_coarse_network_is_gone_on_from_by_one_that_refines_it(trainer, settin
 def test_a_coarse_network_is_judged_by_its_corrected_answer_and_learns_by_both(trainer, settings):
     refining = {"kind": "coarse_to_fine", "coarse": settings().network.model_dump(), "fine": FINE}
     assert trainer(network=refining).run().score > 0.8
+
+
+def two_scales(settings):
+    part = settings().network.model_dump()
+    return {"kind": "two_scales", "near": {**part, "transformer_layers": 0}, "far": part}
+
+
+def same(one, other):
+    return all(torch.allclose(value, other.state_dict()[name], atol=1e-3) for name, value in one.state_dict().items())
+
+
+def test_each_part_may_go_on_from_a_bundle_of_its_own(trainer, settings, tmp_path):
+    for name, seed in (("near", 3), ("far", 4)):
+        first = trainer(seed=seed, network=two_scales(settings)[name])
+        export(first.settings, first.network, Best(), tmp_path / name, NOTHING)
+    parts = {name: tmp_path / name for name in ("near", "far")}
+    joined = trainer(start=parts, network=two_scales(settings), patch=[12, 12, 12])
+    export(joined.settings, joined.network, Best(), tmp_path / "joined", NOTHING)
+    card = (tmp_path / "joined" / "docs" / "README.md").read_text()
+    assert "going on from the weights of near for near and far for far" in card
+    again = trainer(seed=5, start={"near": tmp_path / "joined"}, network=two_scales(settings), patch=[12, 12, 12])
+    assert same(joined.network.near, again.network.near)
+    assert not same(joined.network.far, again.network.far)
+
+
+def test_without_steps_the_weights_stay_as_they_are(trainer, settings, tmp_path):
+    first = trainer(seed=3)
+    export(settings(), first.network, Best(), tmp_path / "bundle", NOTHING)
+    second = trainer(start=tmp_path / "bundle", steps=0)
+    second.run()
+    assert same(first.network, second.network)
+
+
+def test_a_bundle_is_refused_for_a_part_that_is_another_network(trainer, settings, tmp_path):
+    first = trainer(seed=3)
+    export(settings(), first.network, Best(), tmp_path / "bundle", NOTHING)
+    with pytest.raises(ModelError, match="its near part is none of"):
+        trainer(start={"near": tmp_path / "bundle"}, network=two_scales(settings), patch=[12, 12, 12])
 
 
 def test_a_bundle_of_another_network_cannot_be_gone_on_from(trainer, settings, tmp_path):
