@@ -39,7 +39,7 @@ class CaseSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     first_seed: int
-    count: int = Field(ge=1)
+    count: int = Field(ge=0)
     validation_first_seed: int
     validation_count: int = Field(ge=1)
     variants: dict[str, Seeds] = {}  # more to learn from, by the name of the variant
@@ -173,6 +173,8 @@ class TrainingSettings(BaseModel):
             raise ValueError("`data` needs a `split`, and phantoms have none")
         if self.data is not None and self.data.answers != self.task:
             raise ValueError(f"{self.data.kind} has cases of {self.data.answers}, not of {self.task}")
+        if self.cases and self.steps and not self.cases.count:
+            raise ValueError("steps need cases to learn from: `count` is 0")
         if not self.entropy_weight and not self.dice_weight and not self.entropy_weight_end:
             raise ValueError("the loss is cross entropy, Dice or both; both weights are 0")
         return self

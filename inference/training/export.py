@@ -33,12 +33,13 @@ BOOTSTRAPPED = ("Trained on scans of patients with procedural lesions drawn into
 
 def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path, material: Material) -> None:
     """Write the bundle of a trained network into `folder`; `material` is what it learnt from."""
+    metadata, card = _metadata(settings, best, material), _model_card(settings, best, material)
     for name in ("configs", "models", "docs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_json(folder / METADATA, _metadata(settings, best, material))
+    _write_json(folder / METADATA, metadata)
     _write_json(folder / INFERENCE, engine_configuration(settings))
     torch.save(half_weights(network), folder / WEIGHTS)
-    (folder / "docs" / "README.md").write_text(_model_card(settings, best, material))
+    (folder / "docs" / "README.md").write_text(card)
     (folder / "LICENSE").write_text(LICENCE)
     write_hashes(folder)
 
@@ -128,6 +129,7 @@ def _model_card(settings: TrainingSettings, best: Best, material: Material) -> s
     warning = "These numbers say that the chain works. They say nothing about patients.\n\n"
     use = ("Demonstration and commissioning of a DICOM node" if settings.synthetic else
            "Research; whoever uses it for more has to show that it is fit for that, on data of his own site")
+    chosen = "The best of its states was" if settings.steps else "Its thresholds were"
     return f"""# {settings.title}
 
 Version {settings.version}. **{notice(settings)}**
@@ -140,7 +142,7 @@ Channels:
 {channels}
 
 ## What it learned from
-{material.origin[0].upper()}{material.origin[1:]}. The best of its states was chosen by cases that it did not learn
+{material.origin[0].upper()}{material.origin[1:]}. {chosen} chosen by cases that it did not learn
 from, after {best.step} steps{_start(settings)}:
 
 | Region | Dice on those cases |
@@ -166,8 +168,15 @@ def _given(settings: TrainingSettings) -> str:
 
 
 def _start(settings: TrainingSettings) -> str:
-    bundles = [f"{path.name} for {part}" if part else path.name for part, path in settings.starts.items()]
+    """What it went on from, and of each part what that had learnt from."""
+    bundles = [f"{path.name} for {part} ({_learnt(path)})" if part else path.name
+               for part, path in settings.starts.items()]
     return f", going on from the weights of {' and '.join(bundles)}" if bundles else ""
+
+
+def _learnt(bundle: Path) -> str:
+    told = json.loads((bundle / METADATA).read_text()).get("changelog", {})
+    return "; ".join(f"{number}: {text}" for number, text in told.items()) or "nothing told"
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -116,7 +116,8 @@ def _phantoms(settings: TrainingSettings, seeds: CaseSettings, cache: Path, work
 
     training = drawn(settings.task, seeds.training)
     validation = drawn(settings.task, seeds.validation)
-    origin = (f"{seeds.count} procedural phantoms (seeds {seeds.first_seed} to {seeds.training.stop - 1}), chosen by "
+    learnt = f"{seeds.count} procedural phantoms (seeds {seeds.first_seed} to {seeds.training.stop - 1})"
+    origin = (f"{learnt if seeds.count else 'no further cases'}, chosen by "
               f"{seeds.validation_count} others (seeds {seeds.validation_first_seed} to {seeds.validation.stop - 1})")
     for group, more, purpose in ((training, seeds.variants, "to learn from"),
                                  (validation, seeds.validation_variants, "to choose by")):

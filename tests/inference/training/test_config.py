@@ -83,6 +83,7 @@ def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     ({"task": "liver_tumour", "cases": {"first_seed": 1, "count": 3, "validation_first_seed": 5, "validation_count": 1,
                                         "variants": {"lung_mass": {"first_seed": 1, "count": 1}}}},
      "lung_mass is no variant of liver_tumour, which has none"),
+    ({"cases": {"first_seed": 1, "count": 0, "validation_first_seed": 5, "validation_count": 1}}, "`count` is 0"),
     ({"data": {"kind": "lits", "folder": "x"}}, "learns from phantoms"),
     ({"cases": None, "data": {"kind": "luna16", "folder": "x"}}, "needs a `split`"),
     ({"cases": None, "data": {"kind": "lits", "folder": "x"}, "split": {"file": "s.json"}}, "not of lung_nodule"),

@@ -51,7 +51,7 @@ def test_each_part_may_go_on_from_a_bundle_of_its_own(trainer, settings, tmp_pat
     joined = trainer(start=parts, network=two_scales(settings), patch=[12, 12, 12])
     export(joined.settings, joined.network, Best(), tmp_path / "joined", NOTHING)
     card = (tmp_path / "joined" / "docs" / "README.md").read_text()
-    assert "going on from the weights of near for near and far for far" in card
+    assert "going on from the weights of near for near (0.0.1: trained on nothing) and far for far (" in card
     again = trainer(seed=5, start={"near": tmp_path / "joined"}, network=two_scales(settings), patch=[12, 12, 12])
     assert same(joined.network.near, again.network.near)
     assert not same(joined.network.far, again.network.far)
@@ -60,9 +60,13 @@ def test_each_part_may_go_on_from_a_bundle_of_its_own(trainer, settings, tmp_pat
 def test_without_steps_the_weights_stay_as_they_are(trainer, settings, tmp_path):
     first = trainer(seed=3)
     export(settings(), first.network, Best(), tmp_path / "bundle", NOTHING)
-    second = trainer(start=tmp_path / "bundle", steps=0)
-    second.run()
+    seeds = {"first_seed": 1, "count": 0, "validation_first_seed": 5, "validation_count": 1}
+    second = trainer(start=tmp_path / "bundle", steps=0, cases=seeds)
+    best = second.run()
     assert same(first.network, second.network)
+    export(second.settings, second.network, best, tmp_path / "second", NOTHING)
+    card = (tmp_path / "second" / "docs" / "README.md").read_text()
+    assert "Its thresholds were chosen by cases that it did not learn\nfrom, after 0 steps" in card
 
 
 def test_a_bundle_is_refused_for_a_part_that_is_another_network(trainer, settings, tmp_path):
