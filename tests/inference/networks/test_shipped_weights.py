@@ -78,16 +78,23 @@ class Written:
 
 def written(weights, arguments):
     """The network of a bundle as a function."""
-    if "coarse" not in arguments:
-        return Written(weights, arguments["heads"])
-    coarse, fine = (Written({name.removeprefix(f"{part}."): value for name, value in weights.items()
-                             if name.startswith(f"{part}.")}, arguments[part]["heads"]) for part in ("coarse", "fine"))
+    def part(name):
+        own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+        return Written(own, arguments[name]["heads"])
 
-    def both(x):
-        first = f.interpolate(coarse(f.avg_pool3d(x, 2)), scale_factor=2, mode="trilinear")
-        return first + fine(torch.cat((x, torch.tanh(first / 2)), 1))
+    def on_part_of_the_grid(network, step, x):
+        return f.interpolate(network(f.avg_pool3d(x, step)), scale_factor=step, mode="trilinear")
 
-    return both
+    def coarse_to_fine(x):
+        first = on_part_of_the_grid(part("coarse"), 2, x)
+        return first + part("fine")(torch.cat((x, torch.tanh(first / 2)), 1))
+
+    def two_scales(x):
+        return torch.maximum(part("near")(x), on_part_of_the_grid(part("far"), 3, x))
+
+    if "coarse" in arguments:
+        return coarse_to_fine
+    return two_scales if "near" in arguments else Written(weights, arguments["heads"])
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in BUNDLES.iterdir() if (path / WEIGHTS).exists()))
@@ -96,7 +103,7 @@ def test_a_shipped_bundle_means_what_it_was_trained_as(name):
     network = build_network(files)
     weights = torch.load(files.root / WEIGHTS, weights_only=True)
     assert list(network.state_dict()) == list(weights), "names are those of the file"
-    x = torch.randn(1, files.network["in_channels"], 32, 16, 16, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(1, files.network["in_channels"], 48, 48, 48, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         logits, expected = network(x), written(weights, files.network)(x)
     assert logits.std() > 0.1, "the weights say something"
