@@ -21,12 +21,12 @@ VARIANTS: dict[str, dict[str, Callable[[int], PhantomCase]]] = {
     "brain_tumour": {"faint_glioma": make_faint_glioma},
     "lung_nodule": {"lung_mass": make_lung_mass},
 }
-_BY_NAME = MAKERS | {name: maker for variants in VARIANTS.values() for name, maker in variants.items()}
 
 
 def make_case(name: str, seed: int) -> PhantomCase:
     """The phantom of this task or variant and seed, always the same; KeyError where there is none of that name."""
-    return _BY_NAME[name](seed)
+    variants = {variant: maker for variants in VARIANTS.values() for variant, maker in variants.items()}
+    return (MAKERS | variants)[name](seed)
 
 
 __all__ = ["MAKERS", "VARIANTS", "Decoy", "Lesion", "PhantomCase", "make_case", "write_study"]
