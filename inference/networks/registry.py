@@ -303,6 +303,19 @@ def complete(definition: Mapping[str, Any]) -> dict[str, Any]:
 
     ModelError where it names no network of this program or an argument that it does not have.
     """
+    settings, channels = _read(definition)
+    return settings.definition(*channels)
+
+
+def alone(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What of a network may be trained alone, by its name in it, each definition complete; "" is all of it."""
+    settings, channels = _read(definition)
+    parts = {name: settings.parts[name] for name in settings.whole_parts} if isinstance(settings, OfParts) else {}
+    return {name: part.definition(*channels) for name, part in {"": settings, **parts}.items()}
+
+
+def _read(definition: Mapping[str, Any]) -> tuple[NetworkSettings, tuple[int, int, int]]:
+    """The settings and the channels and dimensions."""
     fields = dict(definition)
     target = fields.pop("_target_", None)
     kind = next((name for name, settings in KINDS.items() if settings.target == target), None)
@@ -313,7 +326,7 @@ def complete(definition: Mapping[str, Any]) -> dict[str, Any]:
         channels = int(fields.pop("in_channels")), int(fields.pop("out_channels")), int(fields.pop("dimensions", 3))
     except (KeyError, TypeError, ValueError) as fault:
         raise ModelError(f"the definition of {target} names no channels: {type(fault).__name__} {fault}") from fault
-    return network_settings({"kind": kind, **fields}).definition(*channels)
+    return network_settings({"kind": kind, **fields}), channels
 
 
 def _listed(levels: PerLevel) -> list[int | list[int]]:

@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from torch import nn
 
 from inference.backends.bundle import build_network
 from inference.backends.bundle_files import BundleFiles, read_bundle
 from inference.errors import ModelError
-from inference.networks.registry import OfParts, complete
+from inference.networks.registry import alone, complete
 from inference.training.config import TrainingSettings
 
 
 def begin(network: nn.Module, settings: TrainingSettings) -> None:
     """Give a network the weights of the bundles that `start` names, each its part; ModelError where one does not fit.
 
-    A bundle for the whole may be one of a part alone. A bundle for a part may be the part alone, or a whole.
+    Both the run's network and the bundle's may be made of parts: what fits may be all of either, or one of its parts.
     """
     for name, path in settings.starts.items():
         files = read_bundle(path)
-        if files.card.task != settings.task or not _given(network, name, files, settings):
+        fitting = _fitting(name, files, settings)
+        if fitting is None:
             of = f"its {name} part" if name else "its network"
             raise ModelError(f"training cannot start from {files.root.name}: its task is {files.card.task} and its "
                              f"network {complete(files.network)}; {of} is none of {settings.task} and "
                              f"{settings.network_definition}")
+        part, source = fitting
+        weights = build_network(files).get_submodule(source).state_dict()
+        network.get_submodule(part).load_state_dict(weights)
 
 
-def _given(network: nn.Module, name: str, files: BundleFiles, settings: TrainingSettings) -> bool:
-    """Whether the bundle's weights have been given to the part of this name, or to the first that they fit."""
-    there = complete(files.network)
-    for part, definition in _definitions(settings):
-        if name in ("", part) and there == definition:
-            network.get_submodule(part).load_state_dict(build_network(files).state_dict())
-            return True
-        if name == part and there == settings.network_definition:
-            network.get_submodule(part).load_state_dict(build_network(files).get_submodule(part).state_dict())
-            return True
-    return False
-
-
-def _definitions(settings: TrainingSettings) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What may begin, by its name in the network: all of it, and the parts that may be trained alone."""
-    yield "", settings.network_definition
-    if isinstance(settings.network, OfParts):
-        channels = len(settings.recipe.channels), settings.output.channels, settings.dimensions
-        for name in settings.network.whole_parts:
-            yield name, settings.network.parts[name].definition(*channels)
+def _fitting(name: str, files: BundleFiles, settings: TrainingSettings) -> tuple[str, str] | None:
+    """The part of the run's network, `name` where that is given, and the bundle's that is the same network."""
+    if files.card.task != settings.task:
+        return None
+    offered = alone(files.network)
+    for part, definition in alone(settings.network_definition).items():
+        for source in sorted(offered, key=lambda source: source != part):  # one of the same name first
+            if name in ("", part) and offered[source] == definition:
+                return part, source
+    return None

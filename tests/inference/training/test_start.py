@@ -1,13 +1,19 @@
 """A run goes on from a bundle of its own network, or from one of a part of it, or from one for each part."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from inference.errors import ModelError
+from inference.tasks import TASKS
+from inference.training.config import load_settings
 from inference.training.export import export
-from inference.training.loop import Best
+from inference.training.loop import Best, copied
 from inference.training.material import Material
+from inference.training.start import begin
 
+CONF = Path(__file__).parents[3] / "conf" / "training"
 NOTHING = Material([], [], "nothing")
 FINE = {"widths": [4, 8], "transformer_layers": 0, "dropout": 0}
 
@@ -55,6 +61,21 @@ def test_each_part_may_go_on_from_a_bundle_of_its_own(trainer, settings, tmp_pat
     again = trainer(seed=5, start={"near": tmp_path / "joined"}, network=two_scales(settings), patch=[12, 12, 12])
     assert same(joined.network.near, again.network.near)
     assert not same(joined.network.far, again.network.far)
+
+
+def test_a_part_of_a_bundle_is_gone_on_from_by_itself(trainer, settings, tmp_path):
+    joined = trainer(seed=3, network=two_scales(settings), patch=[12, 12, 12])
+    export(joined.settings, joined.network, Best(), tmp_path / "joined", NOTHING)
+    assert same(joined.network.far, trainer(start=tmp_path / "joined").network)
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_a_shipped_model_is_gone_on_from_by_its_configuration(task):
+    run = load_settings(CONF / f"{task}.yaml")
+    network = run.network.build(len(run.recipe.channels), run.output.channels)
+    first = copied(network)
+    begin(network, run)
+    assert not all(torch.equal(value, first[name]) for name, value in network.state_dict().items())
 
 
 def test_without_steps_the_weights_stay_as_they_are(trainer, settings, tmp_path):
