@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -17,6 +17,14 @@ from inference.tasks import TASKS
 from inference.training.cases import Window
 from inference.training.datasets import AnyDataSet
 from inference.training.implants import ImplantSettings
+
+
+def _for_all_of_it(start: Any) -> Any:
+    return {"": start} if isinstance(start, str | Path) else start
+
+
+# A bundle by the part of the network that it is for; one alone is for all of it, which is "".
+Start = Annotated[dict[str, Path], BeforeValidator(_for_all_of_it)]
 
 
 class Seeds(BaseModel):
@@ -112,7 +120,7 @@ class TrainingSettings(BaseModel):
     output: Output
     dimensions: Literal[2, 3] = 3
     network: AnyNetwork = Hybrid()
-    start: Path | dict[str, Path] | None = None  # bundle whose weights training goes on from, or one for each part
+    start: Start = {}  # bundles whose weights training goes on from
     cases: CaseSettings | None = None
     data: AnyDataSet | None = None
     split: SplitSettings | None = None
@@ -180,13 +188,6 @@ class TrainingSettings(BaseModel):
         return self
 
     @property
-    def starts(self) -> dict[str, Path]:
-        """The bundles to go on from, by the part of the network that each is for; "": all of it."""
-        if self.start is None:
-            return {}
-        return self.start if isinstance(self.start, dict) else {"": self.start}
-
-    @property
     def network_definition(self) -> dict[str, Any]:
         """The network as a bundle's configuration names it."""
         return self.network.definition(len(self.recipe.channels), self.output.channels, self.dimensions)
@@ -213,9 +214,7 @@ def load_settings(path: Path) -> TrainingSettings:
     except ValidationError as fault:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in fault.errors())
         raise ModelError(f"{path.name}: {wrong}") from fault
-    changes: dict[str, Any] = {}
-    if settings.start is not None:
-        changes["start"] = {part: path.parent / bundle for part, bundle in settings.starts.items()}
+    changes: dict[str, Any] = {"start": {part: path.parent / bundle for part, bundle in settings.start.items()}}
     if pretrained := getattr(settings.network, "pretrained", None):
         changes["network"] = settings.network.model_copy(update={"pretrained": path.parent / pretrained})
     return settings.model_copy(update=changes)

@@ -170,7 +170,7 @@ def _given(settings: TrainingSettings) -> str:
 def _start(settings: TrainingSettings) -> str:
     """What it went on from, and of each part what that had learnt from."""
     bundles = [f"{path.name} for {part} ({_learnt(path)})" if part else path.name
-               for part, path in settings.starts.items()]
+               for part, path in settings.start.items()]
     return f", going on from the weights of {' and '.join(bundles)}" if bundles else ""
 
 

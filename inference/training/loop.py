@@ -61,8 +61,7 @@ class Trainer:
         torch.set_num_threads(1 if self.device.startswith("cuda") else settings.threads)
         channels = len(settings.recipe.channels), settings.output.channels
         self.network = settings.network.build(*channels, settings.dimensions).to(self.device)
-        if settings.start:
-            begin(self.network, settings)
+        begin(self.network, settings)
         self.trained = self.world.wrapped(over_volumes(self.network))
         self.smoothed = _running_mean(self.network, settings.smoothing)
         self.judged = self.smoothed.module if self.smoothed else self.network  # what is validated and kept

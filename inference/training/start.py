@@ -16,7 +16,7 @@ def begin(network: nn.Module, settings: TrainingSettings) -> None:
 
     Both the run's network and the bundle's may be made of parts: what fits may be all of either, or one of its parts.
     """
-    for name, path in settings.starts.items():
+    for name, path in settings.start.items():
         files = read_bundle(path)
         fitting = _fitting(name, files, settings)
         if fitting is None:
