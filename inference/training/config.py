@@ -36,18 +36,15 @@ class Seeds(BaseModel):
     count: int = Field(ge=1)
 
     @property
-    def range(self) -> range:
-        """All of them."""
+    def all(self) -> range:
+        """Each of them."""
         return range(self.first_seed, self.first_seed + self.count)
 
 
-class CaseSettings(BaseModel):
-    """Which phantoms are drawn; the seeds of training and validation never meet."""
+class CaseSettings(Seeds):
+    """Which phantoms are drawn, to learn from unless it says validation; the two never meet."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    first_seed: int
-    count: int = Field(ge=0)
+    count: int = Field(ge=0)  # none where a run has no steps
     validation_first_seed: int
     validation_count: int = Field(ge=1)
     variants: dict[str, Seeds] = {}  # more to learn from, by the name of the variant
@@ -56,16 +53,16 @@ class CaseSettings(BaseModel):
     @property
     def training(self) -> range:
         """Seeds to learn from."""
-        return range(self.first_seed, self.first_seed + self.count)
+        return self.all
 
     @property
     def validation(self) -> range:
         """Seeds to choose the best weights by."""
-        return range(self.validation_first_seed, self.validation_first_seed + self.validation_count)
+        return Seeds(first_seed=self.validation_first_seed, count=self.validation_count).all
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        shared = [{*seeds.range} & {*self.validation_variants[name].range} for name, seeds in self.variants.items()
+        shared = [{*seeds.all} & {*self.validation_variants[name].all} for name, seeds in self.variants.items()
                   if name in self.validation_variants]
         if any(shared) or {*self.training} & {*self.validation}:
             raise ValueError("a phantom is used for training or for validation, not for both")

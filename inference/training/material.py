@@ -116,16 +116,18 @@ def _phantoms(settings: TrainingSettings, seeds: CaseSettings, cache: Path, work
 
     training = drawn(settings.task, seeds.training)
     validation = drawn(settings.task, seeds.validation)
-    learnt = f"{seeds.count} procedural phantoms (seeds {seeds.first_seed} to {seeds.training.stop - 1})"
-    origin = (f"{learnt if seeds.count else 'no further cases'}, chosen by "
-              f"{seeds.validation_count} others (seeds {seeds.validation_first_seed} to {seeds.validation.stop - 1})")
+    learnt = _counted(seeds.training, "procedural phantoms") if seeds.count else "no further cases"
+    origin = f"{learnt}, chosen by {_counted(seeds.validation, 'others')}"
     for group, more, purpose in ((training, seeds.variants, "to learn from"),
                                  (validation, seeds.validation_variants, "to choose by")):
         for name, wanted in more.items():
-            group.extend(drawn(name, wanted.range))
-            origin += (f"; {wanted.count} of the variant {name} {purpose} (seeds {wanted.first_seed} to "
-                       f"{wanted.range.stop - 1})")
+            group.extend(drawn(name, wanted.all))
+            origin += f"; {_counted(wanted.all, f'of the variant {name} {purpose}')}"
     return Material(training, validation, origin)
+
+
+def _counted(seeds: range, of_what: str) -> str:
+    return f"{len(seeds)} {of_what} (seeds {seeds.start} to {seeds.stop - 1})"
 
 
 def _prepared(settings: TrainingSettings, data: DataSet, refs: Sequence[CaseRef], cache: Path,
