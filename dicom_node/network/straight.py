@@ -106,7 +106,9 @@ class StraightStores:
         """The request that begins with this fragment; None where it is none, or not plain, or not its turn."""
         context_id, control, start, end = fragment
         association = self._association
-        if not association.is_at_leisure or control & 3 != COMMAND | LAST or end - start > LONGEST_COMMAND:
+        if association.dimse.message is not None or not association.is_at_leisure:
+            return None  # one that came before is being put together, or served
+        if control & 3 != COMMAND | LAST or end - start > LONGEST_COMMAND:
             return None
         context = association._accepted_cx.get(context_id)
         if context is None or association.acceptor.accepted_common_extended:

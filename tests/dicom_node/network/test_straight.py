@@ -12,6 +12,7 @@ from wire import RELEASE_RQ, Wire, echo_rq, p_data, pieces, store_rq
 
 from dicom_node.network.spool import Spool
 from dicom_node.network.straight import fragments_of, read_request, response
+from dicom_node.network.upper_layer import WaitingAssociation
 
 
 def read(data: bytes):
@@ -149,3 +150,10 @@ def test_a_conversation_is_stored_as_it_was_said(ear):
     node = ear()
     converse(node, CONVERSATIONS["two stores and an echo at once"])
     assert node.stored == {"1.2.3": b"abcdef", "1.2.4": b"xy"}
+
+
+def test_a_message_that_pynetdicom_has_begun_is_left_to_it(ear, monkeypatch):
+    turns = iter([False])  # the association's own thread is late: the first command does not find it at leisure
+    monkeypatch.setattr(WaitingAssociation, "is_at_leisure", property(lambda _: next(turns, True)))
+    talk = CONVERSATIONS["another command in the middle of the data"]
+    assert converse(ear(), talk) == converse(ear(ours=False), talk)
