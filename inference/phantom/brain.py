@@ -15,7 +15,7 @@ from scipy import ndimage
 from inference.phantom.brain_anatomy import CANVAS_MM, CANVAS_SHAPE, HEIGHT_MM, canvas_axes, draw_head
 from inference.phantom.brain_contrast import CONTRASTS, patient_texture, render
 from inference.phantom.brain_protocol import ADC, REFORMAT, describe, describe_adc, describe_reformat, plan
-from inference.phantom.brain_tumour import Focus, draw_tumour, plan_foci, push_aside
+from inference.phantom.brain_tumour import Focus, draw_tumour, outlined, plan_foci, push_aside
 from inference.phantom.case import Decoy, Lesion, PhantomCase
 from inference.phantom.mr import Protocol, acquire, sample
 from inference.phantom.shapes import Array, Points, rotation, smooth_noise
@@ -56,7 +56,7 @@ def _make(seed: int, rng: np.random.Generator, foci: tuple[Focus, ...], fading: 
         volumes[role] = Volume(acquire(scanned, grid.spacing, rng), grid,
                                series_instance_uid=acquisition.series_instance_uid)
         acquisitions[role] = acquisition
-    truth = _truth(tumour.labels, pose, volumes[PRIMARY].grid, protocols[PRIMARY].thickness)
+    truth = _truth(outlined(tumour, anatomy), pose, volumes[PRIMARY].grid, protocols[PRIMARY].thickness)
     decoys = _decoys(signals, motion["T2"] @ pose, study, frame, rng)
     return PhantomCase(TASK, seed, PRIMARY, volumes, truth, _lesions(truth, volumes[PRIMARY].grid), acquisitions,
                        decoys, motion)

