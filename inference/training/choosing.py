@@ -55,9 +55,13 @@ def choose(trainer: Trainer) -> Chosen:
 def candidates(trainer: Trainer) -> Iterator[Candidate]:
     """The best weights, the last, and means of them: between good weights often lie better ones.
 
-    The last may have only needed other thresholds. Means: Wortsman et al. 2022, "Model soups".
+    The last may have only needed other thresholds. Means: Wortsman et al. 2022, "Model soups". Where the last are to
+    be kept nothing else is tried.
     """
     best, last = trainer.best_weights, trainer.last_weights
+    if trainer.settings.keep == "last":
+        yield Candidate("last", last, trainer.step)
+        return
     yield Candidate("best", best, trainer.best.step)
     if trainer.settings.average:
         if trainer.best.step != trainer.step:

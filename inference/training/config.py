@@ -142,6 +142,7 @@ class TrainingSettings(BaseModel):
     patience: int = Field(default=5, ge=1)
     watch: Literal["dice", "loss"] = "dice"  # what of the validation cases decides
     smoothing: float = Field(default=0.0, ge=0, lt=1)  # share of the weights' running mean that a step keeps
+    keep: Literal["best", "last"] = "best"  # which weights a run leaves; the last whether or not they were the best
     average: bool = False  # try means of the weights that were first, best and last
     given_for_recall: dict[str, Annotated[float, Field(ge=0)]] = {}  # Dice, by region, for a lower threshold
     seed: int = 0

@@ -129,7 +129,8 @@ def _model_card(settings: TrainingSettings, best: Best, material: Material) -> s
     warning = "These numbers say that the chain works. They say nothing about patients.\n\n"
     use = ("Demonstration and commissioning of a DICOM node" if settings.synthetic else
            "Research; whoever uses it for more has to show that it is fit for that, on data of his own site")
-    chosen = "The best of its states was" if settings.steps else "Its thresholds were"
+    chosen = ("Its thresholds were" if not settings.steps else "The best of its states was" if settings.keep == "best"
+              else "Its last state was kept, whether or not it was the best; its thresholds were")
     return f"""# {settings.title}
 
 Version {settings.version}. **{notice(settings)}**
@@ -168,8 +169,8 @@ def _given(settings: TrainingSettings) -> str:
 
 
 def _start(settings: TrainingSettings) -> str:
-    """What it went on from, and of each part what that had learnt from."""
-    bundles = [f"{path.name} for {part} ({_learnt(path)})" if part else path.name
+    """What it went on from, and what that had learnt from."""
+    bundles = [f"{path.name}{f' for {part}' if part else ''} ({_learnt(path)})"
                for part, path in settings.start.items()]
     return f", going on from the weights of {' and '.join(bundles)}" if bundles else ""
 

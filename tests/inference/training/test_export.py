@@ -59,6 +59,24 @@ def test_the_card_says_what_was_given_for_a_lower_threshold(folder, settings, tm
     assert "less is missed: nodule, 0.02." in (tmp_path / "lenient" / "docs" / "README.md").read_text()
 
 
+@pytest.mark.parametrize(("more", "said"), [
+    ({}, "The best of its states was chosen by"),
+    ({"keep": "last"}, "Its last state was kept, whether or not it was the best; its thresholds were chosen by"),
+    ({"steps": 0}, "Its thresholds were chosen by"),
+])
+def test_the_card_says_which_weights_they_are(settings, tmp_path, more, said):
+    chosen = settings(**more)
+    export(chosen, chosen.network.build(1, 1), Best(), tmp_path / "kept", Material([], [], "nothing"))
+    assert f"Nothing. {said} cases" in (tmp_path / "kept" / "docs" / "README.md").read_text()
+
+
+def test_the_card_says_what_it_went_on_from_and_what_that_had_learnt_from(folder, settings, tmp_path):
+    later = settings(start=folder)
+    export(later, later.network.build(1, 1), Best(), tmp_path / "later", Material([], [], "nothing"))
+    card = (tmp_path / "later" / "docs" / "README.md").read_text()
+    assert f"going on from the weights of balls ({settings().version}: trained on three balls)" in card
+
+
 def test_weights_are_a_plain_state_dict_of_half_precision(folder):
     state = torch.load(folder / WEIGHTS, weights_only=True)
     assert {value.dtype for value in state.values() if value.dim() > 1} == {torch.float16}

@@ -89,6 +89,16 @@ def test_means_of_good_weights_are_tried_and_the_best_stay(trainer):
     assert choose(run).best.score >= choose(zero).best.score
 
 
+def test_the_last_weights_are_kept_where_that_is_wished(trainer):
+    run = trainer(steps=4, validate_every=2, keep="last")
+    run.run()
+    run.best_weights = {name: value * 0 for name, value in run.last_weights.items()}
+    chosen = choose(run)
+    assert chosen.best.step == 4
+    for name, value in run.last_weights.items():
+        assert torch.equal(chosen.network.state_dict()[name], value), name
+
+
 def test_with_smoothing_the_mean_of_the_weights_is_judged_and_kept(trainer):
     run = trainer(steps=6, validate_every=3, smoothing=0.9)
     drawn = {name: value.clone() for name, value in run.network.state_dict().items()}
