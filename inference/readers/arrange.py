@@ -185,7 +185,11 @@ def _grid(ordered: list[SliceHeader], notes: list[str]) -> Grid:
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack([step, column * spacing[0], row * spacing[1]])
     affine[:3, 3] = positions[0]
-    return Grid((len(ordered), first.rows, first.columns), affine, first.frame_of_reference_uid)
+    try:
+        return Grid((len(ordered), first.rows, first.columns), affine, first.frame_of_reference_uid)
+    except ValueError:
+        size = " x ".join(f"{edge:.3g}" for edge in np.linalg.norm(affine[:3, :3], axis=0))
+        raise BadGeometry(f"Its voxels of {size} mm make no volume; perhaps they are not given in mm.") from None
 
 
 def _check_even(ordered: list[SliceHeader], positions: NDArray[np.float64], normal: NDArray[np.float64],

@@ -182,6 +182,11 @@ def test_a_single_slice_takes_its_thickness_from_the_header(stack):
     assert "single slice" in arrangement.notes[0]
 
 
+def test_voxels_in_metres_are_refused_with_their_size(stack):
+    with pytest.raises(BadGeometry, match=r"0\.001 x 0\.0005 x 0\.0005 mm"):
+        arrange(stack(1, spacing=(0.0005, 0.0005), thickness=0.001))
+
+
 def test_a_series_too_large_for_memory_is_refused_by_its_headers(stack):
     side = int(np.sqrt(MAX_VOXELS // 9)) + 1
     with pytest.raises(BadGeometry, match="too large"):
