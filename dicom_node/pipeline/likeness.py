@@ -139,7 +139,8 @@ def _digest(stream: BinaryIO, digest: Any, length: int | None) -> None:
 def _differs(one: _Content, other: _Content, tag: BaseTag) -> bool:
     if tag.element == 0:
         return False  # group lengths are retired, and say nothing
-    first, second = one.header.get_item(tag), other.header.get_item(tag)
+    # As they are: pydicom would convert what is empty, and raise where nobody knows its representation.
+    first, second = (content.header.get_item(tag, keep_deferred=True) for content in (one, other))
     if first is None or second is None:
         return True
     raw = isinstance(first, RawDataElement) and isinstance(second, RawDataElement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,22 @@ def test_encapsulated_pixels_are_compared_to_the_end(image: Path) -> None:
         data.save_as(paths[-1])
     assert like(paths[0], paths[1]) == Likeness("", ("PatientName",), copied=True)
     assert like(paths[1], paths[2]).other_picture == "the pixels"
+
+
+@pytest.mark.parametrize("value", [b"", b"ab"])
+def test_an_element_of_a_representation_that_nobody_knows_is_compared_as_it_is(image: Path, value: bytes) -> None:
+    corrected = edited(image, PatientName="Right^Person")
+    odd = ("(0009,1001)",) if value else ()
+    assert like(with_odd(image, b""), with_odd(corrected, value)) == Likeness("", (*odd, "PatientName"), copied=True)
+
+
+def with_odd(path: Path, value: bytes) -> Path:
+    """Put an element of the representation "OX" where the patient's name begins, as some writers do."""
+    content = path.read_bytes()
+    name = content.index(b"\x10\x00\x10\x00PN")
+    element = struct.pack("<HH2sH", 0x0009, 0x1001, b"OX", len(value)) + value
+    path.write_bytes(content[:name] + element + content[name:])
+    return path
 
 
 LONG_HEAD = bytes(128) + b"DICM\x02\0\0\0UL\x04\0\xff\xff\xff\x7f"
