@@ -75,6 +75,13 @@ def one_image_more(_: str) -> Executable:
 
 
 @prepared
+def still_sent(_: str) -> Executable:
+    """An image of the study `uid`, where it is open, came once more: its sender is still at it."""
+    this = and_(studies.c.study_uid == bindparam("uid"), studies.c.state == StudyState.RECEIVING.value)
+    return update(studies).where(this).values(changed_at=bindparam("at"))
+
+
+@prepared
 def open_study_again(dialect: str, awaited: FetchPurpose | None) -> Executable:
     """One more image of the study, which is open from now on, unless a fetch of it goes on."""
     new = insert(dialect, studies)

@@ -218,6 +218,9 @@ class Studies(Store):
         known = and_(instances.c.sop_uid == instance.sop_instance_uid, instances.c.sha256 == instance.file.sha256)
         replaced = self._connection.execute(select(instances.c.replaced).where(known)).scalar_one_or_none()
         if replaced is not None:
+            if instance.kind is InstanceKind.IMAGE and not instance.fetched:  # what is new may come after it
+                this = {"uid": instance.study_instance_uid, "at": instance.received_at}
+                arrivals.still_sent(self._connection, this)
             return Arrival.REPLACED if replaced else Arrival.DUPLICATE
         if not self._add(instances, **_instance_values(instance, conflict=True)):
             return Arrival.DUPLICATE

@@ -228,6 +228,17 @@ class TestSettled:
             tx.associations.open("association-2", "receive", "CT1", "SEGNODE", "10.0.0.1", 100.0, 60.0)
         assert self.settled(db, 120.0) == [UID]
 
+    def test_not_while_a_scanner_that_starts_over_sends_what_is_here(self, db, study, make_instance):
+        again = make_instance(received_at=108.0, association_id="association-2")
+        assert add(db, again) == [Arrival.DUPLICATE]
+        assert self.settled(db, 117.9) == []
+        assert self.settled(db, 118.0) == [UID]
+
+    @pytest.mark.parametrize("other", [{"fetched": True}, {"kind": InstanceKind.OTHER}])
+    def test_what_we_fetch_or_is_no_image_delays_nothing_when_it_comes_again(self, db, study, make_instance, other):
+        assert add(db, make_instance(received_at=108.0, **other)) == [Arrival.DUPLICATE]
+        assert self.settled(db, 111.0) == [UID]
+
     @pytest.mark.parametrize("state", REST)
     def test_only_what_is_receiving(self, db, study, state):
         bring_to(db, state)
