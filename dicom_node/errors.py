@@ -11,6 +11,7 @@ NodeError
 ├─ NoSecret            a password that is not where the settings say
 ├─ ReceiveError        an instance that cannot be kept; carries its DIMSE status (network/statuses.py)
 │  ├─ BadDataset       it cannot be parsed, or a UID that we need is missing (0xC000 family)
+│  ├─ NotNegotiated    it came in the presentation context of another SOP class (0x0122)
 │  ├─ UidMismatch      the data set does not agree with the request (0xA900)
 │  ├─ OutOfResources   disk or database cannot take it now (0xA700)
 │  └─ DiskFull         free space is below keep_free_bytes (0xA700); the clock journals that, once
@@ -107,6 +108,10 @@ class ReceiveError(NodeError):
 
 class BadDataset(ReceiveError):
     """The data set cannot be parsed, or an identifier that we need is missing or malformed."""
+
+
+class NotNegotiated(ReceiveError):
+    """It came in a presentation context that was negotiated for another SOP class."""
 
 
 class UidMismatch(ReceiveError):

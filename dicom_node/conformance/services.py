@@ -23,6 +23,7 @@ COMMITMENT = {
 WHY = {
     "OutOfResources": "out of resources: storage cannot take it now; the sender should try again",
     "DiskFull": "out of resources: the disk is below keep_free_bytes; the sender should try again later",
+    "NotNegotiated": "SOP class not supported: its presentation context was negotiated for another one",
     "UidMismatch": "data set does not match SOP class: class or instance differ from those of the request",
     "BadDataset": "cannot understand: no data set, not parsed, without valid UIDs, or refused for a reason logged",
 }
@@ -75,7 +76,7 @@ def answers_to_commitment(node: NodeSettings) -> Section:
         commitment.INVALID_ARGUMENT: "invalid argument value: cannot be understood, or a transaction that is not known",
         commitment.NO_SUCH_ACTION: "no such action type",
         commitment_service.NOT_AUTHORISED: "not authorised: the caller is no known peer, so no report could reach it",
-        commitment_service.UNRECOGNISED_OPERATION: "unrecognised operation: the service is off",
+        commitment.UNRECOGNISED_OPERATION: "unrecognised operation: the service is off, or the context is another's",
         commitment.RESOURCE_LIMITATION: f"resource limitation: more than {commitment.MAX_REFERENCES} instances in one "
         f"request, or {commitment_service.MAX_OPEN} open requests",
     }

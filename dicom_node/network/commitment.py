@@ -39,6 +39,7 @@ NO_SUCH_SOP_INSTANCE = 0x0112
 NO_SUCH_EVENT_TYPE = 0x0113
 INVALID_ARGUMENT = 0x0115
 NO_SUCH_ACTION = 0x0123
+UNRECOGNISED_OPERATION = 0x0211  # none of those that were agreed upon (PS3.7 10.1.4.1.10)
 RESOURCE_LIMITATION = 0x0213
 PASSING = frozenset({0x0110, RESOURCE_LIMITATION})
 
@@ -75,7 +76,7 @@ def report_dataset(transaction_uid: str, references: Sequence[Reference], report
 def read_request(event: Event) -> tuple[str, list[Reference]]:
     """Transaction UID and instances of an N-ACTION; `CommitmentRefused` where it is none that can be answered."""
     request = event.request
-    _check_instance(request.RequestedSOPInstanceUID)
+    _check_service(event, request.RequestedSOPInstanceUID)
     if request.ActionTypeID != REQUEST:
         raise CommitmentRefused(NO_SUCH_ACTION, "an action other than a storage commitment request")
     data = _parse(request.ActionInformation, event)
@@ -91,7 +92,7 @@ def read_request(event: Event) -> tuple[str, list[Reference]]:
 def read_report(event: Event) -> tuple[str, CommitmentReport]:
     """Transaction UID and content of an N-EVENT-REPORT; `CommitmentRefused` where it cannot be understood."""
     request = event.request
-    _check_instance(request.AffectedSOPInstanceUID)
+    _check_service(event, request.AffectedSOPInstanceUID)
     if request.EventTypeID not in (COMPLETE, FAILURES):
         raise CommitmentRefused(NO_SUCH_EVENT_TYPE, "an event other than a storage commitment report")
     data = _parse(request.EventInformation, event)
@@ -187,7 +188,9 @@ def _item(reference: Reference) -> Dataset:
     return item
 
 
-def _check_instance(uid: UID | None) -> None:
+def _check_service(event: Event, uid: UID | None) -> None:
+    if event.context.abstract_syntax != StorageCommitmentPushModel:  # which may be withheld from this caller
+        raise CommitmentRefused(UNRECOGNISED_OPERATION, "its presentation context is none of storage commitment")
     if uid != StorageCommitmentPushModelInstance:
         raise CommitmentRefused(NO_SUCH_SOP_INSTANCE, "not the well-known instance of storage commitment")
 

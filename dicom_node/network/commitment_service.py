@@ -16,7 +16,14 @@ from pynetdicom.events import Event
 from pynetdicom.sop_class import StorageCommitmentPushModel
 
 from dicom_node.errors import CommitmentRefused
-from dicom_node.network.commitment import INVALID_ARGUMENT, RESOURCE_LIMITATION, SUCCESS, read_request, take_report
+from dicom_node.network.commitment import (
+    INVALID_ARGUMENT,
+    RESOURCE_LIMITATION,
+    SUCCESS,
+    UNRECOGNISED_OPERATION,
+    read_request,
+    take_report,
+)
 from dicom_node.network.contexts import PLAIN
 from storage.database import Database
 from storage.errors import StorageError
@@ -26,7 +33,6 @@ log = logging.getLogger(__name__)
 
 PROCESSING_FAILURE = 0x0110
 NOT_AUTHORISED = 0x0124
-UNRECOGNISED_OPERATION = 0x0211  # none of those that were agreed upon (PS3.7 10.1.4.1.10)
 MAX_OPEN = 1000  # requests of one peer that are not answered yet
 
 Mode = Literal["off", "own", "relay"]

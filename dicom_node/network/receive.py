@@ -18,7 +18,7 @@ from io import BytesIO
 from pynetdicom.events import Event
 
 from dicom_node.counting import RECEIVED, RECEIVED_BYTES, REFUSED, Counts
-from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
+from dicom_node.errors import BadDataset, DiskFull, NotNegotiated, OutOfResources, ReceiveError, UidMismatch
 from dicom_node.network.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from dicom_node.network.file_meta import file_head
 from dicom_node.network.header import Header, read_header
@@ -51,6 +51,7 @@ class Offer:
     sop_instance_uid: str
     transfer_syntax_uid: str
     content: BytesIO | None = field(repr=False)
+    abstract_syntax: str = ""  # of the presentation context, where it came in one
     move_originator: str = ""  # who asked the sender for it by C-MOVE
 
     @cached_property
@@ -242,13 +243,16 @@ def _offer(event: Event) -> Offer:
         sop_instance_uid=str(request.AffectedSOPInstanceUID),
         transfer_syntax_uid=str(event.context.transfer_syntax),
         content=request.DataSet,
+        abstract_syntax=str(event.context.abstract_syntax),
         move_originator=request.MoveOriginatorApplicationEntityTitle or "",
     )
 
 
 def _header_of(offer: Offer) -> Header:
-    """The header of what is offered, of a class and a syntax that is taken: by C-STORE no other is negotiated."""
+    """The header of what is offered, of a class and a syntax that is taken: by C-STORE, that was negotiated."""
     data = offer.data
+    if offer.abstract_syntax not in ("", offer.sop_class_uid):  # storing may be withheld from this caller
+        raise NotNegotiated("its presentation context was negotiated for another SOP class")
     if offer.sop_class_uid not in STORAGE_CLASSES:
         raise BadDataset("its SOP class is none that is taken")
     if offer.transfer_syntax_uid not in TRANSFER_SYNTAXES:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from dicom_node.errors import BadDataset, DiskFull, OutOfResources, ReceiveError, UidMismatch
+from dicom_node.errors import BadDataset, DiskFull, NotNegotiated, OutOfResources, ReceiveError, UidMismatch
 
 SUCCESS = 0x0000
 UNFORESEEN = 0xC001  # a fault of ours that nobody thought of; the instance was not kept
@@ -16,6 +16,7 @@ UNFORESEEN = 0xC001  # a fault of ours that nobody thought of; the instance was 
 ANSWERS: dict[type[ReceiveError], int] = {
     OutOfResources: 0xA700,
     DiskFull: 0xA700,
+    NotNegotiated: 0x0122,
     UidMismatch: 0xA900,
     BadDataset: 0xC000,
 }

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian
-from pynetdicom.sop_class import StorageCommitmentPushModelInstance
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from dicom_node.errors import CommitmentRefused, NotOffered, Refused, Unreachable
 from dicom_node.network.commitment import (
@@ -45,7 +45,8 @@ def event(data: Dataset | bytes | None, kind: int = 1, instance: str = StorageCo
         RequestedSOPInstanceUID=instance, AffectedSOPInstanceUID=instance, ActionTypeID=kind, EventTypeID=kind,
         ActionInformation=information, EventInformation=information,
     )  # fmt: skip
-    return SimpleNamespace(request=asked, context=SimpleNamespace(transfer_syntax=ExplicitVRLittleEndian))
+    context = SimpleNamespace(transfer_syntax=ExplicitVRLittleEndian, abstract_syntax=StorageCommitmentPushModel)
+    return SimpleNamespace(request=asked, context=context)
 
 
 def never(*_):

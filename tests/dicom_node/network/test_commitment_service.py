@@ -1,9 +1,17 @@
 """Our ear: who may ask us to keep, what of it is durable before Success, and what destinations tell."""
 
+from io import BytesIO
+
 import pytest
 from commitment_peer import CommitmentPeer, report, request
+from pydicom.uid import ImplicitVRLittleEndian
+from pynetdicom import AE, build_context
+from pynetdicom.dimse_primitives import N_ACTION, N_EVENT_REPORT
+from pynetdicom.dsutils import encode
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from dicom_node.network import commitment_service
+from dicom_node.network.admission import Admittance, Role
 from dicom_node.network.commitment_service import CommitmentService
 from storage.errors import Unavailable
 from storage.lifecycle import CommitmentState
@@ -38,6 +46,26 @@ def refusals(ear):
     return [text for event, text in ear.journal() if event == "refused"]
 
 
+def encoded(data):
+    return BytesIO(encode(data, is_implicit_vr=True, is_little_endian=True))
+
+
+def say_in_a_storage_context(ear, message) -> int:
+    """Send a message of CT1 on an association that was negotiated for CT images alone; the answer's status."""
+    association = AE("CT1").associate(
+        ear.peer.host, ear.peer.port, [build_context(CT, ImplicitVRLittleEndian)], ae_title=ear.peer.ae_title
+    )
+    message.MessageID = 1
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        pass
+    association.dimse.send_msg(message, association.accepted_contexts[0].context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    association.release()
+    return int(answer.Status)
+
+
 class TestAsked:
     def test_success_is_said_when_the_request_is_kept(self, ear, scanner, database):
         assert scanner.ask(ear.peer, request(UID, [ONE, TWO])) == 0x0000
@@ -70,6 +98,16 @@ class TestAsked:
     def test_what_cannot_be_answered_is_refused(self, ear, scanner):
         assert scanner.ask(ear.peer, request(UID, [])) == 0x0115
         assert scanner.ask(ear.peer, request(UID, [ONE]), action=7) == 0x0123
+
+    def test_a_request_in_the_context_of_another_service_is_refused(self, listen, service, database):
+        ear = listen(commitment=service, admission=(Admittance(ae_titles=("CT1",), may=(Role.STORE,)),))
+        action = N_ACTION()
+        action.ActionTypeID, action.ActionInformation = 1, encoded(request(UID, [ONE]))
+        action.RequestedSOPClassUID = StorageCommitmentPushModel
+        action.RequestedSOPInstanceUID = StorageCommitmentPushModelInstance
+        assert say_in_a_storage_context(ear, action) == 0x0211
+        assert promise(database) is None
+        assert "its presentation context is none of storage commitment" in refusals(ear)[0]
 
     def test_without_a_database_there_is_no_success(self, ear, scanner, database, monkeypatch):
         def away(self):
@@ -106,6 +144,15 @@ class TestTold:
 
     def test_a_report_that_is_none(self, listen, transaction):
         assert CommitmentPeer("PACS").tell(listen().peer, report(transaction, [ONE]), event=9) == 0x0113
+
+    def test_a_report_in_the_context_of_another_service_is_not_believed(self, listen, transaction, database):
+        event = N_EVENT_REPORT()
+        event.EventTypeID, event.EventInformation = 1, encoded(report(transaction, [ONE, TWO]))
+        event.AffectedSOPClassUID = StorageCommitmentPushModel
+        event.AffectedSOPInstanceUID = StorageCommitmentPushModelInstance
+        assert say_in_a_storage_context(listen(), event) == 0x0211
+        with database.reading() as tx:
+            assert tx.commitments.find(transaction).report is None
 
     def test_without_a_database_the_destination_tells_again(self, listen, transaction, database, monkeypatch):
         ear = listen()

@@ -26,7 +26,9 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, build_context
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
+from dicom_node.network.admission import Admittance, Role
 from dicom_node.network.client import send
 from storage.errors import Unavailable
 from storage.folder_archive import FolderArchive
@@ -43,10 +45,11 @@ def data_set_of(path) -> bytes:
     return content[144 + length :]
 
 
-def store_raw(ear, data: bytes | None, *, sop_class=CTImageStorage, instance="1.2.3.4", syntax=ExplicitVRLittleEndian):
-    """Send `data` as it is, under the request's own words; the status."""
+def store_raw(ear, data: bytes | None, *, sop_class=CTImageStorage, context=None, instance="1.2.3.4",
+              syntax=ExplicitVRLittleEndian):  # fmt: skip
+    """Send `data` as it is, under the request's own words, in the context of `sop_class` or another; the status."""
     association = AE(ae_title=SCANNER).associate(
-        ear.peer.host, ear.peer.port, [build_context(sop_class, syntax)], ae_title=ear.peer.ae_title
+        ear.peer.host, ear.peer.port, [build_context(context or sop_class, syntax)], ae_title=ear.peer.ae_title
     )
     assert association.is_established
     request = C_STORE()
@@ -226,6 +229,17 @@ def test_another_class_than_announced_is_refused(listen, ct_series):
     uid = dcmread(ct_series[0]).SOPInstanceUID
     status = store_raw(ear, data_set_of(ct_series[0]), instance=uid, sop_class=Comprehensive3DSRStorage)
     assert_refused(ear, status, 0xA900, "SOP Class UID")
+
+
+@pytest.mark.parametrize(
+    ("may", "context"),
+    [((), Verification), ((Role.COMMIT,), StorageCommitmentPushModel), ((Role.STORE,), Comprehensive3DSRStorage)],
+)
+def test_what_comes_in_the_context_of_another_class_is_refused(listen, ct_series, may, context):
+    ear = listen(admission=(Admittance(ae_titles=(SCANNER,), may=may),))
+    uid = dcmread(ct_series[0]).SOPInstanceUID
+    status = store_raw(ear, data_set_of(ct_series[0]), instance=uid, context=context)
+    assert_refused(ear, status, 0x0122, "presentation context")
 
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"])

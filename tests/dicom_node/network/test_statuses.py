@@ -11,6 +11,7 @@ from dicom_node.network.statuses import ANSWERS, Outcome, Status, answer_to, mea
     [
         (errors.OutOfResources("disk"), 0xA700),
         (errors.DiskFull("below the watermark"), 0xA700),
+        (errors.NotNegotiated("another's context"), 0x0122),
         (errors.UidMismatch("other instance"), 0xA900),
         (errors.BadDataset("no UID"), 0xC000),
     ],
