@@ -8,15 +8,10 @@ from dicom_node.audit.facts import Code, PersonAction
 from dicom_node.outgoing import let_go
 from storage.database import Transaction
 from storage.errors import IllegalStep
-from storage.lifecycle import DeliveryState, JobMark, JobState
+from storage.lifecycle import DeliveryState, JobState
 from storage.records import Delivery, Job
 
 AGAIN = (JobState.FAILED, JobState.REFUSED)
-
-
-def _outdated(job: Job) -> bool:
-    """Whether a later generation, a correction or a rejection has overtaken the results that were sent."""
-    return job.state is JobState.SUPERSEDED or job.mark is not JobMark.NONE
 
 
 def _gone(tx: Transaction, job: Job) -> bool:
@@ -52,7 +47,7 @@ def resend_dead(tx: Transaction, now: float, destination: str | None = None) -> 
     dead = tx.deliveries.list(states=[DeliveryState.DEAD], limit=every, destination=destination)
     studies = {delivery.study_instance_uid for delivery in dead}
     known = [job for study in studies for job in tx.jobs.of_study(study)]
-    outdated = {job.job_id for job in known if _outdated(job) or _gone(tx, job)}
+    outdated = {job.job_id for job in known if job.outdated or _gone(tx, job)}
     again = [delivery for delivery in dead if delivery.job_id not in outdated]
     for delivery in sorted(again, key=lambda one: one.delivery_id):  # the oldest goes first again
         tx.deliveries.retry(delivery.delivery_id, now)
@@ -90,7 +85,7 @@ def retry(
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
     known = tx.jobs.of_study(study_uid) if study_uid else []
-    outdated = {job.job_id for job in known if _outdated(job) or _gone(tx, job)}
+    outdated = {job.job_id for job in known if job.outdated or _gone(tx, job)}
     again = {DeliveryState.DEAD, DeliveryState.SENT, DeliveryState.COMMITTED} if resend else {DeliveryState.DEAD}
     sent = 0
     for delivery in deliveries:
@@ -118,7 +113,7 @@ def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
     held = {instance.sop_instance_uid for instance in tx.studies.instances(study_uid=study_uid)}
     again = []
     for job in tx.jobs.of_study(study_uid):
-        if job.state is not JobState.DONE or job.rejects or _outdated(job) or not tx.results.removed(job.job_id):
+        if job.state is not JobState.DONE or job.rejects or job.outdated or not tx.results.removed(job.job_id):
             continue  # a rejection note is no model's work: its file stays gone
         wanted = [uid for source in job.inputs.values() for uid in source["instances"]]
         missing = sum(uid not in held for uid in wanted)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, case, delete, exists, select, update
+from sqlalchemy import Row, Select, case, delete, exists, or_, select, update
 
 from storage import leases
 from storage.errors import IllegalStep, NotFound
@@ -14,15 +14,14 @@ from storage.lifecycle import DELIVERY_STEPS, DeliveryState, JobState, check_ste
 from storage.records import Delivery
 from storage.store import Store, among, plain
 from storage.tables import deliveries, jobs
-from storage.words import at_most
+from storage.words import EMPTY, at_most
 
 Deliveries_ = list[Delivery]  # inside the class `list` is a method
 
 PENDING = deliveries.c.state == DeliveryState.PENDING.value
 _UNSENT = (DeliveryState.HELD, DeliveryState.PENDING, DeliveryState.DEAD)
-_JOB_SUPERSEDED = exists(
-    select(1).where(jobs.c.job_id == deliveries.c.job_id, jobs.c.state == JobState.SUPERSEDED.value)
-).correlate(deliveries)
+_OUTDATED = or_(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.mark != EMPTY)  # as Job.outdated has it
+_JOB_OUTDATED = exists(select(1).where(jobs.c.job_id == deliveries.c.job_id, _OUTDATED)).correlate(deliveries)
 
 
 @dataclass(frozen=True)
@@ -138,9 +137,14 @@ class Deliveries(Store):
         return self._from_sent(delivery_id, DeliveryState.DEAD, lost, next_attempt_at=now, reason=plain(reason))
 
     def postpone(self, delivery_id: int, owner: str, next_attempt_at: float, setback: Setback) -> None:
-        """Try again at `next_attempt_at`, unless its job has been superseded meanwhile. LeaseLost."""
-        state = case((_JOB_SUPERSEDED, DeliveryState.SUPERSEDED.value), else_=DeliveryState.PENDING.value)
+        """Try again at `next_attempt_at`, unless its job has been overtaken meanwhile. LeaseLost."""
+        state = case((_JOB_OUTDATED, DeliveryState.SUPERSEDED.value), else_=DeliveryState.PENDING.value)
         self._set_back(delivery_id, owner, setback, state=state, next_attempt_at=next_attempt_at)
+
+    def stop(self, delivery_id: int, owner: str, reason: str) -> None:
+        """End it unsent, for this `reason`. LeaseLost."""
+        ended = {"state": DeliveryState.SUPERSEDED.value, "reason": plain(reason), **leases.NO_LEASE}
+        leases.change(self._connection, deliveries.c.delivery_id, delivery_id, owner, **ended)
 
     def dead(self, delivery_id: int, owner: str, now: float, setback: Setback) -> None:
         """Give it up until a person retries it; `next_attempt_at` keeps when that was. LeaseLost."""

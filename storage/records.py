@@ -133,6 +133,11 @@ class Job:
     mark: JobMark = JobMark.NONE
     rejects: str = ""  # the job whose results this one's rejection note rejects
 
+    @property
+    def outdated(self) -> bool:
+        """Whether a later generation, a correction or a rejection has overtaken what it made: that leaves no more."""
+        return self.state is JobState.SUPERSEDED or self.mark is not JobMark.NONE
+
 
 @dataclass(frozen=True)
 class ResultObject:

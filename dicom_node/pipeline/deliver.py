@@ -60,6 +60,9 @@ class Deliver:
             delivery = tx.outbox.claim(self.sender, self.owner, now, self.lease_term_s)
             if delivery is None:
                 return False
+            if tx.jobs.get(delivery.job_id).outdated:  # by now: whoever was sending it then has ended over it
+                self._stop(tx, delivery, now)
+                return True
             objects = tx.results.of_job(delivery.job_id, delivery.variant)
         self.audit.delivery_begins(self._in_truth(delivery))
         try:
@@ -80,6 +83,11 @@ class Deliver:
             self.counts.add(SENT_BYTES, sent, destination=self.sender.destination)
             self._sent(delivery, objects, {**delivery.statuses, **{uid: str(said) for uid, said in answers.items()}})
         return True
+
+    def _stop(self, tx: Transaction, delivery: Delivery, now: float) -> None:
+        reason = "its job was overtaken while it was being sent"
+        tx.deliveries.stop(delivery.delivery_id, self.owner, reason)
+        self._journal(tx, delivery, now, "delivery stopped", f"{self.sender.destination}: {reason}")
 
     def _count(self, trouble: Exception) -> None:
         self.counts.add(DELIVERY_FAILURES, destination=self.sender.destination, reason=reason_of(trouble))

@@ -4,7 +4,7 @@ import pytest
 
 from storage.deliveries import Setback
 from storage.errors import IllegalStep, LeaseLost, NotFound
-from storage.lifecycle import DeliveryState, JobState
+from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.outbox import Sender
 
 TERM = 60.0
@@ -237,13 +237,28 @@ class TestSupersede:
         do("sent", number, "a", 1011.0, OK)
         assert look(number).state is DeliveryState.SENT
 
-    def test_leaving_that_failed_is_not_tried_again(self, db, put, claim, do, look):
+    @pytest.mark.parametrize("mark", list(JobMark))
+    def test_leaving_that_failed_is_not_tried_again(self, db, put, claim, do, look, mark):
         number = put()
         claim()
         with db.transaction() as tx:
-            tx.jobs.supersede("job-1", 1010.0, "late images")
+            if mark:
+                tx.jobs.mark("job-1", mark)
+            else:
+                tx.jobs.supersede("job-1", 1010.0, "late images")
         do("postpone", number, "a", 1030.0, Setback("connection refused"))
         assert look(number).state is DeliveryState.SUPERSEDED
+
+
+    def test_leaving_is_stopped_by_who_has_claimed_it(self, put, claim, do, look):
+        number = put()
+        claim("a", 1000.0)
+        claim("b", 1060.0)
+        with pytest.raises(LeaseLost):
+            do("stop", number, "a", "overtaken")
+        do("stop", number, "b", "overtaken")
+        found = look(number)
+        assert (found.state, found.reason, found.lease_owner) == (DeliveryState.SUPERSEDED, "overtaken", None)
 
 
 def test_reap_gives_back_what_a_dead_sender_held(put, claim, do, look):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from delivering import Peer, circuit
+from delivering import Peer, circuit, events
 
 from dicom_node.errors import Unreachable
 from dicom_node.pipeline import keeper
@@ -16,7 +16,7 @@ from dicom_node.pipeline.deliver import Deliver
 from dicom_node.pipeline.loop import start_stage
 from storage.database import Database
 from storage.errors import LeaseLost
-from storage.lifecycle import DeliveryState
+from storage.lifecycle import DeliveryState, JobMark
 from storage.outbox import Sender
 from storage.records import Delivery
 
@@ -128,6 +128,30 @@ def test_a_killed_sender_is_followed_by_another(
     assert not other.step(1059.0)
     assert other.step(1060.0)
     assert (look().state, look().attempts, look().faults) == (DeliveryState.SENT, 2, 0)
+
+
+@pytest.mark.parametrize("mark", list(JobMark))
+def test_what_was_overtaken_under_a_sender_that_ended_leaves_no_more(
+    result: Callable[..., int], step: Callable[..., bool], peer: Peer, look: Callable[..., Delivery],
+    database: Database, mark: JobMark,
+) -> None:  # fmt: skip
+    result()
+    with database.transaction() as tx:
+        claimed = tx.outbox.claim(Sender("pacs"), "before:deliver", 1000.0, 60.0)
+        assert claimed is not None
+    with database.transaction() as tx:
+        if mark:
+            tx.jobs.mark(claimed.job_id, mark)
+        else:
+            tx.jobs.claim("infer", 1001.0, 60.0)
+            tx.jobs.supersede(claimed.job_id, 1001.0, "a correction changed the header that its results copy")
+        assert tx.deliveries.supersede_unsent(claimed.job_id, 1001.0) == 0
+    with database.transaction() as tx:
+        assert tx.handover.of("before:") == 1
+    assert step(1010.0)
+    assert (look().state, peer.taken) == (DeliveryState.SUPERSEDED, [])
+    assert events(database)[-1] == ("delivery stopped", "pacs: its job was overtaken while it was being sent")
+    assert not step(1020.0)
 
 
 def test_who_lost_the_lease_writes_nothing(
