@@ -17,7 +17,7 @@ from dicom_node.errors import NotOffered, Refused, Rejected, Unreachable
 from dicom_node.pipeline.backoff import Backoff
 from storage.database import Database, Transaction
 from storage.holdings import DUPLICATE_TRANSACTION, PROCESSING_FAILURE, in_words
-from storage.lifecycle import CommitmentState, JobState
+from storage.lifecycle import CommitmentState
 from storage.records import Commitment, CommitmentReport
 
 log = logging.getLogger(__name__)
@@ -139,8 +139,9 @@ class Commit:
         newest = tx.commitments.newest_of(item.delivery_id) if item.delivery_id is not None else None
         if item.delivery_id is not None and newest is not None and newest.commitment_id == item.commitment_id:
             delivery = tx.deliveries.get(item.delivery_id)
-            if tx.jobs.get(delivery.job_id).state is JobState.SUPERSEDED:
-                told += "; its job was superseded, so it is not sent again"
+            job = tx.jobs.get(delivery.job_id)
+            if job.outdated:
+                told += f"; its result is {job.mark or job.state.lower()}, so it is not sent again"
             elif delivery.faults + 1 >= self.backoff.attempts:
                 given_up = f"given up after {delivery.faults + 1} failures: {words}"
                 tx.deliveries.not_committed(item.delivery_id, now, given_up, report.failed)

@@ -17,7 +17,7 @@ from dicom_node.pipeline.commit import Commit, Patience
 from storage.archive import Archive
 from storage.database import Database
 from storage.deliveries import Setback
-from storage.lifecycle import CommitmentState, DeliveryState, JobState
+from storage.lifecycle import CommitmentState, DeliveryState, JobMark, JobState
 from storage.outbox import Sender
 from storage.records import Commitment, CommitmentReport, Delivery, Job, Reference, ResultObject
 
@@ -184,17 +184,21 @@ class TestReported:
         assert case.archive.requests[1].TransactionUID == case.newest().transaction_uid != first
         assert case.delivery().state is DeliveryState.SENT
 
-    def test_results_that_were_superseded_meanwhile_are_not_sent_again(self, case: Case) -> None:
+    @pytest.mark.parametrize("mark", list(JobMark))
+    def test_results_that_were_overtaken_meanwhile_are_not_sent_again(self, case: Case, mark: JobMark) -> None:
         with case.database.transaction() as tx:
             job = case.delivery().job_id
             tx.jobs.claim("infer", 90.0, 5.0)
             tx.jobs.finish(job, "infer", JobState.DONE, 91.0)
-            tx.jobs.supersede(job, 92.0, "late images")
+            if mark:
+                tx.jobs.mark(job, mark)
+            else:
+                tx.jobs.supersede(job, 92.0, "late images")
         case.step()
         case.report(SOME)
         case.step()
         assert case.delivery().state is DeliveryState.SENT
-        assert "superseded" in case.journal()[-1][1]
+        assert f"its result is {mark or 'superseded'}, so it is not sent again" in case.journal()[-1][1]
 
     def test_the_report_on_a_delivery_that_is_sent_again_moves_nothing(self, case: Case) -> None:
         case.step()
