@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -23,6 +24,8 @@ from storage.durable import link_or_copy, sync
 from storage.errors import Damaged, NoRoom, NotFound, Unavailable
 from storage.part10 import DataSetDigest, digest_of
 from storage.records import StoredFile
+
+log = logging.getLogger(__name__)
 
 HEX = "([0-9a-f]{%d})"
 PLACED_PART = re.compile(f"{HEX % 2}{HEX % 2}{HEX % 32}-{HEX % 32}-{HEX % 32}-[0-9a-f]{{32}}\\.part")
@@ -78,7 +81,7 @@ class FolderArchive(Archive):
                 digest, size = _write_through(part, chunks, content_sha256)
                 final = folder / file_name(name, digest)
                 self._make_durable(folder)
-                if final.exists():  # the first to come stays, whatever hash an attacker may collide
+                if _stays(final):  # the first to come, whatever hash an attacker may collide
                     os.utime(final)  # …and is young again: no sweep may take it before its row is there
                     size = final.stat().st_size
                 else:
@@ -254,6 +257,17 @@ def _is_whole(part: Path, place: str) -> bool:
     """Whether the data set is the one whose digest the place tells."""
     with part.open("rb") as file:
         return place.endswith(file_name("", digest_of(file)))
+
+
+def _stays(final: Path) -> bool:
+    """Whether a whole file lies there already; a damaged one is replaced by what has arrived."""
+    if not final.exists():
+        return False
+    with suppress(OSError):
+        if _is_whole(final, final.name):
+            return True
+    log.error("a stored file was damaged, and is replaced by what has arrived", extra={"file": final.name})
+    return False
 
 
 def _carry(source: Path, path: str, target: Path) -> bool:

@@ -227,6 +227,23 @@ def test_folders_and_their_files_are_listed_and_dropped_when_empty(archive):
     assert list(archive.lots(stored.path[:2])) == []
 
 
+@pytest.mark.parametrize("damage", [b"", b"cont", b"cont\0nt", None], ids=["empty", "cut", "changed", "unreadable"])
+def test_what_comes_again_replaces_a_damaged_file(archive, damage, monkeypatch, caplog):
+    stored = archive.write(STUDY, OBJECT, [b"content"])
+    if damage is None:
+        monkeypatch.setattr(module, "_is_whole", failing_disk)
+    else:
+        archive.path(stored).write_bytes(damage)
+    assert archive.write(STUDY, OBJECT, [b"content"]) == stored
+    assert archive.read(stored) == b"content"
+    assert "damaged, and is replaced" in caplog.text
+    assert not list(archive.incoming.iterdir())
+
+
+def failing_disk(*_):
+    raise OSError(errno.EIO, "Input/output error")
+
+
 def test_a_file_that_changed_on_disk_is_damaged(archive):
     stored = archive.write(STUDY, OBJECT, [b"content"])
     archive.path(stored).write_bytes(b"cont\0nt")
