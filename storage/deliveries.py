@@ -13,7 +13,7 @@ from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import DELIVERY_STEPS, DeliveryState, JobState, check_step
 from storage.records import Delivery
 from storage.store import Store, among, plain
-from storage.tables import deliveries, jobs
+from storage.tables import commitments, deliveries, jobs
 from storage.words import EMPTY, at_most
 
 Deliveries_ = list[Delivery]  # inside the class `list` is a method
@@ -180,7 +180,13 @@ class Deliveries(Store):
         return self._connection.execute(stopped.values(**values)).rowcount
 
     def forget(self, job_id: str) -> int:
-        """Drop the job's deliveries, which it makes anew when it ends again; gives the number."""
+        """Drop the job's deliveries, which it makes anew when it ends again; gives the number.
+
+        What their destinations were asked to keep stays known, as the study's.
+        """
+        theirs = select(deliveries.c.delivery_id).where(deliveries.c.job_id == job_id)
+        asked = update(commitments).where(commitments.c.delivery_id.in_(theirs))
+        self._connection.execute(asked.values(delivery_id=None))
         return self._connection.execute(delete(deliveries).where(deliveries.c.job_id == job_id)).rowcount
 
     def reap(self, now: float) -> int:

@@ -6,6 +6,7 @@ from storage.deliveries import Setback
 from storage.errors import IllegalStep, LeaseLost, NotFound
 from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.outbox import Sender
+from storage.records import Reference
 
 TERM = 60.0
 OK = {"2.25.1": "0x0000"}
@@ -266,6 +267,17 @@ def test_reap_gives_back_what_a_dead_sender_held(put, claim, do, look):
     claim("a", 1000.0)
     assert (do("reap", 1059.0), do("reap", 1060.0), do("reap", 1060.0)) == (0, 1, 0)
     assert (look(number).lease_owner, look(number).attempts) == (None, 1)
+
+
+def test_of_a_forgotten_delivery_stays_what_its_destination_was_asked_to_keep(db, put, job):
+    number = put()
+    with db.transaction() as tx:
+        study, seg = job.study_instance_uid, Reference("1.2", "2.25.1")
+        asked = tx.commitments.add("pacs", [seg], 310.0, due_at=320.0, study_uid=study, delivery_id=number)
+    with db.transaction() as tx:
+        assert tx.deliveries.forget("job-1") == 1
+        (kept,) = tx.commitments.of_study(study)
+    assert (kept.transaction_uid, kept.instances, kept.delivery_id) == (asked, (seg,), None)
 
 
 def test_lists(db, put, claim, do, job):
