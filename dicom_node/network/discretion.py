@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydicom import dcmread
 
 LONGEST_COMMENT = 64  # Error Comment (0000,0902) is LO (PS3.7 E.2)
 SHORTEST_WORD = 3
 PATIENT = ("PatientName", "PatientID", "OtherPatientNames", "PatientBirthName")
+QUOTABLE = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber")  # of what is kept of a study
 HIDDEN = "…"
 
 
@@ -21,6 +23,11 @@ def discreet(comment: str, path: Path) -> str:
         return ""
     header = dcmread(path, stop_before_pixels=True, specific_tags=list(PATIENT))
     return hushed(comment, [str(header.get(keyword) or "") for keyword in PATIENT])
+
+
+def withheld(comment: str, study_header: Mapping[str, Any]) -> str:
+    """`comment` without the patient of the study whose header this is."""
+    return hushed(comment, [str(study_header.get(keyword) or "") for keyword in QUOTABLE])
 
 
 def hushed(comment: str, texts: Sequence[str]) -> str:

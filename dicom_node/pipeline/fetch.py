@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dicom_node.errors import PeerError, Refused, Unreachable
+from dicom_node.network.discretion import withheld
 from dicom_node.network.query import Brought, Told
 from dicom_node.network.survey import Held, Survey
 from dicom_node.pipeline.keeper import Keeper
@@ -78,7 +79,7 @@ class Reconcile:
             fetch = tx.fetches.claim(self.owner, now, self.lease_term_s, self.purpose, begun_only=crowded)
         if fetch is None:
             return False
-        attempt = self._attempt(fetch)
+        attempt = self._discreet(fetch, self._attempt(fetch))
         fetch = replace(fetch, tally=attempt.tally(fetch.tally))
         if attempt.survey is not None and not attempt.survey.missing:
             self._all_here(fetch)
@@ -124,6 +125,12 @@ class Reconcile:
             said = str(error)
         after = survey.after(self._held(uid))  # what counts is what is here, whatever the peer says
         return Attempt(after, survey.missing - after.missing, said)
+
+    def _discreet(self, fetch: Fetch, attempt: Attempt) -> Attempt:
+        """Without the patient, as far as the study is here: a peer likes to quote what it does not like."""
+        with self.database.reading() as tx:
+            study = tx.studies.find(fetch.study_instance_uid)
+        return replace(attempt, trouble=withheld(attempt.trouble, study.header)) if study else attempt
 
     def _held(self, uid: str) -> Held:
         images: dict[str, set[str]] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dicom_node.errors import PeerError, Refused
-from dicom_node.network.discretion import hushed
+from dicom_node.network.discretion import withheld
 from dicom_node.network.earlier import Earlier, Search
 from dicom_node.network.query import Brought, Told
 from dicom_node.network.survey import Survey
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 MAKER = "Segnode"  # Manufacturer of everything that we make
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 30.0
 LONGEST_ID = 64  # LO (PS3.5 6.2)
-QUOTABLE = ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber")
 
 
 class Archive(Protocol):
@@ -143,7 +142,7 @@ class Ask:
                 if gathered[-1].priors:
                     self._tell(recall, Attempt(tuple(gathered)))
         except PeerError as error:  # a peer likes to quote what it does not like
-            trouble = hushed(str(error), [str(study.header.get(keyword) or "") for keyword in QUOTABLE])
+            trouble = withheld(str(error), study.header)
             return Attempt(tuple(gathered), strangers, trouble, isinstance(error, Refused))
         return Attempt(tuple(gathered), strangers)
 

@@ -39,6 +39,7 @@ class FakeArchive:
     images: int = 5
     down: bool = False
     refuses: bool = False
+    quotes: str = ""
     keeps: frozenset[int] = frozenset()
     before_sending: Callable[[], None] = lambda: None
     asked: int = 0
@@ -49,9 +50,9 @@ class FakeArchive:
         self.asked += 1
         self.held = held
         if self.down:
-            raise Unreachable("PACS cannot be reached")
+            raise Unreachable(f"PACS cannot be reached{self.quotes}")
         if self.refuses:
-            raise Refused("PACS does not offer C-FIND")
+            raise Refused(f"PACS does not offer C-FIND{self.quotes}")
         uids = {f"{SERIES}.{n}": "" for n in range(1, self.images + 1) if f"{SERIES}.{n}" not in held.known}
         gap = Gap(SERIES, len(uids), len(held.images.get(SERIES, ())), uids)
         return Survey(self.images, (gap,) if uids else ())
@@ -83,7 +84,7 @@ def arrive_fetched(database: Database, archive: Any) -> Callable[..., None]:
         ct, explicit = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
         instance = Instance(uid, ct, SERIES, STUDY, explicit, kind, file, now, "", {}, fetched=fetched)
         with database.transaction() as tx:
-            tx.studies.add_instance(instance)
+            tx.studies.add_instance(instance, {"PatientName": "Quill^Jane", "PatientID": "P-17"})
 
     return add
 
@@ -258,6 +259,21 @@ def test_a_source_without_c_find_leaves_it_to_the_quiet_time(
         "complete",
         "whether anything is missing could not be asked: PACS does not offer C-FIND",
     )
+
+
+@pytest.mark.parametrize("how", ["down", "refuses"])
+def test_a_patient_whom_the_archive_quotes_is_not_repeated(
+    stage: Reconcile, pacs: FakeArchive, clock: Hand, database: Database, how: str,
+    arrive_fetched: Callable[..., None], settle: Callable[..., None],
+) -> None:  # fmt: skip
+    arrive_fetched(1, 990.0)
+    settle()
+    pacs.quotes = " (QUILL^JANE, P-17, born 19700102, is locked)"
+    setattr(pacs, how, True)
+    stage.step(clock.now)
+    kept = [fetch(database).reason, *(text for _, text in journal(database))]
+    assert not [text for text in kept for said in ("JANE", "P-17", "1970") if said in text]
+    assert any("(…, …, born …, is locked)" in text for text in kept)
 
 
 def test_a_source_that_is_configured_no_more_leaves_it_to_the_quiet_time(
