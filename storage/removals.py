@@ -18,6 +18,7 @@ from storage.promises import Promises
 from storage.records import StoredFile
 from storage.retention import JobFacts, StudyFacts
 from storage.store import Store, among
+from storage.studies import Studies
 from storage.words import EMPTY, at_most
 
 studies, series, instances, senders = tables.studies, tables.series, tables.instances, tables.senders
@@ -51,12 +52,9 @@ class Removals(Store):
 
     def of(self, uid: str) -> StudyFacts:
         """One study; NotFound. In a writing transaction it and its series are held: arrivals wait for the commit."""
-        query = select(studies.c.study_uid, studies.c.state, studies.c.changed_at).where(studies.c.study_uid == uid)
         if self._writing:
-            query = query.with_for_update(key_share=True)
-            # An arrival takes a series, then the study. Who takes them the other way round would wait for ever.
-            of_study = series.c.study_uid == uid
-            self._connection.execute(select(series.c.series_uid).where(of_study).with_for_update()).all()
+            Studies(self._connection).hold(uid)
+        query = select(studies.c.study_uid, studies.c.state, studies.c.changed_at).where(studies.c.study_uid == uid)
         found = self._facts(query)
         if not found:
             raise NotFound(f"no study {uid}")

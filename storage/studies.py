@@ -59,6 +59,15 @@ class Studies(Store):
             raise NotFound(f"no study {uid}")
         return found[0]
 
+    def hold(self, uid: str) -> Study:
+        """`get` in a writing transaction that will write its series as well; NotFound.
+
+        An arrival takes a series, then the study. Who takes them the other way round would wait for ever.
+        """
+        of_study = tables.series.c.study_uid == uid
+        self._connection.execute(select(tables.series.c.series_uid).where(of_study).with_for_update()).all()
+        return self.get(uid)
+
     def find(self, uid: str) -> Study | None:
         return next(iter(self.selected(select(studies).where(studies.c.study_uid == uid))), None)
 

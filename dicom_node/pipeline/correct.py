@@ -77,7 +77,7 @@ class Correct:
 
     def _settle(self, tx: Transaction, judged: Judged, now: float) -> None:
         new, old = judged.new, judged.old
-        tx.studies.get(old.study_instance_uid)  # held, so that no job is made of it meanwhile
+        tx.studies.hold(old.study_instance_uid)  # so that no job is made of it meanwhile
         counts = tx.versions.find(new.sop_instance_uid)
         changed = old is not new and (counts is None or counts.file.sha256 != old.file.sha256)
         if changed or not tx.versions.mark_read(new):

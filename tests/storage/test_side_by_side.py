@@ -14,7 +14,7 @@ import pytest
 from storage.database import Database, Transaction
 from storage.lifecycle import DeliveryState, FetchState, StudyState
 from storage.outbox import Sender
-from storage.records import FetchPurpose, Reference, Wanted
+from storage.records import Arrival, FetchPurpose, Reference, Wanted
 from storage.shadows import Pair
 from storage.together import Together
 
@@ -122,6 +122,28 @@ def test_a_study_that_is_ready_is_dispatched_by_one_and_the_next_by_the_other(pi
         (ours,) = tx.studies.ready(NOW)
         (theirs,) = at_once(second, lambda tx, _: tx.studies.ready(NOW))
         assert {ours.study_instance_uid, theirs.study_instance_uid} == {"1.2.1", "1.2.2"}
+
+
+def test_a_correction_lets_an_image_of_its_series_arrive_afterwards(pipelines, make_instance):
+    first, second = pipelines
+    old = make_instance(study_instance_uid="1.2.1")
+    new = make_instance(study_instance_uid="1.2.1", content="corrected")
+    with first.transaction() as tx:
+        tx.studies.add_instance(new)
+    arrived: list[Any] = []
+
+    def arrive() -> None:
+        with second.transaction() as tx:
+            arrived.append(tx.studies.add_instance(make_instance(2, study_instance_uid="1.2.1")))
+
+    thread = threading.Thread(target=arrive, daemon=True)
+    with first.transaction() as tx:
+        tx.studies.hold("1.2.1")
+        thread.start()
+        thread.join(0.3)  # it waits for a series; had it that, it would wait for the study, and we for it
+        tx.versions.correct(old, new, {"PatientID": "new"}, copied=True)
+    thread.join(AT_ONCE_S)
+    assert arrived == [Arrival.NEW]
 
 
 def test_two_senders_of_one_destination_go_in_turn_and_keep_its_limit(pipelines, make_job):
