@@ -28,10 +28,12 @@ def encode_for(
 ) -> tuple[Encoded, ...]:
     """The objects as the job's destinations want them, of those that its route lets out.
 
+    For one that is configured no more they are in the standard form: its delivery is held, and may be let go.
     Who brought a study by hand gets them in the standard form as well, and a page.
     """
     encoded: list[Encoded] = []
-    wanted = [destinations[name].profile for name in job.parameters["destinations"] if name in destinations]
+    named = [destinations.get(name) for name in job.parameters["destinations"]]
+    wanted = [destination.profile if destination else STANDARD for destination in named]
     if job.parameters.get("by_hand"):
         wanted += [STANDARD, PAGE]
     for profile in {one.variant: one for one in wanted or [STANDARD]}.values():

@@ -64,6 +64,9 @@ class Deliver:
                 self._stop(tx, delivery, now)
                 return True
             objects = tx.results.of_job(delivery.job_id, delivery.variant)
+            if not objects:  # as where nothing was found, and the route lets segmentations out alone
+                self._nothing(tx, delivery, now)
+                return True
         self.audit.delivery_begins(self._in_truth(delivery))
         try:
             answers = self._send(delivery, objects)
@@ -88,6 +91,12 @@ class Deliver:
         reason = "its job was overtaken while it was being sent"
         tx.deliveries.stop(delivery.delivery_id, self.owner, reason)
         self._journal(tx, delivery, now, "delivery stopped", f"{self.sender.destination}: {reason}")
+
+    def _nothing(self, tx: Transaction, delivery: Delivery, now: float) -> None:
+        """Done without a word to the destination, which can be asked to keep nothing either."""
+        reason = "nothing to send: its job made no object"
+        tx.deliveries.sent(delivery.delivery_id, self.owner, now, {}, reason)
+        self._journal(tx, delivery, now, "delivered", f"{self.sender.destination}: {reason}")
 
     def _count(self, trouble: Exception) -> None:
         self.counts.add(DELIVERY_FAILURES, destination=self.sender.destination, reason=reason_of(trouble))

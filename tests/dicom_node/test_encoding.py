@@ -61,4 +61,7 @@ def test_destinations_of_one_profile_share_their_objects(monkeypatch: pytest.Mon
     database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
     made = encode_for(database, destinations, job, RESULT, {})
     assert [item.variant for item in made] == ["", labelmap.variant]
+    job = encoded_job(outputs=["seg"], destinations=["research", "gone"])
+    made = encode_for(database, destinations, job, RESULT, {})
+    assert [item.variant for item in made] == [labelmap.variant, ""], "one that is gone may come back"
     database.close()

@@ -17,7 +17,7 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import CommitmentState, DeliveryState
 from storage.outbox import Sender
-from storage.records import Delivery, Reference, ResultObject
+from storage.records import Delivery, Job, Reference, ResultObject
 
 
 def test_a_destination_gets_the_objects_of_its_variant(
@@ -31,6 +31,20 @@ def test_a_destination_gets_the_objects_of_its_variant(
         tx.deliveries.add(job_id, STUDY, "ward", DeliveryState.PENDING, 30.0, variant="0badcafe")
     assert step(1000.0)
     assert peer.taken == [list(UIDS)]
+
+
+def test_where_a_job_made_nothing_nobody_is_asked_to_keep_it(
+    database: Database, queue: Callable[..., Job], deliver: Deliver, peer: Peer, look: Callable[..., Delivery]
+) -> None:
+    job_id = queue().job_id
+    with database.transaction() as tx:
+        tx.deliveries.add(job_id, STUDY, "pacs", DeliveryState.PENDING, 30.0)
+    assert replace(deliver, commit_after_s=1.0).step(1000.0)
+    assert (look().state, look().reason) == (DeliveryState.SENT, "nothing to send: its job made no object")
+    assert peer.taken == []
+    assert events(database)[-1] == ("delivered", "pacs: nothing to send: its job made no object")
+    with database.reading() as tx:
+        assert tx.commitments.of_study(STUDY) == []
 
 
 class TestAnswers:
