@@ -142,18 +142,23 @@ class FolderArchive(Archive):
         finished = 0
         with disk_faults(), os.scandir(self.incoming) as entries:
             for entry in entries:
-                place = _place_of(entry.name)
-                if place is None or entry.name in self._unnamed or entry.stat().st_mtime >= older_than:
-                    continue
-                final = self.root / place
-                if final.exists() or not named(place) or not _is_whole(Path(entry.path), place):
-                    self._unnamed.add(entry.name)  # and is not asked about again
-                    continue
-                self._make_durable(final.parent)
-                Path(entry.path).replace(final)
-                sync(final.parent)
-                finished += 1
+                with suppress(FileNotFoundError):  # its writer has just ended, or another has given it its name
+                    finished += self._finish(entry, older_than, named)
         return finished
+
+    def _finish(self, entry: os.DirEntry[str], older_than: float, named: Callable[[str], bool]) -> bool:
+        """Give one part its name, where it is an old one that a row waits for."""
+        place = _place_of(entry.name)
+        if place is None or entry.name in self._unnamed or entry.stat().st_mtime >= older_than:
+            return False
+        final = self.root / place
+        if final.exists() or not named(place) or not _is_whole(Path(entry.path), place):
+            self._unnamed.add(entry.name)  # and is not asked about again
+            return False
+        self._make_durable(final.parent)
+        Path(entry.path).replace(final)
+        sync(final.parent)
+        return True
 
     def sweep_parts(self, older_than: float) -> int:
         swept = 0

@@ -5,6 +5,7 @@ import hashlib
 import os
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -333,6 +334,31 @@ def test_any_other_part_is_left_to_be_swept(archive, monkeypatch, why):
         assert archive.finish_parts(older_than, lambda _: why != "no row names it") == 0
     assert [path.name for path in files(archive) if path.suffix == ".part"] == [part]
     assert archive.sweep_parts(150.0) == 1
+
+
+@pytest.mark.parametrize("when", ["before it is looked at", "while it is read"])
+def test_a_part_that_is_gone_by_then_keeps_no_other_from_its_name(archive, monkeypatch, when):
+    stored, part = power_cut_before_its_name(archive, monkeypatch, DIGEST)
+    gone = archive.incoming / part.replace(part[:32], "f" * 32)
+    gone.write_bytes(b"content")
+    os.utime(gone, (100.0, 100.0))
+    scandir, remove = os.scandir, lambda: gone.unlink(missing_ok=True)
+
+    @contextmanager
+    def listing(path):
+        with scandir(path) as entries:
+            found = list(entries)
+            if when == "before it is looked at":
+                remove()
+            yield iter(found)
+
+    def named(_):
+        remove()
+        return True
+
+    monkeypatch.setattr(module.os, "scandir", listing)
+    assert archive.finish_parts(150.0, named) == 1
+    assert archive.read(stored) == b"content"
 
 
 def test_a_part_whose_digest_is_not_known_tells_no_place(archive):
