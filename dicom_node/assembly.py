@@ -25,7 +25,7 @@ from storage.archive import Archive
 from storage.cleaning import Cleaner
 from storage.database import Database
 from storage.errors import StorageError, Unavailable
-from storage.recovery import PART_TERM_S
+from storage.recovery import clear_parts
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
@@ -76,7 +76,7 @@ def assemble(settings: Settings, role: str = "") -> Parts:
     try:
         require_archive(settings, database)
         archive = archive_of(settings)
-        archive.sweep_parts(time.time() - PART_TERM_S)  # of this machine, which may have no role that tidies up
+        clear_parts(database, archive, time.time())  # of this machine, which may have no role that tidies up
     except (NodeError, StorageError):
         database.close()
         raise

@@ -39,9 +39,7 @@ def recover(db: Database, archive: Archive, now: float, max_crashes: int, *, rev
     def about(job: Job) -> About:
         return {"study": job.study_instance_uid, "job": job.job_id, "revision": revision}
 
-    with db.reading() as tx:
-        finished = archive.finish_parts(now - WRITING_TERM_S, tx.removals.is_named)
-    parts = finished + archive.sweep_parts(now - PART_TERM_S)
+    parts = clear_parts(db, archive, now)
     with db.transaction() as tx:
         jobs = tx.jobs.reap(now)
         for job in jobs:
@@ -55,3 +53,10 @@ def recover(db: Database, archive: Archive, now: float, max_crashes: int, *, rev
         associations = tx.associations.close_lapsed(now)
         tx.processes.forget(now, SILENT_TERM_S)
     return Recovered(len(jobs), len(failed), deliveries, commitments, associations, parts)
+
+
+def clear_parts(db: Database, archive: Archive, now: float) -> int:
+    """Name the whole files that rows wait for, and only then sweep what nobody is at any more; gives the number."""
+    with db.reading() as tx:
+        finished = archive.finish_parts(now - WRITING_TERM_S, tx.removals.is_named)
+    return finished + archive.sweep_parts(now - PART_TERM_S)

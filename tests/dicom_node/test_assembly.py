@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +39,7 @@ from dicom_node.settings import load
 from inference.executors.processes import AT_A_TIME
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import DeliveryState
-from storage.records import Delivery
+from storage.records import Delivery, Instance, InstanceKind
 
 
 class TestStorage:
@@ -51,6 +53,20 @@ class TestStorage:
         with (conf / "node.yaml").open("a") as file:
             file.write("quiet_s: 5\n")
         assert assemble(load(conf)).revision == 2
+
+    def test_a_whole_file_whose_row_is_there_outlives_a_long_power_cut(self, parts: Parts, conf: Path) -> None:
+        digest = hashlib.sha256(b"pixels").hexdigest()
+        file = parts.archive.write("1.2.3", "1.2.3.4", [b"pixels"], digest)
+        image, ct, explicit = InstanceKind.IMAGE, "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
+        with parts.database.transaction() as tx:
+            tx.studies.add_instance(Instance("1.2.3.4", ct, "1.2.3.1", "1.2.3", explicit, image, file, 1.0, "", {}))
+        final = parts.archive.root / file.path  # the name is lost, since its folder had not been synced
+        part = parts.archive.incoming / f"{file.path[:-4].replace('/', '', 2).replace('/', '-')}-{'0' * 32}.part"
+        final.rename(part)
+        os.utime(part, (1.0, 1.0))
+        again = assemble(load(conf))
+        assert again.archive.read(file) == b"pixels"
+        again.close()
 
     def test_looking_does_not_make_it(self, conf: Path) -> None:
         with pytest.raises(NotFound, match="no database at"):
