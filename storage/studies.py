@@ -171,11 +171,11 @@ class Studies(Store):
         )
         return self.selected(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
-    def ready(self, now: float, limit: int = 1) -> Studies_:
+    def ready(self, now: float, limit: int = 1, *, but: Collection[str] = ()) -> Studies_:
         """COMPLETE studies that can be dispatched, the newest first: no recall of theirs is waited for any more.
 
-        A deadline is compared here, so that it holds even where whoever asks the archive hangs. In a writing
-        transaction the rows are held, as by `settled`.
+        None of those in `but`. A deadline is compared here, so that it holds even where whoever asks the archive
+        hangs. In a writing transaction the rows are held, as by `settled`.
         """
         waits = and_(
             recalls.c.study_uid == studies.c.study_uid,
@@ -188,6 +188,8 @@ class Studies(Store):
             .order_by(studies.c.received_at.desc())
             .limit(at_most(limit))
         )
+        if but:
+            query = query.where(studies.c.study_uid.not_in(but))
         return self.selected(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
     def move(self, uid: str, to: StudyState, now: float, *, incomplete: str | None = None) -> None:

@@ -6,7 +6,7 @@ a correction takes the place of the current one, anything else stays a conflict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
@@ -29,9 +29,14 @@ class Versions(Store):
         """Whether `unread` would find something."""
         return self._exists(_unread(kind))
 
-    def unread(self, kind: InstanceKind, limit: int = 100) -> list[Instance]:
-        """Second contents of images, notes, segmentations or reports, that nobody has read; the first to come first."""
+    def unread(self, kind: InstanceKind, limit: int = 100, *, but: Collection[str] = ()) -> list[Instance]:
+        """Second contents of images, notes, segmentations or reports, that nobody has read; the first to come first.
+
+        None of the studies in `but`.
+        """
         query = select(instances).where(_unread(kind)).order_by(instances.c.received_at, instances.c.sop_uid)
+        if but:
+            query = query.where(instances.c.study_uid.not_in(but))
         return [instance_of(row) for row in self._connection.execute(query.limit(at_most(limit)))]
 
     def current(self, sop_uid: str) -> Instance:

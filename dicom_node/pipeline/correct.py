@@ -9,11 +9,12 @@ marked stale, and a person re-issues it.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicom_node.errors import BadDataset
 from dicom_node.network.header import MAX_HEADER_BYTES, Header, read_header
+from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.archive import Archive
 from storage.database import Database, Transaction
@@ -47,20 +48,26 @@ class Correct:
     archive: Archive
     revision: int = 0
     name: str = "correct"
+    aside: Aside = field(default_factory=Aside)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
             if not tx.versions.any_unread(InstanceKind.IMAGE):
                 return False
             waiting: dict[str, Instance] = {}
-            for instance in tx.versions.unread(InstanceKind.IMAGE, BATCH):
+            for instance in tx.versions.unread(InstanceKind.IMAGE, BATCH, but=self.aside.at(now)):
                 waiting.setdefault(instance.sop_instance_uid, instance)  # one after the other, the first first
             current = {uid: tx.versions.find(uid) for uid in waiting}
-        judged = [self._judge(old, new) if (old := current[uid]) else _alone(new) for uid, new in waiting.items()]
-        with self.database.transaction() as tx:
-            for one in judged:
-                self._settle(tx, one, now)
-        return True
+        with self.aside.watching(self.database, self.name, now, self.revision) as tell:
+            judged = []
+            for uid, new in waiting.items():
+                tell(new.study_instance_uid)
+                judged.append(self._judge(old, new) if (old := current[uid]) else _alone(new))
+            with self.database.transaction() as tx:
+                for one in judged:
+                    tell(one.new.study_instance_uid)
+                    self._settle(tx, one, now)
+        return bool(judged)
 
     def _judge(self, old: Instance, new: Instance) -> Judged:
         where = (old.study_instance_uid, old.series_instance_uid, old.sop_class_uid)

@@ -17,6 +17,7 @@ from typing import Any
 
 from dicom_node.indexed import indexed
 from dicom_node.outgoing import send_kept
+from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.identity import fresh_identity
 from dicom_node.pipeline.installed import InstalledModel, closed
 from dicom_node.pipeline.priors import priors_of
@@ -41,14 +42,18 @@ class Dispatch:
     revision: int = 0
     compare_priors: bool = True
     name: str = field(default="dispatch")
+    aside: Aside = field(default_factory=Aside)
 
     def step(self, now: float) -> bool:
+        aside = self.aside.at(now)
         with self.database.reading() as tx:
-            if not tx.studies.ready(now):
+            if not tx.studies.ready(now, but=aside):
                 return False
-        with self.database.transaction() as tx:
-            ready = tx.studies.ready(now)
+        watching = self.aside.watching(self.database, self.name, now, self.revision)
+        with watching as tell, self.database.transaction() as tx:
+            ready = tx.studies.ready(now, but=aside)
             for study in ready:
+                tell(study.study_instance_uid)
                 self._dispatch(tx, study, now)
         return bool(ready)
 

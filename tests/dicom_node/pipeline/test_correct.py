@@ -11,6 +11,7 @@ from pydicom import dcmread
 
 from dicom_node.network.header import read_header
 from dicom_node.pipeline.correct import Correct
+from dicom_node.pipeline.likeness import compare
 from storage.archive import Archive
 from storage.database import Database
 from storage.deliveries import Setback
@@ -282,3 +283,30 @@ class TestJobs:
         with database.transaction() as tx:
             tx.deliveries.postpone(delivery, "me", 70.0, Setback("unreachable"))
             assert tx.deliveries.get(delivery).state is DeliveryState.SUPERSEDED
+
+
+def test_an_image_that_cannot_be_judged_keeps_no_other_waiting(
+    make_slices: Callable[..., list[Path]], receive: Callable[..., Arrival], stage: Correct, database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (odd,), (plain,) = make_slices(1), make_slices(1)
+    for now, path in enumerate((odd, plain)):
+        receive(path, 10.0 + now)
+        receive(edit(path, PatientName="Right^Person"), 12.0 + now)
+    odd_study = study_of([odd])
+
+    def compare_but(first: Path, *others: Any) -> Any:
+        if study_of([first]) == odd_study:
+            raise NotImplementedError("unforeseen")
+        return compare(first, *others)
+
+    monkeypatch.setattr("dicom_node.pipeline.correct.compare", compare_but)
+    with pytest.raises(NotImplementedError):
+        stage.step(20.0)
+    assert stage.step(22.0)
+    assert not stage.step(24.0)
+    monkeypatch.undo()
+    assert stage.step(80.0), "it is tried again"
+    with database.reading() as tx:
+        events = [[entry.event for entry in tx.journal.of_study(study_of([path]))] for path in (odd, plain)]
+    assert events == [["stepped over", "corrected"], ["corrected"]]

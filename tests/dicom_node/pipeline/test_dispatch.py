@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from dispatching import ROUTING, STUDY, image, jobs, reject, state
 
 from dicom_node.pipeline.dispatch import Dispatch
 from dicom_node.route_again import route_again
+from dicom_node.routing.table import decide
 from storage.database import Database
 from storage.lifecycle import FetchState, JobState, StudyState
 from storage.records import FetchPurpose, Wanted
@@ -144,3 +146,28 @@ def test_a_disabled_model_gets_no_job_and_the_verdict_says_why(
         route_again(tx, 30.0, STUDY)
     dispatch.step(40.0)
     assert (len(jobs(database)), state(database)) == (1, StudyState.DISPATCHED)
+
+
+def test_a_study_that_cannot_be_decided_on_keeps_no_other_waiting(
+    dispatch: Dispatch, database: Database, scan: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan(1, 80)
+    with database.transaction() as tx:
+        odd = tx.studies.instances(study_uid=STUDY)[0]
+        tx.studies.add_instance(replace(odd, study_instance_uid="1.2.4", sop_instance_uid="1.2.4.1", received_at=11.0))
+        tx.studies.move("1.2.4", StudyState.COMPLETE, 11.0)
+
+    def decide_but(routes: Any, facts: Any, closed: Any) -> Any:
+        if facts.uid == "1.2.4":
+            raise ValueError("unforeseen")
+        return decide(routes, facts, closed)
+
+    monkeypatch.setattr("dicom_node.pipeline.dispatch.decide", decide_but)
+    with pytest.raises(ValueError, match="unforeseen"):
+        dispatch.step(20.0)  # the newest first
+    assert dispatch.step(22.0)
+    assert (state(database), dispatch.step(24.0)) == (StudyState.DISPATCHED, False)
+    monkeypatch.undo()
+    assert dispatch.step(80.0), "it is tried again"
+    with database.reading() as tx:
+        assert tx.studies.get("1.2.4").state is not StudyState.COMPLETE

@@ -1,0 +1,43 @@
+"""A study at which a stage fails as nobody foresaw is journalled and stepped over: it keeps no other waiting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from dicom_node.pipeline.backoff import Backoff
+from storage.database import Database
+from storage.errors import LeaseLost, Unavailable
+
+AGAIN = Backoff(60, 3600, 0)  # it is tried again for ever: a release or a configuration to come may know better
+
+
+class Aside:
+    """What one stage steps over for now; a stage that begins anew tries all."""
+
+    def __init__(self) -> None:
+        self._faults: Counter[str] = Counter()
+        self._until: dict[str, float] = {}
+
+    def at(self, now: float) -> list[str]:
+        """The studies that are stepped over."""
+        return [uid for uid, until in self._until.items() if now < until]
+
+    @contextmanager
+    def watching(self, database: Database, stage: str, now: float, revision: int) -> Iterator[Callable[[str], None]]:
+        """Within, every fault is raised on, and one that the loop does not know puts aside the study told last."""
+        told: list[str] = []
+        try:
+            yield told.append
+        except (LeaseLost, Unavailable):
+            raise
+        except Exception as fault:
+            for uid in told[-1:]:
+                self._faults[uid] += 1
+                wait = AGAIN.wait_s(self._faults[uid], 0.5)
+                self._until[uid] = now + wait
+                text = f"{stage} failed at it, unforeseen {type(fault).__name__}; it is tried again in {wait:.0f} s"
+                with database.transaction() as tx:  # the fault's own text may name the patient
+                    tx.journal.add(now, "stepped over", text, study=uid, revision=revision)
+            raise
