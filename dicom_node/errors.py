@@ -137,13 +137,17 @@ class CommitmentRefused(NodeError):
 class PeerError(NodeError):
     """A peer did not take what we sent; `answers` holds what it said of each instance, by SOP instance UID.
 
-    `wait_s`: for so many seconds it has asked to be left in peace.
+    `wait_s`: for so many seconds it has asked to be left in peace. `quote` is what it said in its own words, which may
+    name the patient (network/discretion.py).
     """
 
-    def __init__(self, sentence: str, answers: Mapping[str, str] | None = None, wait_s: float = 0.0) -> None:
+    def __init__(
+        self, sentence: str, answers: Mapping[str, str] | None = None, wait_s: float = 0.0, quote: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.answers = dict(answers or {})
         self.wait_s = wait_s
+        self.quote = quote
 
 
 class Unreachable(PeerError):

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydicom import dcmread
 
+from dicom_node.errors import PeerError
+
 LONGEST_COMMENT = 64  # Error Comment (0000,0902) is LO (PS3.7 E.2)
 SHORTEST_WORD = 3
 PATIENT = ("PatientName", "PatientID", "OtherPatientNames", "PatientBirthName")
@@ -25,9 +27,15 @@ def discreet(comment: str, path: Path) -> str:
     return hushed(comment, [str(header.get(keyword) or "") for keyword in PATIENT])
 
 
-def withheld(comment: str, study_header: Mapping[str, Any]) -> str:
-    """`comment` without the patient of the study whose header this is."""
-    return hushed(comment, [str(study_header.get(keyword) or "") for keyword in QUOTABLE])
+def in_words(error: PeerError, study_header: Mapping[str, Any] | None) -> str:
+    """What a peer has answered when it was asked about a study, without the patient whom the study's header names.
+
+    Where the study is not here, nobody can tell what of the peer's own words is the patient's: they are left out.
+    """
+    if study_header is None:
+        return str(error)
+    said = f"{error} ({error.quote[:LONGEST_COMMENT]})" if error.quote else str(error)
+    return hushed(said, [str(study_header.get(keyword) or "") for keyword in QUOTABLE])
 
 
 def hushed(comment: str, texts: Sequence[str]) -> str:

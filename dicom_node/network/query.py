@@ -351,8 +351,8 @@ def _trouble(code: int, peer: Peer, service: str, comment: str) -> PeerError:
         ((again, words) for first, last, again, words in MEANINGS if first <= code <= last),
         (False, "a status that the standard does not name"),
     )
-    told = f"{words} ({comment})" if comment else words
-    return (Unreachable if again else Refused)(f"{peer} answers the {service} with 0x{code:04X}: {told}")
+    kind = Unreachable if again else Refused
+    return kind(f"{peer} answers the {service} with 0x{code:04X}: {words}", quote=comment)
 
 
 def _suboperations(status: Dataset, *kinds: str) -> int:

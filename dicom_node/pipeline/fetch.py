@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dicom_node.errors import PeerError, Refused, Unreachable
-from dicom_node.network.discretion import withheld
+from dicom_node.network.discretion import in_words
 from dicom_node.network.query import Brought, Told
 from dicom_node.network.survey import Held, Survey
 from dicom_node.pipeline.keeper import Keeper
@@ -79,7 +79,7 @@ class Reconcile:
             fetch = tx.fetches.claim(self.owner, now, self.lease_term_s, self.purpose, begun_only=crowded)
         if fetch is None:
             return False
-        attempt = self._discreet(fetch, self._attempt(fetch))
+        attempt = self._attempt(fetch)
         fetch = replace(fetch, tally=attempt.tally(fetch.tally))
         if attempt.survey is not None and not attempt.survey.missing:
             self._all_here(fetch)
@@ -111,10 +111,8 @@ class Reconcile:
         uid, how = fetch.study_instance_uid, fetch.policy.get("retrieve", "move")
         try:
             survey = archive.survey(uid, self._held(uid))
-        except Unreachable as trouble:
-            return Attempt(trouble=str(trouble))
-        except Refused as refusal:
-            return Attempt(trouble=str(refusal), refused=True)
+        except (Unreachable, Refused) as error:
+            return Attempt(trouble=self._in_words(uid, error), refused=isinstance(error, Refused))
         if not survey.missing or how == "none":
             return Attempt(survey)
         left_s = max(SHORTEST_RETRIEVAL_S, (fetch.deadline or 0.0) - self.clock())
@@ -122,15 +120,14 @@ class Reconcile:
             failed = archive.retrieve(uid, survey, how, left_s, told).failed
             said = f"{fetch.peer} could not send {failed} images" if failed else ""
         except PeerError as error:
-            said = str(error)
+            said = self._in_words(uid, error)
         after = survey.after(self._held(uid))  # what counts is what is here, whatever the peer says
         return Attempt(after, survey.missing - after.missing, said)
 
-    def _discreet(self, fetch: Fetch, attempt: Attempt) -> Attempt:
-        """Without the patient, as far as the study is here: a peer likes to quote what it does not like."""
+    def _in_words(self, uid: str, error: PeerError) -> str:
         with self.database.reading() as tx:
-            study = tx.studies.find(fetch.study_instance_uid)
-        return replace(attempt, trouble=withheld(attempt.trouble, study.header)) if study else attempt
+            study = tx.studies.find(uid)
+        return in_words(error, study.header if study else None)
 
     def _held(self, uid: str) -> Held:
         images: dict[str, set[str]] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dicom_node.errors import PeerError, Refused
-from dicom_node.network.discretion import withheld
+from dicom_node.network.discretion import in_words
 from dicom_node.network.earlier import Earlier, Search
 from dicom_node.network.query import Brought, Told
 from dicom_node.network.survey import Survey
@@ -142,7 +142,7 @@ class Ask:
                 if gathered[-1].priors:
                     self._tell(recall, Attempt(tuple(gathered)))
         except PeerError as error:  # a peer likes to quote what it does not like
-            trouble = withheld(str(error), study.header)
+            trouble = in_words(error, study.header)
             return Attempt(tuple(gathered), strangers, trouble, isinstance(error, Refused))
         return Attempt(tuple(gathered), strangers)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dicom_node.network.discretion import discreet
+from dicom_node.errors import Refused
+from dicom_node.network.discretion import discreet, in_words
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,10 @@ def test_a_patient_without_a_name_hides_nothing(make_slices):
 def test_a_piece_of_what_names_the_patient_is_hidden_too(make_slices):
     (path,) = make_slices(1, PatientID="XZ-77-QXZ-77-Q")
     assert discreet("XZ-77-Q is unknown", path) == "… is unknown"
+
+
+def test_what_a_peer_says_of_a_study_is_told_without_the_patient_or_not_at_all():
+    error = Refused("pacs answers 0xA900", quote="DOE^JANE, P-17, is locked" + " " * 64 + "and more")
+    header = {"PatientName": "Doe^Jane", "PatientID": "P-17", "PatientBirthDate": None}
+    assert in_words(error, header).split() == ["pacs", "answers", "0xA900", "(…,", "…,", "is", "locked", ")"]
+    assert in_words(error, None) == in_words(Refused("pacs answers 0xA900"), header) == "pacs answers 0xA900"

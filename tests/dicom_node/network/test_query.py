@@ -180,6 +180,18 @@ def test_a_failure_is_told_in_the_standards_words(code, error, words):
         series_of(peer)
 
 
+def test_the_peers_own_words_stand_in_none_of_ours():
+    def find(event):
+        status = Dataset()
+        status.Status, status.ErrorComment = 0xC001, "DOE^JANE is locked"
+        yield status, None
+
+    with archive(find=find) as peer, pytest.raises(Unreachable) as told:
+        series_of(peer)
+    assert str(told.value).endswith("0xC001: unable to process")
+    assert told.value.quote == "DOE^JANE is locked"
+
+
 def test_a_warning_about_optional_keys_is_an_answer_and_missing_counts_are_not_known():
     with archive(find=answers(SERIES, status=0xFF01, Modality="CT")) as peer:
         (found,) = series_of(peer)

@@ -50,9 +50,9 @@ class FakeArchive:
         self.asked += 1
         self.held = held
         if self.down:
-            raise Unreachable(f"PACS cannot be reached{self.quotes}")
+            raise Unreachable("PACS cannot be reached", quote=self.quotes)
         if self.refuses:
-            raise Refused(f"PACS does not offer C-FIND{self.quotes}")
+            raise Refused("PACS does not offer C-FIND", quote=self.quotes)
         uids = {f"{SERIES}.{n}": "" for n in range(1, self.images + 1) if f"{SERIES}.{n}" not in held.known}
         gap = Gap(SERIES, len(uids), len(held.images.get(SERIES, ())), uids)
         return Survey(self.images, (gap,) if uids else ())
@@ -268,7 +268,7 @@ def test_a_patient_whom_the_archive_quotes_is_not_repeated(
 ) -> None:  # fmt: skip
     arrive_fetched(1, 990.0)
     settle()
-    pacs.quotes = " (QUILL^JANE, P-17, born 19700102, is locked)"
+    pacs.quotes = "QUILL^JANE, P-17, born 19700102, is locked"
     setattr(pacs, how, True)
     stage.step(clock.now)
     kept = [fetch(database).reason, *(text for _, text in journal(database))]
@@ -361,6 +361,14 @@ class TestWish:
         backfill.step(clock.now)
         assert study(database).state is StudyState.DISPATCHED
         assert journal(database)[-1][0] == "not fetched"
+
+    def test_what_the_archive_says_of_a_patient_who_is_not_here_is_left_out(
+        self, database: Database, backfill: Reconcile, pacs: FakeArchive, clock: Hand
+    ) -> None:
+        self.wish(database)
+        pacs.down, pacs.quotes = True, "QUILL^JANE is locked"
+        backfill.step(clock.now)
+        assert fetch(database).reason == "PACS cannot be reached"
 
     def test_the_next_waits_until_the_one_before_is_through(
         self, database: Database, backfill: Reconcile, pacs: FakeArchive, queue: Callable[..., Any], clock: Hand
