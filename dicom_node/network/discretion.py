@@ -27,15 +27,14 @@ def discreet(comment: str, path: Path) -> str:
     return hushed(comment, [str(header.get(keyword) or "") for keyword in PATIENT])
 
 
-def in_words(error: PeerError, study_header: Mapping[str, Any] | None) -> str:
+def in_words(error: PeerError, study_header: Mapping[str, Any]) -> str:
     """What a peer has answered when it was asked about a study, without the patient whom the study's header names.
 
-    Where the study is not here, nobody can tell what of the peer's own words is the patient's: they are left out.
+    Where that names nobody, who can tell what of the peer's own words is the patient's? They are left out.
     """
-    if study_header is None:
-        return str(error)
-    said = f"{error} ({error.quote[:LONGEST_COMMENT]})" if error.quote else str(error)
-    return hushed(said, [str(study_header.get(keyword) or "") for keyword in QUOTABLE])
+    known = [str(study_header.get(keyword) or "") for keyword in QUOTABLE]
+    said = f"{error} ({error.quote[:LONGEST_COMMENT]})" if error.quote and any(known) else str(error)
+    return hushed(said, known)
 
 
 def hushed(comment: str, texts: Sequence[str]) -> str:

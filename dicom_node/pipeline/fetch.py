@@ -127,7 +127,7 @@ class Reconcile:
     def _in_words(self, uid: str, error: PeerError) -> str:
         with self.database.reading() as tx:
             study = tx.studies.find(uid)
-        return in_words(error, study.header if study else None)
+        return in_words(error, study.header if study else {})
 
     def _held(self, uid: str) -> Held:
         images: dict[str, set[str]] = {}

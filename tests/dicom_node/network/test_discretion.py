@@ -36,4 +36,4 @@ def test_what_a_peer_says_of_a_study_is_told_without_the_patient_or_not_at_all()
     error = Refused("pacs answers 0xA900", quote="DOE^JANE, P-17, is locked" + " " * 64 + "and more")
     header = {"PatientName": "Doe^Jane", "PatientID": "P-17", "PatientBirthDate": None}
     assert in_words(error, header).split() == ["pacs", "answers", "0xA900", "(…,", "…,", "is", "locked", ")"]
-    assert in_words(error, None) == in_words(Refused("pacs answers 0xA900"), header) == "pacs answers 0xA900"
+    assert in_words(error, {}) == in_words(Refused("pacs answers 0xA900"), header) == "pacs answers 0xA900"
