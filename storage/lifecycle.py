@@ -45,7 +45,7 @@ class DeliveryState(StrEnum):
     SENT = "SENT"  # the peer answered success for every object
     COMMITTED = "COMMITTED"  # the peer took responsibility (storage commitment)
     DEAD = "DEAD"  # given up; waits for a person
-    SUPERSEDED = "SUPERSEDED"  # never left, and its job was superseded
+    SUPERSEDED = "SUPERSEDED"  # leaves no more, since its job was overtaken
 
 
 LEFT = (DeliveryState.SENT, DeliveryState.COMMITTED)  # somebody outside holds the objects
