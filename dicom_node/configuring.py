@@ -7,7 +7,6 @@ back by being written again, as a new one.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_node.audit.facts import Participant
 from dicom_node.audit.recorder import person
+from dicom_node.configuration_shown import without_passwords
 from dicom_node.errors import NotWritable
 from dicom_node.settings import load, shipped_folder
 from storage.database import Transaction
@@ -27,7 +27,6 @@ from storage.revisions import Revision
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
 
-_PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s/@]*@")  # within an address
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -147,7 +146,7 @@ def _steps(found: Sequence[Revision], name: str, limit: int) -> Iterator[Step]:
 def difference_of(before: str, after: str, name: str) -> str:
     """What changes in a file, line by line, without passwords in addresses."""
     lines = unified_diff(before.splitlines(), after.splitlines(), name, name, n=1, lineterm="")
-    return _PASSWORD.sub(r"\1:…@", "\n".join(lines))
+    return without_passwords("\n".join(lines))
 
 
 def _write(path: Path, text: str, difference: str) -> None:
