@@ -36,6 +36,17 @@ def test_its_way(db: Database) -> None:
         assert (tx.notices.forget(101.0), tx.notices.forget(102.0)) == (0, 1)
 
 
+def test_channels_can_be_left_alone(db: Database) -> None:
+    with db.transaction() as tx:
+        tx.notices.add("hook", "k", {}, 1.0)
+        assert not tx.notices.due(2.0, {"hook"})
+        tx.notices.add("mail", "k", {}, 1.5)
+        assert tx.notices.due(2.0, {"hook"})
+        claimed = tx.notices.claim("me", 2.0, 60.0, {"hook"})
+        assert claimed
+        assert claimed.channel == "mail"
+
+
 def test_a_lease_that_ran_out_is_anybodys(db: Database) -> None:
     with db.transaction() as tx:
         tx.notices.add("mail", "k", {}, 1.0)
