@@ -26,6 +26,11 @@ class Notice:
     attempts: int
     created_at: float
 
+    @property
+    def name(self) -> str:
+        """What no other notice is ever called; SQLite gives an id again once those behind it were forgotten."""
+        return f"{self.notice_id}-{int(self.created_at)}"
+
 
 class Notices(Store):
     """Notices of one transaction."""

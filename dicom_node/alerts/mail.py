@@ -75,7 +75,7 @@ def compose(notice: Notice, settings: MailSettings, now: float) -> EmailMessage:
     message["Subject"] = _subject(payload)
     message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
     domain = settings.sender.rpartition("@")[2]
-    message["Message-ID"] = f"<segnode-{notice.notice_id}-{int(notice.created_at)}@{domain}>"
+    message["Message-ID"] = f"<segnode-{notice.name}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(_text(payload))
     return message

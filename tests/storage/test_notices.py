@@ -54,6 +54,19 @@ def test_a_lease_that_ran_out_is_anybodys(db: Database) -> None:
         assert tx.notices.claim("me", 62.0, 60.0)
 
 
+def test_no_two_have_the_same_name_also_when_the_first_was_forgotten(db: Database) -> None:
+    names = []
+    for at in (1.0, 1e6, 2e6):
+        with db.transaction() as tx:
+            tx.notices.forget(at)
+            tx.notices.add("hook", f"k {at}", {}, at)
+            notice = tx.notices.claim("me", at, 60.0)
+            assert notice
+            tx.notices.end(notice.notice_id, "me", NoticeState.SENT, at)
+            names.append(notice.name)
+    assert len(set(names)) == 3
+
+
 def test_a_watch_goes_on_where_it_was(db: Database) -> None:
     with db.transaction() as tx:
         assert tx.notices.watched("events") is None
