@@ -14,6 +14,8 @@ from dicom_node.study_views import BadCursor, Looking
 from storage.audit_records import AuditEntry, AuditSought
 from storage.database import Database, Transaction
 
+NONE_OF_OURS = "the cursor is none of ours: begin at the first page"
+LARGEST_NUMBER = 2**63 - 1  # of a row, in every database
 AT_ONCE = 500  # of an export, in one look at the database
 
 
@@ -68,9 +70,12 @@ def read_audit_cursor(cursor: str) -> tuple[float, int]:
     """(at, record) of a cursor; BadCursor."""
     at, _, number = cursor.partition("~")
     try:
-        return float(at), int(number)
+        when, record = float(at), int(number)
     except ValueError:
-        raise BadCursor("the cursor is none of ours: begin at the first page") from None
+        raise BadCursor(NONE_OF_OURS) from None
+    if not 0 <= record <= LARGEST_NUMBER:
+        raise BadCursor(NONE_OF_OURS)
+    return when, record
 
 
 def _cursor_of(entry: AuditEntry) -> str:

@@ -9,17 +9,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dicom_node.destinations.dimse import DimseDestination
-from dicom_node.errors import ConfigurationError, PeerError
+from dicom_node.errors import BadTlsFiles, ConfigurationError, PeerError
 from dicom_node.fits import unfit
 from dicom_node.network.client import echo
 from dicom_node.network.qido import ask
+from dicom_node.network.tls import ClientTls
 from dicom_node.network.web_server import WebServer
 from dicom_node.outlook import outlook_of
 from dicom_node.settings import Settings, load
 from dicom_node.storing import object_store
 from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
-from storage.errors import NoAccess, Unavailable
+from storage.engines import make_engine
+from storage.errors import NoAccess, StorageError, Unavailable
 
 
 @dataclass
@@ -49,6 +51,8 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     except ConfigurationError as wrong:
         report.problems.extend(wrong.problems)
         return report
+    report.problems.extend(_database(settings))
+    report.problems.extend(_authorities(settings))
     uses = _models(settings, report)
     report.remarks.extend(_held(settings, uses))
     report.remarks.extend(_in_the_clear(settings))
@@ -63,6 +67,37 @@ def check(conf: Path | None, with_echo: bool) -> Report:
         _knock(settings, report)
         report.unfit.extend(unfit(settings.destinations()))
     return report
+
+
+def _database(settings: Settings) -> Iterator[str]:
+    """Whether there can be such a database; nobody is connected to."""
+    try:
+        make_engine(settings.node.database)
+    except StorageError as wrong:
+        yield f"node.yaml: database_url: {wrong}"
+
+
+def _authorities(settings: Settings) -> Iterator[str]:
+    """Mistakes in the certificate files of those whom the node calls beside its partners; it starts all the same."""
+    for keys, tls in _called_by_tls(settings):
+        try:
+            tls.context()
+        except BadTlsFiles as wrong:
+            for mistake in wrong.mistakes:
+                yield f"node.yaml: {keys[mistake.key]} = {mistake.place!r}: {mistake.sentence}"
+
+
+def _called_by_tls(settings: Settings) -> Iterator[tuple[dict[str, str], ClientTls]]:
+    """Files of TLS, and under which keys of node.yaml each is named."""
+    node = settings.node
+    hooks = ((f"alerts.webhooks.{name}", hook) for name, hook in node.alerts.webhooks.items())
+    for place, one in (("alerts.mail", node.alerts.mail), *hooks, ("archive", node.archive), ("tracing", node.tracing)):
+        if one and one.authorities:
+            yield {"authorities": f"{place}.authorities"}, ClientTls(authorities=one.authorities)
+    if (syslog := node.audit.syslog) and node.audit.mode == "syslog" and syslog.protocol == "tls":
+        names = {"authorities": "ca_file", "certificate": "cert_file", "key": "key_file"}
+        files = {key: getattr(syslog, name) for key, name in names.items()}
+        yield {key: f"audit.syslog.{name}" for key, name in names.items()}, ClientTls.model_validate(files)
 
 
 def _models(settings: Settings, report: Report) -> dict[str, IntendedUse]:

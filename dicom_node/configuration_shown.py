@@ -15,6 +15,7 @@ from dicom_node.settings.files import document_of
 MASK = "***"
 SECRET_KEY = re.compile(r"password|passphrase|secret|token|credential|api_?key|routing_key", re.IGNORECASE)
 PLACES = frozenset({"file", "environment", "token_url"})  # where a secret is, which is none itself
+PASSWORD = re.compile(r"(://[^\s:/]*:)\S*(?=@)|([?&]password=)[^\s&]*")  # databases take / # ? @ and quotes in it
 URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 TOKEN = re.compile(r"(?=[^/]*\d)[^/.]{16,}")  # a part of a path that nobody chose as a name
 WIDTH = 100
@@ -25,9 +26,14 @@ def shown(content: Mapping[str, str]) -> dict[str, str]:
     return {name: _text(_masked(document_of(text, name).data)) for name, text in sorted(content.items())}
 
 
+def without_passwords(text: str) -> str:
+    """Any text, with the passwords taken out of the addresses in it."""
+    return PASSWORD.sub(r"\1\2…", text)
+
+
 def without_secrets(text: str) -> str:
     """Any text, with the passwords and tokens taken out of the addresses in it."""
-    return URL.sub(lambda found: _address(found.group()), text)
+    return URL.sub(lambda found: _address(found.group()), without_passwords(text))
 
 
 def _masked(data: Any, key: str = "") -> Any:

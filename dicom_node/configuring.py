@@ -6,8 +6,8 @@ back by being written again, as a new one.
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_node.audit.facts import Participant
 from dicom_node.audit.recorder import person
-from dicom_node.errors import NotWritable
+from dicom_node.configuration_shown import without_passwords
+from dicom_node.errors import NotWritable, Overtaken
 from dicom_node.settings import load, shipped_folder
 from storage.database import Transaction
 from storage.durable import put_in_place
@@ -27,7 +28,6 @@ from storage.revisions import Revision
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
 
-_PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s/@]*@")  # within an address
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -95,13 +95,35 @@ def change(
     return Changed(revision, difference)
 
 
-def restore(parts: Parts, name: str, number: int, author: Author) -> Changed:
-    """Have file `name` say what it said under revision `number`. NotFound, and what `change` raises."""
+def fingerprint(text: str) -> str:
+    """By which it is known whether a file still says what a person has seen."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_seen(name: str, text: str, seen: str) -> None:
+    """Overtaken where file `name` says something else by now than what was seen."""
+    if fingerprint(text) != seen:
+        late = f"{name} has been changed since this page was made"
+        raise Overtaken(f"{late}: load it again, and look at what it says now")
+
+
+def restore(parts: Parts, name: str, number: int, author: Author, *, seen: str = "") -> Changed:
+    """Have file `name`, whose fingerprint was `seen` by who wants it, say what it said under revision `number`.
+
+    `seen` is "" where nobody looked. NotFound, Overtaken, and what `change` raises.
+    """
     with parts.database.reading() as tx:
         found = tx.revisions.find(number)
     if found is None or name not in found.content:
         raise NotFound(f"there is no revision {number} of {name}")
-    return change(parts, name, lambda _: found.content[name], f"{name} as in revision {number} again", author)
+    then = found.content[name]
+
+    def new(text: str) -> str:
+        if seen:
+            check_seen(name, text, seen)
+        return then
+
+    return change(parts, name, new, f"{name} as in revision {number} again", author)
 
 
 @dataclass(frozen=True)
@@ -147,7 +169,7 @@ def _steps(found: Sequence[Revision], name: str, limit: int) -> Iterator[Step]:
 def difference_of(before: str, after: str, name: str) -> str:
     """What changes in a file, line by line, without passwords in addresses."""
     lines = unified_diff(before.splitlines(), after.splitlines(), name, name, n=1, lineterm="")
-    return _PASSWORD.sub(r"\1:…@", "\n".join(lines))
+    return without_passwords("\n".join(lines))
 
 
 def _write(path: Path, text: str, difference: str) -> None:

@@ -50,7 +50,11 @@ class RoleProcess:
         log.info("role started", extra={"role": self.role, "pid": self.process.pid})
 
     def watch(self, now: float) -> int | None:
-        """Restart the role where it has died and is due; the exit code of a death that restarting cannot mend."""
+        """Restart the role where it has died and is due; the exit code where its configuration never was good.
+
+        A role that has run is started again also where the files have mistakes by now: others still use what they
+        said before, and work.
+        """
         if self.process is None:
             if now >= self.due_at:
                 self.start(now)
@@ -58,9 +62,10 @@ class RoleProcess:
         code = self.process.exitcode
         if code is None:
             return None
-        if code == CONFIGURATION_EXIT:
+        lived = now - self.started_at > RESTART_MAX_S
+        if code == CONFIGURATION_EXIT and not self.deaths and not lived:
             return code
-        self.deaths = 1 if now - self.started_at > RESTART_MAX_S else self.deaths + 1
+        self.deaths = 1 if lived else self.deaths + 1
         wait = min(RESTART_MAX_S, RESTART_S * 2 ** (self.deaths - 1))
         log.error("role died", extra={"role": self.role, "exit_code": code, "restart_in_s": wait})
         self.process, self.due_at = None, now + wait
@@ -92,7 +97,7 @@ def serve(
 ) -> int:
     """Run `roles` until SIGTERM or SIGINT, then let them end their work for `drain_s` and a little; the exit code.
 
-    A role that dies is started again, with growing pauses. A role that finds its configuration wrong
+    A role that dies is started again, with growing pauses. One that finds its configuration wrong at its first start
     ends the node: starting it again would not mend that.
     """
     stop = threading.Event()

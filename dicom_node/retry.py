@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dicom_node.audit.facts import Code, PersonAction
@@ -17,6 +18,13 @@ AGAIN = (JobState.FAILED, JobState.REFUSED)
 def _gone(tx: Transaction, job: Job) -> bool:
     """Whether it is a rejection note whose file retention has removed."""
     return bool(job.rejects) and tx.results.removed(job.job_id)
+
+
+def _not_to_leave(tx: Transaction, deliveries: Sequence[Delivery]) -> set[str]:
+    """The jobs of these deliveries' studies whose objects no retry sends."""
+    studies = {delivery.study_instance_uid for delivery in deliveries}
+    known = [job for study in studies for job in tx.jobs.of_study(study)]
+    return {job.job_id for job in known if job.outdated or _gone(tx, job)}
 
 
 @dataclass(frozen=True)
@@ -45,9 +53,7 @@ def resend_dead(tx: Transaction, now: float, destination: str | None = None) -> 
     every = sum(tx.deliveries.counts().values())
     tried_now = destination is not None and tx.circuits.try_now(destination, now)
     dead = tx.deliveries.list(states=[DeliveryState.DEAD], limit=every, destination=destination)
-    studies = {delivery.study_instance_uid for delivery in dead}
-    known = [job for study in studies for job in tx.jobs.of_study(study)]
-    outdated = {job.job_id for job in known if job.outdated or _gone(tx, job)}
+    outdated = _not_to_leave(tx, dead)
     again = [delivery for delivery in dead if delivery.job_id not in outdated]
     for delivery in sorted(again, key=lambda one: one.delivery_id):  # the oldest goes first again
         tx.deliveries.retry(delivery.delivery_id, now)
@@ -64,6 +70,7 @@ def retry(
     A refused job goes again only when its study is named: its input would be refused again otherwise.
     `resend` sends what was sent once more: the same instances, so the archive gets no duplicate. Objects that
     retention has removed are made again for that, under their UIDs and dates; IllegalStep where the images are gone.
+    What has been overtaken since, by a correction or a rejection, stays where it is.
     """
     jobs_again = 0
     asked: set[tuple[Code, str]] = set()
@@ -84,12 +91,13 @@ def retry(
     for job in jobs:
         tx.jobs.retry(job.job_id, now)
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
-    known = tx.jobs.of_study(study_uid) if study_uid else []
-    outdated = {job.job_id for job in known if job.outdated or _gone(tx, job)}
+    outdated = _not_to_leave(tx, deliveries)
     again = {DeliveryState.DEAD, DeliveryState.SENT, DeliveryState.COMMITTED} if resend else {DeliveryState.DEAD}
     sent = 0
     for delivery in deliveries:
-        if delivery.state in again and delivery.job_id not in outdated:
+        if delivery.job_id in outdated:
+            continue
+        if delivery.state in again:
             tx.deliveries.retry(delivery.delivery_id, now)
             dead = delivery.state is DeliveryState.DEAD
             asked.add((PersonAction.RETRY if dead else PersonAction.RESEND, delivery.study_instance_uid))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from dicom_node.configuring import Author, Changed, change, text_of
-from dicom_node.errors import NodeError, Overtaken
+from dicom_node.configuring import Author, Changed, change, check_seen, text_of
+from dicom_node.errors import NodeError
 from dicom_node.routes_text import NAME, data_of, route_text, with_route
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.table import Decision, decide
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from dicom_node.network.headers_only import HeadersOnly
     from storage.records import Study
 
-OVERTAKEN = "routes.yaml has been changed since this page was made: load it again, and look at what it says now"
-
 
 class NoName(NodeError):
     """A route without a name of its own."""
@@ -30,17 +27,6 @@ class NoName(NodeError):
 def text_now(parts: Parts) -> str:
     """What routes.yaml says now."""
     return text_of(parts.settings.folder, NAME)
-
-
-def fingerprint(text: str) -> str:
-    """By which it is known whether the file still says what a person has seen."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def check_seen(text: str, seen: str) -> None:
-    """Overtaken where the file says something else than what was seen."""
-    if fingerprint(text) != seen:
-        raise Overtaken(OVERTAKEN)
 
 
 def route_now(parts: Parts, name: str) -> str:
@@ -64,7 +50,7 @@ def go_live(parts: Parts, name: str, route: str, seen: str, author: Author) -> C
     """
 
     def new(text: str) -> str:
-        check_seen(text, seen)
+        check_seen(NAME, text, seen)
         return with_route(text, _named(text, name, route), route)
 
     what = f"route {name} changed" if name else f"route {data_of(route).get('name')} added"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dicom_node.configuring import Author, Changed, change
+from dicom_node.configuring import Author, Changed, change, check_seen
 from dicom_node.errors import NotSure
-from dicom_node.route_changes import check_seen, route_now
+from dicom_node.route_changes import route_now
 from dicom_node.routes_text import NAME, without_route
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def remove(parts: Parts, name: str, author: Author, *, seen: str = "", sure: boo
 
     def new(text: str) -> str:
         if seen:
-            check_seen(text, seen)
+            check_seen(NAME, text, seen)
         return without_route(text, name)
 
     return change(parts, NAME, new, f"route {name} removed", author)

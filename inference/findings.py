@@ -110,6 +110,7 @@ class Finding:
     axes: Axes | None = None  # None where several lesions share the finding
     place: Place | None = None
     flags: tuple[str, ...] = ()  # what to mind about its measurements, in plain words
+    count: int = 1  # lesions that share it
     lesion: int = 0  # which lesion it is, or is a region of, counted from the largest; 0: it is none
     tracking_uid: str = ""  # by which a prior knows it; "" where none does
 

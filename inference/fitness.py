@@ -16,6 +16,7 @@ from inference.volume import Spacing, Volume
 
 COARSE_MM = 4.0
 MINIMUM_LUNGS_ML = 1500.0
+UNEVEN = 0.5  # the nearer border of two lungs has at least this share of the other's distance from the middle
 MINIMUM_LIVER_CORE_ML = 100.0
 HEAD_WIDTH_MM = (90.0, 220.0)
 HEAD_LENGTH_MM = (110.0, 280.0)
@@ -41,13 +42,27 @@ def lung_volume_ml(volume: Volume) -> float:
 
 
 def lung_midline_mm(volume: Volume) -> float | None:
-    """LPS x of the plane halfway between the outer borders of the lungs; None without lungs."""
+    """LPS x of the plane between the lungs; None without lungs.
+
+    That is halfway between their outer borders, or in the middle of the body where these lie unevenly about it: after
+    a pneumonectomy, or with a lung that is white, all the air lies to one side.
+    """
     lungs = lung_mask(volume)
     places = np.argwhere(lungs.array)
     if len(places) == 0:
         return None
-    x = lungs.grid.to_lps(places)[:, 0]
-    return float(np.percentile(x, 0.5) + np.percentile(x, 99.5)) / 2
+    right, left = np.percentile(lungs.grid.to_lps(places)[:, 0], (0.5, 99.5))
+    middle = _middle_mm(volume, np.unique(places[:, 0]))
+    near, far = sorted((middle - right, left - middle))
+    return float(right + left) / 2 if near > UNEVEN * far else middle
+
+
+def _middle_mm(volume: Volume, slices: NDArray[np.intp]) -> float:
+    """LPS x that has half of the body on either side, in these slices of the 4 mm grid."""
+    coarse = _coarse(volume, -1024.0)
+    body = np.argwhere(~_outside(np.asarray(coarse.array, dtype=np.float32)[slices]))
+    body[:, 0] = slices[body[:, 0]]
+    return float(np.median(coarse.grid.to_lps(body)[:, 0]))
 
 
 def lung_mask(volume: Volume) -> Volume:

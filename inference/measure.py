@@ -35,13 +35,18 @@ class Measured(NamedTuple):
 class _Part(NamedTuple):
     """Voxels that become one finding: its name, what it is, of which lesion (0: none). Its id is its place, from 1.
 
-    `several`: they are the small lesions that share the last finding.
+    `sharing` lesions are in it: more than one where it is the last and the small ones are many.
     """
 
     name: str
     structure: Structure
     lesion: int = 0
-    several: bool = False
+    sharing: int = 1
+
+    @property
+    def several(self) -> bool:
+        """Whether it is no lesion of its own."""
+        return self.sharing > 1
 
 
 def measure_findings(labels: NDArray[np.uint8], structures: Sequence[Structure], volume: Volume,
@@ -120,7 +125,7 @@ def _numbered(mask: NDArray[np.bool_], structure: Structure,
         rest = len(parts) - MAX_LESIONS + 1
         notes.append(f"{len(parts)} lesions were found; the {rest} smallest are given as one finding.")
         name = f"{structure.name}, {rest} small ones"
-        parts = [*parts[:MAX_LESIONS - 1], _Part(name, structure, MAX_LESIONS, several=True)]
+        parts = [*parts[:MAX_LESIONS - 1], _Part(name, structure, MAX_LESIONS, rest)]
         np.minimum(lesions, MAX_LESIONS, out=lesions)
     return lesions, parts
 
@@ -139,12 +144,12 @@ def _regions(labels: NDArray[np.uint8], structures: Sequence[Structure], notes: 
         np.minimum(lesions, most, out=lesions)
     corner = np.array([[side.start] for side in box])
     for number in range(1, min(len(counts), most) + 1):
-        several = number == most < len(counts)
+        shared = len(counts) - most + 1 if number == most else 1
         for structure in structures:
             found = np.nonzero((lesions == number) & (labels[box] == structure.label))
             if found[0].size:
-                name = f"Lesion{'s' if several else ''} {number} {structure.name.lower()}"
-                yield tuple(np.array(found) + corner), _Part(name, structure, number, several)
+                name = f"Lesion{'s' if shared > 1 else ''} {number} {structure.name.lower()}"
+                yield tuple(np.array(found) + corner), _Part(name, structure, number, shared)
 
 
 def _finding(number: int, part: _Part, mask: NDArray[np.bool_], box: Box, volume: Volume,
@@ -164,6 +169,7 @@ def _finding(number: int, part: _Part, mask: NDArray[np.bool_], box: Box, volume
         place=place,
         flags=flags_of(mask, corner, volume.grid.shape, several=part.several),
         lesion=part.lesion,
+        count=part.sharing,
     )
 
 

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+SHARED = 255  # in a prior's mask: small lesions that share a finding
+
 
 @dataclass(frozen=True)
 class SeriesFiles:
@@ -32,8 +34,8 @@ class KnownLesion(NamedTuple):
 class Prior:
     """An earlier result of the same patient and task, taken on `taken`; the request's own study was on `current_taken`.
 
-    `labelmap` is a .npy of shape (z, y, x) on the grid of `series`: n marks the voxels of `lesions[n]`. `history` are
-    the time points up to the prior as plain data, where it kept them.
+    `labelmap` is a .npy of shape (z, y, x) on the grid of `series`: n marks the voxels of `lesions[n]`, SHARED those of
+    small lesions that share a finding. `history` are the time points up to the prior as plain data, if it kept them.
     """
 
     study_instance_uid: str

@@ -40,7 +40,7 @@ def make_engine(url: str) -> Engine:
     """An engine with this package's habits; connects to nothing yet."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter where the port is no number
         raise StorageError("the database URL is neither sqlite:///PATH nor postgresql://USER@HOST/NAME") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":

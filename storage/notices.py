@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from storage import leases
 from storage.lifecycle import NOTICE_STEPS, NoticeState, check_step
@@ -25,6 +25,11 @@ class Notice:
     payload: dict[str, Any] = field(repr=False)
     attempts: int
     created_at: float
+
+    @property
+    def name(self) -> str:
+        """What no other notice is ever called; SQLite gives an id again once those behind it were forgotten."""
+        return f"{self.notice_id}-{int(self.created_at)}"
 
 
 class Notices(Store):
@@ -45,15 +50,15 @@ class Notices(Store):
             reason="",
         )
 
-    def due(self, now: float) -> bool:
+    def due(self, now: float, without: Collection[str] = ()) -> bool:
         """Whether `claim` would find one."""
-        return self._exists(_PENDING & (notices.c.next_attempt_at <= now) & leases.free(notices, now))
+        return self._exists(_due(now, without))
 
-    def claim(self, owner: str, now: float, term_s: float) -> Notice | None:
-        """Lease the notice that has been due longest, and count the attempt."""
+    def claim(self, owner: str, now: float, term_s: float, without: Collection[str] = ()) -> Notice | None:
+        """Lease the notice that has been due longest and count the attempt; channels `without` are left alone."""
         queue = (
             select(notices.c.notice_id)
-            .where(_PENDING, notices.c.next_attempt_at <= now, leases.free(notices, now))
+            .where(_due(now, without))
             .order_by(notices.c.next_attempt_at, notices.c.notice_id)
         )
         row = leases.take(self._connection, queue, owner, now + term_s, attempts=notices.c.attempts + 1)
@@ -93,3 +98,8 @@ class Notices(Store):
 
     def _change(self, notice_id: int, owner: str, **values: Any) -> None:
         leases.change(self._connection, notices.c.notice_id, notice_id, owner, **values, **leases.NO_LEASE)
+
+
+def _due(now: float, without: Collection[str]) -> ColumnElement[bool]:
+    due = _PENDING & (notices.c.next_attempt_at <= now) & leases.free(notices, now)
+    return due & notices.c.channel.not_in(without) if without else due

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, delete, select, update
 
 from storage.store import Store
 from storage.tables_people import failed_sign_ins
@@ -35,6 +35,12 @@ class SignIns(Store):
     def succeeded(self, key: str) -> None:
         """Forget the failures."""
         self._connection.execute(delete(failed_sign_ins).where(failed_sign_ins.c.key == _hashed(key)))
+
+    def taken_back(self, key: str) -> None:
+        """Count one failure less: the attempt has succeeded."""
+        failures = failed_sign_ins.c.failures
+        this = (failed_sign_ins.c.key == _hashed(key), failures > 0)
+        self._connection.execute(update(failed_sign_ins).where(*this).values(failures=failures - 1))
 
     def forget(self, now: float) -> int:
         """Drop what is over; gives the number."""

@@ -14,6 +14,7 @@ WATCH, BEGAN = "events", "events began"
 TOLD = {"done": "result", "failed": "failed", "refused": "failed", "delivery dead": "failed"}
 PAGE = 500
 OVERLAP = 200  # entries that are looked at twice: with PostgreSQL a later one may be seen first
+OVERLAP_S = 3600.0  # and what is older is not: that it was told may be forgotten by then (tell.KEPT_S)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Events:
             entries = tx.journal.since(max(0, int(seen) - OVERLAP), PAGE + OVERLAP)
             for entry in entries:
                 event = TOLD.get(entry.event)
-                if event and entry.job_id and entry.at >= began:
+                new = entry.entry_id > seen or entry.at > now - OVERLAP_S
+                if event and entry.job_id and entry.at >= began and new:
                     queue(tx, wanted[event], f"entry {entry.entry_id}", self._payload(tx, event, entry), now)
             tx.notices.watch(WATCH, entries[-1].entry_id if entries else newest)
         return True

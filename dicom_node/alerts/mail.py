@@ -57,13 +57,21 @@ class Mail:
             if asked.tls == "starttls":
                 server.starttls(context=self._context())
             if asked.user and asked.password:
-                server.login(asked.user, asked.password.read())
+                _sign_in(server, asked.user, asked.password.read())
             undo.pop_all()
         return server
 
     def _context(self) -> ssl.SSLContext:
         authorities = self.settings.authorities
         return ssl.create_default_context(cafile=str(authorities) if authorities else None)
+
+
+def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    try:
+        server.login(user, password)
+    except UnicodeEncodeError:  # it holds the password
+        way_out = "choose others, without umlauts"
+        raise NotTold(f"user and password of the mail server can hold ASCII alone: {way_out}") from None
 
 
 def compose(notice: Notice, settings: MailSettings, now: float) -> EmailMessage:
@@ -75,7 +83,7 @@ def compose(notice: Notice, settings: MailSettings, now: float) -> EmailMessage:
     message["Subject"] = _subject(payload)
     message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
     domain = settings.sender.rpartition("@")[2]
-    message["Message-ID"] = f"<segnode-{notice.notice_id}-{int(notice.created_at)}@{domain}>"
+    message["Message-ID"] = f"<segnode-{notice.name}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(_text(payload))
     return message

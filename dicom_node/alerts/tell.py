@@ -39,16 +39,21 @@ class Tell:
     revision: int = 0
 
     def step(self, now: float) -> bool:
-        """Tell what is due, a few at a time; whether anything was."""
+        """Tell what is due, a few at a time; whether anything was.
+
+        A channel that has not heard one is not told another in this step: the rest would wait for its silence.
+        """
+        deaf: set[str] = set()
         for told in range(AT_ONCE):
             with self.database.reading() as tx:
-                if not tx.notices.due(now):
+                if not tx.notices.due(now, deaf):
                     return told > 0
             with self.database.transaction() as tx:
-                notice = tx.notices.claim(self.owner, now, TERM_S)
+                notice = tx.notices.claim(self.owner, now, TERM_S, deaf)
             if notice is None:
                 return told > 0
-            self._tell(notice, now)
+            if not self._heard(notice, now):
+                deaf.add(notice.channel)
         return True
 
     def forget(self, now: float) -> None:
@@ -56,24 +61,26 @@ class Tell:
         with self.database.transaction() as tx:
             tx.notices.forget(now - KEPT_S)
 
-    def _tell(self, notice: Notice, now: float) -> None:
+    def _heard(self, notice: Notice, now: float) -> bool:
+        """Tell one; False where the channel was there and has not heard it."""
         channel = self.channels.get(notice.channel)
         if channel is None:
             self._give_up(notice, now, "no such channel is configured any more")
-            return
+            return True
         try:
             channel.tell(notice, now)
         except NotTold as trouble:
             if notice.attempts >= self.backoff.attempts:
                 self._give_up(notice, now, str(trouble))
-                return
+                return False
             again = now + self.backoff.wait_s(notice.attempts, 0.5)
             with self.database.transaction() as tx:
                 tx.notices.postpone(notice.notice_id, self.owner, again, str(trouble))
             log.warning("%s was not told: %s", notice.channel, trouble, extra={"attempt": notice.attempts})
-            return
+            return False
         with self.database.transaction() as tx:
             tx.notices.end(notice.notice_id, self.owner, NoticeState.SENT, now)
+        return True
 
     def _give_up(self, notice: Notice, now: float, reason: str) -> None:
         text = f"{notice.channel} was not told of '{notice.payload.get('event', '')}': {reason}"

@@ -2,7 +2,7 @@
 
 X-Segnode-Signature: t=SECONDS,v1=HEX, where HEX is the HMAC-SHA-256, under the shared secret, of "SECONDS." and the
 body. A receiver compares it in constant time and takes nothing older than some minutes. X-Segnode-Notice stays the
-same when a notice is told again.
+same when a notice is told again, and is no other's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dicom_node.network.web_call import Line, call
 from dicom_node.settings.alerts import WebhookSettings
 from storage.notices import Notice
 
-SIGNATURE, NUMBER = "X-Segnode-Signature", "X-Segnode-Notice"
+SIGNATURE, NAME = "X-Segnode-Signature", "X-Segnode-Notice"
 CONNECT_S, ANSWER_S = 10.0, 20.0
 
 
@@ -36,7 +36,7 @@ class Webhook:
         try:
             headers = {
                 "Content-Type": "application/json",
-                NUMBER: str(notice.notice_id),
+                NAME: notice.name,
                 SIGNATURE: signature(asked.secret.read(), body, now),
             }
             answer = call(Line(tls, CONNECT_S, ANSWER_S), "POST", asked.url, headers, body, limit_s=2 * ANSWER_S)

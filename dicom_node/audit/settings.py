@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from dicom_node.network.peer import Host, Port
+from dicom_node.written_path import WrittenPath
+
 Text = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -15,12 +18,12 @@ class SyslogSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: Annotated[str, Field(min_length=1, max_length=255)]
-    port: Annotated[int, Field(ge=1, le=65535)] = 6514
+    host: Host
+    port: Port = 6514
     protocol: Literal["tls", "tcp", "udp"] = "tls"
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: WrittenPath | None = None
+    cert_file: WrittenPath | None = None
+    key_file: WrittenPath | None = None
 
     @model_validator(mode="after")
     def _key_with_its_certificate(self) -> SyslogSettings:

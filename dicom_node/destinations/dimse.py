@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from dicom_node.destinations.base import Destination, Heard, require_stored
-from dicom_node.network.peer import AETitle, Peer, Port
+from dicom_node.network.peer import AETitle, Host, Peer, Port
 from dicom_node.network.statuses import Status
 from dicom_node.network.tls import ClientTls
 from storage.records import Reference
@@ -23,7 +21,7 @@ class DimseDestination(Destination):
 
     kind: Literal["dimse"] = "dimse"
     ae_title: AETitle
-    host: Annotated[str, Field(min_length=1, max_length=255)]
+    host: Host
     port: Port
     calling_ae_title: AETitle = "SEGNODE"
     tls: ClientTls | None = None

@@ -12,13 +12,14 @@ from pydicom.filereader import read_file_meta_info
 from dicom_node.destinations.base import Destination
 from dicom_node.errors import Unreachable
 from dicom_node.network.statuses import SUCCESS, Status
+from dicom_node.written_path import WrittenPath
 
 
 class FolderDestination(Destination):
     """Each object becomes `SOP instance UID.dcm` in `path`; a watcher never sees half a file."""
 
     kind: Literal["folder"] = "folder"
-    path: Path
+    path: WrittenPath
 
     def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
         try:

@@ -7,6 +7,7 @@ the person. What is asked for is bound to the browser by `Question`, and the tok
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 import threading
 import time
@@ -34,6 +35,7 @@ LEEWAY_S = 60.0  # by which its clock and ours may differ
 KNOWN_S = 3600.0  # for so long its addresses and keys are not asked for again
 AGAIN_S = 60.0  # …but for a key that is not known, and no oftener than this
 ANSWER_S = 15.0
+SPARED_S = 10.0  # for so long one that did not answer is not asked again
 Claims = Mapping[str, Any]
 
 
@@ -88,6 +90,7 @@ class Provider:
         self._known: Claims = {}
         self._keys: dict[str | None, PyJWK] = {}
         self._asked_at = -KNOWN_S
+        self._silence, self._spared_until = "", -math.inf
 
     def address(self, question: Question, come_back: str) -> str:
         """Where a browser asks, to be sent to `come_back` then. PeerError where the provider does not answer."""
@@ -164,29 +167,42 @@ class Provider:
     def _key(self, number: str | None) -> PyJWK:
         """The key that signed; asked for again where it is not known: providers change them."""
         self._discovered()
-        if number not in self._keys and self._clock() - self._asked_at >= AGAIN_S:
-            self._discovered(anew=True)
+        if number not in self._keys:
+            self._discovered(AGAIN_S)
         if number is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         if number not in self._keys:
             raise NotVouched(f"the token of {self._client.issuer} is signed with a key that it does not publish")
         return self._keys[number]
 
-    def _discovered(self, *, anew: bool = False) -> Claims:
-        """Its addresses (OpenID Connect Discovery 1.0); its keys are fetched with them."""
+    def _discovered(self, fresh_s: float = KNOWN_S) -> Claims:
+        """Its addresses, asked for again once they are `fresh_s` old; its keys are fetched with them.
+
+        One thread asks, and those that wait for it hear what it has heard: Unreachable, too.
+        """
         with self._lock:
-            if self._known and not anew and self._clock() - self._asked_at < KNOWN_S:
+            if self._known and self._clock() - self._asked_at < fresh_s:
                 return self._known
-            known = self._asked("GET", self._client.issuer + DISCOVERY)
-            if str(known.get("issuer", "")).rstrip("/") != self._client.issuer:
-                raise NotVouched(f"{self._client.issuer} calls itself by another name: look at issuer")
-            keys = self._asked("GET", _address_in(known, "jwks_uri", self._client.issuer))
+            if self._clock() < self._spared_until:
+                raise Unreachable(self._silence)
             try:
-                self._keys = {key.key_id: key for key in PyJWKSet.from_dict(dict(keys)).keys}
-            except PyJWTError as wrong:
-                raise NotVouched(f"{self._client.issuer} publishes no key that we can use") from wrong
-            self._known, self._asked_at = known, self._clock()
+                self._known, self._keys = self._published()
+            except Unreachable as silence:
+                self._silence, self._spared_until = str(silence), self._clock() + SPARED_S
+                raise
+            self._asked_at = self._clock()
             return self._known
+
+    def _published(self) -> tuple[Claims, dict[str | None, PyJWK]]:
+        """Its addresses (OpenID Connect Discovery 1.0) and its keys."""
+        known = self._asked("GET", self._client.issuer + DISCOVERY)
+        if str(known.get("issuer", "")).rstrip("/") != self._client.issuer:
+            raise NotVouched(f"{self._client.issuer} calls itself by another name: look at issuer")
+        keys = self._asked("GET", _address_in(known, "jwks_uri", self._client.issuer))
+        try:
+            return known, {key.key_id: key for key in PyJWKSet.from_dict(dict(keys)).keys}
+        except PyJWTError as wrong:
+            raise NotVouched(f"{self._client.issuer} publishes no key that we can use") from wrong
 
     def _address_of(self, which: str) -> str:
         return _address_in(self._discovered(), which, self._client.issuer)

@@ -20,7 +20,16 @@ def _ae_title(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    try:
+        text.encode("idna")  # what every connection does with it, where nobody awaits that it fails
+    except UnicodeError:
+        raise ValueError("no host has this name: a part between dots is empty, or longer than 63 letters") from None
+    return text
+
+
 AETitle = Annotated[str, AfterValidator(_ae_title)]
+Host = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -31,7 +40,7 @@ class Peer(BaseModel):
 
     kind: Literal["dimse"] = "dimse"
     ae_title: AETitle
-    host: Annotated[str, Field(min_length=1, max_length=255)]
+    host: Host
     port: Port
     tls: ClientTls | None = None
 

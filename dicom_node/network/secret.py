@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dicom_node.errors import NoSecret
+from dicom_node.written_path import WrittenPath
 
 LARGEST_FILE = 1 << 20
 
@@ -18,7 +19,7 @@ class Secret(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    file: Path | None = None
+    file: WrittenPath | None = None
     environment: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")

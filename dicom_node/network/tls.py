@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from dicom_node.errors import BadTlsFiles, Mistake, NoSecret
 from dicom_node.network.certificate import Certificate, read_certificates
 from dicom_node.network.secret import LARGEST_FILE, Secret
+from dicom_node.written_path import WrittenPath
 
 LONGEST_PASSWORD = 1024  # OpenSSL's PEM_BUFSIZE
 
@@ -67,11 +68,11 @@ class Tls(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: Profile = "bcp195"
-    certificate: Path | None = None
-    key: Path | None = None
+    certificate: WrittenPath | None = None
+    key: WrittenPath | None = None
     key_password: KeyPassword | None = None
-    authorities: Path | None = None
-    revocations: Path | None = None
+    authorities: WrittenPath | None = None
+    revocations: WrittenPath | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -91,7 +92,7 @@ class ServerTls(Tls):
     """Our ear. The registered port is 2762 (dicom-tls)."""
 
     port: Annotated[int, Field(ge=1, le=65535)] = 2762
-    certificate: Path
+    certificate: WrittenPath
     client_certificates: Literal["required", "none"] = "required"
     handshake_s: Annotated[float, Field(gt=0, le=120)] = 10.0
 
@@ -118,7 +119,7 @@ class ServerTls(Tls):
 class BrowserTls(Tls):
     """The ear of the web console. Browsers show no certificate, so nobody's is asked for."""
 
-    certificate: Path
+    certificate: WrittenPath
 
     @model_validator(mode="after")
     def _no_authorities(self) -> BrowserTls:

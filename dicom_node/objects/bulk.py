@@ -28,7 +28,8 @@ def in_bulk(ds: Dataset) -> Dataset:
     correct_ambiguous_vr(whole, is_little_endian=True)
     if "PixelData" in whole:
         pixels = whole["PixelData"]
-        whole[pixels.tag] = DataElement(pixels.tag, pixels.VR, BytesIO(pixels.value))  # is copied piece by piece
+        even = pixels.value + bytes(len(pixels.value) % 2)  # no copy where it is even; pydicom pads no stream
+        whole[pixels.tag] = DataElement(pixels.tag, pixels.VR, BytesIO(even))  # is copied piece by piece
     try:
         for sequence in (element for element in ds if element.VR == "SQ"):
             whole[sequence.tag] = encoder.raw(sequence)

@@ -10,6 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom_node.objects.bulk import in_bulk
 from dicom_node.objects.context import EncodeContext
+from dicom_node.objects.copied import is_copied
 from dicom_node.objects.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.objects.profile import STANDARD, Profile
 from dicom_node.objects.wording import plain
@@ -27,6 +28,9 @@ def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
     if institution:
         ds.InstitutionName = institution
     if context.profile.character_set == "utf8":
+        for sequence in (element for element in ds if element.VR == "SQ" and is_copied(element.tag)):
+            for item in sequence.value:
+                item.decode()  # else its text stays as it lies in the images
         ds.SpecificCharacterSet = "ISO_IR 192"
     elif header.get("SpecificCharacterSet"):
         ds.SpecificCharacterSet = header.SpecificCharacterSet

@@ -80,6 +80,7 @@ def _note(rejected: Sequence[Replaced], header: Dataset, reason: str, context: E
         transfer_syntax_uid=ExplicitVRLittleEndian,
         specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
+    note.copy_patient_and_study_information(header)  # of the references it takes the least
     return finish(note, header, context)
 
 

@@ -25,6 +25,7 @@ from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
 from dicom_node.objects.identity import device_uid
 from dicom_node.objects.source import Reference, Sources
+from dicom_node.objects.variation import varied
 from inference.codes import Code
 from inference.findings import Measurement, ModelIdentity, Result
 
@@ -55,7 +56,7 @@ def write_report(content: Content, result: Result, sources: Sources, context: En
         procedure_reported=PROCEDURES[sources.modality],
         imaging_measurements=list(content.groups),
         title=dictionary.DCM.ImagingMeasurementReport,
-        referenced_images=sources.planes[:1],
+        referenced_images=[_first_listed(content, sources)],
     )[0]
     _list_images(root, [sources.references[z] for z in content.library])
     predecessors = _predecessors(content.kind, context, str(sources.header.StudyInstanceUID))
@@ -137,6 +138,11 @@ def _predecessors(kind: str, context: EncodeContext, study_uid: str) -> list[Dat
         item.StudyInstanceUID, item.SeriesInstanceUID = study_uid, old.series_instance_uid
         predecessors.append(item)
     return predecessors
+
+
+def _first_listed(content: Content, sources: Sources) -> Dataset:
+    """The first image of the library: where it lies, and all else as the series' first image says it."""
+    return varied(sources.planes[0], ImagePositionPatient=sources.planes[content.library[0]].ImagePositionPatient)
 
 
 def _list_images(root: Dataset, references: Sequence[Reference]) -> None:

@@ -57,6 +57,7 @@ def encode_selection(result: Result, sources: Sources, context: EncodeContext,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
+    selection.copy_patient_and_study_information(sources.planes[0])  # of the references it takes the least
     return finish(selection, sources.header, context)
 
 

@@ -52,8 +52,9 @@ def encode_summary(result: Result, sources: Sources, context: EncodeContext,
 
 
 def count_lesions(findings: Sequence[Finding]) -> int:
-    """Lesions among the findings; regions of one count once."""
-    return len({(f.structure.label if f.structure.per_lesion else 0, f.lesion) for f in findings if f.lesion})
+    """Lesions among the findings; regions of one count once, those that share a finding each."""
+    counts = {(f.structure.label if f.structure.per_lesion else 0, f.lesion): f.count for f in findings if f.lesion}
+    return sum(counts.values())
 
 
 def _lesions(result: Result) -> Measurement:

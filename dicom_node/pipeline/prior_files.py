@@ -18,7 +18,7 @@ from inference.errors import BadGeometry
 from inference.measure import shared_by_several
 from inference.readers.arrange import arrange
 from inference.readers.headers import slice_headers
-from inference.request import KnownLesion, Prior, SeriesFiles
+from inference.request import SHARED, KnownLesion, Prior, SeriesFiles
 from inference.tasks import TASKS
 from inference.tasks.card import TaskCard
 from inference.volume import Grid
@@ -28,7 +28,7 @@ from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
 from storage.records import Job, StoredFile
 
-MOST_LESIONS = 255  # a result has at most 60 of them
+MOST_LESIONS = SHARED - 1  # a result has at most 60 of them
 
 
 class NoPrior(Exception):
@@ -79,14 +79,14 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
 
 def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
              card: TaskCard) -> tuple[NDArray[np.uint8], dict[int, KnownLesion]]:
-    """Lesions numbered through all files (z, y, x), and who they are; organs, and what several share, are left out."""
+    """Lesions numbered through all files (z, y, x), SHARED where several share a segment; and who they are."""
     labelmap = np.zeros(grid.shape, np.uint8)
     lesions: dict[int, KnownLesion] = {}
     known: set[str] = set()
     for file in files:
         with archive.local([file]) as (place,):
             seg = read_segmentation(place)
-        numbers = {}
+        numbers = {segment.number: SHARED for segment in seg.segments if shared_by_several(segment.label)}
         for segment in seg.segments:
             lesion = _lesion(segment, card)
             if lesion is not None and lesion.tracking_uid not in known and len(lesions) < MOST_LESIONS:

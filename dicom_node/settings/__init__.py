@@ -25,7 +25,7 @@ from dicom_node.destinations import (
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
 from dicom_node.network.admission import Admittance, Network
-from dicom_node.network.peer import AETitle, Peer, Port
+from dicom_node.network.peer import AETitle, Host, Peer, Port
 from dicom_node.network.tls import ServerTls
 from dicom_node.network.web_peer import WebPeer
 from dicom_node.network.web_server import WebServer
@@ -43,6 +43,7 @@ from dicom_node.settings.tls import tls_loose_ends, tls_mistakes, with_tls
 from dicom_node.settings.tracing import TracingSettings
 from dicom_node.settings.web import WebSettings
 from dicom_node.sources import Backfill, Source, Sources
+from dicom_node.written_path import WrittenPath
 from inference.executors.devices import DEVICE_NAME
 from inference.executors.ray_settings import RaySettings
 
@@ -92,7 +93,7 @@ class NodeSettings(Frozen):
     """The whole of node.yaml. Relative paths are below the configuration's folder."""
 
     ae_title: AETitle = "SEGNODE"
-    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104 (modalities call from other machines)
+    host: Host = "0.0.0.0"  # noqa: S104 (modalities call from other machines)
     port: Port | None = 11112
     tls: ServerTls | None = None
     require_called_aet: bool = True
@@ -106,7 +107,7 @@ class NodeSettings(Frozen):
     max_object_bytes: Annotated[int, Field(ge=1024 * 1024)] = 4 * 1024**3
     idle_s: Seconds = 60.0
     drain_s: Annotated[float, Field(ge=0, le=3600)] = 15.0
-    data_folder: Path = Path("~/segnode-data")
+    data_folder: Annotated[WrittenPath, Field(validate_default=True)] = Path("~/segnode-data")
     archive: ArchiveSettings = ArchiveSettings()
     database_url: str | None = None
     keep_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dicom_node.network.peer import Port
+from dicom_node.network.peer import Host, Port
 from dicom_node.network.secret import Secret
 from dicom_node.network.web_call import WebAddress
+from dicom_node.written_path import WrittenPath
 
 Mailbox = Annotated[str, Field(pattern=r"^[^@\s<>,]+@[^@\s<>,]+$", max_length=254)]
 Event = Literal["late", "result", "failed"]
@@ -22,10 +23,10 @@ class MailSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: Annotated[str, Field(min_length=1)]
+    host: Host
     port: Port = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
-    authorities: Path | None = None
+    authorities: WrittenPath | None = None
     sender: Mailbox
     recipients: Annotated[tuple[Mailbox, ...], Field(min_length=1)]
     user: Annotated[str, Field(min_length=1)] | None = None
@@ -48,7 +49,7 @@ class WebhookSettings(BaseModel):
     url: WebAddress
     secret: Secret
     events: Annotated[frozenset[Event], Field(min_length=1)] = frozenset({"late", "result", "failed"})
-    authorities: Path | None = None
+    authorities: WrittenPath | None = None
 
     def below(self, base: Path) -> WebhookSettings:
         """With files named relative to `base`."""

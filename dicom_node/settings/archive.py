@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from dicom_node.network.secret import Secret
 from dicom_node.network.web_call import WebAddress
+from dicom_node.written_path import WrittenPath
 
 # Names of buckets and keys as all servers take them (S3 User Guide, "Bucket naming rules", "Safe characters").
 PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?")
@@ -29,16 +30,16 @@ class ArchiveSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folder: Path | None = None
+    folder: WrittenPath | None = None
     url: Annotated[str, AfterValidator(_object_place)] | None = None
     endpoint: WebAddress | None = None
     region: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     access_key: Secret | None = None
     secret_key: Secret | None = None
-    authorities: Path | None = None
+    authorities: WrittenPath | None = None
     connect_s: Seconds = 5.0
     answer_s: Seconds = 30.0
-    cache_folder: Path | None = None
+    cache_folder: WrittenPath | None = None
     cache_bytes: Annotated[int, Field(ge=0)] = 20_000_000_000
 
     @model_validator(mode="after")

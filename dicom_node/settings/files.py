@@ -64,11 +64,15 @@ def document_of(text: str, name: str) -> Document:
         raise ConfigurationError([f"{name}: cannot be read: {type(error).__name__}"]) from error
     except RecursionError:
         raise ConfigurationError([f"{name}: is nested too deep"]) from None
+    except AttributeError:  # of ruamel.yaml
+        raise ConfigurationError([f"{name}: no valid YAML: a mapping is merged (<<) into itself"]) from None
     lines: dict[Place, int] = {}
     try:
         data = _plain(loaded, (), lines)
     except _TooMuch:
         raise ConfigurationError([f"{name}: says more than {MOST_ENTRIES} things: do its aliases multiply?"]) from None
+    except RecursionError:
+        raise ConfigurationError([f"{name}: is nested too deep: does an alias stand within itself?"]) from None
     wrong = [f"{name}:{lines.get(place, 1)}: {'.'.join(map(str, place))}: {NO_TEXT}" for place in _unwritable(data)]
     if wrong:
         raise ConfigurationError(wrong)
@@ -111,7 +115,7 @@ def _unwritable(node: Any, place: Place = ()) -> Iterator[Place]:
 def _sentence(mistake: dict[str, Any], document: Document, schema: dict[str, Any]) -> str:
     where = tuple(mistake["loc"])
     place = _written(where, document)
-    key = (*place, where[-1]) if mistake["type"] == "missing" else place
+    key = (*place, where[-1]) if mistake["type"] == "missing" else place or where[:1]  # a default
     name = ".".join(map(str, key)) or "the whole file"
     return f"{document.at(key)}: {name}{_shown(mistake, name)}: {_allowed(mistake, where, schema)}"
 

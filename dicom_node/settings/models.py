@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from dicom_node.settings.files import Document, Place
+from dicom_node.written_path import NO_HOME
 from inference.backends import AnyBackend
 from inference.tasks import TASKS
 
@@ -123,6 +124,8 @@ def model_mistakes(models: Models, document: Document | None) -> Iterator[str]:
         if card is None:
             yield told(("task",), model.task, f"no such task; allowed: {', '.join(sorted(TASKS))}")
             continue
+        if (path := str(getattr(model.backend, "path", ""))).startswith("~"):
+            yield told(("path",), path, NO_HOME)
         if (sentence := _wrong_shadow(name, models)) is not None:
             yield told(("shadow",), str(model.shadow), sentence)
         roles = ", ".join(role.name for role in card.roles)
@@ -156,7 +159,10 @@ def _with_path(model: Any, base: Path) -> Any:
     path = model.get("path") if isinstance(model, dict) else None
     if not isinstance(path, str):
         return model
-    place = BUNDLES / path.removeprefix(SHIPPED) if path.startswith(SHIPPED) else base / Path(path).expanduser()
+    try:
+        place = BUNDLES / path.removeprefix(SHIPPED) if path.startswith(SHIPPED) else base / Path(path).expanduser()
+    except RuntimeError:  # of a home that this machine does not know: `model_mistakes` tells it
+        return model
     return {**model, "path": str(place)}
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from dicom_node.network.secret import Secret
 from dicom_node.network.web_call import WebAddress
+from dicom_node.written_path import WrittenPath
 
 
 class TracingSettings(BaseModel):
@@ -20,7 +21,7 @@ class TracingSettings(BaseModel):
 
     url: WebAddress
     authorization: Secret | None = None
-    authorities: Path | None = None
+    authorities: WrittenPath | None = None
 
     @model_validator(mode="after")
     def _installed(self) -> Self:

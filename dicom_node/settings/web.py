@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dicom_node.network.peer import Port
+from dicom_node.network.peer import Host, Port
 from dicom_node.network.tls import BrowserTls
 from dicom_node.settings.oidc import OpenIdSettings, RoleName
 
@@ -23,7 +23,7 @@ class WebSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port | None = 8470
     tls: BrowserTls | None = None
     url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] | None = None

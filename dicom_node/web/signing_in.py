@@ -50,7 +50,7 @@ def sign_in(console: Console, comer: Comer) -> str:
         console.parts.audit.signed_in(who, WRONG)
         raise NotSignedIn(WRONG)
     with console.parts.database.transaction() as tx:
-        throttle.forgive(tx, name, comer.address)
+        throttle.succeeded(tx, name, comer.address)
         if user.password and console.passwords.is_outdated(user.password):
             tx.users.set_password(user.user_id, console.passwords.hashed(comer.password, user.name))
         token = open_session(console, tx, user, comer.address, now)

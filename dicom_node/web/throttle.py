@@ -30,8 +30,14 @@ def count(tx: Transaction, name: str, address: str, now: float) -> None:
         tx.sign_ins.failed(key, now)
 
 
+def succeeded(tx: Transaction, name: str, address: str) -> None:
+    """The attempt that was counted succeeded: the name is forgiven, and for the address it is no failure."""
+    forgive(tx, name, address)
+    tx.sign_ins.taken_back(_from(address))
+
+
 def forgive(tx: Transaction, name: str, address: str) -> None:
-    """The attempt succeeded. The address keeps its count: one good name there must not help to guess others."""
+    """Forget who failed for this name. The address keeps its count: one good name must not help to guess others."""
     for kind, key in _keys(name, address):
         if kind != "address":
             tx.sign_ins.succeeded(key)
@@ -43,5 +49,9 @@ def _pause_s(beyond: int) -> float:
 
 def _keys(name: str, address: str) -> Iterator[tuple[str, str]]:
     yield "both", f"{as_name(name)}\n{address}"
-    yield "address", f"address {address}"
+    yield "address", _from(address)
     yield "name", f"name {as_name(name)}"
+
+
+def _from(address: str) -> str:
+    return f"address {address}"

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.errors import Unfit
 from inference.volume import Grid
 
 if TYPE_CHECKING:
     from monai.data import MetaTensor
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+UPRIGHT = 1e-3  # that the scalar product of two directions is beside 0, at most
 _XYZ = [2, 1, 0, 3]  # (z, y, x) columns of an affine as (x, y, z), and back
 
 
@@ -33,9 +35,15 @@ def in_memory(channels: NDArray[np.float32], grid: Grid, *, channel_first: bool)
 
 
 def as_files(channels: NDArray[np.float32], grid: Grid, folder: Path) -> Sequence[str] | str:
-    """The same as NIfTI files, uncompressed, one a channel; for one channel its path alone."""
+    """The same as NIfTI files, uncompressed, one a channel; for one channel its path alone.
+
+    Unfit where slices lean: SimpleITK would write their directions as if they stood upright.
+    """
     import SimpleITK as sitk  # noqa: N813
 
+    if np.abs(grid.directions.T @ grid.directions - np.eye(3)).max() > UPRIGHT:
+        raise Unfit("The slices lean (gantry tilt), which a bundle that reads files itself would not see: "
+                    "reconstruct them without the tilt.")
     paths = []
     for number, array in enumerate(channels):
         image = sitk.GetImageFromArray(np.ascontiguousarray(array))

@@ -25,7 +25,7 @@ from inference.followup.renumber import renumbered
 from inference.followup.timeline import first, following
 from inference.measure import Measured
 from inference.readers.dicom import read_report
-from inference.request import Prior
+from inference.request import SHARED, Prior
 from inference.tasks.card import TaskCard
 from inference.trend import Outcome, Since, TargetSum, TimePoint, Trend
 from inference.uids import tracking_uid
@@ -53,7 +53,8 @@ def follow(measured: Measured, current: Volume, card: TaskCard, prior: Prior, jo
     registration, before = _prior(current, card, prior, read)
     own = {f.number: _identity(f, job_id) for f in measured.findings if f.axes and f.structure.label in card.lesions}
     now = lesions_of(measured.labelmap, current.grid, own)
-    matching = match(before, Side(now, current.grid), registration)
+    shared = [f.number for f in measured.findings if f.count > 1]
+    matching = match(before, Side(now, current.grid, _crowd(measured.labelmap, shared)), registration)
     findings = _handed_on(measured.findings, own, matching, prior)
     labels = {tracking_uid(job_id, str(f.number)): f.label for f in findings}
     now = tuple(replace(lesion, identity=lesion.identity._replace(label=labels[lesion.uid])) for lesion in now)
@@ -87,7 +88,14 @@ def _prior(current: Volume, card: TaskCard, prior: Prior,
         return NotRegistered("the prior's mask does not lie on its images"), Side((), volume.grid)
     known = {number: Identity(one.tracking_uid, *_what(card, one.structure), one.label)
              for number, one in prior.lesions.items()}
-    return register_prior(volume, current), Side(lesions_of(labelmap, volume.grid, known), volume.grid)
+    lesions = lesions_of(labelmap, volume.grid, known)
+    return register_prior(volume, current), Side(lesions, volume.grid, _crowd(labelmap, [SHARED]))
+
+
+def _crowd(labelmap: NDArray[np.unsignedinteger], numbers: Sequence[int]) -> NDArray[np.bool_] | None:
+    """Where small lesions lie that share a finding; None where there are none."""
+    where = np.isin(labelmap, numbers)
+    return where if where.any() else None
 
 
 def _identity(finding: Finding, job_id: str) -> Identity:

@@ -57,10 +57,22 @@ class Matching:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The lesions of one study, and the grid of the images that they were sought on."""
+    """The lesions of one study, and the grid of the images that they were sought on.
+
+    `crowd` (z, y, x) are voxels of small lesions that share a finding: which of them is which nobody knows.
+    """
 
     lesions: tuple[Lesion, ...]
     grid: Grid
+    crowd: NDArray[np.bool_] | None = None
+
+    def may_show(self, points: NDArray[np.float64]) -> bool:
+        """Whether one of the crowd lies at any of these points (n, 3) in LPS mm."""
+        if self.crowd is None:
+            return False
+        index = np.rint(self.grid.to_index(points)).astype(int)
+        index = index[((index >= 0) & (index < self.grid.shape)).all(axis=1)]
+        return bool(self.crowd[tuple(index.T)].any())
 
 
 def match(prior: Side, current: Side, registration: Registration | NotRegistered) -> Matching:
@@ -77,12 +89,14 @@ def match(prior: Side, current: Side, registration: Registration | NotRegistered
     known = {uid for link in links for uid in link.prior}
     links += [_unpaired(Link(Outcome.VANISHED, prior=(lesion.uid,)), [p for p in pairs if p.prior == lesion.uid],
                         _within(registration.to_current(lesion.points), current.grid),
-                        registration.residual.around(registration.to_current(lesion.centre), lesion.radius_mm))
+                        registration.residual.around(registration.to_current(lesion.centre), lesion.radius_mm),
+                        current.may_show(registration.to_current(lesion.points)))
               for lesion in prior.lesions if lesion.uid not in known]
     known = {uid for link in links for uid in link.current}
     links += [_unpaired(Link(Outcome.NEW, current=(lesion.uid,)), [p for p in pairs if p.current == lesion.uid],
                         _within(registration.to_prior(lesion.points), prior.grid),
-                        registration.residual.around(lesion.centre, lesion.radius_mm))
+                        registration.residual.around(lesion.centre, lesion.radius_mm),
+                        prior.may_show(registration.to_prior(lesion.points)))
               for lesion in current.lesions if lesion.uid not in known]
     return Matching(tuple(links))
 
@@ -163,11 +177,13 @@ def _undecided(pairs: list[Pair]) -> list[Link]:
     return links
 
 
-def _unpaired(link: Link, pairs: Sequence[Pair], shown: bool, residual_mm: float) -> Link:
+def _unpaired(link: Link, pairs: Sequence[Pair], shown: bool, residual_mm: float, crowded: bool) -> Link:
     """A lesion without candidates of its own: new or gone, where the other study shows its place, and surely so."""
     touching = tuple(pair for pair in pairs if pair.overlap >= LEAST_OVERLAP)
     if touching:
         return replace(link, outcome=Outcome.UNCERTAIN, pairs=touching, reason="overlaps a lesion that has its match")
+    if crowded:
+        return replace(link, outcome=Outcome.UNCERTAIN, reason="several small lesions that share a finding lie there")
     if not shown:
         return replace(link, outcome=Outcome.OUTSIDE, reason="the other images do not show its place")
     if residual_mm > MOST_RESIDUAL_MM:

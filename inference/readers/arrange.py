@@ -138,12 +138,15 @@ def _last(group: list[SliceHeader], keyword: str) -> tuple[bool, float, str, int
 
 
 def _complete(group: list[SliceHeader], everything: list[SliceHeader]) -> bool:
-    """True where the group has exactly one image at every place that the series has within its extent."""
+    """True where the group has exactly one image at every place that the series has within its extent.
+
+    And two of three places of the whole series: a part that is taken for the whole hides what the rest shows.
+    """
     places = _places(everything)
     by_header = {id(header): place for header, place in zip(everything, places, strict=True)}
     own = sorted(by_header[id(header)] for header in group)
     between = {place for place in places if own[0] <= place <= own[-1]}
-    return len(set(own)) == len(own) == len(between)
+    return len(set(own)) == len(own) == len(between) and 3 * len(between) >= 2 * len(set(places))
 
 
 def _places(slices: list[SliceHeader]) -> list[int]:

@@ -39,6 +39,7 @@ _WANTED = ("MediaStorageSOPInstanceUID", "TransferSyntaxUID", *KEYWORDS, *IMAGE_
 _KEYWORD_OF = {tag_for_keyword(keyword): keyword for keyword in _WANTED}
 _TAGS = [tag for tag in _KEYWORD_OF if tag is not None] + list(_OF_FRAMES)
 _AT_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_LIKE_PIXELS = ("PixelPaddingValue", "PixelPaddingRangeLimit")  # US or SS: implicit VR does not say which
 _SHORT, _MANY = 128, 10_000  # bytes of what is remembered, and how many at most
 
 
@@ -64,8 +65,9 @@ class Scan:
         if elements is None or any(element.tag in _OF_FRAMES for element in elements):
             return None
         try:
-            return {_KEYWORD_OF[element.tag]: self._value(element) for element in elements
-                    if element.tag in _KEYWORD_OF}
+            values = {_KEYWORD_OF[element.tag]: self._value(element) for element in elements
+                      if element.tag in _KEYWORD_OF}
+            return values | {keyword: _of_a_pixel(values[keyword]) for keyword in _LIKE_PIXELS if keyword in values}
         except DICOM_FAULTS:
             return None
 
@@ -103,6 +105,11 @@ def elements_of(file: BinaryIO, tags: Collection[int]) -> list[Element] | None:
     at_pixels = file.read(1) != b""
     file.seek(-1 if at_pixels else 0, os.SEEK_CUR)
     return [*meta, *found] if at_pixels else None
+
+
+def _of_a_pixel(value: Any) -> Any:
+    """A number that was left as its two bytes, unsigned; `values` gives it the pixels' sign."""
+    return int.from_bytes(value, "little") if isinstance(value, bytes) and len(value) == 2 else value
 
 
 def _beyond_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:

@@ -67,7 +67,7 @@ def test_all_of_it_is_exported_however_much(trail: Parts, monkeypatch: pytest.Mo
     assert lines[0]["message"].startswith("<AuditMessage>")
 
 
-@pytest.mark.parametrize("cursor", ["", "1", "1~", "x~1", "1~x"])
+@pytest.mark.parametrize("cursor", ["", "1", "1~", "x~1", "1~x", "1~-1", f"1~{2**63}", "1~" + "9" * 60])
 def test_a_cursor_of_others_is_refused(cursor: str) -> None:
     with pytest.raises(BadCursor, match="begin at the first page"):
         read_audit_cursor(cursor)

@@ -13,6 +13,7 @@ from web_archive import web_archive
 from dicom_node.check import Report, check
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
+from dicom_node.settings import load
 
 
 def add(conf: Path, name: str, text: str) -> None:
@@ -91,6 +92,34 @@ def test_wrong_files_of_tls_are_mistakes_and_good_ones_say_until_when(
     report = check(conf, with_echo=False)
     assert (report.problems, report.exit_code) == ([], 0)
     assert any("tls.certificate" in remark and "is valid until" in remark for remark in report.remarks)
+
+
+def test_files_of_those_who_are_told_and_asked_beside_the_partners_are_looked_at(
+    conf: Path, ours: Identity, hospital: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", "hush")
+    gone = f"{conf}/gone.pem"
+    hook = f"{{url: 'https://h/x', secret: {{environment: HOOK}}, authorities: {gone}}}"
+    add(conf, "node", f"alerts:\n  mail: {{host: h, sender: a@b, recipients: [c@d], authorities: {gone}}}\n")
+    add(conf, "node", f"  webhooks: {{ops: {hook}}}\n")
+    add(conf, "node", f"archive: {{url: 's3://abc', authorities: {gone}}}\n")
+    identity = f"cert_file: {ours.certificate}, key_file: {hospital.certificate}"
+    add(conf, "node", f"audit: {{mode: syslog, syslog: {{host: h, ca_file: {gone}, {identity}}}}}\n")
+    report = check(conf, with_echo=False)
+    keys = ("alerts.mail.authorities", "alerts.webhooks.ops.authorities", "archive.authorities", "audit.syslog.ca_file")
+    told = [f"node.yaml: {key} = {gone!r}: is not there" for key in keys]
+    assert [problem for problem in report.problems if "is not there" in problem] == told
+    (other,) = set(report.problems) - set(told)
+    assert other.startswith(f"node.yaml: audit.syslog.key_file = '{hospital.certificate}': holds no PEM private key")
+    load(conf, look_at_files=True)  # the node starts, and tells who wants to know
+
+
+@pytest.mark.parametrize("url", ["foo", "mysql://node@host/node", "postgresql://node:hush@host:port/node"])
+def test_a_database_that_there_cannot_be_is_a_mistake(conf: Path, url: str) -> None:
+    add(conf, "node", f"database_url: '{url}'\n")
+    (problem,) = check(conf, with_echo=False).problems
+    assert problem.startswith("node.yaml: database_url: ")
+    assert "hush" not in problem
 
 
 @pytest.mark.peer

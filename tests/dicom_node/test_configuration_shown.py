@@ -27,6 +27,13 @@ def test_passwords_and_comments_are_left_out_and_the_places_of_secrets_stay() ->
     assert data["alerts"]["hooks"][0]["token"] == MASK
 
 
+@pytest.mark.parametrize("password", ["ab/cdSECRET", "ab#cdSECRET", "ab?cdSECRET", "ab'cdSECRET", "ab@cdSECRET"])
+@pytest.mark.parametrize("user", ["segnode", "segnode@server"])
+def test_whatever_a_database_takes_as_password_is_left_out(user: str, password: str) -> None:
+    said = shown({"node.yaml": f'database_url: "postgresql://{user}:{password}@db.example:5432/segnode"\n'})["node.yaml"]
+    assert said == f"database_url: postgresql://{MASK}@db.example:5432/segnode\n"
+
+
 @pytest.mark.parametrize("name", ["node.yaml", "routes.yaml", "models.yaml", "logging.yaml"])
 def test_what_is_shipped_says_the_same_as_before(name: str) -> None:
     text = (shipped_folder() / name).read_text()

@@ -92,6 +92,18 @@ class TestWatch:
         wrong.watch(0.0)
         assert ended(wrong).watch(0.0) == 2
 
+    def test_a_mistake_made_since_is_waited_for_like_any_death(self) -> None:
+        running = RoleProcess("test", lambda: sys.exit(2), deaths=1)
+        running.watch(0.0)
+        assert ended(running).watch(0.0) is None
+        assert (running.process, running.due_at) == (None, 2.0)
+
+    def test_one_that_lived_long_does_not_end_the_node(self) -> None:
+        running = role(2)
+        running.watch(0.0)
+        assert ended(running).watch(RESTART_MAX_S + 1) is None
+        assert running.deaths == 1
+
 
 # A node whose roles are little programs that tell their process id.
 SUPERVISOR = textwrap.dedent("""
@@ -108,8 +120,9 @@ SLEEPER = textwrap.dedent("""
 """)
 
 
-def supervise(code: str, drain_s: float = 0.0) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", SUPERVISOR, code, str(drain_s)], stdout=subprocess.PIPE, text=True)
+def supervise(code: str, drain_s: float = 0.0, slip: Path | None = None) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SUPERVISOR, code, str(drain_s), str(slip)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def next_pid(node: subprocess.Popen[str]) -> psutil.Process:
@@ -147,6 +160,33 @@ def test_a_role_whose_supervisor_is_dead_already_ends_at_once() -> None:
 def test_a_configuration_that_a_role_finds_wrong_is_the_nodes_exit_code() -> None:
     with supervise("raise SystemExit(2)") as node:
         assert node.wait(PATIENCE_S) == 2
+
+
+# One of the roles finds mistakes in its configuration from its second start on, as after somebody's slip.
+MISTAKEN = textwrap.dedent("""
+    import os, sys, time
+    from pathlib import Path
+    slip = Path(sys.argv[3])
+    if slip.exists():
+        print("wrong", flush=True)
+        sys.exit(2)
+    slip.touch()
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+""")
+
+
+def test_a_mistake_in_the_configuration_ends_no_role_that_ran_before(tmp_path: Path) -> None:
+    with supervise(MISTAKEN, slip=tmp_path / "slip") as node:
+        next_pid(node).kill()
+        assert node.stdout is not None
+        assert [node.stdout.readline() for _ in range(2)] == ["wrong\n", "wrong\n"]
+        (tmp_path / "slip").unlink()
+        while (line := node.stdout.readline()) == "wrong\n":
+            pass
+        assert psutil.Process(int(line)).is_running(), "it runs as soon as the mistake is mended"
+        node.terminate()
+        assert node.wait(PATIENCE_S) == 0
 
 
 DRAINING = textwrap.dedent("""

@@ -98,6 +98,17 @@ def test_what_is_no_longer_valid_is_not_sent_once_more(story: Parts, mark: JobMa
     assert states(story)[1]["sent"] == "SENT"
 
 
+@pytest.mark.parametrize("mark", [JobMark.STALE, JobMark.WITHDRAWN])
+@pytest.mark.parametrize("study", ["1.2.3", None])
+def test_what_is_no_longer_valid_goes_neither_from_the_dead_nor_from_the_held(
+    story: Parts, mark: JobMark, study: str | None
+) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.mark("job-0", mark)
+    assert again(story, study, release_held=True).deliveries == 0
+    assert states(story)[1] == {"held": "HELD", "dead": "DEAD", "sent": "SENT"}
+
+
 def test_a_rejection_note_goes_once_more_until_retention_has_removed_it(story: Parts) -> None:
     study = "1.2.7"
     file = StoredFile("x", 1, "y")

@@ -173,6 +173,16 @@ def test_the_lungs_midline_lies_between_them(bodies):
     assert lung_midline_mm(bodies["pelvis"]) is None
 
 
+@pytest.mark.parametrize("aerated", [-1, 1])
+def test_the_midline_is_the_bodys_where_one_lung_alone_holds_air(aerated):
+    def after_pneumonectomy(x, y, z):
+        hu = chest(x, y, z)
+        hu[(x * aerated < 0) & ellipsoid(x, y, z, (-aerated * 75, 0, 0), (51, 76, 131))] = 30
+        return hu
+
+    assert lung_midline_mm(drawn(after_pneumonectomy, (320, 400, 400))) == pytest.approx(0, abs=4)
+
+
 HEAD_SIZE = (240, 240, 240)
 
 

@@ -127,6 +127,7 @@ def test_beyond_the_limit_the_smallest_lesions_share_their_regions():
     assert measured.findings[-1].label == "Lesions 20 oedema"
     assert sum(f.voxels for f in measured.findings) == 240
     assert measured.notes == ("240 lesions were found; the 221 smallest are given as one.",)
+    assert [f.count for f in measured.findings if f.lesion] == [1] * (len(measured.findings) - 1) + [221]
 
 
 def test_beyond_the_limit_the_smallest_lesions_share_a_finding():
@@ -138,6 +139,7 @@ def test_beyond_the_limit_the_smallest_lesions_share_a_finding():
     assert measured.findings[-1].label == "Liver tumour, 181 small ones"
     assert sum(f.voxels for f in measured.findings) == 240
     assert measured.notes == ("240 lesions were found; the 181 smallest are given as one finding.",)
+    assert [f.count for f in measured.findings] == [1] * (MAX_LESIONS - 1) + [181]
 
 
 def test_nodules_know_their_side():

@@ -14,6 +14,7 @@ from storage.errors import StorageError
     ("url", "sentence"),
     [
         ("not a url", "neither sqlite"),
+        ("postgresql://node@host:port/node", "neither sqlite"),
         ("mysql://node@host/node", "kind mysql are not supported"),
         ("sqlite://", "needs a file"),
         ("sqlite:///:memory:", "needs a file"),

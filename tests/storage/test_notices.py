@@ -36,11 +36,35 @@ def test_its_way(db: Database) -> None:
         assert (tx.notices.forget(101.0), tx.notices.forget(102.0)) == (0, 1)
 
 
+def test_channels_can_be_left_alone(db: Database) -> None:
+    with db.transaction() as tx:
+        tx.notices.add("hook", "k", {}, 1.0)
+        assert not tx.notices.due(2.0, {"hook"})
+        tx.notices.add("mail", "k", {}, 1.5)
+        assert tx.notices.due(2.0, {"hook"})
+        claimed = tx.notices.claim("me", 2.0, 60.0, {"hook"})
+        assert claimed
+        assert claimed.channel == "mail"
+
+
 def test_a_lease_that_ran_out_is_anybodys(db: Database) -> None:
     with db.transaction() as tx:
         tx.notices.add("mail", "k", {}, 1.0)
         tx.notices.claim("dead", 2.0, 60.0)
         assert tx.notices.claim("me", 62.0, 60.0)
+
+
+def test_no_two_have_the_same_name_also_when_the_first_was_forgotten(db: Database) -> None:
+    names = []
+    for at in (1.0, 1e6, 2e6):
+        with db.transaction() as tx:
+            tx.notices.forget(at)
+            tx.notices.add("hook", f"k {at}", {}, at)
+            notice = tx.notices.claim("me", at, 60.0)
+            assert notice
+            tx.notices.end(notice.notice_id, "me", NoticeState.SENT, at)
+            names.append(notice.name)
+    assert len(set(names)) == 3
 
 
 def test_a_watch_goes_on_where_it_was(db: Database) -> None:

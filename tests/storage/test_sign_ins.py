@@ -14,6 +14,19 @@ def test_failures_count_up_until_one_succeeds(db):
         assert tx.sign_ins.failures("anne", 3.0) == (0, 0.0)
 
 
+def test_one_that_succeeded_is_taken_back_and_no_more_than_there_were(db):
+    with db.transaction() as tx:
+        for at in (1.0, 2.0):
+            tx.sign_ins.failed("here", at)
+        found = []
+        for _ in range(3):
+            tx.sign_ins.taken_back("here")
+            found.append(tx.sign_ins.failures("here", 3.0)[0])
+        tx.sign_ins.taken_back("nowhere")
+        assert found == [1, 0, 0]
+        assert tx.sign_ins.failures("nowhere", 3.0) == (0, 0.0)
+
+
 def test_they_are_forgotten_after_a_day(db):
     with db.transaction() as tx:
         tx.sign_ins.failed("anne", 1.0)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from dicom_node import model_switch, partners, routes_text
-from dicom_node.configuring import Author, Changed, history, restore
+from dicom_node.configuring import Author, Changed, fingerprint, history, restore, text_of
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.asked import Limit, Number
@@ -17,6 +17,7 @@ from dicom_node.web.console import Console
 router = APIRouter(responses=PROBLEMS)
 
 Before = Annotated[int | None, Query(ge=1, le=2**31)]
+Seen = Annotated[str, Query(max_length=64, description="`seen` of the history; '': whatever the file says by now.")]
 FILES = {"peers": partners.FILE, "routing": routes_text.NAME, "models": model_switch.FILE}
 
 
@@ -38,10 +39,14 @@ class Step(BaseModel):
 
 
 class StepsPage(BaseModel):
-    """One page; `next` is what `before` is for the page after it, null at the end."""
+    """One page; `next` is what `before` is for the page after it, null at the end.
+
+    `seen` is brought back by who goes back to a revision, so that nobody undoes what is new to him.
+    """
 
     revisions: list[Step]
     next: int | None
+    seen: str
 
 
 def author(console: Console, caller: Visit) -> Author:
@@ -63,14 +68,15 @@ def _serve(section: str, file: str) -> None:
         """Who changed the file, and how, the newest first."""
         with console.parts.database.reading() as tx:
             steps, following = history(tx, file, limit, before)
-        return {"revisions": [vars(one) for one in steps], "next": following}
+        now = text_of(console.parts.settings.folder, file)
+        return {"revisions": [vars(one) for one in steps], "next": following, "seen": fingerprint(now)}
 
     place = f"/api/v1/{section}/history/{{number}}/restore"
 
     @router.post(place, response_model=Written, tags=[section], summary=f"Go back to a revision of {file}")
-    def go_back(console: Here, caller: Caller, number: Number) -> dict[str, Any]:
+    def go_back(console: Here, caller: Caller, number: Number, seen: Seen = "") -> dict[str, Any]:
         """Have the file say again what it said under a revision; that makes a new one."""
-        return written(console, restore(console.parts, file, number, author(console, caller)))
+        return written(console, restore(console.parts, file, number, author(console, caller), seen=seen))
 
 
 for _section, _file in FILES.items():

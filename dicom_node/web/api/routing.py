@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.route_changes import fingerprint, go_live, text_now
+from dicom_node.configuring import fingerprint
+from dicom_node.route_changes import go_live, text_now
 from dicom_node.route_removal import remove
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS

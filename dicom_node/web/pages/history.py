@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
 from dicom_node import model_switch, partners, routes_text
-from dicom_node.configuring import Author, difference_of, history, restore, text_of, writable
-from dicom_node.errors import ConfigurationError, NotWritable
+from dicom_node.configuring import Author, difference_of, fingerprint, history, restore, text_of, writable
+from dicom_node.errors import ConfigurationError, NotWritable, Overtaken
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.asked import Number
 from dicom_node.web.console import Console
@@ -23,6 +23,7 @@ router = APIRouter(include_in_schema=False)
 
 A_PAGE = 20
 Before = Annotated[int | None, Query(ge=1, le=2**31)]
+Seen = Annotated[str, Form(min_length=1, max_length=64)]
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,16 @@ def _serve(kept: Kept) -> None:
         return _revision(request, console, kept, number)
 
     @router.post(f"{kept.home}/history/{{number}}")
-    def go_back(request: Request, console: Here, caller: Caller, number: Number) -> Response:
+    def go_back(request: Request, console: Here, caller: Caller, number: Number, seen: Seen) -> Response:
         """Have the file say again what it said then."""
         author = Author(console.clock(), caller.participant)
         try:
-            changed = restore(console.parts, kept.file, number, author)
+            changed = restore(console.parts, kept.file, number, author, seen=seen)
         except ConfigurationError as wrong:
             problems = "; ".join(wrong.problems)
             return _revision(request, console, kept, number, HTTPStatus.UNPROCESSABLE_ENTITY, problems)
-        except NotWritable as locked:
-            return _revision(request, console, kept, number, HTTPStatus.CONFLICT, str(locked))
+        except (Overtaken, NotWritable) as hindered:
+            return _revision(request, console, kept, number, HTTPStatus.CONFLICT, str(hindered))
         console.watch.look()
         text = f"{kept.file} says again what it said under revision {number}; this is revision {changed.revision}."
         same = f"{kept.file} says that already; nothing was written."
@@ -90,10 +91,12 @@ def _revision(
     if found is None or kept.file not in found.content:
         raise NotFound(f"there is no revision {number} of {kept.file}")
     folder = console.parts.settings.folder
+    now = text_of(folder, kept.file)
     values = {
         "revision": found,
         "kept": kept,
-        "change": difference_of(text_of(folder, kept.file), found.content[kept.file], kept.file),
+        "change": difference_of(now, found.content[kept.file], kept.file),
+        "seen": fingerprint(now),
         "writable": writable(folder, kept.file),
         "wrong": wrong,
     }

@@ -61,6 +61,20 @@ def test_while_nobody_asks_nothing_is_kept_for_later(story: Parts, hooks: dict[s
     assert told(story) == []
 
 
+def test_a_result_is_not_told_again_when_the_notice_of_it_was_forgotten(story: Parts) -> None:
+    follower, day = events(story, ops=HOOK), 86400.0
+    follower.step(day)
+    happens(story, day + 1.0, "done")
+    found = []
+    for at in (1.5 * day, 8 * day, 20 * day):  # on a quiet site one is among the last entries for long
+        happens(story, at, "configuration changed")
+        follower.step(at)
+        found.append(len(told(story)))
+        with story.database.transaction() as tx:
+            tx.notices.forget(2e9)
+    assert found == [1, 0, 0]
+
+
 def test_it_says_which_job_and_where_to_look(story: Parts) -> None:
     follower = events(story, ops=HOOK)
     follower.step(500.0)

@@ -103,6 +103,17 @@ def test_nobody_there() -> None:
         Mail(settings(1)).tell(NOTICE, 1.0)
 
 
+def test_a_password_that_no_mail_server_takes_is_told_with_the_way_out(
+    smtp: Smtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL", "Grüße")
+    asked = settings(smtp.server_address[1], tls="tls", user="segnode", password={"environment": "MAIL"})
+    with pytest.raises(NotTold, match="hold ASCII alone: choose others") as told:
+        Mail(asked.model_copy(update={"tls": "none"})).tell(NOTICE, 1.0)  # this server speaks no TLS
+    assert "Gr" not in str(told.value)
+    assert smtp.taken == []
+
+
 def test_a_server_without_tls_gets_neither_password_nor_mail(smtp: Smtp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAIL", "hush")
     asked = settings(smtp.server_address[1], tls="starttls", user="segnode", password={"environment": "MAIL"})

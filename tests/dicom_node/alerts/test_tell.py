@@ -19,9 +19,11 @@ class Ear:
     """A channel that hears, or does not."""
 
     deaf: bool = False
+    asked: int = 0
     heard: list[Notice] = field(default_factory=list)
 
     def tell(self, notice: Notice, now: float) -> None:
+        self.asked += 1
         if self.deaf:
             raise NotTold("it does not listen")
         self.heard.append(notice)
@@ -67,6 +69,15 @@ def test_in_the_end_it_is_given_up_and_that_is_journalled(tell: Tell, ear: Ear, 
     assert counts(parts) == {("mail", NoticeState.GIVEN_UP): 1}
     with parts.database.reading() as tx:
         assert tx.journal.recent(1)[0].text == "mail was not told of 'late': it does not listen"
+
+
+def test_one_that_is_silent_keeps_nobody_else_waiting(tell: Tell, ear: Ear, parts: Parts) -> None:
+    silent = Ear(deaf=True)
+    with parts.database.transaction() as tx:
+        for number in range(50):  # all of them due before the mail
+            tx.notices.add("webhook:silent", f"entry {number}", {"event": "result"}, 1.0)
+    Tell(parts.database, {"mail": ear, "webhook:silent": silent}, "clock").step(10.0)
+    assert (len(ear.heard), silent.asked) == (1, 1)
 
 
 def test_a_channel_that_is_gone_is_not_waited_for(parts: Parts, tell: Tell) -> None:

@@ -59,7 +59,7 @@ def test_the_server_can_tell_that_it_is_ours(webhook: Webhook, hook: Hook) -> No
     webhook.tell(NOTICE, 1234.9)
     ((headers, body),) = hook.got
     assert json.loads(body) == NOTICE.payload
-    assert (headers["X-Segnode-Notice"], headers["Content-Type"]) == ("7", "application/json")
+    assert (headers["X-Segnode-Notice"], headers["Content-Type"]) == ("7-1000", "application/json")
     expected = hmac.new(b"a secret", b"1234." + body, hashlib.sha256).hexdigest()
     assert headers["X-Segnode-Signature"] == f"t=1234,v1={expected}"
 

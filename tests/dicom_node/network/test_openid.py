@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from base64 import b64decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +19,7 @@ from pydantic import ValidationError
 from turned_clock import Clock
 
 from dicom_node.errors import NotVouched, PeerError, Rejected, Unreachable
-from dicom_node.network.openid import AGAIN_S, OpenIdClient, Provider, Question
+from dicom_node.network.openid import AGAIN_S, SPARED_S, OpenIdClient, Provider, Question
 
 BACK = "https://node.example/back"
 NAMES = frozenset({"sub"})
@@ -136,6 +138,35 @@ def test_a_changed_key_is_asked_for_but_not_for_every_token(
     clock.now += AGAIN_S
     assert provider.claims(question, "c0de", BACK, NAMES)["sub"] == "4711"
     assert [path for path, *_ in odd.asked].count("/keys") == 2
+
+
+def test_one_that_is_silent_is_waited_for_once_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicom_node.network.openid.ANSWER_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = {"issuer": f"http://127.0.0.1:{silent.getsockname()[1]}", "client_id": "segnode"}
+        provider = Provider(OpenIdClient.model_validate(client))
+
+        def click(_: int) -> float:
+            begun = time.monotonic()
+            with pytest.raises(Unreachable):
+                provider.address(Question.new(), BACK)
+            return time.monotonic() - begun
+
+        with ThreadPoolExecutor(10) as people:
+            assert max(people.map(click, range(10))) < 2.0
+
+
+def test_one_that_did_not_answer_is_spared_for_a_little(
+    provider: Provider, question: Question, odd: OddProvider, clock: Clock
+) -> None:
+    odd.said["/.well-known/openid-configuration"] = (503, {})
+    for _ in range(3):
+        with pytest.raises(Unreachable, match="503"):
+            provider.address(question, BACK)
+    assert len(odd.asked) == 1
+    odd.said.clear()
+    clock.now += SPARED_S
+    assert provider.address(question, BACK)
 
 
 def test_what_the_token_does_not_say_is_asked_for(provider: Provider, question: Question, odd: OddProvider) -> None:

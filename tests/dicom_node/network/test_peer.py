@@ -25,3 +25,14 @@ def test_titles_that_it_does_not(title):
 def test_ports_that_there_are_not(port):
     with pytest.raises(ValidationError):
         Peer(ae_title="PACS", host="h", port=port)
+
+
+@pytest.mark.parametrize("host", ["pacs.hospital.example", "pacs.example.", "10.0.0.5", "fe80::1", "röntgen.example"])
+def test_hosts_that_there_may_be(host):
+    assert Peer(ae_title="PACS", host=host, port=104).host == host
+
+
+@pytest.mark.parametrize("host", ["", "pacs..hospital.example", ".example", "x" * 64 + ".example"])
+def test_hosts_that_no_connection_could_name(host):
+    with pytest.raises(ValidationError):
+        Peer(ae_title="PACS", host=host, port=104)

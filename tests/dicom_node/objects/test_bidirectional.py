@@ -138,6 +138,10 @@ def test_it_lists_an_image_library(measured_case) -> None:
     listed = [i.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for i in group.ContentSequence]
     slices = sorted({lesion.axes.slice for lesion in crossed(case.result)})
     assert listed == [case.result.sources["CT"][z].sop_instance_uid for z in slices]
+    assert slices[0] > 0, "else the next line would hold by itself"
+    place = [float(child.MeasuredValueSequence[0].NumericValue) for code in ("110901", "110902", "110903")
+             for child in children(group.ContentSequence[0], code)]
+    assert place == pytest.approx([*case.result.grid.to_lps((slices[0], 0, 0))])
 
 
 def test_a_lesion_without_axes_has_no_group(measured_case) -> None:

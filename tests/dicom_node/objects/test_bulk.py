@@ -89,6 +89,13 @@ def test_compressed_pixels_stay_so(make_case: Any) -> None:
     assert quick == plain
 
 
+def test_pixels_of_odd_length_become_even(make_case: Any) -> None:
+    case = make_case()
+    (made,) = encode_segmentations(case.result, load_sources(case.result, case.files), case.context)
+    made.seg.PixelData = b"\1" * 1701  # as 21 x 27 pixels of three colours are
+    assert written(in_bulk(made.seg)) == written(made.seg)
+
+
 def test_it_leaves_the_data_set_alone(make_case: Any) -> None:
     case = make_case()
     (made,) = encode_segmentations(case.result, load_sources(case.result, case.files), case.context)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 from pydicom.uid import (
     Comprehensive3DSRStorage,
@@ -186,10 +187,15 @@ def name_in_japanese(files: list[Path]) -> None:
         ds = dcmread(path)
         ds.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
         ds.PatientName = "Yamada^Tarou=山田^太郎"
+        code = Dataset()
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "X1", "99LOCAL", "頭部MRI"
+        ds.ProcedureCodeSequence = [code]
         ds.save_as(path)
 
 
 def test_a_name_in_another_character_set_becomes_utf8(make_case) -> None:
     for one in made(make_case(edit=name_in_japanese), character_set="utf8"):
         assert "山田^太郎".encode() in one.part10
-        assert dcmread(BytesIO(one.part10)).PatientName == "Yamada^Tarou=山田^太郎"
+        ds = dcmread(BytesIO(one.part10))
+        assert ds.PatientName == "Yamada^Tarou=山田^太郎"
+        assert ds.ProcedureCodeSequence[0].CodeMeaning == "頭部MRI"

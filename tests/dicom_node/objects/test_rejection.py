@@ -24,9 +24,16 @@ OLD = (
 )
 
 
+def say_more(files: list[Path]) -> None:
+    for path in files:
+        ds = dcmread(path)
+        ds.IssuerOfPatientID, ds.StudyDescription = "Clinic", "CT abdomen"
+        ds.save_as(path)
+
+
 @pytest.fixture
 def make_note(make_case: Callable[..., Any]) -> Callable[..., Any]:
-    case = make_case()
+    case = make_case(edit=say_more)
     context = replace(case.context, job_id="note", dciodvfy=True)
     return lambda rejected=OLD: encode_rejection(rejected, case.files["CT"][0], "No longer valid: late images", context)
 
@@ -52,8 +59,9 @@ def test_segmentations_are_images_and_reports_are_composites(make_note: Callable
 
 def test_patient_and_study_are_the_images(make_note: Callable[..., Any], make_case: Callable[..., Any]) -> None:
     note = dcmread(BytesIO(make_note().part10))
-    image = dcmread(make_case().files["CT"][0])
-    for keyword in ("StudyInstanceUID", "PatientID", "PatientName", "AccessionNumber", "StudyDate"):
+    image = dcmread(make_case(edit=say_more).files["CT"][0])
+    for keyword in ("StudyInstanceUID", "PatientID", "PatientName", "AccessionNumber", "StudyDate", "StudyDescription",
+                    "IssuerOfPatientID"):
         assert note.get(keyword) == image.get(keyword), keyword
 
 

@@ -100,9 +100,17 @@ def test_a_device_selected_them(make_case: Callable[..., Any]) -> None:
 
 
 def test_patient_and_study_are_the_images(make_case: Callable[..., Any]) -> None:
-    case = make_case()
+    def say_more(files: list[Path]) -> None:
+        for path in files:
+            ds = dcmread(path)
+            ds.IssuerOfPatientID, ds.StudyDescription = "Clinic", "CT abdomen"
+            ds.save_as(path)
+
+    case = make_case(edit=say_more)
     ds, image = select(case), dcmread(case.files["CT"][0])
-    for keyword in ("StudyInstanceUID", "PatientID", "PatientName", "AccessionNumber", "StudyDate"):
+    for keyword in ("StudyInstanceUID", "PatientID", "PatientName", "AccessionNumber", "StudyDate", "StudyDescription",
+                    "IssuerOfPatientID"):
+        assert image.get(keyword), keyword
         assert ds.get(keyword) == image.get(keyword), keyword
 
 

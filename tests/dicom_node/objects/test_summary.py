@@ -77,6 +77,14 @@ def test_regions_of_one_lesion_count_once(make_case: Callable) -> None:
     assert count_lesions([organ, *regions]) == 1
 
 
+def test_lesions_that_share_a_finding_count_each(make_case: Callable) -> None:
+    organ, second, third = make_case().result.findings
+    assert count_lesions([organ, replace(second, lesion=1), replace(third, lesion=2, count=21)]) == 22
+    regions = [replace(f, structure=replace(f.structure, label=label, per_lesion=False), lesion=1, count=21)
+               for label, f in enumerate((second, third), start=1)]
+    assert count_lesions([organ, *regions]) == 21
+
+
 def test_a_count_that_the_result_brings_is_taken(make_case) -> None:
     totals = (("Lesions", Measurement(NUMBER_OF_LESIONS, 7.0, LESIONS)),)
     (group,) = groups(summary(make_case(totals=totals)))

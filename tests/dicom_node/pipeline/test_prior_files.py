@@ -14,7 +14,7 @@ from reviewing import FOUND, GONE, GROWN, JOB, KEPT, Scene
 
 from dicom_node.objects.identity import JobNames
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
-from inference.request import KnownLesion, Prior
+from inference.request import SHARED, KnownLesion, Prior
 from storage.records import Job
 
 HISTORY = [{"taken": "2026-01-10", "seen": {}, "new": [], "vanished": []}]
@@ -108,5 +108,6 @@ def test_names_that_are_not_ours_are_not_taken_over(later: tuple[Scene, Job], tm
     edited.SegmentSequence[1].SegmentLabel = "Metastasis 7, Mrs Lovelace"
     edited.SegmentSequence[2].SegmentLabel = "Liver tumour, 12 small ones"
     uid = node.arrive(edited, 50.0)
-    lesions = load(later, tmp_path, segs=[uid]).lesions
-    assert [one.label for one in lesions.values()] == ["", "Liver tumour 3"], "what several lesions share is nobody"
+    prior = load(later, tmp_path, segs=[uid])
+    assert [one.label for one in prior.lesions.values()] == ["", "Liver tumour 3"], "what several share is nobody"
+    assert set(np.unique(np.load(prior.labelmap)[GROWN])) == {SHARED}, "but where they lie is known"

@@ -258,3 +258,16 @@ def test_mistakes_about_web_servers_are_told_with_the_way_out(conf, old, new, se
     found = mistakes(conf, node=WEB.replace(old, new, 1))
     assert any(sentence in problem for problem in found), found
     assert not any("hunter2" in problem for problem in found)
+
+
+@pytest.mark.parametrize(("key", "text"), [
+    ("host", "host: {0}"),
+    ("web.host", "web: {{host: {0}}}"),
+    ("peers.a.host", "peers: {{a: {{ae_title: A, host: {0}, port: 104}}}}"),
+    ("destinations.a.host", "destinations: {{a: {{kind: dimse, ae_title: A, host: {0}, port: 104}}}}"),
+    ("audit.syslog.host", "audit: {{syslog: {{host: {0}}}}}"),
+    ("alerts.mail.host", "alerts: {{mail: {{host: {0}, sender: a@b, recipients: [c@d]}}}}"),
+])  # fmt: skip
+def test_a_host_that_cannot_be_named_is_told(conf, key, text):
+    told = mistakes(conf, node=text.format("pacs..hospital.example") + "\n")
+    assert f"node.yaml:1: {key} = 'pacs..hospital.example': no host has this name: a part" in told[0]

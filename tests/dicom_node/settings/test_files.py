@@ -64,10 +64,15 @@ def test_what_is_no_yaml_is_told_with_its_line(tmp_path, text):
         read_document(tmp_path / "file.yaml", "file.yaml")
 
 
-@pytest.mark.parametrize("text", ["[" * 1000, "{a: " * 1000, "- " * 1000])
+@pytest.mark.parametrize("text", ["[" * 1000, "{a: " * 1000, "- " * 1000, "&a [*a]", "&a {b: *a}"])
 def test_what_is_nested_without_end_is_told(text):
     with pytest.raises(ConfigurationError, match=r"file.yaml: is nested too deep"):
         document_of(text, "file.yaml")
+
+
+def test_a_mapping_that_is_merged_into_itself_is_told():
+    with pytest.raises(ConfigurationError, match=r"file.yaml: no valid YAML: a mapping is merged"):
+        document_of("a: &a {<<: *a}", "file.yaml")
 
 
 def test_aliases_of_aliases_are_not_followed_without_end():

@@ -149,7 +149,7 @@ def test_an_administrator_names_a_shadow_and_takes_it_back(
     history = text_of(ada.get("/models/history"))
     assert "ada model dim is the shadow of bright What changed" in history
     assert "- bright: {task: liver_tumour" in text_of(ada.get("/models/history/1"))
-    assert ada.fill_in("/models/history/1").headers["Location"] == "/models"
+    assert ada.go_back("/models/history/1").headers["Location"] == "/models"
     assert two.read_text() == before
     assert ada.fill_in("/models/bright/shadow", "/models/bright", shadow="").status_code == 303
     assert "No model runs beside it." in text_of(ada.get("/models/bright"))

@@ -167,10 +167,21 @@ def test_history_tells_who_changed_what_and_leads_back(ada: Browser, node_yaml: 
     assert "+ ct1:" in told
     assert "edited by hand the first that was recorded" in told
     assert "- ct1:" in text_of(ada.get("/peers/history/1"))
-    assert ada.fill_in("/peers/history/1").status_code == 303
+    assert ada.go_back("/peers/history/1").status_code == 303
     assert node_yaml.read_text() == before
     assert "node.yaml says again what it said under revision 1; this is revision 3." in text_of(ada.get("/peers"))
     assert ada.get("/peers/history/9").status_code == 404
+
+
+def test_going_back_undoes_nothing_that_was_not_seen(ada: Browser, node_yaml: Path, monkeypatch) -> None:
+    ada.fill_in("/peers/new?group=peers&kind=dimse", **NEW)
+    shown = ada.get("/peers/history/1")
+    ada.fill_in("/peers/new?group=peers&kind=dimse", **NEW | {"name": "ct2"})  # by a colleague
+    monkeypatch.setattr(ada, "get", lambda place: shown)
+    answer = ada.go_back("/peers/history/1")
+    assert (answer.status_code, "has been changed since" in text_of(answer)) == (409, True)
+    assert "- ct2:" in text_of(answer), "what it would undo by now is shown"
+    assert "ct2" in node_yaml.read_text()
 
 
 def test_echo_and_probe_say_in_words_what_came(
@@ -239,7 +250,9 @@ def test_programs_read_change_and_undo(node_yaml: Path, program: MakeBrowser) ->
     assert "peers.ct1.port = 0" in wrong.json()["detail"]
     assert ada.delete(place).json()["revision"] == 3
     assert ada.delete(place).status_code == 404
-    assert ada.post("/api/v1/peers/history/2/restore").json()["revision"] == 4
+    assert ada.post("/api/v1/peers/history/2/restore?seen=other").status_code == 409
+    seen = ada.get("/api/v1/peers/history").json()["seen"]
+    assert ada.post(f"/api/v1/peers/history/2/restore?seen={seen}").json()["revision"] == 4
     assert otto.get(place).json()["address"] == "ct1.example:104"
 
 

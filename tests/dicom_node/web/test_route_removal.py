@@ -66,7 +66,7 @@ class TestOnThePage:
         assert "route second removed" in history
         assert "-  - name: second" in history
         assert "+  - name: second" in html.unescape(ada.get("/routing/history/1").text)
-        assert ada.fill_in("/routing/history/1").headers["Location"] == "/routing"
+        assert ada.go_back("/routing/history/1").headers["Location"] == "/routing"
         assert names(ada) == ["everything", "second"]
         assert two.read_text() == before
         told = [message.find("ActiveParticipant").get("UserName") for message in audited()]

@@ -42,3 +42,13 @@ def test_success_forgives_the_name_and_not_the_address(parts: Parts) -> None:
         throttle.forgive(tx, "anne", "10.0.0.1")
         assert tx.sign_ins.failures("name anne", 100.0) == (0, 0.0)
         assert throttle.wait_s(tx, "anne", "10.0.0.1", 100.0) > 0
+
+
+def test_right_passwords_from_one_address_cost_no_wait_and_hide_no_failures(parts: Parts) -> None:
+    with parts.database.transaction() as tx:
+        waits(tx, [(f"user{n}", "10.0.0.1") for n in range(FREE["address"] - 1)])
+        for n in range(60):
+            assert throttle.wait_s(tx, f"good{n % 3}", "10.0.0.1", 100.0) == 0.0
+            throttle.count(tx, f"good{n % 3}", "10.0.0.1", 100.0)
+            throttle.succeeded(tx, f"good{n % 3}", "10.0.0.1")
+        assert waits(tx, [("anne", "10.0.0.1"), ("bob", "10.0.0.1")]) == [0.0, 1.0]

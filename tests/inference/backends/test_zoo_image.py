@@ -5,6 +5,8 @@ import pytest
 from monai.transforms import LoadImage
 
 from inference.backends.zoo_image import answer_of, as_files, in_memory
+from inference.errors import Unfit
+from inference.volume import Grid
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -17,6 +19,15 @@ def test_memory_and_files_show_monai_the_same_image(tmp_path, volume_of, orienta
     assert np.allclose(memory.affine, read.affine, atol=1e-3)
     kind = str(read.meta["original_channel_dim"])
     assert str(memory.meta["original_channel_dim"]) == (kind if channels > 1 else "no_channel")
+
+
+def test_leaning_slices_are_given_to_no_bundle_as_files(tmp_path):
+    affine = np.array([[0, 0, 0.7, -31], [0.6, 0.7, 0, 12], [2.4, 0, 0, -140], [0, 0, 0, 1.0]])
+    grid = Grid((4, 10, 12), affine)
+    with pytest.raises(Unfit, match="lean"):
+        as_files(np.zeros((1, *grid.shape), np.float32), grid, tmp_path)
+    assert np.allclose(in_memory(np.zeros((1, *grid.shape), np.float32), grid, channel_first=False).affine,
+                       np.diag([-1, -1, 1, 1]) @ affine[:, [2, 1, 0, 3]])
 
 
 def test_a_voxel_lies_at_the_same_place_in_ras(volume_of):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -16,8 +17,8 @@ from inference.followup import follow as beside
 from inference.followup.follow import follow
 from inference.followup.history import to_plain
 from inference.followup.register import Agreement, NotRegistered
-from inference.measure import Measured, measure_findings
-from inference.request import KnownLesion, Prior, SeriesFiles
+from inference.measure import MAX_LESIONS, Measured, measure_findings
+from inference.request import SHARED, KnownLesion, Prior, SeriesFiles
 from inference.tasks import TASKS
 from inference.tasks.card import TaskCard
 from inference.trend import Outcome, Seen, Size, TimePoint, Trend
@@ -176,3 +177,20 @@ def test_the_liver_itself_is_no_lesion(followed: Any, drawn: Any) -> None:
     measured, trend = followed(np.where(drawn(STAYS) > 0, 2, liver), numbered(drawn, STAYS), {1: KNOWN[1]})
     assert [f.label for f in measured.findings] == ["Liver", "Liver tumour 3"]
     assert len(trend.lesions) == 1
+
+
+def test_small_lesions_that_share_a_finding_are_not_told_as_new_or_gone(followed: Any, ground: Grid) -> None:
+    numbers = np.zeros(ground.shape, np.uint16)  # of more lesions than are told one by one
+    for number, (z, y, x) in enumerate(itertools.product((10, 40, 70), range(8, 112, 16), range(8, 152, 16)), start=1):
+        numbers[z:z + 8, y:y + 8, x:x + 8] = number
+    known = {n: KnownLesion(f"Liver tumour {n}", f"2.25.{n}", 2) for n in range(1, MAX_LESIONS + 1)}
+    now = (2 * (numbers > 0)).astype(np.uint8)
+    _, trend = followed(now, np.where(numbers <= MAX_LESIONS, numbers, 0).astype(np.uint8), known)
+    assert Outcome.MATCHED in (outcomes := {one.outcome for one in trend.lesions})
+    assert Outcome.VANISHED not in outcomes
+
+    before = np.where(numbers < MAX_LESIONS, numbers, SHARED).astype(np.uint8) * (numbers > 0)
+    left = now * (numbers > 150)
+    _, trend = followed(left, before, {n: known[n] for n in range(1, MAX_LESIONS)})
+    assert {one.outcome for one in trend.lesions} == {Outcome.UNCERTAIN, Outcome.VANISHED}
+    assert not trend.sums[0].new

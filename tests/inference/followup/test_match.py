@@ -199,3 +199,15 @@ def test_many_lesions_in_any_order_are_matched_right_or_not_at_all(follow, laid,
     assert all(now[1:] == before[1:] for now, before in found.handed_on.items())
     assert set(found.prior(Outcome.VANISHED)) <= {"P0", "P1"}
     assert set(found.current(Outcome.NEW)) <= {"C12", "C13"}
+
+
+@pytest.mark.parametrize("shared_by", ["prior", "current"])
+def test_where_several_lesions_share_a_finding_none_is_new_and_none_is_gone(balls, ground, laid, shared_by):
+    lone, crowd = balls({"A": (A, 8), "C": (C, 8)}), np.zeros(ground.shape, dtype=bool)
+    z, y, x = (round(side) for side in C[::-1])
+    crowd[z - 3:z + 3, y - 3:y + 3, x - 3:x + 3] = True
+    shared = Side(balls({"1": (A, 8)}), ground, crowd)
+    sides = (shared, Side(lone, ground)) if shared_by == "prior" else (Side(lone, ground), shared)
+    (there,) = [link for link in match(*sides, laid()).links if link.outcome is not Outcome.MATCHED]
+    assert (there.outcome, there.prior + there.current) == (Outcome.UNCERTAIN, ("C",))
+    assert there.reason == "several small lesions that share a finding lie there"

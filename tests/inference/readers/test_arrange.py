@@ -120,6 +120,24 @@ def test_a_gap_between_acquisitions_is_no_reason_to_take_half(stack):
         arrange(slices)
 
 
+@pytest.mark.parametrize("keyword", ["AcquisitionNumber", "AcquisitionTime", "ContentTime", "TriggerTime"])
+@pytest.mark.parametrize("moment", [41, 999])
+def test_one_image_is_no_set_although_each_has_a_moment_of_its_own(stack, keyword, moment):
+    slices = [replace(header, moments={keyword: header.number}) for header in stack(100)]
+    again = replace(slices[40], sop_instance_uid="1.2.999", number=999, moments={keyword: moment})
+    arrangement = arrange([*slices, again])
+    assert len(arrangement.slices) == 100
+    assert arrangement.repeats == ((slices[40], again),)  # told apart by their pixels, or refused for them
+
+
+def test_two_breath_holds_that_share_a_slice_are_not_cut_to_one(stack):
+    upper = stack(60, moments={"AcquisitionNumber": 1})
+    lower = stack(60, z=118.0, first=100, moments={"AcquisitionNumber": 2})
+    arrangement = arrange([*upper, *lower])
+    assert len(arrangement.slices) == 119
+    assert arrangement.repeats == ((upper[-1], lower[0]),)
+
+
 def test_simultaneous_slices_are_no_volume(stack):
     """Multi-band slices share their time; a set of every fifth slice must not pass as the series."""
     twice = [replace(s, moments={"AcquisitionTime": f"{i % 5}{r}"}, sop_instance_uid=f"{s.sop_instance_uid}.{r}")

@@ -82,11 +82,12 @@ def test_slices_are_rescaled_each_by_its_own_values(volume_of, write):
     assert np.array_equal(read.array[3], volume.array[3])
 
 
-def test_padding_becomes_air(volume_of, write):
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_padding_becomes_air(volume_of, write, syntax):
     volume = volume_of()
     array = volume.array.copy()
     array[:, :5] = 1976  # stored as 3000
-    paths = write(volume.with_array(array))
+    paths = write(volume.with_array(array), Encoding(transfer_syntax=syntax))
     for path in paths:
         ds = dcmread(path)
         ds.add_new("PixelPaddingValue", "US", 3000)
@@ -101,8 +102,9 @@ def test_values_below_air_become_air(volume_of, write):
     assert read_series(paths).array.min() == AIR_HU
 
 
-def test_negative_padding_read_as_unsigned_is_recognised(volume_of, write):
-    paths = write(volume_of())
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_negative_padding_read_as_unsigned_is_recognised(volume_of, write, syntax):
+    paths = write(volume_of(), Encoding(transfer_syntax=syntax))
     for path in paths:
         ds = dcmread(path)
         pixels = (ds.pixel_array.astype(np.int32) - 1024).astype(np.int16)
