@@ -7,9 +7,10 @@ superseded, deliveries that have not left are stopped, and results that have lef
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dicom_node.objects.key_objects import BadNote, RejectionNote, Title, read_rejection
+from dicom_node.pipeline.aside import Aside
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.lifecycle import DeliveryState, JobMark, JobState
@@ -30,15 +31,18 @@ class Reject:
     archive: Archive
     revision: int = 0
     name: str = "reject"
+    aside: Aside = field(default_factory=Aside)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
             if not tx.versions.any_unread(InstanceKind.NOTE):
                 return False
-            waiting = tx.versions.unread(InstanceKind.NOTE, BATCH)
-        for instance in waiting:
-            self._read(instance, now)
-        return True
+            waiting = tx.versions.unread(InstanceKind.NOTE, BATCH, but=self.aside.at(now))
+        with self.aside.watching(self.database, self.name, now, self.revision) as tell:
+            for instance in waiting:
+                tell(instance.study_instance_uid)
+                self._read(instance, now)
+        return bool(waiting)
 
     def _read(self, instance: Instance, now: float) -> None:
         refusal, note = "", None

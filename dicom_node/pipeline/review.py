@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from dicom_node.assessments import Assessment
 from dicom_node.objects.corrected import BadSegmentation, Segmentation, read_segmentation
 from dicom_node.objects.corrected_report import BadReport, read_report
 from dicom_node.objects.on_grid import Laid, lay_on, structure_of
+from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.made import Made, labels_of, made_of
 from dicom_node.pipeline.review_report import judge as judge_report
 from dicom_node.review_words import review_in_words
@@ -46,13 +47,17 @@ class Review:
     archive: Archive
     revision: int = 0
     name: str = "review"
+    aside: Aside = field(default_factory=Aside)
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
             kinds = [kind for kind in REVIEWS if tx.versions.any_unread(kind)]
-            waiting = [instance for kind in kinds for instance in tx.versions.unread(kind, BATCH)]
-        for instance in waiting:
-            self._read(instance, now)
+            aside = self.aside.at(now)
+            waiting = [instance for kind in kinds for instance in tx.versions.unread(kind, BATCH, but=aside)]
+        with self.aside.watching(self.database, self.name, now, self.revision) as tell:
+            for instance in waiting:
+                tell(instance.study_instance_uid)
+                self._read(instance, now)
         return bool(waiting)
 
     def _read(self, instance: Instance, now: float) -> None:

@@ -40,12 +40,13 @@ def arrive(database: Database, archive: Archive) -> Callable[..., None]:
     """`arrive(number, now)` stores one image of the study."""
 
     def add(
-        number: int, now: float, kind: InstanceKind = InstanceKind.IMAGE, series: str = SERIES, **header: Any
-    ) -> None:
+        number: int, now: float, kind: InstanceKind = InstanceKind.IMAGE, series: str = SERIES, study: str = STUDY,
+        **header: Any,
+    ) -> None:  # fmt: skip
         uid = f"{series}.{number}"
-        file: StoredFile = archive.write(STUDY, uid, [b"pixels of " + uid.encode()])
+        file: StoredFile = archive.write(study, uid, [b"pixels of " + uid.encode()])
         instance = Instance(
-            uid, "1.2.840.10008.5.1.4.1.1.2", series, STUDY, "1.2.840.10008.1.2.1", kind, file, now, "", header
+            uid, "1.2.840.10008.5.1.4.1.1.2", series, study, "1.2.840.10008.1.2.1", kind, file, now, "", header
         )
         with database.transaction() as tx:
             tx.studies.add_instance(instance)

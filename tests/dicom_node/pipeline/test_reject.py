@@ -170,3 +170,23 @@ def test_key_images_mean_no_work(
     arrive(1, 60.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
     assert stage.step(61.0)
     assert events(database) == []
+
+
+def test_a_note_that_cannot_be_read_for_an_unforeseen_reason_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch, arrive: Callable[..., None], stage: Reject, database: Database
+) -> None:
+    def read_but(path: Path, _: str) -> RejectionNote:
+        if path == odd:
+            raise NotImplementedError("unforeseen")
+        return RejectionNote(Title.QUALITY, {STUDY: frozenset(IMAGES)})
+
+    arrive(1, 60.0, kind=InstanceKind.NOTE, study="1.2.9", series="1.2.9.7", Modality="KO")
+    arrive(1, 61.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
+    with database.reading() as tx:
+        odd = stage.archive.path(tx.studies.instances(study_uid="1.2.9")[0].file)
+    monkeypatch.setattr(reject, "read_rejection", read_but)
+    with pytest.raises(NotImplementedError):
+        stage.step(62.0)
+    assert stage.step(63.0)
+    assert events(database) == ["rejected"]
+    assert (events(database, "1.2.9"), stage.step(64.0)) == (["stepped over"], False)
