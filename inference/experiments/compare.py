@@ -96,7 +96,8 @@ def _outcome(run: Run, tested: range, place: _Place) -> Outcome:
 def _digest(run: Run, tests: Mapping[str, Unseen]) -> str:
     """Changes with all that the outcome depends on, but for code that learns."""
     def told(name: str, part: TrainingSettings) -> str:
-        return f"{part.model_dump_json()} {[tests[name].data.fingerprint(ref) for ref in tests[name].refs]}"
+        test = tests[name]
+        return f"{part.model_dump_json()} {[test.data.fingerprint(ref) for ref in test.refs]}{test.split}"
 
     content = "\n".join(" ".join(told(*part) for part in training.items()) for training in run.trainings)
     return hashlib.sha256(content.encode()).hexdigest()[:12]

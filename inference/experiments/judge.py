@@ -39,6 +39,7 @@ class Unseen:
     refs: tuple[CaseRef, ...]
     name: str
     synthetic: bool
+    split: str = ""  # the SHA-256 of the groups; phantoms have none
 
 
 def unseen(settings: TrainingSettings, beside: Path = Path(), seeds: Sequence[int] = SCORED) -> Unseen:
@@ -47,7 +48,7 @@ def unseen(settings: TrainingSettings, beside: Path = Path(), seeds: Sequence[in
         data = Phantoms(settings.task, seeds[0], len(seeds))
         return Unseen(data, tuple(data.cases()), f"phantoms, seeds {seeds[0]} to {seeds[-1]}", True)
     groups = grouped(settings, beside)
-    return Unseen(groups.data, groups.test, groups.data.layout, settings.synthetic)
+    return Unseen(groups.data, groups.test, groups.data.layout, settings.synthetic, groups.sha256)
 
 
 def judge(test: Unseen, model: LoadedBackend, *, strict: bool = False, tell: Tell = lambda _: None) -> DatasetResult:

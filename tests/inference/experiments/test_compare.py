@@ -1,5 +1,7 @@
 """Variants are trained and judged on the same cases; what is done is not done again."""
 
+import json
+
 import pytest
 from ruamel.yaml import YAML
 
@@ -51,6 +53,22 @@ def test_a_stopped_comparison_goes_on_where_it_was(experiment, lits, monkeypatch
     compare(experiment, lits / "out", lits / "cache", workers=1)
     assert trained == [("hybrid", 0), ("unet", 0), ("hybrid", 1), ("unet", 1)]
     assert read_comparison(lits / "out" / "comparison.json").models[0].seeds == 2
+
+
+def test_an_outcome_by_another_split_is_none(experiment, lits, monkeypatch):
+    """A case to learn from and one to choose by change places; the test is the same."""
+    compare(experiment, lits / "out", lits / "cache", workers=1)
+    content = json.loads((lits / "split.json").read_text())
+    groups = content["groups"]
+    groups["training"][0], groups["validation"][0] = groups["validation"][0], groups["training"][0]
+    (lits / "split.json").write_text(json.dumps(content))
+    monkeypatch.setattr(module, "trained", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(experiment, lits / "out", lits / "cache", workers=1)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_pool_is_judged_on_each_part_beside_a_network_for_each(pool, lits):
