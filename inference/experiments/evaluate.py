@@ -9,7 +9,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from inference.backends import build
-from inference.errors import DataError
+from inference.backends.bundle_files import METADATA
+from inference.backends.json_file import json_object
+from inference.errors import DataError, Leak
 from inference.evaluation.files import write_report
 from inference.evaluation.folds import pool_folds
 from inference.evaluation.report import ReportText, build_report
@@ -73,8 +75,13 @@ def _of_fold(configuration: Path, folder: Path, fold: int) -> Path:
 
 def _judged(settings: TrainingSettings, beside: Path, bundle: Path, seeds: Sequence[int], device: str,
             tell: Tell) -> DatasetResult:
+    """The bundle's figures on the run's test cases; Leak where it learnt by another split, so from some of them."""
+    test, learnt = unseen(settings, beside, seeds), json_object(bundle, METADATA).get("data_split")
+    if learnt and test.split and learnt != test.split:
+        raise Leak(f"{bundle.name} learnt by another split, so maybe from what is tested: put back the split's file "
+                   "that it was trained by, or train anew into another folder.")
     model = build({"kind": "bundle", "path": str(bundle)}).load(device)
-    return judge(unseen(settings, beside, seeds), model, strict=settings.strict, tell=tell)
+    return judge(test, model, strict=settings.strict, tell=tell)
 
 
 def _curves(bundle: Path) -> tuple[LossPoint, ...]:

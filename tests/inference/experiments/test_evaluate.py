@@ -3,7 +3,7 @@
 import pytest
 
 from inference.backends import build
-from inference.errors import BadCase, DataError
+from inference.errors import BadCase, DataError, Leak
 from inference.evaluation.files import read_report, read_scores
 from inference.experiments.evaluate import cross_validate, evaluate_bundle
 from inference.experiments.judge import judge, unseen
@@ -51,6 +51,24 @@ def test_five_folds_judge_every_case_once_and_are_not_trained_again(configuratio
     assert len(cases) == len(set(cases)) == 7
     monkeypatch.setattr("inference.experiments.evaluate.train", None)
     assert cross_validate(path, lits / "folds", lits / "cache", workers=1)[0] == table
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"fold": 1}])
+def test_a_bundle_is_not_judged_by_a_split_that_it_did_not_learn_by(lits, configuration, other):
+    split = {"file": "split.json", **dict.fromkeys(other, 0)}
+    bundle = train(configuration(split=split), lits / "bundle", lits / "cache", workers=1)
+    (lits / "split.json").unlink()
+    with pytest.raises(Leak, match="bundle learnt by another split"):
+        evaluate_bundle(configuration(split={**split, **other}), bundle, lits / "report")
+
+
+def test_folds_that_were_drawn_anew_are_not_judged_by_the_bundles_of_the_old_ones(configuration, lits):
+    path = configuration()
+    cross_validate(path, lits / "folds", lits / "cache", workers=1)
+    (lits / "folds" / "folds.json").unlink()
+    path = configuration(split={"file": "split.json", "seed": 1})
+    with pytest.raises(Leak, match="fold-0 learnt by another split"):
+        cross_validate(path, lits / "folds", lits / "cache", workers=1)
 
 
 def test_phantoms_have_no_folds(configuration, lits):
