@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import LoadedBackend
+from inference.errors import Leak
 from inference.evaluation.evaluate import TruthCase, evaluate, settings_for
 from inference.evaluation.results import DatasetResult, Failure, LossPoint
 from inference.evaluation.score import REGIONS
@@ -43,8 +44,13 @@ class Unseen:
 
 
 def unseen(settings: TrainingSettings, beside: Path = Path(), seeds: Sequence[int] = SCORED) -> Unseen:
-    """The test cases of a run: of its split, or phantoms with these seeds; DataError as `grouped` says."""
+    """The test cases of a run: of its split, or phantoms with these seeds.
+
+    Leak where the run has seen such a phantom; DataError as `grouped` says.
+    """
     if settings.cases is not None:
+        if seen := {*seeds} & {*settings.cases.training, *settings.cases.validation}:
+            raise Leak(f"phantom {min(seen)} is one that the run has seen: judge other seeds.")
         data = Phantoms(settings.task, seeds[0], len(seeds))
         return Unseen(data, tuple(data.cases()), f"phantoms, seeds {seeds[0]} to {seeds[-1]}", True)
     groups = grouped(settings, beside)

@@ -71,6 +71,16 @@ def test_folds_that_were_drawn_anew_are_not_judged_by_the_bundles_of_the_old_one
         cross_validate(path, lits / "folds", lits / "cache", workers=1)
 
 
+@pytest.mark.parametrize("learnt", [{"first_seed": 8990, "validation_first_seed": 0},
+                                    {"first_seed": 0, "validation_first_seed": 8990}])
+def test_phantoms_that_were_learnt_from_are_not_judged(configuration, learnt):
+    cases = {**learnt, "count": 20, "validation_count": 20}
+    settings = load_settings(configuration(data=None, split=None, cases=cases))
+    with pytest.raises(Leak, match="phantom 9000"):
+        unseen(settings)
+    assert len(unseen(settings, seeds=range(9010, 9020)).refs) == 10
+
+
 def test_phantoms_have_no_folds(configuration, lits):
     cases = {"first_seed": 0, "count": 1, "validation_first_seed": 2, "validation_count": 1}
     with pytest.raises(DataError, match="as many as are wanted"):
