@@ -30,7 +30,7 @@ def evaluate_bundle(configuration: Path, bundle: Path, folder: Path, seeds: Sequ
     """The report of a bundle on the test cases of the configuration that it was trained by, in `folder`."""
     settings = load_settings(configuration)
     result = _judged(settings, configuration.parent, bundle, seeds, device, tell)
-    return _told(settings, result, _curves(bundle), folder)
+    return _told(bundle, result, _curves(bundle), folder)
 
 
 def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, workers: int = 2, device: str = "cpu",
@@ -52,7 +52,7 @@ def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, wo
             train(own, bundle, cache, workers=workers)
         results.append(_judged(load_settings(own), own.parent, bundle, SCORED, device, tell))
         curves = curves or _curves(bundle)
-    return _told(settings, pool_folds(results), curves, folder)
+    return _told(bundle, pool_folds(results), curves, folder)
 
 
 def _of_fold(configuration: Path, folder: Path, fold: int) -> Path:
@@ -90,7 +90,10 @@ def _curves(bundle: Path) -> tuple[LossPoint, ...]:
     return losses(read_curves(path)) if path.exists() else ()
 
 
-def _told(settings: TrainingSettings, result: DatasetResult, curves: tuple[LossPoint, ...], folder: Path) -> Files:
-    text = ReportText(title=f"{settings.title} {settings.version}", model=f"{settings.title} {settings.version}",
-                      created=datetime.now(tz=UTC).date().isoformat(), trained_on_phantoms=settings.synthetic)
+def _told(bundle: Path, result: DatasetResult, curves: tuple[LossPoint, ...], folder: Path) -> Files:
+    """The report, which is called as the bundle is: the configuration may be of another training."""
+    metadata = json_object(bundle, METADATA)
+    name = f"{metadata['name']} {metadata['version']}"
+    text = ReportText(title=name, model=name, created=datetime.now(tz=UTC).date().isoformat(),
+                      trained_on_phantoms=metadata.get("data_type") == "synthetic")
     return write_report(build_report(text, [result], losses=curves), folder)

@@ -1,8 +1,11 @@
 """A bundle is judged on what its run kept for the test; five folds together judge every case once."""
 
+import json
+
 import pytest
 
 from inference.backends import build
+from inference.backends.bundle_files import METADATA, write_hashes
 from inference.errors import BadCase, DataError, Leak
 from inference.evaluation.files import read_report, read_scores
 from inference.experiments.evaluate import cross_validate, evaluate_bundle
@@ -29,6 +32,16 @@ def test_a_bundle_is_judged_on_the_cases_that_were_kept(run, lits):
     report = read_report(data)
     assert [point.epoch for point in report.losses] == [1, 2]
     assert report.datasets[0].overlays[0].case == test[0].case_id
+
+
+def test_the_report_is_of_the_bundle_however_the_configuration_is_called(run, lits):
+    path, bundle = run
+    metadata = bundle / METADATA
+    told = {"name": "Other", "version": "7", "data_type": "synthetic"}
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()) | told))
+    write_hashes(bundle)
+    report = read_report(evaluate_bundle(path, bundle, lits / "report")[1])
+    assert (report.model, report.trained_on_phantoms) == ("Other 7", True)
 
 
 def test_a_case_that_cannot_be_read_is_counted_or_ends_a_strict_run(run, lits):
