@@ -9,6 +9,7 @@ themselves.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,14 @@ _ENDINGS = (".nii.gz", ".nii", ".mhd", ".mha")
 
 
 def cases(dataset_dir: str) -> list[dict[str, str]]:
-    """Every case of a folder, in order; Unfit where there is none."""
-    found = [{"case": str(path)} for path in sorted(Path(dataset_dir).iterdir())
-             if path.is_dir() or path.name.endswith(_ENDINGS)]
+    """Every case of a folder, in order; Unfit where there is none, or where two would have one answer's file."""
+    found = [path for path in sorted(Path(dataset_dir).iterdir()) if path.is_dir() or path.name.endswith(_ENDINGS)]
     if not found:
         raise Unfit(f"{dataset_dir} holds no case: neither a folder nor a file of {', '.join(_ENDINGS)}.")
-    return found
+    name, count = Counter(map(_name, found)).most_common(1)[0]
+    if count > 1:
+        raise Unfit(f"{dataset_dir} holds two cases called {name}: give each a name of its own.")
+    return [{"case": str(path)} for path in found]
 
 
 class Show:

@@ -109,6 +109,14 @@ def test_a_case_without_its_role_is_told(bundle, tmp_path):
         Show(str(bundle))({"case": str(tmp_path / "images" / "one")})
 
 
+def test_two_cases_of_one_name_are_told(tmp_path):
+    """The answer to one would be written over that to the other."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one.nii.gz").touch()
+    with pytest.raises(Unfit, match="holds two cases called one"):
+        cases(str(tmp_path))
+
+
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(Unfit, match="holds no case"):
         cases(str(tmp_path))
