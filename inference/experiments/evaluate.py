@@ -47,7 +47,7 @@ def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, wo
     results: list[DatasetResult] = []
     curves: tuple[LossPoint, ...] = ()
     for fold in range(FOLDS):
-        own, bundle = _of_fold(configuration, folder, fold), folder / f"fold-{fold}"
+        own, bundle = _of_fold(configuration, settings, folder, fold), folder / f"fold-{fold}"
         if not bundle.exists():
             train(own, bundle, cache, workers=workers)
         results.append(_judged(load_settings(own), own.parent, bundle, SCORED, device, tell))
@@ -55,7 +55,7 @@ def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, wo
     return _told(bundle, pool_folds(results), curves, folder)
 
 
-def _of_fold(configuration: Path, folder: Path, fold: int) -> Path:
+def _of_fold(configuration: Path, settings: TrainingSettings, folder: Path, fold: int) -> Path:
     """The configuration with a fold to test, written beside the bundles; what it names still lies where it did."""
     yaml = YAML()
     content = yaml.load(configuration.read_text())
@@ -64,8 +64,8 @@ def _of_fold(configuration: Path, folder: Path, fold: int) -> Path:
     for key in ("folder", "lidc_xml", "patients"):
         if content["data"].get(key):
             content["data"][key] = str(beside / Path(content["data"][key]).expanduser())
-    if content.get("start"):
-        content["start"] = str(beside / content["start"])
+    if settings.start:
+        content["start"] = {part: str(bundle.resolve()) for part, bundle in settings.start.items()}
     if (content.get("network") or {}).get("pretrained"):
         content["network"]["pretrained"] = str(beside / content["network"]["pretrained"])
     path = folder / f"fold-{fold}.yaml"

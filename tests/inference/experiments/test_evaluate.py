@@ -79,9 +79,24 @@ def test_folds_that_were_drawn_anew_are_not_judged_by_the_bundles_of_the_old_one
     path = configuration()
     cross_validate(path, lits / "folds", lits / "cache", workers=1)
     (lits / "folds" / "folds.json").unlink()
-    path = configuration(split={"file": "split.json", "seed": 1})
+    for gone in (lits / "LiTS").rglob("*-6.nii"):
+        gone.unlink()
     with pytest.raises(Leak, match="fold-0 learnt by another split"):
         cross_validate(path, lits / "folds", lits / "cache", workers=1)
+
+
+@pytest.mark.parametrize("start", ["bundle", {"coarse": "bundle"}])
+def test_a_fold_goes_on_from_the_bundle_that_lies_beside_the_configuration(configuration, lits, monkeypatch, start):
+    begun = []
+
+    def interrupted(own, *_, **__):
+        begun.append(load_settings(own).start)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inference.experiments.evaluate.train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(configuration(start=start), lits / "folds")
+    assert begun == [{"coarse" if isinstance(start, dict) else "": lits / "bundle"}]
 
 
 @pytest.mark.parametrize("learnt", [{"first_seed": 8990, "validation_first_seed": 0},
