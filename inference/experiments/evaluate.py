@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -56,7 +58,10 @@ def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, wo
 
 
 def _of_fold(configuration: Path, settings: TrainingSettings, folder: Path, fold: int) -> Path:
-    """The configuration with a fold to test, written beside the bundles; what it names still lies where it did."""
+    """The configuration with a fold to test, written beside the bundles; what it names still lies where it did.
+
+    DataError where the fold's bundle is there, and another configuration beside it.
+    """
     yaml = YAML()
     content = yaml.load(configuration.read_text())
     beside = configuration.parent.resolve()
@@ -68,9 +73,19 @@ def _of_fold(configuration: Path, settings: TrainingSettings, folder: Path, fold
         content["start"] = {part: str(bundle.resolve()) for part, bundle in settings.start.items()}
     if (content.get("network") or {}).get("pretrained"):
         content["network"]["pretrained"] = str(beside / content["network"]["pretrained"])
-    path = folder / f"fold-{fold}.yaml"
-    yaml.dump(content, path)
+    written = StringIO()
+    yaml.dump(content, written)
+    path, bundle = folder / f"fold-{fold}.yaml", folder / f"fold-{fold}"
+    if bundle.exists() and path.exists() and _plain(path.read_text()) != _plain(written.getvalue()):
+        raise DataError(f"{bundle.name} was trained by another configuration than {configuration.name} is now: name "
+                        f"another folder than {folder.name}, or put back what was changed.")
+    path.write_text(written.getvalue())
     return path
+
+
+def _plain(text: str) -> Any:
+    """What a configuration says, without its comments."""
+    return YAML(typ="safe").load(text)
 
 
 def _judged(settings: TrainingSettings, beside: Path, bundle: Path, seeds: Sequence[int], device: str,

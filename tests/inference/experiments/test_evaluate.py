@@ -99,6 +99,14 @@ def test_a_fold_goes_on_from_the_bundle_that_lies_beside_the_configuration(confi
     assert begun == [{"coarse" if isinstance(start, dict) else "": lits / "bundle"}]
 
 
+def test_bundles_of_another_configuration_are_not_taken_for_this_one_s(configuration, lits):
+    cross_validate(configuration(), lits / "folds", lits / "cache", workers=1)
+    kept = (lits / "folds" / "fold-0.yaml").read_text()
+    with pytest.raises(DataError, match="fold-0 was trained by another configuration"):
+        cross_validate(configuration(steps=2), lits / "folds", lits / "cache", workers=1)
+    assert (lits / "folds" / "fold-0.yaml").read_text() == kept
+
+
 @pytest.mark.parametrize("learnt", [{"first_seed": 8990, "validation_first_seed": 0},
                                     {"first_seed": 0, "validation_first_seed": 8990}])
 def test_phantoms_that_were_learnt_from_are_not_judged(configuration, learnt):
