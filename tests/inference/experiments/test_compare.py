@@ -2,12 +2,15 @@
 
 import json
 
+import miniatures
 import pytest
 from ruamel.yaml import YAML
 
 from inference.evaluation.files import read_comparison
 from inference.experiments import compare as module
 from inference.experiments.compare import compare
+from inference.experiments.judge import unseen
+from inference.training.config import load_settings
 
 
 @pytest.fixture
@@ -69,6 +72,15 @@ def test_an_outcome_by_another_split_is_none(experiment, lits, monkeypatch):
 
 def interrupted(*_):
     raise KeyboardInterrupt
+
+
+def test_a_test_case_that_cannot_be_read_is_counted(experiment, lits):
+    """Else a comparison of hours would never come to its end."""
+    miniatures.write_lits(lits / "LiTS", {n: miniatures.draw(miniatures.LIVER_TUMOUR, n) for n in range(7, 14)})
+    image = unseen(load_settings(lits / "run.yaml"), lits).refs[0].images["CT"]
+    image.write_bytes(bytes(image.stat().st_size))
+    _, data, _ = compare(experiment, lits / "out", lits / "cache", workers=1)
+    assert [(model.cases, model.failures) for model in read_comparison(data).models] == [(1, 2), (1, 2)], "of two seeds"
 
 
 def test_a_pool_is_judged_on_each_part_beside_a_network_for_each(pool, lits):
