@@ -6,7 +6,7 @@ InferenceError
 ├─ DataError        a data set for training or evaluation, or its split, is not what it should be
 │  ├─ WrongFolder   a folder does not hold the layout that it should; says what was looked for and what is there
 │  ├─ BadCase       one case cannot be used; names the case and its file
-│  ├─ Leak          a patient is in two groups of a split
+│  ├─ Leak          what is scored was learnt from, or may have been
 │  └─ StaleSplit    a split does not fit its data set any more
 ├─ Unscorable       what is to be judged does not fit together (cases, masks, scores); names it and the way out
 ├─ ModelError       the model, its files or its code failed; ends the job FAILED with this reason
@@ -52,7 +52,7 @@ class BadCase(DataError):
 
 
 class Leak(DataError):
-    """Cases of one patient lie in two groups of a split, so that what is scored was learnt from."""
+    """What is scored was learnt from: a patient in two groups of a split, another split, phantoms seen before."""
 
 
 class StaleSplit(DataError):

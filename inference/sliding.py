@@ -73,13 +73,17 @@ def slide(network: nn.Module, array: Voxels, foreground: NDArray[np.bool_], slid
 
 
 def probabilities(logits: NDArray[np.float32], foreground: NDArray[np.bool_], output: Output) -> NDArray[np.float32]:
-    """Sigmoid (at each region's temperature) or softmax of logits (channel, z, y, x); outside the region background."""
+    """Sigmoid (at each region's temperature) or softmax of logits (channel, z, y, x).
+
+    Background outside the region, and where no window looked.
+    """
     tensor = torch.from_numpy(logits)
-    chance = _tempered(tensor, output).sigmoid() if output.activation == "sigmoid" else tensor.softmax(0)
     outside = torch.from_numpy(np.logical_not(foreground, order="C"))
-    chance.masked_fill_(outside, 0.0)
-    if output.activation == "softmax":
-        chance[0].masked_fill_(outside, 1.0)
+    if output.activation == "sigmoid":
+        return _tempered(tensor, output).sigmoid().masked_fill_(outside, 0.0).numpy()
+    outside |= (tensor == UNSEEN).all(0)  # else every class would be as likely there as another
+    chance = tensor.softmax(0).masked_fill_(outside, 0.0)
+    chance[0].masked_fill_(outside, 1.0)
     return chance.numpy()
 
 

@@ -14,7 +14,7 @@ def json_object(root: Path, name: str, owner: str = "") -> dict[str, Any]:
     owner = owner or root.name
     try:
         content = json.loads((root / name).read_text())
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise BundleBroken(f"{name} of {owner} cannot be read: {type(fault).__name__}.") from fault
     if not isinstance(content, dict):
         raise BundleBroken(f"{name} of {owner} is no JSON object.")

@@ -9,6 +9,7 @@ themselves.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from inference.answer import convinced, on_source
 from inference.backends.bundle import plan_of
 from inference.backends.bundle_files import BundleCard, read_bundle
 from inference.errors import Unfit
+from inference.narrow import Narrow
 from inference.prepare import Prepared, prepare
 from inference.readers import dicom, metaimage, nifti
 from inference.tasks import TASKS
@@ -31,12 +33,14 @@ _ENDINGS = (".nii.gz", ".nii", ".mhd", ".mha")
 
 
 def cases(dataset_dir: str) -> list[dict[str, str]]:
-    """Every case of a folder, in order; Unfit where there is none."""
-    found = [{"case": str(path)} for path in sorted(Path(dataset_dir).iterdir())
-             if path.is_dir() or path.name.endswith(_ENDINGS)]
+    """Every case of a folder, in order; Unfit where there is none, or where two would have one answer's file."""
+    found = [path for path in sorted(Path(dataset_dir).iterdir()) if path.is_dir() or path.name.endswith(_ENDINGS)]
     if not found:
         raise Unfit(f"{dataset_dir} holds no case: neither a folder nor a file of {', '.join(_ENDINGS)}.")
-    return found
+    name, count = Counter(map(_name, found)).most_common(1)[0]
+    if count > 1:
+        raise Unfit(f"{dataset_dir} holds two cases called {name}: give each a name of its own.")
+    return [{"case": str(path)} for path in found]
 
 
 class Show:
@@ -44,13 +48,14 @@ class Show:
 
     def __init__(self, bundle_root: str) -> None:
         self.card: BundleCard = read_bundle(Path(bundle_root)).card
+        self.plan = plan_of(self.card).within(TASKS[self.card.task])
         self.shown: Prepared | None = None
 
     def __call__(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """`image` float32 (channel, z, y, x) of the case beside its name."""
         import torch
 
-        self.shown = prepare(self._volumes(Path(item["case"])), self.card.recipe)
+        self.shown = prepare(self._volumes(Path(item["case"])), self.plan.recipe)
         return {"case": item["case"], "image": torch.from_numpy(self.shown.array)}
 
     def _volumes(self, case: Path) -> dict[str, Volume]:
@@ -74,9 +79,11 @@ class Slide:
 
         from inference.sliding import slide
 
-        assert self.show.shown is not None
-        sliding = plan_of(self.show.card).sliding(str(inputs.device))
-        return torch.from_numpy(slide(network, self.show.shown.array, self.show.shown.foreground, sliding))[None]
+        shown, plan = self.show.shown, self.show.plan
+        assert shown is not None
+        narrow = Narrow(plan.organ, plan.output, shown.grid, lambda _: None) if plan.organ else None
+        sliding = plan.sliding(str(inputs.device))
+        return torch.from_numpy(slide(network, shown.array, shown.foreground, sliding, narrow=narrow))[None]
 
 
 class Answer:

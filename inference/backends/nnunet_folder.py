@@ -11,6 +11,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from pydoc import ErrorDuringImport, locate
 from typing import TYPE_CHECKING, Any
 
 from inference.backends.json_file import json_object
@@ -130,12 +131,21 @@ def build_network(folder: ModelFolder, configuration: ConfigurationManager, chec
 
 def _only_layers(folder: ModelFolder, kind: str, named: list[str | None]) -> None:
     """Plans name classes by their import path; only networks of nnU-Net and layers of torch are taken."""
-    foreign = [name for name in named if name and not name.startswith(("torch.nn.", NETWORKS))]
-    if not kind.startswith(NETWORKS):
-        foreign.insert(0, kind)
-    if foreign:
+    if foreign := [name for name in (kind, *named) if name and not _is_layer(name, network=name == kind)]:
         raise BundleBroken(f"The plans of {folder.path.name} name {', '.join(map(repr, foreign))}; only networks of "
                            "dynamic_network_architectures and layers of torch.nn are run.")
+
+
+def _is_layer(name: str, *, network: bool) -> bool:
+    """Whether a path leads to such a class; it may begin well and lead on through what a module imports."""
+    from torch import nn
+
+    homes = (NETWORKS,) if network else ("torch.nn.", NETWORKS)
+    try:
+        made = locate(name) if name.startswith(homes) else None
+    except ErrorDuringImport:
+        return False
+    return isinstance(made, type) and issubclass(made, nn.Module) and made.__module__.startswith(homes)
 
 
 def _numbers_of_numpy() -> list[Any]:

@@ -118,6 +118,16 @@ class LoadedZoo:
     def _described(self) -> Described:
         return self.settings.describe()
 
+    @property
+    def _told(self) -> dict[str, int]:
+        """What the bundle's metadata says of its answer: names with their numbers."""
+        return _channel_def(_metadata(self.settings.path), "outputs", self.settings.answer_key)
+
+    @property
+    def _numbers(self) -> dict[str, int]:
+        """The number of each thing that it finds, by name."""
+        return self.settings.labels or self._told
+
     def segment(self, inputs: Mapping[str, Volume], card: TaskCard, report: Report, turn: Turn = at_once) -> Segmented:
         return turn(lambda: self._segmented(inputs, card, report), report)  # the workflow remembers what it last saw
 
@@ -142,7 +152,7 @@ class LoadedZoo:
             with watch.time("restore"):
                 if settings.boxes is not None:
                     boxes = found_boxes(item, folder, settings.boxes)
-                    answer, chances = painted(boxes, inputs[card.primary], _named(settings.labels, labels))
+                    answer, chances = painted(boxes, inputs[card.primary], _named(self._numbers, labels))
                     return Segmented(answer, watch.seconds, prepared.notes, chances)
                 labelled, grid = self._labelled(item, prepared.grid, labels)
                 unsure = self._unsure(prepared)
@@ -188,8 +198,7 @@ class LoadedZoo:
         if key not in item:
             raise ModelError(f"Bundle {self.settings.path.name} gave no {key!r}; it gave {', '.join(map(str, item))}.")
         array, grid = answer_of(item[key], shown)
-        told = _channel_def(_metadata(self.settings.path), "outputs", key)
-        numbers = self.settings.labels or told
+        told, numbers = self._told, self._numbers
         if len(array) > 1 or (len(numbers) == 1 and not self.settings.labels):
             return _masks(array, numbers, labels), grid
         if self.settings.labels or next(iter(told), "").casefold() == "background":

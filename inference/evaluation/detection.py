@@ -22,7 +22,7 @@ from inference.evaluation.rules import DIAMETER_BANDS
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan
 BAND_RATE = 1.0  # the rate at which bands of diameter are compared
-MARKS_PER_SCAN = 100  # LUNA16 looks at no more of a scan: those of the highest score
+MARKS_PER_SCAN = 100  # LUNA16 looks at no more of a scan: those that are surer than the next
 UNSIZED_MM = 10.0  # the diameter that LUNA16 gives a finding that has none (-1)
 _CURVE_POINTS = 400  # enough for a picture
 
@@ -104,9 +104,16 @@ def _tally(scans: Sequence[str], nodules: Sequence[Nodule], candidates: Iterable
         marks.setdefault(_home(mark, place), []).append(mark)
     tally = _Tally(homes, [None] * len(nodules))
     for scan, found in marks.items():
-        surest = sorted(found, key=lambda mark: -mark.score)[:MARKS_PER_SCAN]
-        _judge(tally, scan, surest, true.get(scan, {}), others.get(scan, []))
+        _judge(tally, scan, _surest(found), true.get(scan, {}), others.get(scan, []))
     return tally
+
+
+def _surest(marks: Sequence[Candidate]) -> list[Candidate]:
+    """The marks of one scan that are looked at, by score; none of those that tie with the first that is too many."""
+    ranked = sorted(marks, key=lambda mark: -mark.score)
+    if len(ranked) <= MARKS_PER_SCAN:
+        return ranked
+    return [mark for mark in ranked[:MARKS_PER_SCAN] if mark.score > ranked[MARKS_PER_SCAN].score]
 
 
 def _home(thing: Candidate | Nodule, place: Mapping[str, int]) -> int:

@@ -22,7 +22,7 @@ from inference.answer import convinced, decode
 from inference.evaluation.comparison import ComparisonText, ModelRuns, compare_models
 from inference.evaluation.evaluate import EvaluationSettings, TruthCase, evaluate, settings_for
 from inference.evaluation.files import write_comparison
-from inference.evaluation.results import DatasetResult
+from inference.evaluation.results import DatasetResult, Failure
 from inference.evaluation.score import REGIONS, ScoredRegion
 from inference.experiments.judge import Unseen, unseen
 from inference.experiments.pool import Parts, as_one, as_part, gather_parts, joined
@@ -31,7 +31,7 @@ from inference.tasks import TASKS
 from inference.training.cases import Case
 from inference.training.choosing import Chosen, choose
 from inference.training.config import TrainingSettings
-from inference.training.datasets import CaseRef
+from inference.training.datasets import CaseRef, walk
 from inference.training.datasets.prepared import cached_case
 from inference.training.material import gather
 from inference.training.run import CACHE, trained
@@ -96,7 +96,8 @@ def _outcome(run: Run, tested: range, place: _Place) -> Outcome:
 def _digest(run: Run, tests: Mapping[str, Unseen]) -> str:
     """Changes with all that the outcome depends on, but for code that learns."""
     def told(name: str, part: TrainingSettings) -> str:
-        return f"{part.model_dump_json()} {[tests[name].data.fingerprint(ref) for ref in tests[name].refs]}"
+        test = tests[name]
+        return f"{part.model_dump_json()} {[test.data.fingerprint(ref) for ref in test.refs]}{test.split}"
 
     content = "\n".join(" ".join(told(*part) for part in training.items()) for training in run.trainings)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -146,7 +147,9 @@ def _judged(chosen: Chosen, exam: _Exam) -> DatasetResult:
     else:
         regions = REGIONS[card.name]
         rules = settings_for(card.name, test.name, phantoms=test.synthetic, pictures=False)
-    return evaluate(map(shown, test.refs), answer, regions, rules)
+    unreadable: list[Failure] = []
+    found = evaluate(walk(test.refs, shown, unreadable, strict=settings.strict), answer, regions, rules)
+    return found.model_copy(update={"failures": (*unreadable, *found.failures)})
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import LoadedBackend
+from inference.errors import Leak
 from inference.evaluation.evaluate import TruthCase, evaluate, settings_for
 from inference.evaluation.results import DatasetResult, Failure, LossPoint
 from inference.evaluation.score import REGIONS
@@ -39,15 +40,21 @@ class Unseen:
     refs: tuple[CaseRef, ...]
     name: str
     synthetic: bool
+    split: str = ""  # the SHA-256 of the groups; phantoms have none
 
 
 def unseen(settings: TrainingSettings, beside: Path = Path(), seeds: Sequence[int] = SCORED) -> Unseen:
-    """The test cases of a run: of its split, or phantoms with these seeds; DataError as `grouped` says."""
+    """The test cases of a run: of its split, or phantoms with these seeds.
+
+    Leak where the run has seen such a phantom; DataError as `grouped` says.
+    """
     if settings.cases is not None:
+        if seen := {*seeds} & {*settings.cases.training, *settings.cases.validation}:
+            raise Leak(f"phantom {min(seen)} is one that the run has seen: judge other seeds.")
         data = Phantoms(settings.task, seeds[0], len(seeds))
         return Unseen(data, tuple(data.cases()), f"phantoms, seeds {seeds[0]} to {seeds[-1]}", True)
     groups = grouped(settings, beside)
-    return Unseen(groups.data, groups.test, groups.data.layout, settings.synthetic)
+    return Unseen(groups.data, groups.test, groups.data.layout, settings.synthetic, groups.sha256)
 
 
 def judge(test: Unseen, model: LoadedBackend, *, strict: bool = False, tell: Tell = lambda _: None) -> DatasetResult:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,9 +87,22 @@ def _clear(path: Path) -> None:
 
 def load_case(path: Path, seed: int) -> Case:
     """A case from its folder; `seed` is its name among the others."""
-    image, labels, foreground = (np.load(path / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
+    image, labels, foreground = (_on_disk(path / f"{name}.npy") for name in _ARRAYS)
     with np.load(path / "places.npz") as kept:
         return Case(seed, image, labels, foreground, {int(label): kept[label] for label in kept})
+
+
+def _on_disk(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, read where it is looked at.
+
+    numpy's own map keeps its file open, three a case, and a process may often have no more than 1024; torch's does not.
+    """
+    import torch
+
+    kept = np.load(path, mmap_mode="r")
+    content = torch.from_file(str(path), shared=False, size=path.stat().st_size, dtype=torch.uint8).numpy()
+    content.flags.writeable = False
+    return np.ndarray(kept.shape, kept.dtype, content, kept.offset, kept.strides)
 
 
 def cut(case: Case, centre: NDArray[np.integer], size: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +38,7 @@ Tell = Callable[[int], None]
 class Material:
     """Prepared cases to learn from and to be judged by, and in words where they come from.
 
-    `failures` are cases that could not be used, with the reason; `split` is the SHA-256 of what was split.
+    `failures` are cases that could not be used, with the reason; `split` is the SHA-256 of the groups.
     """
 
     training: list[Case]
@@ -55,6 +57,12 @@ class Groups:
     training: tuple[CaseRef, ...]
     validation: tuple[CaseRef, ...]
     test: tuple[CaseRef, ...]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over the split's cases and which are for what: two equal ones learn from and test the same."""
+        ids = [[ref.case_id for ref in refs] for refs in (self.training, self.validation, self.test)]
+        return hashlib.sha256(f"{self.split.sha256} {json.dumps(ids)}".encode()).hexdigest()
 
 
 def gather(settings: TrainingSettings, cache: Path, *, workers: int = 2, beside: Path = Path()) -> Material:
@@ -75,7 +83,7 @@ def gather(settings: TrainingSettings, cache: Path, *, workers: int = 2, beside:
             raise DataError(f"no case of {groups.data.layout} can be used for {name}: {failures[0].reason}")
     origin = (f"{groups.data.layout}: {len(sides[0])} cases to learn from, {len(sides[1])} to choose by, "
               f"{len(groups.test)} kept for the test; split {groups.split.rule}")
-    return Material(sides[0], sides[1], origin, tuple(failures), groups.split.sha256)
+    return Material(sides[0], sides[1], origin, tuple(failures), groups.sha256)
 
 
 def grouped(settings: TrainingSettings, beside: Path = Path()) -> Groups:

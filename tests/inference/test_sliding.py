@@ -10,6 +10,7 @@ from torch import nn
 
 from inference import sliding as sliding_module
 from inference.errors import Exhausted
+from inference.explain.entropy import entropy
 from inference.recipe import Output, Region
 from inference.sliding import UNSEEN, Sliding, gaussian_weights, probabilities, slide, window_starts
 
@@ -145,6 +146,18 @@ def test_outside_the_region_there_is_only_background(activation):
     if activation == "softmax":
         assert (chance[0, 1] == 1).all()
         assert chance.sum(axis=0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_where_no_window_looked_there_is_only_background(activation):
+    output = Output(activation=activation, regions=[Region(name=name, label=n, members=[n])
+                                                    for n, name in enumerate(("liver", "tumour"), start=1)])
+    logits = np.full((output.channels, 2, 2, 2), UNSEEN, np.float32)
+    logits[:, 0] = 1.0
+    chance = probabilities(logits, everywhere((2, 2, 2)), output)
+    assert chance[-2:, 1] == pytest.approx(0, abs=1e-6)
+    assert entropy(chance, output)[1] == pytest.approx(0, abs=1e-6)
+    assert (chance[-2:, 0] > 0.3).all()
 
 
 def test_half_precision_is_asked_of_the_cpu(monkeypatch, tmp_path):

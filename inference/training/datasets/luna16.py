@@ -144,9 +144,17 @@ class Luna16(DataSet):
         return self._table("annotations_excluded.csv", sized=False)
 
     def _table(self, name: str, *, sized: bool) -> dict[str, tuple[Mark, ...]] | None:
-        """The table nearest to the folder's top; the evaluation script brings a second copy further down."""
-        files = [path for path in self._files if path.name == name]
-        return read_marks(min(files, key=lambda path: len(path.parts)), sized=sized) if files else None
+        """The table nearest to the folder's top; the evaluation script brings a second copy further down.
+
+        WrongFolder where two that say different things are equally near.
+        """
+        files = sorted((path for path in self._files if path.name == name), key=lambda path: len(path.parts))
+        if not files:
+            return None
+        for other in files[1:]:
+            if len(other.parts) == len(files[0].parts) and other.read_bytes() != files[0].read_bytes():
+                check_once(self.layout, self.folder, files[0], other)
+        return read_marks(files[0], sized=sized)
 
 
 def sphere_voxels(mark: Mark, grid: Grid, case_id: str) -> NDArray[np.int64]:

@@ -40,14 +40,15 @@ def read_marks(path: Path, *, sized: bool) -> dict[str, tuple[Mark, ...]]:
 
 def read_patients(path: Path) -> dict[str, str]:
     """Patient by series, from a table as NBIA gives it with a download (Series UID, Subject ID)."""
-    patients = {}
+    patients: dict[str, str] = {}
     series = patient = ""
     for line, row in _rows(path, ()):
         if not series:
             series, patient = _column(path, row, _SERIES), _column(path, row, _PATIENT)
         if not row[series] or not row[patient]:
             raise DataError(f"{path.name}, line {line}: {series} or {patient} is empty.")
-        patients[row[series]] = row[patient]
+        if patients.setdefault(row[series], row[patient]) != row[patient]:
+            raise DataError(f"{path.name}, line {line}: series {row[series]} is of another patient on a line before.")
     return patients
 
 

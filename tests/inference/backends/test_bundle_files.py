@@ -52,6 +52,14 @@ def test_a_file_that_nobody_listed_is_named(bundle):
         read_bundle(bundle)
 
 
+def test_what_monais_engine_answered_is_no_part_of_it(bundle):
+    """By the bundle's own configuration it is written there."""
+    before = read_bundle(bundle)
+    (bundle / "eval").mkdir()
+    (bundle / "eval" / "one.nii.gz").write_bytes(b"an answer")
+    assert read_bundle(bundle) == before
+
+
 def test_hashes_must_cover_the_weights(bundle, rewrite):
     rewrite(HASHES, lambda hashes: hashes.pop(WEIGHTS))
     with pytest.raises(BundleBroken, match=r"lists no models/model\.pt"):

@@ -17,6 +17,7 @@ def test_an_object_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("content", "wrong"), [
     (None, "cannot be read: FileNotFoundError"), (b"{", "cannot be read: JSONDecodeError"),
     (b"\xff\xfe\xff", "cannot be read: UnicodeDecodeError"), (b"[1]", "is no JSON object"),
+    (b"[" * 100_000, "cannot be read: RecursionError"),
 ])  # fmt: skip
 def test_what_is_none_is_named_with_its_owner(tmp_path: Path, content: bytes | None, wrong: str) -> None:
     if content is not None:

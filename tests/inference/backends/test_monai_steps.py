@@ -80,10 +80,41 @@ def test_plain_monai_runs_a_shipped_bundle(tmp_path):
     assert np.array_equal(found, card.postprocess(labels, scan.grid))
 
 
+def test_plain_monai_looks_where_the_node_does(bundle, rewrite, tmp_path):
+    """That is not where the recipe says, where all that is found lies in one organ."""
+    regions = [{"name": "liver", "label": 1, "members": [1]}]
+    rewrite(METADATA, lambda metadata: metadata["segnode"].update(
+        task="liver_tumour", recipe=metadata["segnode"]["recipe"] | {"roi": "body"},
+        output={"activation": "sigmoid", "regions": regions}))
+    grid = Grid((40, 40, 40), regular_affine((0, 0, 0), np.eye(3)[:, ::-1], Spacing(4.0, 4.0, 4.0)))
+    values = np.random.default_rng(0).normal(0, 60, grid.shape) - 1000
+    values[:, 8:32, 8:32] += 1090
+    (tmp_path / "images").mkdir()
+    write_image(values.astype(np.int16), grid, tmp_path / "images" / "one.nii.gz")
+    run = workflow(bundle, tmp_path / "images", tmp_path / "answers")
+    run.initialize()
+    run.run()
+    run.finalize()
+    card, scan = TASKS["liver_tumour"], nifti.read(tmp_path / "images" / "one.nii.gz", "HU")
+    labels = Bundle(path=bundle).load("cpu").segment({"CT": scan}, card, lambda *_: None).labels
+    found = nifti.read(tmp_path / "answers" / "one.nii.gz").array.astype(np.uint8)
+    expected = card.postprocess(labels, scan.grid)
+    assert 0 < np.count_nonzero(expected) < expected.size
+    assert np.array_equal(found, expected)
+
+
 def test_a_case_without_its_role_is_told(bundle, tmp_path):
     (tmp_path / "images" / "one" / "MR").mkdir(parents=True)
     with pytest.raises(Unfit):
         Show(str(bundle))({"case": str(tmp_path / "images" / "one")})
+
+
+def test_two_cases_of_one_name_are_told(tmp_path):
+    """The answer to one would be written over that to the other."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one.nii.gz").touch()
+    with pytest.raises(Unfit, match="holds two cases called one"):
+        cases(str(tmp_path))
 
 
 def test_an_empty_folder_is_told(tmp_path):

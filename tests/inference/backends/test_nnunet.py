@@ -308,6 +308,16 @@ def test_plans_name_no_code_but_networks(tmp_path):
         model(folder)
 
 
+def test_plans_reach_no_code_through_what_torch_imports(tmp_path):
+    """A path may lead through a module of torch to one that it imports."""
+    ran, shell = tmp_path / "it ran", "torch.nn.parallel.distributed.os.system"
+    harmful = ARCHITECTURE["arch_kwargs"] | {"nonlin": shell, "nonlin_kwargs": {"command": f"touch '{ran}'"}}
+    folder = nnunet_folder(tmp_path, architecture=ARCHITECTURE | {"arch_kwargs": harmful})
+    with pytest.raises(BundleBroken, match=rf"name '{shell}'; only networks"):
+        model(folder)
+    assert not ran.exists()
+
+
 def test_weights_of_another_network_are_named(tmp_path):
     wider = ARCHITECTURE["arch_kwargs"] | {"features_per_stage": [6, 8]}
     folder = nnunet_folder(tmp_path, trainer="nnUNetTrainer_Wide",

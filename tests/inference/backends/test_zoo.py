@@ -220,6 +220,14 @@ class TestDetector:
         assert 0.5 <= answer.probability[answer.labels == 1].min() <= 1.0
         assert not answer.probability[answer.labels == 0].any()
 
+    def test_what_its_numbers_mean_may_be_told_by_its_metadata(self, tmp_path, chest):
+        root, volume = zoo_bundle(tmp_path, "lung"), chest("axial")[0]
+        edit(root / "configs/metadata.json",
+             lambda c: c["network_data_format"]["outputs"]["pred"].update(channel_def={"0": "nodule"}))
+        said, told = (run(model(root, "lung", **keys), "lung", {"CT": volume}) for keys in ({}, {"labels": {}}))
+        assert told.labels.any()
+        assert np.array_equal(said.labels, told.labels)
+
     def test_boxes_below_the_threshold_are_no_findings(self, tmp_path, chest):
         keys = {"boxes": {"threshold": 0.9999}}
         assert not run(model(zoo_bundle(tmp_path, "lung"), "lung", **keys), "lung", {"CT": chest("axial")[0]}

@@ -119,6 +119,16 @@ def test_only_the_surest_marks_of_a_scan_are_looked_at():
     assert judge(["a"], [nodule("a", 0)], marks[1:]).hit == 1
 
 
+def test_marks_as_sure_as_the_first_that_is_too_many_are_left_out_whatever_their_order():
+    """As LUNA16's script has it: what it keeps is surer than mark 101."""
+    sure, tied = [mark("a", 0, 0.9)], [mark("a", 90, 0.5)] * MARKS_PER_SCAN
+    hit = [mark("a", 50, 0.5)]
+    nodules = [nodule("a", 0), nodule("a", 50)]
+    for marks in (sure + hit + tied, tied + hit + sure):
+        got = judge(["a"], nodules, marks)
+        assert (got.hit, got.false_positives) == (1, 0)
+
+
 def test_bands_of_diameter_at_one_false_positive_a_scan_and_at_any():
     scans = ["a", "b"]
     nodules = [nodule("a", 0, 4), nodule("a", 50, 7), nodule("b", 0, 20), nodule("b", 50, 5)]

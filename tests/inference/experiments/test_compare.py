@@ -1,11 +1,16 @@
 """Variants are trained and judged on the same cases; what is done is not done again."""
 
+import json
+
+import miniatures
 import pytest
 from ruamel.yaml import YAML
 
 from inference.evaluation.files import read_comparison
 from inference.experiments import compare as module
 from inference.experiments.compare import compare
+from inference.experiments.judge import unseen
+from inference.training.config import load_settings
 
 
 @pytest.fixture
@@ -51,6 +56,31 @@ def test_a_stopped_comparison_goes_on_where_it_was(experiment, lits, monkeypatch
     compare(experiment, lits / "out", lits / "cache", workers=1)
     assert trained == [("hybrid", 0), ("unet", 0), ("hybrid", 1), ("unet", 1)]
     assert read_comparison(lits / "out" / "comparison.json").models[0].seeds == 2
+
+
+def test_an_outcome_by_another_split_is_none(experiment, lits, monkeypatch):
+    """A case to learn from and one to choose by change places; the test is the same."""
+    compare(experiment, lits / "out", lits / "cache", workers=1)
+    content = json.loads((lits / "split.json").read_text())
+    groups = content["groups"]
+    groups["training"][0], groups["validation"][0] = groups["validation"][0], groups["training"][0]
+    (lits / "split.json").write_text(json.dumps(content))
+    monkeypatch.setattr(module, "trained", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(experiment, lits / "out", lits / "cache", workers=1)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_test_case_that_cannot_be_read_is_counted(experiment, lits):
+    """Else a comparison of hours would never come to its end."""
+    miniatures.write_lits(lits / "LiTS", {n: miniatures.draw(miniatures.LIVER_TUMOUR, n) for n in range(7, 14)})
+    image = unseen(load_settings(lits / "run.yaml"), lits).refs[0].images["CT"]
+    image.write_bytes(bytes(image.stat().st_size))
+    _, data, _ = compare(experiment, lits / "out", lits / "cache", workers=1)
+    assert [(model.cases, model.failures) for model in read_comparison(data).models] == [(1, 2), (1, 2)], "of two seeds"
 
 
 def test_a_pool_is_judged_on_each_part_beside_a_network_for_each(pool, lits):

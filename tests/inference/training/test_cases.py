@@ -28,6 +28,14 @@ def test_a_case_is_drawn_once_and_then_read(balls, settings, cache):
     assert again[0].image.dtype == np.float16
 
 
+def test_a_case_keeps_no_file_open(balls, settings, cache):
+    """A data set has more cases than a process may have files."""
+    kept = draw_cases("lung_nodule", settings().recipe, [1, 2], cache, workers=1)
+    assert not kept[0].image.flags.writeable
+    open_files = {os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")}
+    assert not [name for name in open_files if str(cache) in name]
+
+
 def test_another_recipe_draws_anew(balls, settings, cache):
     recipe = settings().recipe
     for spacing in ((2, 2, 2), (3, 3, 3)):

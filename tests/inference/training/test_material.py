@@ -38,6 +38,14 @@ def test_a_split_is_drawn_once_and_then_kept(run, lits):
     assert again.split.sha256 == first.split.sha256
 
 
+def test_other_groups_of_the_same_cases_are_another_run(run, lits, tmp_path):
+    """Else it went on from a checkpoint that had learnt from what is tested now."""
+    first = gather(run(seed=0), tmp_path / "cache", beside=lits)
+    (lits / "splits" / "lits.json").unlink()
+    second = gather(run(seed=1), tmp_path / "cache", beside=lits)
+    assert first.split != second.split
+
+
 def test_every_fold_is_tested_once(run, lits):
     turns = [grouped(run(fold=fold), lits) for fold in range(5)]
     tested = [ref.case_id for turn in turns for ref in turn.test]

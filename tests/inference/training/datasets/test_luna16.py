@@ -103,6 +103,19 @@ def test_the_tables_of_the_evaluation_script_do_not_get_in_the_way(tmp_path: Pat
     assert len(case.lesions) == 1
 
 
+def test_two_tables_of_which_neither_is_nearer_are_refused(tmp_path: Path) -> None:
+    write_luna16(tmp_path, {0: draw(LUNG_NODULE, 1)})
+    text = (tmp_path / "annotations.csv").read_text()
+    (tmp_path / "annotations.csv").unlink()
+    for folder in ("CSVFILES", "corrected"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "annotations.csv").write_text(text)
+    assert len(read_only(Luna16(tmp_path)).lesions) == 1, "a copy says nothing new"
+    (tmp_path / "corrected" / "annotations.csv").write_text(text.splitlines()[0])
+    with pytest.raises(WrongFolder, match=r"twice: CSVFILES/annotations\.csv and corrected/annotations\.csv"):
+        Luna16(tmp_path).cases()
+
+
 @pytest.mark.parametrize("directions", ["axial", "flipped", "oblique"])
 def test_outlines_take_the_place_of_spheres(directions: str, tmp_path: Path) -> None:
     grid = grid_of(directions)

@@ -73,3 +73,6 @@ def test_patients_are_read_from_nbias_columns(tmp_path: Path) -> None:
         read_patients(table(tmp_path, "Series UID,Name", "1.2,x"))
     with pytest.raises(DataError, match="line 2: Series UID or Subject ID is empty"):
         read_patients(table(tmp_path, "Series UID,Subject ID", "1.2,"))
+    assert read_patients(table(tmp_path, "Series UID,Subject ID", "1.2,x", "1.2,x")) == {"1.2": "x"}
+    with pytest.raises(DataError, match=r"line 3: series 1\.2 is of another patient on a line before"):
+        read_patients(table(tmp_path, "Series UID,Subject ID", "1.2,x", "1.2,y"))
