@@ -197,6 +197,15 @@ class TestRetrieval:
         gone, good = Gap("1.2.9", 4), Gap(series[1], 6)
         assert bring(there, series[0], Survey(10, (gone, good))) == Brought(6, 4)
 
+    def test_what_the_server_fails_at_is_told_when_the_rest_has_come(
+        self, there: WebRemote, series: tuple[str, str], server: WebArchive, kept: Callable[[], list[Instance]]
+    ) -> None:
+        server.next_answers.append((500, {}, b""))
+        bad, good = Gap("1.2.9", 4), Gap(series[1], 6)
+        with pytest.raises(Unfinished, match="HTTP 500"):
+            bring(there, series[0], Survey(10, (bad, good)))
+        assert len(kept()) == 6
+
     def test_patients_are_in_no_log(
         self, there: WebRemote, series: tuple[str, str], whole: Survey, caplog: pytest.LogCaptureFixture
     ) -> None:
