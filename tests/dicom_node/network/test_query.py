@@ -294,6 +294,6 @@ def test_what_cannot_be_sent_of_one_series_keeps_no_other_from_being_asked_for()
             yield 0
 
     parcels = [Parcel(STUDY, f"{SERIES}.{number}") for number in (1, 2, 3)]
-    with archive(get_=fails) as peer, pytest.raises(Unreachable, match="0xA702.*sub-operations"):
+    with archive(get_=fails) as peer, pytest.raises(Unreachable, match=r"0xA702.*sub-operations"):
         get(peer, "SEGNODE", parcels, ([CTImageStorage], lambda _: 0), 20.0)
     assert asked == [parcel.series_instance_uid for parcel in parcels]
