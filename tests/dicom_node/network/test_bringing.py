@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from storage.database import Database
 from storage.folder_archive import FolderArchive
 
 TERM_S = 30.0
+SIZE = 1 << 20
 
 
 def zipped(files: list[Path]) -> bytes:
@@ -27,30 +29,59 @@ def zipped(files: list[Path]) -> bytes:
     return content.getvalue()
 
 
+@dataclass
+class Scene:
+    """A person who brings files while the clock is turned by hand."""
+
+    database: Database
+    archive: FolderArchive
+    now: float = 1000.0
+    brings: Bringing = field(init=False)
+
+    def __post_init__(self) -> None:
+        register = Register(self.database, "web", TERM_S)
+        receiver = Receiver(self.database, self.archive, register, clock=lambda: self.now)
+        person = OpenAssociation(SENDER, "SEGNODE", "10.0.0.1", wanted_task="")
+        shelf = Shelf(self.database, self.archive, receiver, "web", TERM_S, lambda: self.now)
+        self.brings = Bringing(shelf, Bounds(SIZE, SIZE, SIZE), person)
+        self.brings.open()
+
+    def settled(self) -> list[str]:
+        with self.database.transaction() as tx:
+            tx.associations.close_lapsed(self.now)  # as recovery does
+            return [one.study_instance_uid for one in tx.studies.settled(self.now, 30.0)]
+
+
+@pytest.fixture
+def scene(database: Database, tmp_path: Path) -> Scene:
+    return Scene(database, FolderArchive(tmp_path / "archive"))
+
+
 @pytest.mark.parametrize("as_zip", [True, False])
 def test_a_study_does_not_settle_before_the_last_of_a_slow_file(
-    database: Database, tmp_path: Path, make_slices: Callable[..., list[Path]], *, as_zip: bool
+    scene: Scene, make_slices: Callable[..., list[Path]], *, as_zip: bool
 ) -> None:
-    now, files = 1000.0, make_slices(2)
-    archive = FolderArchive(tmp_path / "archive")
-    receiver = Receiver(database, archive, Register(database, "web", TERM_S), clock=lambda: now)
-    person = OpenAssociation(SENDER, "SEGNODE", "10.0.0.1", wanted_task="")
-    size = 1 << 20
-    brings = Bringing(Shelf(database, archive, receiver, "web", TERM_S, lambda: now), Bounds(size, size, size), person)
-
-    def settled() -> list[str]:
-        with database.transaction() as tx:
-            tx.associations.close_lapsed(now)  # as recovery does
-            return [one.study_instance_uid for one in tx.studies.settled(now, 30.0)]
-
-    brings.open()
+    files = make_slices(2)
     for name, content in [("study.zip", zipped(files))] if as_zip else [(one.name, one.read_bytes()) for one in files]:
-        file = brings.file(name)
-        for start in range(0, len(content), -(-len(content) // 4)):
-            file.write(content[start : start + -(-len(content) // 4)])
-            now += TERM_S / 2
-            assert settled() == []
+        file, quarter = scene.brings.file(name), -(-len(content) // 4)
+        for start in range(0, len(content), quarter):
+            file.write(content[start : start + quarter])
+            scene.now += TERM_S / 2
+            assert scene.settled() == []
         file.close()
-    assert settled() == []
-    brings.close()
-    assert settled() == [str(dcmread(files[0]).StudyInstanceUID)]
+    assert scene.settled() == []
+    scene.brings.close()
+    assert scene.settled() == [str(dcmread(files[0]).StudyInstanceUID)]
+
+
+def test_nor_once_a_connection_that_stood_still_goes_on(
+    scene: Scene, make_slices: Callable[..., list[Path]]
+) -> None:
+    first, second = make_slices(2)
+    for path in (first, second):
+        file = scene.brings.file(path.name)
+        file.write(path.read_bytes())
+        file.close()
+        assert scene.settled() == []
+        scene.now += 2 * TERM_S
+        assert scene.settled() == [str(dcmread(first).StudyInstanceUID)], "nobody knows whether it goes on"
