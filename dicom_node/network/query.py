@@ -317,10 +317,10 @@ class _Transfer:
     ) -> Brought:
         """What came of all parcels; one that the peer could send in part is no error, its caller counts anew.
 
-        One that it cannot send now keeps no other from being asked for, and is raised in the end.
+        One that it cannot or will not send keeps no other from being asked for, and is raised in the end.
         """
         end, total = time.monotonic() + self.limit_s, Brought()
-        troubles: list[Unreachable] = []
+        troubles: list[PeerError] = []
         for parcel in parcels:
             rest = end - time.monotonic()
             if rest <= 0 or not self.association.is_established:
@@ -328,7 +328,7 @@ class _Transfer:
             self.association.dimse_timeout = min(silence_s, rest)
             try:
                 total += self._answers(ask(parcel), total, end)
-            except Unreachable as trouble:
+            except PeerError as trouble:
                 if not self.association.is_established:
                     raise
                 troubles.append(trouble)
