@@ -324,7 +324,7 @@ class _Transfer:
         for parcel in parcels:
             rest = end - time.monotonic()
             if rest <= 0 or not self.association.is_established:
-                raise self._out_of_time()
+                raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
             self.association.dimse_timeout = min(silence_s, rest)
             try:
                 total += self._answers(ask(parcel), total, end)
@@ -345,11 +345,8 @@ class _Transfer:
             self.told(before + so_far)
             if goes_on and time.monotonic() > end:
                 self.association.abort()
-                raise self._out_of_time()
+                raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
         return so_far
-
-    def _out_of_time(self) -> Unreachable:
-        return Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
 
 
 def _goes_on(status: Dataset, peer: Peer, service: str) -> bool:
