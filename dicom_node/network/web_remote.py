@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from dicom_node.errors import Refused, Unfinished, Unreachable
+from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.incoming_file import IncomingFile
 from dicom_node.network.multipart_reader import BadMultipart, Parts
 from dicom_node.network.qido import FOUND, GONE, NOTHING, Searching
@@ -47,11 +47,11 @@ class WebRemote:
         """Bring what `survey` found missing; there is one way, so `how` makes no difference.
 
         `Unreachable` where it is not there, or not done within `limit_s` seconds; `Refused` where it will not. What it
-        fails to give keeps nothing else from being asked for, and is raised in the end.
+        does not give keeps nothing else from being asked for, and is raised in the end.
         """
         sender = OpenAssociation(self.peer.ae_title, self.our_aet, self.peer.host)  # its row ends with its lease
         end, total = time.monotonic() + limit_s, Brought()
-        troubles: list[Unfinished] = []
+        troubles: list[PeerError] = []
         for path, number in _requests(study_uid, survey.gaps):
             rest_s = end - time.monotonic()
             if rest_s <= 0:
@@ -60,7 +60,9 @@ class WebRemote:
                 for brought in self._brought(path, number, rest_s, sender):
                     total += brought
                     told(total)
-            except Unfinished as trouble:
+            except Rejected:
+                raise
+            except (Unfinished, Refused) as trouble:
                 troubles.append(trouble)
         if troubles:
             raise troubles[0]
