@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, Select, and_, case, exists, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, case, exists, or_, select, update
 
 from storage import arrivals, tables
 from storage.archive import folder_name
@@ -25,6 +25,7 @@ associations, fetches, recalls = tables.associations, tables.fetches, tables.rec
 READ_ONCE = (InstanceKind.NOTE, *REVIEWS)  # what is looked into when it arrives…
 READ_AGAIN = (InstanceKind.IMAGE,)  # …and when it comes with another content
 
+TURNED = 10  # quiet times, after which nothing more is awaited of a sender that has turned to other studies
 IN_ONE_QUERY = 500  # databases bound how many values one statement may carry
 
 Studies_ = list[Study]  # inside the class `list` is a method
@@ -150,7 +151,9 @@ class Studies(Store):
     def settled(self, now: float, quiet_s: float) -> Studies_:
         """RECEIVING studies, quiet for `quiet_s` or by hand, with no open association that gave them something.
 
-        A study with a second content of one of its images waits until that has been judged.
+        One that has given something to another study since, and nothing to this one for `TURNED` times as long, counts
+        no more: routers keep an association for whatever comes. A study with a second content of one of its images
+        waits until that has been judged.
         In a writing transaction the rows are held, so that an image that arrives meanwhile waits and then
         opens the study again; rows that another writer holds are left out.
         """
@@ -159,6 +162,7 @@ class Studies(Store):
             senders.c.association_id == associations.c.association_id,
             associations.c.closed_at.is_(None),
             associations.c.lease_until > now,
+            or_(studies.c.changed_at > now - TURNED * quiet_s, ~_has_turned()),
         )
         bears = ~among(instances.c.kind, REVIEWS)  # a review changes no input
         query = (
@@ -302,6 +306,14 @@ class Studies(Store):
             for uid, aet in self._connection.execute(query):
                 found[uid][aet] = None
         return defaultdict(tuple, {uid: tuple(aets) for uid, aets in found.items()})
+
+
+def _has_turned() -> ColumnElement[bool]:
+    """Whether an association has sent of another study since the last image of this one."""
+    theirs, other = senders.alias(), studies.alias()
+    later = and_(theirs.c.association_id == associations.c.association_id, other.c.changed_at > studies.c.changed_at)
+    both = theirs.join(other, other.c.study_uid == theirs.c.study_uid)
+    return exists(select(1).select_from(both).where(later)).correlate(studies, associations)
 
 
 def _study_values(instance: Instance, header: Mapping[str, Any], awaited: FetchPurpose | None = None) -> dict[str, Any]:

@@ -80,6 +80,10 @@ class Intake(ABC):
         """No more of them will."""
 
     @abstractmethod
+    def going_on(self) -> None:
+        """More of a file has come; it may take long until that is whole."""
+
+    @abstractmethod
     def want(self, task: str) -> None:
         """Of what comes from now on this task alone is wanted; "" leaves it to the routes."""
 
@@ -116,6 +120,7 @@ class Intake(ABC):
             file = IncomingFile(self.spool(self.bounds.object_bytes))
             try:
                 for piece in archive.pieces(info):
+                    self.going_on()
                     file.write(piece)
             except BadEntry as bad:
                 self.brought.skip(entry, str(bad))
@@ -134,7 +139,7 @@ class Bringing(Intake):
         self._renewed_at = 0.0
 
     def open(self) -> None:
-        self._sign_of_life()
+        self.going_on()
 
     def close(self) -> None:
         with self._shelf.database.transaction() as tx:
@@ -145,13 +150,13 @@ class Bringing(Intake):
         self._sender.wanted_task = task
 
     def receive(self, offer: Offer) -> str:
-        self._sign_of_life()
+        self.going_on()
         if self._shelf.receiver.take(offer, self._sender) != SUCCESS:
             return self._sender.last_refusal
         self.brought.studies[self._sender.last_study] += 1
         return ""
 
-    def _sign_of_life(self) -> None:
+    def going_on(self) -> None:
         """Keep the association's row, so that its studies do not settle before the last file."""
         now, shelf, sender = self._shelf.clock(), self._shelf, self._sender
         if now - self._renewed_at < shelf.term_s / 3:
@@ -159,7 +164,9 @@ class Bringing(Intake):
         names = (sender.calling_aet, sender.called_aet, sender.address)
         with shelf.database.transaction() as tx:
             tx.associations.open(sender.association_id, shelf.owner, *names, now, shelf.term_s)
-            tx.associations.renew(shelf.owner, now, shelf.term_s)
+            if not tx.associations.renew(shelf.owner, now, shelf.term_s):  # it stood still for longer than a term
+                sender.begin_anew()
+                tx.associations.open(sender.association_id, shelf.owner, *names, now, shelf.term_s)
         self._renewed_at, sender.noted = now, True
 
 
@@ -175,6 +182,7 @@ class BroughtFile:
 
     def write(self, piece: bytes) -> None:
         """Take the next bytes."""
+        self._bringing.going_on()
         if self._zip is None and self._file is None:
             self._start += piece
             if len(self._start) < len(ZIP):

@@ -29,6 +29,9 @@ class HeadersOnly(Intake):
     def close(self) -> None:
         """Nothing was opened that would have to be closed."""
 
+    def going_on(self) -> None:
+        """Nobody waits for the end."""
+
     def want(self, task: str) -> None:
         """What is wanted makes no difference to what the headers say."""
 

@@ -315,23 +315,38 @@ class _Transfer:
         ask: Callable[[Parcel], Iterator[tuple[Dataset, Dataset | None]]],
         silence_s: float,
     ) -> Brought:
-        """What came of all parcels; one that the peer could send in part is no error, its caller counts anew."""
+        """What came of all parcels; one that the peer could send in part is no error, its caller counts anew.
+
+        One that it cannot or will not send keeps no other from being asked for, and is raised in the end.
+        """
         end, total = time.monotonic() + self.limit_s, Brought()
+        troubles: list[PeerError] = []
         for parcel in parcels:
             rest = end - time.monotonic()
             if rest <= 0 or not self.association.is_established:
                 raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
             self.association.dimse_timeout = min(silence_s, rest)
-            so_far = Brought()
-            for status, _ in ask(parcel):
-                goes_on = _goes_on(status, self.peer, self.service)
-                so_far = Brought(_suboperations(status, "Completed", "Warning"), _suboperations(status, "Failed"))
-                self.told(total + so_far)
-                if goes_on and time.monotonic() > end:
-                    self.association.abort()
-                    raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
-            total += so_far
+            try:
+                total += self._answers(ask(parcel), total, end)
+            except PeerError as trouble:
+                if not self.association.is_established:
+                    raise
+                troubles.append(trouble)
+        if troubles:
+            raise troubles[0]
         return total
+
+    def _answers(self, given: Iterator[tuple[Dataset, Dataset | None]], before: Brought, end: float) -> Brought:
+        """What came of one parcel."""
+        so_far = Brought()
+        for status, _ in given:
+            goes_on = _goes_on(status, self.peer, self.service)
+            so_far = Brought(_suboperations(status, "Completed", "Warning"), _suboperations(status, "Failed"))
+            self.told(before + so_far)
+            if goes_on and time.monotonic() > end:
+                self.association.abort()
+                raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
+        return so_far
 
 
 def _goes_on(status: Dataset, peer: Peer, service: str) -> bool:

@@ -38,6 +38,10 @@ class OpenAssociation:
     last_refusal: str = ""  # why one was not
     arrivals: Arrivals = field(default_factory=Arrivals)  # for the audit trail
 
+    def begin_anew(self) -> None:
+        """What comes from now on is another association's: the first one has been closed as dead."""
+        self.association_id, self.noted = uuid.uuid4().hex, False
+
 
 class Register:
     """The associations of this process: noted when accepted, renewed every third of their term, closed at their end."""

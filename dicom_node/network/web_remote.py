@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from dicom_node.errors import Refused, Unfinished, Unreachable
+from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.incoming_file import IncomingFile
 from dicom_node.network.multipart_reader import BadMultipart, Parts
 from dicom_node.network.qido import FOUND, GONE, NOTHING, Searching
@@ -46,17 +46,26 @@ class WebRemote:
     def retrieve(self, study_uid: str, survey: Survey, how: str, limit_s: float, told: Told) -> Brought:  # noqa: ARG002
         """Bring what `survey` found missing; there is one way, so `how` makes no difference.
 
-        `Unreachable` where it is not there, or not done within `limit_s` seconds; `Refused` where it will not.
+        `Unreachable` where it is not there, or not done within `limit_s` seconds; `Refused` where it will not. What it
+        does not give keeps nothing else from being asked for, and is raised in the end.
         """
         sender = OpenAssociation(self.peer.ae_title, self.our_aet, self.peer.host)  # its row ends with its lease
         end, total = time.monotonic() + limit_s, Brought()
+        troubles: list[PeerError] = []
         for path, number in _requests(study_uid, survey.gaps):
             rest_s = end - time.monotonic()
             if rest_s <= 0:
                 raise Unreachable(f"{self.peer} has not sent everything within {limit_s:.0f} s")
-            for brought in self._brought(path, number, rest_s, sender):
-                total += brought
-                told(total)
+            try:
+                for brought in self._brought(path, number, rest_s, sender):
+                    total += brought
+                    told(total)
+            except Rejected:
+                raise
+            except (Unfinished, Refused) as trouble:
+                troubles.append(trouble)
+        if troubles:
+            raise troubles[0]
         return total
 
     def _brought(self, path: str, number: int, limit_s: float, sender: OpenAssociation) -> Iterator[Brought]:

@@ -1,4 +1,5 @@
-"""RECEIVING → COMPLETE, or FETCHING: a study has settled when it is quiet and no association that sent it is open.
+"""RECEIVING → COMPLETE, or FETCHING: a study has settled when it is quiet and no association that sent it is open,
+or those that are have long turned to other studies.
 
 Where its sender has a source, that is asked first whether the study is here in full (`fetch`). Where node.yaml names
 an archive for priors, a COMPLETE study waits for that one, up to a deadline (`recall`). A study that a person brought
@@ -68,4 +69,4 @@ class Complete:
 def _settled(study: Study, now: float) -> str:
     if study.by_hand:
         return f"{study.images} images, brought by a person"
-    return f"{study.images} images; quiet for {now - study.changed_at:.1f} s and every association closed"
+    return f"{study.images} images; quiet for {now - study.changed_at:.1f} s and none of its senders at it any more"

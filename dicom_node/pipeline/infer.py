@@ -88,6 +88,10 @@ class Infer:
             job = tx.jobs.claim(self.owner, now, self.limits.lease_term_s, self._closed)
             if job is None:
                 return False
+            if job.crashes >= self.limits.max_crashes:  # taking it over has counted the last of them
+                tx.jobs.release(job.job_id, self.owner, crashed=False)
+                self._fail_crashed(tx, now)
+                return True
             self._journal(tx, job, now, "started", f"attempt {job.attempts} on {self.owner}")
         scratch = self._scratch_of(job)
         try:
@@ -268,9 +272,12 @@ class Infer:
         with self.database.transaction() as tx:
             tx.jobs.release(job.job_id, self.owner, crashed=not died.stopped)
             self._journal(tx, job, now, "worker died", str(died))
-            for failed in tx.jobs.fail_crashed(self.limits.max_crashes, now):
-                self._journal(tx, failed, now, "failed", failed.reason)
+            self._fail_crashed(tx, now)
         log.warning("worker died", extra={"study": job.study_instance_uid, "job": job.job_id})
+
+    def _fail_crashed(self, tx: Transaction, now: float) -> None:
+        for failed in tx.jobs.fail_crashed(self.limits.max_crashes, now):
+            self._journal(tx, failed, now, "failed", failed.reason)
 
     def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)

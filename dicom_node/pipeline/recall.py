@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,32 +119,34 @@ class Ask:
 
     def _ask(self, recall: Recall, study: Study, search: Search, archive: Archive) -> Attempt:
         gathered: list[Gathered] = []
-        strangers = 0
+        troubles: list[PeerError] = []
         try:
             earlier = archive.earlier(search, recall.deadline - self.clock())
-            strangers = earlier.strangers
-            bring = Bring(
-                database=self.database,
-                files=self.files,
-                sender=archive,
-                peer=recall.peer,
-                how=str(recall.policy["retrieve"]),
-                header=study.header,
-                until=recall.deadline,
-                device_uids=self.device_uids,
-                revision=self.revision,
-                clock=self.clock,
-            )
-            for one in earlier.studies:
-                if sum(bool(each.priors) for each in gathered) == recall.policy["studies"]:
-                    break
+        except PeerError as trouble:
+            return Attempt((), 0, *_said([trouble], study))
+        bring = Bring(
+            database=self.database,
+            files=self.files,
+            sender=archive,
+            peer=recall.peer,
+            how=str(recall.policy["retrieve"]),
+            header=study.header,
+            until=recall.deadline,
+            device_uids=self.device_uids,
+            revision=self.revision,
+            clock=self.clock,
+        )
+        for one in earlier.studies:
+            if sum(bool(each.priors) for each in gathered) == recall.policy["studies"]:
+                break
+            try:
                 gathered.append(bring.of(one))
-                if gathered[-1].priors:
-                    self._tell(recall, Attempt(tuple(gathered)))
-        except PeerError as error:  # a peer likes to quote what it does not like
-            trouble = in_words(error, study.header)
-            return Attempt(tuple(gathered), strangers, trouble, isinstance(error, Refused))
-        return Attempt(tuple(gathered), strangers)
+            except PeerError as trouble:  # of this study; what is older may come all the same
+                troubles.append(trouble)
+                continue
+            if gathered[-1].priors:
+                self._tell(recall, Attempt(tuple(gathered)))
+        return Attempt(tuple(gathered), earlier.strangers, *_said(troubles, study))
 
     def _tell(self, recall: Recall, attempt: Attempt) -> None:
         with self.database.transaction() as tx:
@@ -190,6 +192,12 @@ def search_of(study: Study, years: int) -> Search:
     year, month, number = (int(part) for part in day.groups())
     first = f"{max(1, year - years):04d}{month:02d}{min(number, 28):02d}"  # a day that each year's month has
     return Search(study.study_instance_uid, patient, first, last, re.sub(r"\D.*", "", moment), MAKER)
+
+
+def _said(troubles: Sequence[PeerError], study: Study) -> tuple[str, bool]:
+    """The first trouble, "" where there is none, and whether all of them are refusals."""
+    words = in_words(troubles[0], study.header) if troubles else ""  # a peer likes to quote what it does not like
+    return words, bool(troubles) and all(isinstance(one, Refused) for one in troubles)
 
 
 def _in_words(found: tuple[Prior, ...], peer: str) -> str:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from dicom_node.routing.header import Header, number, plain, text
 from dicom_node.routing.vocabulary import compiled
 
+# What "with" and "without" speak of as often: fat saturation, which says nothing of contrast medium.
+NO_FAT = r"(?! ?(fs|fat|fett|sat|spa?ir|supp))"
 WITHOUT = (
-    r"\bpre\b|\bnati[vf]|unenhanced|\bplain\b|\bnon ?(contrast|enhanced)|"
-    r"\b(ohne|without|sans|senza|zonder|w ?o)\b|\b(no|sin|sem|s) ?(km|gd|iv|contr\w*|inj\w*|gado\w*)\b"
+    r"\bpre\b(?! ?op)|\bnati[vf]|unenhanced|\bplain\b|\bnon ?(contrast|enhanced)|"
+    rf"\b(ohne|without|sans|senza|zonder|w ?o)\b{NO_FAT}|"
+    r"\b(no|sin|sem|s) ?(km|gd|iv|contr\w*|inj\w*|gado\w*)\b"
 )
 WITH = (
     r"\+ ?(c|gd|km|k)\b|\bc ?\+|\bpost\b|\bpost ?(km|gd|c|contr)|\bgd\b|gado|dotarem|\bkm\b|\bce\b|"
-    r"\bmdc\b|\bt1 ?(ce|c|gd|km)\b|contrast|kontrast|inject|enhanced|portal|arteri|ven(ous|os)|\bmit\b|\bavec\b"
+    r"\bmdc\b|\bt1 ?(ce|c|gd|km)\b|contrast|kontrast|inject|enhanced|portal|arteri|ven(ous|os)|"
+    rf"\b(mit|avec)\b{NO_FAT}"
 )
 BOTH = (
     r"with (and|or) without|w (and |or )?w ?o\b|mit und ohne|ohne und mit|nativ (und|and|\+) ?km|"

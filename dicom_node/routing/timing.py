@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from dicom_node.routing.header import Header, number, text
 
+HALF_DAY_S = 43200.0
+
 
 @dataclass(frozen=True, order=True)
 class Started:
@@ -27,12 +29,18 @@ def started(headers: Sequence[Header]) -> Started:
     """The earliest acquisition time of a series, else its series time (DA and TM, PS3.5 6.2)."""
     clocks = [seconds for header in headers if (seconds := _seconds(text(header, "AcquisitionTime"))) is not None]
     first = headers[0]
-    seconds = min(clocks) if clocks else _seconds(text(first, "SeriesTime"))
+    seconds = _earliest(clocks) if clocks else _seconds(text(first, "SeriesTime"))
     return Started(
         date=text(first, "SeriesDate"),
         seconds=-1.0 if seconds is None else seconds,
         series_number=number(first, "SeriesNumber") or 0.0,
     )
+
+
+def _earliest(clocks: Sequence[float]) -> float:
+    """The first of the clock times of one series, which may go on past midnight; no series takes half a day."""
+    last = max(clocks)
+    return min(clock for clock in clocks if last - clock < HALF_DAY_S)
 
 
 def _seconds(value: str) -> float | None:

@@ -217,6 +217,17 @@ class TestSettled:
             tx.associations.close("association-1", 150.0)
         assert self.settled(db, 150.0) == [UID]
 
+    def test_though_its_sender_goes_on_for_ever_with_the_studies_of_others(self, db, study, make_instance):
+        with db.transaction() as tx:
+            tx.associations.open("association-1", "receive", "ROUTER", "SEGNODE", "10.0.0.1", 100.0, 9000.0)
+        assert self.settled(db, 5000.0) == [], "one image may take long"
+        add(db, make_instance(study_instance_uid="1.2.9", received_at=195.0))
+        assert self.settled(db, 200.9) == [], "more of the first one may follow"
+        assert self.settled(db, 201.0) == [UID]
+        add(db, make_instance(2, received_at=203.0))
+        assert self.settled(db, 294.9) == []
+        assert self.settled(db, 5000.0) == ["1.2.9"], "now it is at the first one again"
+
     def test_an_association_whose_lease_ran_out_is_closed(self, db, study):
         with db.transaction() as tx:
             tx.associations.open("association-1", "receive", "MR1", "SEGNODE", "10.0.0.1", 100.0, 60.0)

@@ -280,3 +280,21 @@ def test_a_move_to_whom_the_archive_does_not_know_is_refused():
 
     with archive(move_=unknown) as peer, pytest.raises(Refused, match="0xA801: move destination unknown"):
         move(peer, "SEGNODE", [Parcel(STUDY, SERIES)], 5.0)
+
+
+@pytest.mark.parametrize(("code", "error"), [(0xA702, Unreachable), (0xA900, Refused)])
+def test_what_cannot_be_sent_of_one_series_keeps_no_other_from_being_asked_for(code, error):
+    asked = []
+
+    def fails(event):
+        asked.append(str(event.identifier.SeriesInstanceUID))
+        if len(asked) == 1:
+            yield 1
+            yield code, None
+        else:
+            yield 0
+
+    parcels = [Parcel(STUDY, f"{SERIES}.{number}") for number in (1, 2, 3)]
+    with archive(get_=fails) as peer, pytest.raises(error, match=f"0x{code:04X}"):
+        get(peer, "SEGNODE", parcels, ([CTImageStorage], lambda _: 0), 20.0)
+    assert asked == [parcel.series_instance_uid for parcel in parcels]

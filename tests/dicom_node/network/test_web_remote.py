@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, RLELossless
 from web_archive import WebArchive, web_archive
 from web_shelf import Shelf
 
-from dicom_node.errors import PeerError, Rejected, Unfinished, Unreachable
+from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
 from dicom_node.network.query import Brought
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import Register
@@ -196,6 +196,25 @@ class TestRetrieval:
         server.next_answers.append((status, {}, b""))
         gone, good = Gap("1.2.9", 4), Gap(series[1], 6)
         assert bring(there, series[0], Survey(10, (gone, good))) == Brought(6, 4)
+
+    @pytest.mark.parametrize(("status", "kind"), [(500, Unfinished), (406, Refused)])
+    def test_what_the_server_fails_at_is_told_when_the_rest_has_come(
+        self, there: WebRemote, series: tuple[str, str], server: WebArchive, kept: Callable[[], list[Instance]],
+        status: int, kind: type[PeerError],
+    ) -> None:  # fmt: skip
+        server.next_answers.append((status, {}, b""))
+        bad, good = Gap("1.2.9", 4), Gap(series[1], 6)
+        with pytest.raises(kind, match=f"HTTP {status}"):
+            bring(there, series[0], Survey(10, (bad, good)))
+        assert len(kept()) == 6
+
+    def test_who_does_not_let_us_in_is_not_asked_again(
+        self, there: WebRemote, series: tuple[str, str], server: WebArchive
+    ) -> None:
+        server.next_answers.append((403, {}, b""))
+        with pytest.raises(Rejected):
+            bring(there, series[0], Survey(10, (Gap("1.2.9", 4), Gap(series[1], 6))))
+        assert len(server.asked) == 1
 
     def test_patients_are_in_no_log(
         self, there: WebRemote, series: tuple[str, str], whole: Survey, caplog: pytest.LogCaptureFixture

@@ -252,6 +252,19 @@ def test_missing_files_fail_the_job_by_name(
     assert "1 of 2 instances" in job(database).reason
 
 
+def test_a_job_whose_last_permitted_owner_died_is_not_run_once_more(
+    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+) -> None:
+    queue()
+    for now in (0.0, 10.0):  # the whole pipeline ended under it each time, and recovery has not come to that
+        with database.transaction() as tx:
+            assert tx.jobs.claim("dead", now, 5.0)
+    assert stage.step(20.0)
+    assert device.asked == []
+    assert (job(database).state, job(database).crashes) == (JobState.FAILED, 2)
+    assert events(database)[-1] == "failed"
+
+
 @pytest.mark.parametrize("call", ["local", "write"])
 @pytest.mark.parametrize(("times", "state"), [(2, JobState.DONE), (99, JobState.PENDING)])
 def test_an_archive_without_an_answer_is_waited_for_and_costs_no_crash(

@@ -15,6 +15,7 @@ from asking import HEADER, PRIORS, STUDY, Hand, recall, study, told
 from recalling import WHO, EarlierStudy, FakePacs, earlier_study
 
 from dicom_node.errors import Refused, Unreachable
+from dicom_node.network.query import Brought
 from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.dispatch import Dispatch
 from dicom_node.pipeline.fetch import Reconcile
@@ -108,6 +109,27 @@ class TestInVain:
         assert told(database, "priors given up") == [
             "earlier results could not be asked for: pacs answers 0xA900: no …, born …"
         ], "a peer may quote the patient; we do not"
+
+    def test_an_earlier_study_that_cannot_be_sent_hides_no_older_one(
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Hand,
+        tmp_path: Path, earlier: EarlierStudy, monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        settle()
+        older = earlier_study(tmp_path, "older", "20230101")
+        pacs.held += older.everything
+        send = pacs.retrieve
+
+        def retrieve(study_uid: str, *asked: Any) -> Brought:
+            if study_uid == earlier.study:
+                raise Unreachable("pacs answers the C-MOVE with 0xA702")
+            return send(study_uid, *asked)
+
+        monkeypatch.setattr(pacs, "retrieve", retrieve)
+        for hand.now in (1000.0, 1060.0):
+            assert ask.step(hand.now)
+        assert [prior.study for prior in recall(database).found] == [older.study]
+        (text,) = told(database, "priors given up")
+        assert text.endswith("0xA702; 1 earlier result found at pacs")
 
     def test_what_has_come_counts_although_the_rest_does_not_come(
         self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Hand,

@@ -8,7 +8,8 @@ from dicom_node.routing.contrast import contrast_of
 @pytest.mark.parametrize(
     "description",
     ["t1_mprage_sag_km", "AX T1 +C", "T1 post Gd", "T1 C+", "SAG T1 GADO", "T1CE", "Ax T1 SE POST",
-     "Abdomen portalvenös", "T1 mit KM", "T1 TSE avec injection", "Abdomen arterial"],
+     "Abdomen portalvenös", "T1 mit KM", "T1 TSE avec injection", "Abdomen arterial", "AX T1 POST W/O FS",
+     "t1_tra_km_ohne_fs", "Pre-Op T1 +C"],
 )  # fmt: skip
 def test_descriptions_that_speak_of_contrast(description):
     said = contrast_of({"SeriesDescription": description})
@@ -23,6 +24,13 @@ def test_descriptions_that_speak_of_contrast(description):
 )  # fmt: skip
 def test_descriptions_that_speak_against_it_even_where_the_agent_is_filled_in(description):
     assert contrast_of({"SeriesDescription": description, "ContrastBolusAgent": "Gadovist"}).given is False
+
+
+@pytest.mark.parametrize(
+    "description", ["T1 mit FS", "T1 avec FatSat", "AX T1 W/O FS", "t1_tra_ohne_Fettsättigung", "T1 PRE-OP"]
+)
+def test_fat_saturation_and_an_operation_tell_nothing_of_contrast(description):
+    assert contrast_of({"SeriesDescription": description}).given is None
 
 
 def test_the_agent_counts_where_descriptions_are_silent():

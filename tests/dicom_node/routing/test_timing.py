@@ -20,6 +20,13 @@ def test_the_earliest_image_counts_and_the_series_time_stands_in():
     assert started([{"SeriesTime": "1200"}]).seconds == 43200
 
 
+def test_a_series_that_goes_on_past_midnight_began_before_it():
+    clocks = ("235830", "235940.5", "000050", "000200")
+    late = started([{"SeriesDate": "20250401", "AcquisitionTime": clock} for clock in clocks])
+    assert late.seconds == 23 * 3600 + 58 * 60 + 30
+    assert started([{"SeriesDate": "20250401", "AcquisitionTime": "233000"}]) < late
+
+
 def test_order_is_by_date_then_time_then_series_number():
     first = started([{"SeriesDate": "20250401", "AcquisitionTime": "235900"}])
     second = started([{"SeriesDate": "20250402", "AcquisitionTime": "000500"}])
