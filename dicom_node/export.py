@@ -1,31 +1,34 @@
 """Reviewed truth as training cases: images and corrected masks, numbered, without anything that names anybody.
 
-Each task has a folder of its own, in it the layout of its data set and `cases.csv`: which case is which job and which
-review (both as hashes), and the labels that the person's segmentation speaks of. A job is written once.
+Each task has a folder of its own, in it the layout of its data set and `cases.csv`: which cases are of one patient (by
+a pseudonym, so that training keeps a patient in one group), which job and which review each is (both as hashes), and
+the labels that the person's segmentation speaks of. A job is written once.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Collection, Iterator
+import hmac
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_node.errors import NodeError
 from dicom_node.objects.corrected import BadSegmentation, read_segmentation
 from dicom_node.objects.on_grid import lay_on
+from dicom_node.patient import Patient
 from inference.errors import Unfit
 from inference.readers.dicom import read_series
 from inference.tasks import TASKS
-from inference.writers.training_layout import is_free, write_case
+from inference.writers.training_layout import CASE, PATIENT, TABLE, is_free, write_case
 from storage.archive import Archive
 from storage.database import Database
 from storage.records import Instance, Job
 from storage.reviews import Reviewed
 
-TABLE = "cases.csv"
-COLUMNS = ("case", "job", "review", "labels")
+KEY = "export"  # among the node's: without it nobody finds the patient of a pseudonym
+COLUMNS = (CASE, PATIENT, "job", "review", "labels")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Source:
     job: Job
     seg: Instance
     images: dict[str, list[Instance]]
+    patient: str  # pseudonym, "" where the study tells no patient ID
 
 
 class Left(NodeError):
@@ -60,21 +64,23 @@ def export_reviewed(
 
     Nothing that is there is overwritten. The newest review of a job counts.
     """
-    with database.reading() as tx:
+    with database.transaction() as tx:
+        key = bytes.fromhex(tx.keys.get(KEY))
         reviews = tx.reviews.counting(since, tasks)
     for review in reviews:
         with database.reading() as tx:
             job = tx.jobs.get(review.job_id)
         case, reason = None, ""
         try:
-            case = _write(_source(database, review, job), archive, folder / job.task)
+            case = _write(_source(database, key, review, job), archive, folder / job.task)
         except (Left, BadSegmentation, Unfit) as why:
             reason = str(why)
         yield Line(review.study_instance_uid, job.job_id, job.task, case, reason)
 
 
-def _source(database: Database, review: Reviewed, job: Job) -> Source:
+def _source(database: Database, key: bytes, review: Reviewed, job: Job) -> Source:
     with database.reading() as tx:
+        header = tx.studies.get(review.study_instance_uid).header
         rejected = {one.sop_instance_uid for one in tx.rejections.of_study(review.study_instance_uid)}
         held = {i.sop_instance_uid: i for i in tx.studies.instances(study_uid=review.study_instance_uid)}
     wanted = {role: [str(uid) for uid in source["instances"]] for role, source in job.inputs.items()}
@@ -84,7 +90,13 @@ def _source(database: Database, review: Reviewed, job: Job) -> Source:
     if every - held.keys():
         raise Left("retention has removed the review, or an image behind it")
     images = {role: [held[uid] for uid in uids] for role, uids in wanted.items()}
-    return Source(review, job, held[review.sop_instance_uid], images)
+    return Source(review, job, held[review.sop_instance_uid], images, _pseudonym(key, header))
+
+
+def _pseudonym(key: bytes, header: Mapping[str, object]) -> str:
+    """The same for one patient ID in every export of this node. Two people under one ID are better kept together."""
+    patient_id = Patient.of(header).patient_id
+    return f"patient-{hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]}" if patient_id else ""
 
 
 def _write(source: Source, archive: Archive, folder: Path) -> int:
@@ -107,12 +119,20 @@ def _write(source: Source, archive: Archive, folder: Path) -> int:
         number += 1
     write_case(card, number, volumes, laid.labels, folder)
     labels = " ".join(map(str, sorted(laid.judged(card))))
+    _begin(folder / TABLE, rows)
     with (folder / TABLE).open("a", newline="") as file:
-        table = csv.writer(file)
-        if not rows and file.tell() == 0:
-            table.writerow(COLUMNS)
-        table.writerow([number, source.job.job_id, sha256, labels])
+        csv.writer(file).writerow([number, source.patient, source.job.job_id, sha256, labels])
     return number
+
+
+def _begin(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """A table with our columns is there; one of before patients were told is written anew, in which they are empty."""
+    if rows and PATIENT in rows[0]:
+        return
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, restval="")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

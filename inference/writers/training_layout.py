@@ -6,7 +6,7 @@
 
 BraTS readers stack the four series as channels, so the others are resampled onto the primary series' grid, by what
 their headers say of their place alone: no registration, no skull stripping, no atlas. Files hold voxels and geometry,
-nothing that names anybody; but a head's voxels hold a face.
+nothing that names anybody; but a head's voxels hold a face. A table beside them may say which cases are of one patient.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from inference.volume import Grid, Volume
 from inference.writers.image_file import write_image
 
 TRUTH = "truth"
+TABLE, CASE, PATIENT = "cases.csv", "case", "patient"  # the table, and its columns that the data sets' readers know
 LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "liver_tumour": {"CT": "volume-{n}.nii", TRUTH: "segmentation-{n}.nii"},
     "brain_tumour": {

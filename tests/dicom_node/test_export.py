@@ -12,7 +12,7 @@ import pytest
 from empty_sqlite import EmptySqlite
 from reviewing import CORRECTED, FOUND, JOB, OBLIQUE, Scene, liver_scene
 
-from dicom_node.export import Line, export_reviewed
+from dicom_node.export import Line, _pseudonym, export_reviewed
 from dicom_node.pipeline.review import Review
 from inference.readers import nifti
 from storage.database import Database
@@ -45,6 +45,11 @@ def export(node: Scene, tmp_path: Path) -> Export:
     return lambda *args, **more: list(export_reviewed(node.database, node.archive, tmp_path / "out", *args, **more))
 
 
+def rows(tmp_path: Path) -> list[dict[str, str]]:
+    with (tmp_path / "out" / "liver_tumour" / "cases.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
 def test_a_case_holds_the_images_and_the_corrected_mask(export: Export, node: Scene, tmp_path: Path) -> None:
     (line,) = export()
     assert (line.study_instance_uid, line.job_id, line.task, line.case) == (node.study, JOB, "liver_tumour", 1)
@@ -56,7 +61,7 @@ def test_a_case_holds_the_images_and_the_corrected_mask(export: Export, node: Sc
     assert (truth.array[at] == 2).all()
     assert np.count_nonzero(truth.array == 2) == np.count_nonzero(CORRECTED == 2)
     assert nifti.read(folder / "volume-1.nii").grid.matches(truth.grid)
-    (row,) = csv.DictReader((folder / "cases.csv").open())
+    (row,) = rows(tmp_path)
     assert (row["case"], row["job"], row["labels"]) == ("1", JOB, "1 2")
     assert len(row["review"]) == 64
     for path in folder.iterdir():
@@ -70,6 +75,30 @@ def test_a_job_is_written_once(export: Export, node: Scene) -> None:
     send_back(node, FOUND, 200.0)
     (line,) = export()
     assert line.reason == "it is case 1 already from an older review, which stays"
+
+
+def test_a_patient_has_one_pseudonym_and_nobody_else_has_it(export: Export, node: Scene, tmp_path: Path) -> None:
+    (line,) = export()
+    (row,) = rows(tmp_path)
+    assert row["patient"].startswith("patient-")
+    with node.database.reading() as tx:
+        patient_id = tx.studies.get(line.study_instance_uid).header["PatientID"]
+    assert patient_id.casefold() not in row["patient"]
+    assert _pseudonym(b"k", {"PatientID": patient_id}) != row["patient"], "it hangs on the node's own key"
+    again, other = (_pseudonym(b"k", {"PatientID": who}) for who in (patient_id, "another"))
+    assert again == _pseudonym(b"k", {"PatientID": f"{patient_id} ", "StudyDate": "20260101"}) != other
+    assert _pseudonym(b"k", {}) == ""
+
+
+def test_a_table_of_before_patients_were_told_goes_on(export: Export, tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "liver_tumour"
+    folder.mkdir(parents=True)
+    (folder / "cases.csv").write_text(f"case,job,review,labels\n4,{'b' * 64},{'c' * 64},1 2\n")
+    assert [line.case for line in export()] == [5]
+    old, new = rows(tmp_path)
+    assert (old["case"], old["patient"], old["job"], old["labels"]) == ("4", "", "b" * 64, "1 2")
+    assert (new["case"], new["job"], new["labels"]) == ("5", JOB, "1 2")
+    assert new["patient"]
 
 
 def test_files_that_are_there_are_passed_over(export: Export, tmp_path: Path) -> None:

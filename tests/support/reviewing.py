@@ -131,7 +131,7 @@ class Scene:
             header.facts, fetched=fetched,
         )  # fmt: skip
         with self.database.transaction() as tx:
-            tx.studies.add_instance(instance)
+            tx.studies.add_instance(instance, header.study)
         return instance.sop_instance_uid
 
     def finish(self, labels: np.ndarray, job: str = JOB, kinds: Sequence[str] = ("seg",), **changes: Any) -> None:

@@ -7,10 +7,11 @@ Two ways of naming files are published, and the name tells how labels are encode
     2024, treated  the same, time points from 100 on        … and 4 resection cavity
 
 CASE is BraTS20_Training_001, BraTS2021_00000, BraTS19_CBICA_AAB_1 (its last number is a time point), or
-BraTS-GLI-00000-000: patient, then time point; BraTS-SSA and our own export (Segnode-00000-000) are named alike. A
-resection cavity is no tumour and becomes background, as the challenge's whole tumour leaves it out; a note says so.
-The other challenges of 2023 on (MEN, MET, PED, GoAT) are refused: other tumours, and labels that mean other things.
-Releases until 2021 each name the same patients differently, so a folder holds one release, or names of 2023 on.
+BraTS-GLI-00000-000: patient, then time point; BraTS-SSA and our own export (Segnode-00000-000) are named alike, but a
+table says whose the cases of that are (`exported.py`). A resection cavity is no tumour and becomes background, as the
+challenge's whole tumour leaves it out; a note says so. The other challenges of 2023 on (MEN, MET, PED, GoAT) are
+refused: other tumours, and labels that mean other things. Releases until 2021 each name the same patients differently,
+so a folder holds one release, or names of 2023 on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from inference.tasks import BRAIN_TUMOUR
 from inference.tasks.brain_tumour import ENHANCING, NECROTIC_CORE, OEDEMA
 from inference.training.datasets.base import CaseRef, DataSet, LabelledCase
 from inference.training.datasets.checks import labels_from, labels_on, one_grid, read_images, read_volume
+from inference.training.datasets.exported import exported_patients
 from inference.training.datasets.files import check_once, files_under, wrong_folder
 
 CAVITY = 4
@@ -35,6 +37,7 @@ TRUTH = "truth"
 
 _OLD = re.compile(r"(?i)(?P<case>(?P<release>brats\d{2,4})_\w+)_(?P<ending>t1|t1ce|t2|flair|seg)\.nii(\.gz)?")
 _NEW = re.compile(r"(?P<case>(BraTS-(GLI|SSA)|Segnode)-\d{5}-\d{3})-(?P<ending>t1n|t1c|t2w|t2f|seg)\.nii(\.gz)?")
+_OURS = re.compile(r"Segnode-(\d{5})-000")
 _OTHER_CHALLENGE = re.compile(r"(BraTS-(?!GLI|SSA)[A-Za-z]+)-[\d-]+-(t1n|t1c|t2w|t2f|seg)\.nii(\.gz)?")
 _WITH_TIME_POINT = re.compile(r"(?i)(brats1[789]_\w+)_\d+")
 _MISNAMED_TRUTH = re.compile(r".+_Segm\.nii(\.gz)?")  # of BraTS20_Training_355, as it is published
@@ -76,7 +79,8 @@ class Brats(DataSet):
         if len(releases) > 1:
             raise WrongFolder(f"{self.folder} holds {len(releases)} releases of BraTS ({', '.join(releases)}), which "
                               "name the same patients differently; name the folder of one of them.")
-        return [_ref(case_id, case) for case_id, case in sorted(found.items())]
+        patients = exported_patients(files)
+        return [_ref(case_id, case, patients) for case_id, case in sorted(found.items())]
 
     def read(self, ref: CaseRef) -> LabelledCase:
         names = _NEW_NAMES if _is_new(ref.case_id) else _OLD_NAMES
@@ -117,13 +121,15 @@ class Brats(DataSet):
                 yield path, match
 
 
-def _ref(case_id: str, case: _Found) -> CaseRef:
+def _ref(case_id: str, case: _Found, exported: Mapping[int, str]) -> CaseRef:
     images = {role: path for role, path in case.files.items() if role != TRUTH}
-    return CaseRef(case_id, _patient(case_id), images, case.files.get(TRUTH))
+    return CaseRef(case_id, _patient(case_id, exported), images, case.files.get(TRUTH))
 
 
-def _patient(case_id: str) -> str:
-    """Whom a case shows: its name without the time point."""
+def _patient(case_id: str, exported: Mapping[int, str]) -> str:
+    """Whom a case shows: its name without the time point, or who our own export says."""
+    if (ours := _OURS.fullmatch(case_id)) and int(ours[1]) in exported:
+        return exported[int(ours[1])]
     if _is_new(case_id):
         return case_id.rsplit("-", 1)[0]
     dated = _WITH_TIME_POINT.fullmatch(case_id)

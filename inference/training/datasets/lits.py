@@ -7,9 +7,10 @@ Accepted, anywhere below the folder (Training Batch 1 and 2, or one folder):
     segmentation-N.nii, segmentation-N.nii.gz the truth as it is published
     segmentation-N.dcm                        the truth as DICOM SEG, segments told apart by their codes
 
-Each N is a patient: the data set names no others. What its headers say of orientation is not to be relied on, so that
-only the agreement of image and truth is checked. Twenty volumes from 28 on are published with an identity affine
-instead of their own; a note says so, for their lengths in mm and volumes in ml mean little.
+Each N is a patient: the data set names no others, but our own export does (`exported.py`). What its headers say of
+orientation is not to be relied on, so that only the agreement of image and truth is checked. Twenty volumes from 28 on
+are published with an identity affine instead of their own; a note says so, for their lengths in mm and volumes in ml
+mean little.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from inference.tasks import LIVER_TUMOUR
 from inference.tasks.liver_tumour import LIVER, TUMOUR
 from inference.training.datasets.base import CaseRef, DataSet, LabelledCase
 from inference.training.datasets.checks import labels_from, labels_on, read_images, read_volume
+from inference.training.datasets.exported import exported_patients
 from inference.training.datasets.files import check_once, files_under, wrong_folder
 from inference.volume import Grid, Volume
 
@@ -63,8 +65,9 @@ class Lits(DataSet):
         if not found:
             raise wrong_folder(self.folder, self.layout, "volume-N.nii (or a folder volume-N with a DICOM series) with "
                                "segmentation-N.nii", files)  # fmt: skip
-        return [CaseRef(f"volume-{n}", f"volume-{n}", {"CT": case.image} if case.image else {}, case.truth)
-                for n, case in sorted(found.items())]
+        patients = exported_patients(files)
+        return [CaseRef(f"volume-{n}", patients.get(n, f"volume-{n}"), {"CT": case.image} if case.image else {},
+                        case.truth) for n, case in sorted(found.items())]
 
     def read(self, ref: CaseRef) -> LabelledCase:
         number = ref.case_id.rsplit("-", 1)[1]

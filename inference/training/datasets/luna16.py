@@ -8,13 +8,14 @@
 Which nodules count is the list's word; their voxels are, in this order: those of masks/; those that half of the readers
 outlined in LIDC's XML (`lidc.py`), outlines that meet no listed nodule left out; else a sphere of the listed diameter.
 A note on the case says which. LUNA16 does not say which scans are of one patient, and some of LIDC's patients were
-scanned twice: `patients` names a table that does (NBIA's metadata.csv); without it each scan counts as a patient.
+scanned twice: `patients` names a table that does (NBIA's metadata.csv); without it each scan counts as a patient, but
+for those of our own export, which tells (`exported.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from inference.tasks import LUNG_NODULE
 from inference.tasks.lung_nodule import NODULE
 from inference.training.datasets.base import CaseRef, DataSet, LabelledCase, Mark, digest_files
 from inference.training.datasets.checks import labels_from, labels_on, read_images, read_volume
+from inference.training.datasets.exported import exported_patients
 from inference.training.datasets.files import check_once, files_under, wrong_folder
 from inference.training.datasets.lidc import Nodule, agreed, read_outlines, series_of
 from inference.training.datasets.luna16_tables import read_marks, read_patients
@@ -55,7 +57,7 @@ class Luna16(DataSet):
         if self._annotations is None and not self._masks:
             raise WrongFolder(f"{self.folder} holds {len(scans)} scans of {self.layout} and no annotations.csv that "
                               "says where their nodules are.")
-        patients = read_patients(self.patients) if self.patients else {series: series for series in scans}
+        patients = read_patients(self.patients) if self.patients else self._own(scans)
         unknown = [series for series in scans if series not in patients]
         if unknown and self.patients:
             raise DataError(f"{self.patients.name} does not say whose {len(unknown)} of {len(scans)} scans are, such "
@@ -63,6 +65,11 @@ class Luna16(DataSet):
         return [CaseRef(series, patients[series], {"CT": path}, self._masks.get(series) or self._xml.get(series),
                         int(path.parent.name.removeprefix("subset")))
                 for series, path in sorted(scans.items())]
+
+    def _own(self, scans: Iterable[str]) -> dict[str, str]:
+        """Each scan as a patient of its own, but for those of our export."""
+        exported = exported_patients(self._files)
+        return {series: exported.get(int(series), series) if series.isdecimal() else series for series in scans}
 
     def read(self, ref: CaseRef) -> LabelledCase:
         volumes = read_images(self.card, ref, {"CT": f"{ref.case_id}.mhd"})

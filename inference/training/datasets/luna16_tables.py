@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 from inference.errors import DataError
 from inference.training.datasets.base import Mark
-
-MAX_BYTES = 64 * 2**20
+from inference.training.datasets.tables import rows_of
 
 _COORDINATES = ("coordX", "coordY", "coordZ")
 # As NBIA's downloads and LUNA16 call a series, and whose it is.
@@ -25,7 +22,7 @@ def read_marks(path: Path, *, sized: bool) -> dict[str, tuple[Mark, ...]]:
     Where the marks are not `sized`, a diameter of 0 or less says that none was measured. DataError names the line.
     """
     marks: dict[str, list[Mark]] = defaultdict(list)
-    for line, row in _rows(path, ("seriesuid", *_COORDINATES, "diameter_mm")):
+    for line, row in rows_of(path, ("seriesuid", *_COORDINATES, "diameter_mm")):
         try:
             x, y, z, diameter = (float(row[name]) for name in (*_COORDINATES, "diameter_mm"))
         except ValueError as fault:
@@ -42,7 +39,7 @@ def read_patients(path: Path) -> dict[str, str]:
     """Patient by series, from a table as NBIA gives it with a download (Series UID, Subject ID)."""
     patients: dict[str, str] = {}
     series = patient = ""
-    for line, row in _rows(path, ()):
+    for line, row in rows_of(path):
         if not series:
             series, patient = _column(path, row, _SERIES), _column(path, row, _PATIENT)
         if not row[series] or not row[patient]:
@@ -57,22 +54,3 @@ def _column(path: Path, row: dict[str, str], names: tuple[str, ...]) -> str:
         if name in row:
             return name
     raise DataError(f"{path.name} has no column {names[0]}; it has {', '.join(row)}.")
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Every row by column with its line; rows that are shorter or longer than the header are refused."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB.")
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, strict=True)
-            missing = [name for name in columns if name not in (table.fieldnames or ())]
-            if missing:
-                raise DataError(f"{path.name} has no column {', '.join(missing)}.")
-            for row in table:
-                if None in row or None in row.values():
-                    raise DataError(f"{path.name}, line {table.line_num}: {len(table.fieldnames or ())} fields are "
-                                    "expected.")  # fmt: skip
-                yield table.line_num, {name.strip(): value.strip() for name, value in row.items()}
-    except (OSError, UnicodeError, csv.Error) as fault:
-        raise DataError(f"{path.name} cannot be read as a table ({type(fault).__name__}).") from fault

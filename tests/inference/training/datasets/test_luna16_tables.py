@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inference.errors import DataError
-from inference.training.datasets import luna16_tables
+from inference.training.datasets import tables
 from inference.training.datasets.base import Mark
 from inference.training.datasets.luna16_tables import read_marks, read_patients
 
@@ -59,7 +59,7 @@ def test_what_is_no_text_or_too_much_of_it_is_no_table(tmp_path: Path, monkeypat
     path.write_bytes(HEADER.encode() + b"\n\xff\xfe,1,2,3,4\n")
     with pytest.raises(DataError, match="cannot be read as a table"):
         read_marks(path, sized=True)
-    monkeypatch.setattr(luna16_tables, "MAX_BYTES", 10)
+    monkeypatch.setattr(tables, "MAX_BYTES", 10)
     with pytest.raises(DataError, match="larger than"):
         read_marks(path, sized=True)
     with pytest.raises(DataError, match="cannot be read as a table"):
