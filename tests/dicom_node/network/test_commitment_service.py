@@ -4,8 +4,9 @@ from io import BytesIO
 
 import pytest
 from commitment_peer import CommitmentPeer, report, request
+from one_message import status_of
 from pydicom.uid import ImplicitVRLittleEndian
-from pynetdicom import AE, build_context
+from pynetdicom import build_context
 from pynetdicom.dimse_primitives import N_ACTION, N_EVENT_REPORT
 from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
@@ -52,18 +53,7 @@ def encoded(data):
 
 def say_in_a_storage_context(ear, message) -> int:
     """Send a message of CT1 on an association that was negotiated for CT images alone; the answer's status."""
-    association = AE("CT1").associate(
-        ear.peer.host, ear.peer.port, [build_context(CT, ImplicitVRLittleEndian)], ae_title=ear.peer.ae_title
-    )
-    message.MessageID = 1
-    association._reactor_checkpoint.clear()
-    while not association._is_paused:
-        pass
-    association.dimse.send_msg(message, association.accepted_contexts[0].context_id)
-    _, answer = association.dimse.get_msg(block=True)
-    association._reactor_checkpoint.set()
-    association.release()
-    return int(answer.Status)
+    return status_of(message, ear.peer, "CT1", build_context(CT, ImplicitVRLittleEndian))
 
 
 class TestAsked:

@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from one_message import status_of
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -24,7 +25,7 @@ from pydicom.uid import (
     RLELossless,
     SegmentationStorage,
 )
-from pynetdicom import AE, build_context
+from pynetdicom import build_context
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
@@ -48,22 +49,11 @@ def data_set_of(path) -> bytes:
 def store_raw(ear, data: bytes | None, *, sop_class=CTImageStorage, context=None, instance="1.2.3.4",
               syntax=ExplicitVRLittleEndian):  # fmt: skip
     """Send `data` as it is, under the request's own words, in the context of `sop_class` or another; the status."""
-    association = AE(ae_title=SCANNER).associate(
-        ear.peer.host, ear.peer.port, [build_context(context or sop_class, syntax)], ae_title=ear.peer.ae_title
-    )
-    assert association.is_established
     request = C_STORE()
-    request.MessageID, request.Priority = 1, 2
+    request.Priority = 2
     request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = sop_class, instance
     request.DataSet = BytesIO(data) if data is not None else None
-    association._reactor_checkpoint.clear()
-    while not association._is_paused:
-        pass
-    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
-    _, answer = association.dimse.get_msg(block=True)
-    association._reactor_checkpoint.set()
-    association.release()
-    return answer.Status
+    return status_of(request, ear.peer, SCANNER, build_context(context or sop_class, syntax))
 
 
 @pytest.mark.peer
