@@ -47,19 +47,18 @@ def lung_midline_mm(volume: Volume) -> float | None:
     That is halfway between their outer borders, or in the middle of the body where these lie unevenly about it: after
     a pneumonectomy, or with a lung that is white, all the air lies to one side.
     """
-    lungs = lung_mask(volume)
-    places = np.argwhere(lungs.array)
+    coarse = _coarse(volume, -1024.0)
+    places = np.argwhere(_lungs_of(coarse).array)
     if len(places) == 0:
         return None
-    right, left = np.percentile(lungs.grid.to_lps(places)[:, 0], (0.5, 99.5))
-    middle = _middle_mm(volume, np.unique(places[:, 0]))
+    right, left = np.percentile(coarse.grid.to_lps(places)[:, 0], (0.5, 99.5))
+    middle = _middle_mm(coarse, np.unique(places[:, 0]))
     near, far = sorted((middle - right, left - middle))
     return float(right + left) / 2 if near > UNEVEN * far else middle
 
 
-def _middle_mm(volume: Volume, slices: NDArray[np.intp]) -> float:
+def _middle_mm(coarse: Volume, slices: NDArray[np.intp]) -> float:
     """LPS x that has half of the body on either side, in these slices of the 4 mm grid."""
-    coarse = _coarse(volume, -1024.0)
     body = np.argwhere(~_outside(np.asarray(coarse.array, dtype=np.float32)[slices]))
     body[:, 0] = slices[body[:, 0]]
     return float(np.median(coarse.grid.to_lps(body)[:, 0]))
@@ -67,7 +66,10 @@ def _middle_mm(volume: Volume, slices: NDArray[np.intp]) -> float:
 
 def lung_mask(volume: Volume) -> Volume:
     """Aerated lung as bool on a canonical 4 mm grid."""
-    coarse = _coarse(volume, -1024.0)
+    return _lungs_of(_coarse(volume, -1024.0))
+
+
+def _lungs_of(coarse: Volume) -> Volume:
     array = np.asarray(coarse.array, dtype=np.float32)
     parts, count = scipy.ndimage.label((array < -400) & ~_outside(array))
     if count == 0:
