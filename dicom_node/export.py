@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import hmac
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from dicom_node.errors import NodeError
 from dicom_node.objects.corrected import BadSegmentation, read_segmentation
 from dicom_node.objects.on_grid import lay_on
 from dicom_node.patient import Patient
+from dicom_node.pseudonyms import keyed
 from inference.errors import Unfit
 from inference.readers.dicom import read_series
 from inference.tasks import TASKS
@@ -96,7 +96,7 @@ def _source(database: Database, key: bytes, review: Reviewed, job: Job) -> Sourc
 def _pseudonym(key: bytes, header: Mapping[str, object]) -> str:
     """The same for one patient ID in every export of this node. Two people under one ID are better kept together."""
     patient_id = Patient.of(header).patient_id
-    return f"patient-{hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]}" if patient_id else ""
+    return f"patient-{keyed(key, patient_id)}" if patient_id else ""
 
 
 def _write(source: Source, archive: Archive, folder: Path) -> int:

@@ -31,6 +31,11 @@ NUMBER_LIKE = re.compile(r"[^\W_]+(?:[-./'^][^\W_]+)+")  # P-17, 1901-02-03
 IDENTIFIERS = frozenset({"study", "series", "sop_instance_uid", "transaction", "job", "seg", "note_uid"})
 
 
+def keyed(key: bytes, identifier: str) -> str:
+    """The keyed hash of an identifier, short enough to be read."""
+    return hmac.new(key, identifier.encode(), hashlib.sha256).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Pseudonyms:
     """What hides and replaces; `words` are those by which patients could be told, in small letters.
@@ -56,7 +61,7 @@ class Pseudonyms:
         """Its pseudonym; what is empty stays so, and the standard's own UIDs name nobody."""
         if not uid or uid.startswith(STANDARDS_OWN):
             return uid
-        return f"id-{hmac.new(self.key, uid.encode(), hashlib.sha256).hexdigest()[:16]}"
+        return f"id-{keyed(self.key, uid)}"
 
     def text(self, text: str) -> str:
         """A text without the words, and with every identifier replaced."""
