@@ -70,8 +70,8 @@ def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:
     try:
         server.login(user, password)
     except UnicodeEncodeError:  # it holds the password
-        way_out = "choose others, without umlauts"
-        raise NotTold(f"user and password of the mail server can hold ASCII alone: {way_out}") from None
+        sentence = "user and password of the mail server can hold ASCII alone: choose others, without umlauts"
+        raise NotTold(sentence) from None
 
 
 def compose(notice: Notice, settings: MailSettings, now: float) -> EmailMessage:
