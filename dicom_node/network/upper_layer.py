@@ -220,6 +220,17 @@ class WaitingAssociation(Association):
                 self.abort()
                 self.kill()
 
+    def _serve_request(self, message: Any, context_id: int) -> None:
+        """Serve here what pynetdicom would serve in a thread of its own (N-EVENT-REPORT), as any other message.
+
+        That thread may be quicker than this one is to learn that the association is established, and then gives no
+        answer; and a peer could have as many of them as it likes.
+        """
+        if threading.current_thread() is self:
+            super()._serve_request(message, context_id)
+        else:
+            self.dimse.msg_queue.put((context_id, message))
+
     def _sleep(self) -> None:
         timer = self.dul._idle_timer
         self._is_paused = True

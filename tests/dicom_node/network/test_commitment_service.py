@@ -1,5 +1,6 @@
 """Our ear: who may ask us to keep, what of it is durable before Success, and what destinations tell."""
 
+import time
 from io import BytesIO
 
 import pytest
@@ -7,6 +8,7 @@ from commitment_peer import CommitmentPeer, report, request
 from one_message import status_of
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import build_context
+from pynetdicom.acse import ACSE
 from pynetdicom.dimse_primitives import N_ACTION, N_EVENT_REPORT
 from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
@@ -128,6 +130,13 @@ class TestTold:
         assert found.report == CommitmentReport(("1.2.3.1",), {"1.2.3.2": 0x0112})
         assert found.state is CommitmentState.PENDING
         assert found.next_attempt_at < 9e9
+
+    def test_a_report_that_is_here_before_we_know_that_the_association_is_accepted(
+        self, listen, transaction, monkeypatch
+    ):
+        accepted = ACSE.send_accept
+        monkeypatch.setattr(ACSE, "send_accept", lambda acse: (accepted(acse), time.sleep(0.5)))
+        assert CommitmentPeer("PACS").tell(listen().peer, report(transaction, [ONE, TWO])) == 0x0000
 
     def test_a_report_on_what_we_never_asked(self, listen):
         assert CommitmentPeer("PACS").tell(listen().peer, report("2.25.404", [ONE])) == 0x0115
