@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from dicom_node.conformance.document import Section, Table
 from dicom_node.errors import ReceiveError
-from dicom_node.network import commitment, commitment_service, query, statuses
+from dicom_node.network import commitment, commitment_service, statuses
+from dicom_node.network.query_statuses import MEANINGS as ASKED
 
 if TYPE_CHECKING:
     from dicom_node.settings import NodeSettings
@@ -93,7 +94,7 @@ def answers_to_commitment(node: NodeSettings) -> Section:
 def as_requestor() -> Section:
     """What the peers' statuses mean to the node."""
     stored = [(_range(a, b), f"{words or 'success'}: {outcome.value}") for a, b, outcome, words in statuses.MEANINGS]
-    asked = [(_range(a, b), f"{w}: {'try again' if again else 'refused'}") for a, b, again, w in query.MEANINGS]
+    asked = [(_range(a, b), f"{w}: {'try again' if again else 'refused'}") for a, b, again, w in ASKED]
     return Section(
         "SOP-specific conformance as SCU",
         sections=(

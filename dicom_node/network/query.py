@@ -1,4 +1,4 @@
-"""Study Root C-FIND, C-MOVE and C-GET as a user: what a peer holds, and bringing images of it here (PS3.4 C).
+"""Study Root C-FIND as a user: what a peer holds (PS3.4 C.4.1).
 
 Answers are bounded in number and read like everything that comes from strangers; what is no UID is left out.
 """
@@ -7,50 +7,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
-from pynetdicom.events import Event
-from pynetdicom.sop_class import (
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
-)
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network import proposals
 from dicom_node.network.client import ANSWER_S, open_association
 from dicom_node.network.elements import PARSE_FAULTS, value_of
 from dicom_node.network.peer import Peer
+from dicom_node.network.query_statuses import goes_on
 from dicom_node.patient import Patient
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
 
 MAX_ANSWERS = 50_000  # a study of more images, or a day of more studies, is not believed
-PENDING = (0xFF00, 0xFF01)
-FAILED_IN_PART = 0xB000
-
-# First and last code, whether asking again may help, and the words (PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4).
-MEANINGS: tuple[tuple[int, int, bool, str], ...] = (
-    (0x0110, 0x0110, True, "processing failure"),
-    (0x0122, 0x0122, False, "SOP class not supported"),
-    (0x0124, 0x0124, False, "not authorised"),
-    (0x0210, 0x0213, True, "the peer's DIMSE service is in trouble"),
-    (0xA700, 0xA700, True, "out of resources"),
-    (0xA701, 0xA701, True, "out of resources: matches cannot be counted"),
-    (0xA702, 0xA702, True, "out of resources: sub-operations cannot be performed"),
-    (0xA801, 0xA801, False, "move destination unknown: the peer does not know our AE title"),
-    (0xA900, 0xA900, False, "identifier does not match SOP class"),
-    (0xB000, 0xB000, True, "one or more images could not be sent"),
-    (0xC000, 0xCFFF, True, "unable to process"),
-    (0xFE00, 0xFE00, True, "cancelled"),
-)
 
 
 @dataclass(frozen=True)
@@ -92,39 +69,6 @@ class InstanceAnswer:
 
     sop_instance_uid: str
     sop_class_uid: str
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """What one C-MOVE or C-GET asks for: instances of one series, or all of it where none are named."""
-
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_instance_uids: tuple[str, ...] = ()
-
-    def identifier(self) -> Dataset:
-        """The request's data set (PS3.4 C.4.2.1.4, unique keys by level)."""
-        data = Dataset()
-        data.QueryRetrieveLevel = "IMAGE" if self.sop_instance_uids else "SERIES"
-        data.StudyInstanceUID = self.study_instance_uid
-        data.SeriesInstanceUID = self.series_instance_uid
-        if self.sop_instance_uids:
-            data.SOPInstanceUID = list(self.sop_instance_uids)
-        return data
-
-
-@dataclass(frozen=True)
-class Brought:
-    """How many images a peer says it has sent, and how many it could not send."""
-
-    completed: int = 0
-    failed: int = 0
-
-    def __add__(self, other: Brought) -> Brought:
-        return Brought(self.completed + other.completed, self.failed + other.failed)
-
-
-Told = Callable[[Brought], None]
 
 
 @dataclass(frozen=True)
@@ -226,7 +170,7 @@ class Asking:
         self._association.dimse_timeout = max(0.1, min(ANSWER_S, self._end - time.monotonic()))
         given = self._association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
         for number, (status, identifier) in enumerate(given, start=1):
-            if not _goes_on(status, self._peer, "C-FIND"):
+            if not goes_on(status, self._peer, "C-FIND"):
                 return
             if time.monotonic() > self._end:
                 self._association.abort()
@@ -256,122 +200,6 @@ def asking(
         if association is None:
             raise Refused(f"{peer} does not offer C-FIND")
         yield Asking(association, peer, witness, limit_s)
-
-
-def move(peer: Peer, our_aet: str, parcels: Sequence[Parcel], limit_s: float, told: Told = lambda _: None) -> Brought:
-    """Have a peer send `parcels` to our own AE title by C-MOVE; it must know that title, with our host and port.
-
-    `Unreachable` where it does not answer, cannot now, or is not done within `limit_s` seconds; `Refused` where
-    it will not.
-    """
-    with open_association(peer, our_aet, proposals.move(), limit_s=limit_s) as association:
-        if association is None:
-            raise Refused(f"{peer} does not offer C-MOVE")
-
-        def ask(parcel: Parcel) -> Iterator[tuple[Dataset, Dataset | None]]:
-            return association.send_c_move(parcel.identifier(), our_aet, StudyRootQueryRetrieveInformationModelMove)
-
-        return _Transfer(association, peer, "C-MOVE", limit_s, told).run(parcels, ask, silence_s=limit_s)
-
-
-def get(
-    peer: Peer,
-    calling_aet: str,
-    parcels: Sequence[Parcel],
-    keep: tuple[Sequence[str], Callable[[Event], int]],
-    limit_s: float,
-    told: Told = lambda _: None,
-) -> Brought:
-    """Bring `parcels` here by C-GET, over the association that asks for them.
-
-    `keep` says which SOP classes may come, and what answers each C-STORE with a status. Raises like `move`.
-    """
-    classes, store = keep
-    model = StudyRootQueryRetrieveInformationModelGet
-    with open_association(peer, calling_aet, proposals.get(classes), limit_s=limit_s) as association:
-        if association is None or not any(cx.abstract_syntax == model for cx in association.accepted_contexts):
-            raise Refused(f"{peer} does not offer C-GET")
-        association.bind(evt.EVT_C_STORE, store)
-
-        def ask(parcel: Parcel) -> Iterator[tuple[Dataset, Dataset | None]]:
-            return association.send_c_get(parcel.identifier(), model)
-
-        return _Transfer(association, peer, "C-GET", limit_s, told).run(parcels, ask, silence_s=ANSWER_S)
-
-
-@dataclass(frozen=True)
-class _Transfer:
-    """The requests of one retrieval, one after the other."""
-
-    association: Association
-    peer: Peer
-    service: str
-    limit_s: float
-    told: Told
-
-    def run(
-        self,
-        parcels: Sequence[Parcel],
-        ask: Callable[[Parcel], Iterator[tuple[Dataset, Dataset | None]]],
-        silence_s: float,
-    ) -> Brought:
-        """What came of all parcels; one that the peer could send in part is no error, its caller counts anew.
-
-        One that it cannot or will not send keeps no other from being asked for, and is raised in the end.
-        """
-        end, total = time.monotonic() + self.limit_s, Brought()
-        troubles: list[PeerError] = []
-        for parcel in parcels:
-            rest = end - time.monotonic()
-            if rest <= 0 or not self.association.is_established:
-                raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
-            self.association.dimse_timeout = min(silence_s, rest)
-            try:
-                total += self._answers(ask(parcel), total, end)
-            except PeerError as trouble:
-                if not self.association.is_established:
-                    raise
-                troubles.append(trouble)
-        if troubles:
-            raise troubles[0]
-        return total
-
-    def _answers(self, given: Iterator[tuple[Dataset, Dataset | None]], before: Brought, end: float) -> Brought:
-        """What came of one parcel."""
-        so_far = Brought()
-        for status, _ in given:
-            goes_on = _goes_on(status, self.peer, self.service)
-            so_far = Brought(_suboperations(status, "Completed", "Warning"), _suboperations(status, "Failed"))
-            self.told(before + so_far)
-            if goes_on and time.monotonic() > end:
-                self.association.abort()
-                raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
-        return so_far
-
-
-def _goes_on(status: Dataset, peer: Peer, service: str) -> bool:
-    """Whether more answers follow; PeerError where the peer failed, in the standard's words."""
-    if "Status" not in status:
-        raise Unreachable(f"{peer} did not answer a {service}")
-    code = int(status.Status)
-    if code in PENDING:
-        return True
-    if code in (0x0000, FAILED_IN_PART):
-        return False
-    raise _trouble(code, peer, service, str(status.get("ErrorComment", "")))
-
-
-def _trouble(code: int, peer: Peer, service: str, comment: str) -> PeerError:
-    again, words = next(
-        ((again, words) for first, last, again, words in MEANINGS if first <= code <= last),
-        (False, "a status that the standard does not name"),
-    )
-    kind = Unreachable if again else Refused
-    return kind(f"{peer} answers the {service} with 0x{code:04X}: {words}", quote=comment)
-
-
-def _suboperations(status: Dataset, *kinds: str) -> int:
-    return sum(int(status.get(f"NumberOf{kind}Suboperations", 0) or 0) for kind in kinds)
 
 
 def _uid(data: Dataset, keyword: str) -> str:

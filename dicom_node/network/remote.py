@@ -10,9 +10,10 @@ from pynetdicom.association import Association
 
 from dicom_node.network.earlier import Earlier, Search, look_for
 from dicom_node.network.peer import Peer
-from dicom_node.network.query import Brought, Parcel, Told, Witness, asking, get, move
+from dicom_node.network.query import Witness, asking
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import OpenAssociation, Register
+from dicom_node.network.retrieve import Brought, Parcel, Told, get, move
 from dicom_node.network.survey import Gap, Held, Survey, compare
 from storage.database import Database
 

@@ -14,9 +14,10 @@ from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreacha
 from dicom_node.network.incoming_file import IncomingFile
 from dicom_node.network.multipart_reader import BadMultipart, Parts
 from dicom_node.network.qido import FOUND, GONE, NOTHING, Searching
-from dicom_node.network.query import MAX_ANSWERS, Brought, Told
+from dicom_node.network.query import MAX_ANSWERS
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import OpenAssociation
+from dicom_node.network.retrieve import Brought, Told
 from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS
 from dicom_node.network.survey import Gap, Held, Survey, compare

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from dicom_node.errors import Unreachable
 from dicom_node.network.earlier import EarlierStudy
-from dicom_node.network.query import Brought, Told
+from dicom_node.network.retrieve import Brought, Told
 from dicom_node.network.survey import Gap, Survey
 from dicom_node.objects.corrected import BadSegmentation, Segmentation, read_segmentation
 from dicom_node.pipeline.priors import contradictions

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network.discretion import in_words
-from dicom_node.network.query import Brought, Told
+from dicom_node.network.retrieve import Brought, Told
 from dicom_node.network.survey import Held, Survey
 from dicom_node.pipeline.keeper import Keeper
 from dicom_node.pipeline.settle import settle

@@ -17,7 +17,7 @@ from typing import Protocol
 from dicom_node.errors import PeerError, Refused
 from dicom_node.network.discretion import in_words
 from dicom_node.network.earlier import Earlier, Search
-from dicom_node.network.query import Brought, Told
+from dicom_node.network.retrieve import Brought, Told
 from dicom_node.network.survey import Survey
 from dicom_node.patient import Patient
 from dicom_node.pipeline.bring import Bring, Gathered

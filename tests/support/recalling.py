@@ -17,7 +17,8 @@ from reviewing import FOUND, OBLIQUE, Scene
 from dicom_node.errors import PeerError
 from dicom_node.network.earlier import Earlier, Search, look_for
 from dicom_node.network.header import read_header
-from dicom_node.network.query import Brought, InstanceAnswer, PatientStudy, SeriesAnswer
+from dicom_node.network.query import InstanceAnswer, PatientStudy, SeriesAnswer
+from dicom_node.network.retrieve import Brought
 from dicom_node.network.survey import Survey
 from dicom_node.patient import Patient
 from inference.volume import Volume

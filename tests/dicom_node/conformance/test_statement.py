@@ -25,7 +25,7 @@ from dicom_node.conformance.contexts import Call, Context, accepted, fetched_cla
 from dicom_node.conformance.document import Table, numbered
 from dicom_node.conformance.statement import conformance_statement
 from dicom_node.errors import PeerError
-from dicom_node.network import commitment, query
+from dicom_node.network import commitment, query, retrieve
 from dicom_node.network.client import echo
 from dicom_node.network.contexts import MAX_CONTEXTS
 from dicom_node.network.peer import Peer
@@ -131,7 +131,7 @@ def small_file(folder: Path, sop_class: UID, syntax: UID) -> Path:
 
 def ways_to_call(settings: Settings, peer: Peer, folder: Path) -> dict[str, Callable[[], object]]:
     """By the statement's word for a service, the function by which the node uses it."""
-    pacs, parcels = settings.destinations()["pacs"], [query.Parcel("1.2", "1.3")]
+    pacs, parcels = settings.destinations()["pacs"], [retrieve.Parcel("1.2", "1.3")]
     refs, ours = [Reference("1.2.3", "1.2.4")], settings.node.ae_title
     keep = (list(fetched_classes(settings)), lambda _: 0)
     return {
@@ -139,8 +139,8 @@ def ways_to_call(settings: Settings, peer: Peer, folder: Path) -> dict[str, Call
         "Storage commitment, request": lambda: pacs.ask_commitment("1.2", refs, heard=lambda *_: True, wait_s=0),
         "Storage commitment, report": lambda: commitment.tell(peer, ours, "1.2", refs, CommitmentReport((), {})),
         "Query": lambda: query.asking(peer, ours).__enter__(),
-        "Retrieve, C-MOVE": lambda: query.move(peer, ours, parcels, 5),
-        "Retrieve, C-GET": lambda: query.get(peer, ours, parcels, keep, 5),
+        "Retrieve, C-MOVE": lambda: retrieve.move(peer, ours, parcels, 5),
+        "Retrieve, C-GET": lambda: retrieve.get(peer, ours, parcels, keep, 5),
         "Verification": lambda: echo(peer, ours),
         "Negotiation alone, to learn what a peer takes": lambda: probe(peer, ours),
     }

@@ -1,26 +1,20 @@
-"""Asking and fetching: with Orthanc as the archive, and with hand-made ones that misbehave."""
+"""Asking: with Orthanc as the archive, and with hand-made ones that misbehave."""
 
 import time
-from contextlib import contextmanager
 from io import BytesIO
 
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage
-from pynetdicom import AE, evt
 from pynetdicom.dsutils import decode
-from pynetdicom.sop_class import (
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
-    Verification,
-)
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
+from scripted_archive import archive
 
 from dicom_node.errors import Refused, Unreachable
 from dicom_node.network import query
 from dicom_node.network.peer import Peer
-from dicom_node.network.query import Brought, Parcel, asking, get, move
+from dicom_node.network.query import asking
 
 STUDY, SERIES = "1.2.3", "1.2.3.1"
 
@@ -74,60 +68,6 @@ class TestOrthanc:
         with asking(peer, "SEGNODE") as ask:
             assert ask.series("1.2.3") == []
 
-    def test_sends_whole_series_and_single_instances_by_c_move(self, orthanc, peer, ct_series, listen):
-        orthanc.upload(ct_series)
-        study, series, instances = uids(ct_series)
-        ear = listen()
-        orthanc.know("segnode", "SEGNODE", ear.peer.port)
-        told = []
-        brought = move(peer, "SEGNODE", [Parcel(study, series, tuple(instances[:2]))], 60.0, told.append)
-        assert brought == told[-1] == Brought(2, 0)
-        assert {one.sop_instance_uid for one in ear.instances(study)} == set(instances[:2])
-        assert all(one.fetched for one in ear.instances(study)), "the archive says who asked for them"
-        assert move(peer, "SEGNODE", [Parcel(study, series)], 60.0) == Brought(3, 0)
-        assert len(ear.instances(study)) == 3
-
-    def test_that_does_not_know_us_sends_nothing(self, orthanc, peer, ct_series):
-        orthanc.upload(ct_series)
-        study, series, _ = uids(ct_series)
-        with pytest.raises((Refused, Unreachable), match=r"answers the C-MOVE with 0x"):
-            move(peer, "STRANGER", [Parcel(study, series)], 60.0)
-
-    def test_sends_over_our_own_association_by_c_get(self, orthanc, peer, ct_series):
-        orthanc.upload(ct_series)
-        study, series, instances = uids(ct_series)
-        kept = []
-
-        def store(event):
-            kept.append(str(event.request.AffectedSOPInstanceUID))
-            return 0x0000
-
-        wanted = [Parcel(study, series, (instances[1],))]
-        assert get(peer, "SEGNODE", wanted, ([CTImageStorage], store), 60.0) == Brought(1)
-        assert kept == [instances[1]]
-
-
-@contextmanager
-def archive(find=None, move_=None, get_=None):
-    """An archive whose answers are generators on the event."""
-    entity = AE(ae_title="ARCHIVE")
-    entity.add_supported_context(Verification)
-    handlers = []
-    for model, event, handler in (
-        (StudyRootQueryRetrieveInformationModelFind, evt.EVT_C_FIND, find),
-        (StudyRootQueryRetrieveInformationModelMove, evt.EVT_C_MOVE, move_),
-        (StudyRootQueryRetrieveInformationModelGet, evt.EVT_C_GET, get_),
-    ):
-        if handler:
-            entity.add_supported_context(model)
-            handlers.append((event, handler))
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
-    try:
-        yield Peer(ae_title="ARCHIVE", host="127.0.0.1", port=server.server_address[1])
-    finally:
-        entity.shutdown()
-
-
 def answers(*uids, status=0xFF00, **more):
     def find(event):
         for uid in uids:
@@ -150,46 +90,17 @@ def test_nobody_there_is_unreachable(free_port):
         pass
 
 
-@pytest.mark.parametrize(
-    ("call", "service"),
-    [
-        (series_of, "C-FIND"),
-        (lambda peer: move(peer, "SEGNODE", [Parcel(STUDY, SERIES)], 5.0), "C-MOVE"),
-        (lambda peer: get(peer, "SEGNODE", [Parcel(STUDY, SERIES)], ([CTImageStorage], lambda _: 0), 5.0), "C-GET"),
-    ],
-)
-def test_who_does_not_offer_it_is_not_asked_again(call, service):
-    with archive() as peer, pytest.raises(Refused, match=f"does not offer {service}"):
-        call(peer)
-
-
-@pytest.mark.parametrize(
-    ("code", "error", "words"),
-    [
-        (0xA700, Unreachable, "out of resources"),
-        (0xA900, Refused, "identifier does not match SOP class"),
-        (0xC001, Unreachable, "unable to process"),
-        (0x0122, Refused, "SOP class not supported"),
-    ],
-)
-def test_a_failure_is_told_in_the_standards_words(code, error, words):
-    def find(event):
-        yield code, None
-
-    with archive(find=find) as peer, pytest.raises(error, match=f"0x{code:04X}: {words}"):
+def test_who_does_not_offer_it_is_not_asked_again():
+    with archive() as peer, pytest.raises(Refused, match="does not offer C-FIND"):
         series_of(peer)
 
 
-def test_the_peers_own_words_stand_in_none_of_ours():
-    def find(event):
-        status = Dataset()
-        status.Status, status.ErrorComment = 0xC001, "DOE^JANE is locked"
-        yield status, None
+def test_a_failure_is_told_in_the_standards_words():
+    def busy(event):
+        yield 0xA700, None
 
-    with archive(find=find) as peer, pytest.raises(Unreachable) as told:
+    with archive(find=busy) as peer, pytest.raises(Unreachable, match="answers the C-FIND with 0xA700: out of res"):
         series_of(peer)
-    assert str(told.value).endswith("0xC001: unable to process")
-    assert told.value.quote == "DOE^JANE is locked"
 
 
 def test_a_warning_about_optional_keys_is_an_answer_and_missing_counts_are_not_known():
@@ -259,42 +170,3 @@ def test_an_id_of_other_letters_is_asked_for_in_its_own():
     with archive(find=find) as peer, asking(peer, "SEGNODE") as ask:
         assert ask.of_patient("Ä-17", "20250101-20260101") == []
     assert (asked[0].PatientID, asked[0].SpecificCharacterSet) == ("Ä-17", "ISO_IR 192")
-
-
-def test_an_archive_that_never_ends_sending_is_left_at_the_limit():
-    def slow(event):
-        yield "127.0.0.1", 1
-        yield 1
-        time.sleep(4)
-        yield 0x0000, None
-
-    started = time.monotonic()
-    with archive(move_=slow) as peer, pytest.raises(Unreachable):
-        move(peer, "SEGNODE", [Parcel(STUDY, SERIES)], 1.0)
-    assert time.monotonic() - started < 10
-
-
-def test_a_move_to_whom_the_archive_does_not_know_is_refused():
-    def unknown(event):
-        yield None, None
-
-    with archive(move_=unknown) as peer, pytest.raises(Refused, match="0xA801: move destination unknown"):
-        move(peer, "SEGNODE", [Parcel(STUDY, SERIES)], 5.0)
-
-
-@pytest.mark.parametrize(("code", "error"), [(0xA702, Unreachable), (0xA900, Refused)])
-def test_what_cannot_be_sent_of_one_series_keeps_no_other_from_being_asked_for(code, error):
-    asked = []
-
-    def fails(event):
-        asked.append(str(event.identifier.SeriesInstanceUID))
-        if len(asked) == 1:
-            yield 1
-            yield code, None
-        else:
-            yield 0
-
-    parcels = [Parcel(STUDY, f"{SERIES}.{number}") for number in (1, 2, 3)]
-    with archive(get_=fails) as peer, pytest.raises(error, match=f"0x{code:04X}"):
-        get(peer, "SEGNODE", parcels, ([CTImageStorage], lambda _: 0), 20.0)
-    assert asked == [parcel.series_instance_uid for parcel in parcels]

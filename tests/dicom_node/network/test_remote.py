@@ -6,9 +6,9 @@ from pydicom.uid import CTImageStorage
 
 from dicom_node.network import remote
 from dicom_node.network.peer import Peer
-from dicom_node.network.query import Parcel
 from dicom_node.network.receive import Receiver
 from dicom_node.network.remote import UIDS_AT_ONCE, Answering, Remote
+from dicom_node.network.retrieve import Parcel
 from dicom_node.network.survey import Gap, Held
 from storage.folder_archive import FolderArchive
 

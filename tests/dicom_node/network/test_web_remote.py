@@ -17,9 +17,9 @@ from web_archive import WebArchive, web_archive
 from web_shelf import Shelf
 
 from dicom_node.errors import PeerError, Refused, Rejected, Unfinished, Unreachable
-from dicom_node.network.query import Brought
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import Register
+from dicom_node.network.retrieve import Brought
 from dicom_node.network.spool import Spool
 from dicom_node.network.survey import Gap, Held, Survey
 from dicom_node.network.web_call import Line

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dicom_node.errors import Refused, Unreachable
-from dicom_node.network.query import Brought
+from dicom_node.network.retrieve import Brought
 from dicom_node.network.survey import Gap, Held, Survey
 from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.fetch import Reconcile

@@ -15,7 +15,7 @@ from asking import HEADER, PRIORS, STUDY, Hand, recall, study, told
 from recalling import WHO, EarlierStudy, FakePacs, earlier_study
 
 from dicom_node.errors import Refused, Unreachable
-from dicom_node.network.query import Brought
+from dicom_node.network.retrieve import Brought
 from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.dispatch import Dispatch
 from dicom_node.pipeline.fetch import Reconcile
