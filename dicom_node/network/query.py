@@ -224,4 +224,4 @@ def _texts(data: Dataset, keyword: str) -> tuple[str, ...]:
 
 def _count(data: Dataset, keyword: str) -> int | None:
     text = _text(data, keyword)
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) < 10 else None  # who holds more tells no truth
