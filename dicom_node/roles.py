@@ -35,7 +35,7 @@ from storage.errors import StorageError
 log = logging.getLogger(__name__)
 
 AUDIT_EVERY_S = 5
-PEOPLE_EVERY_S = 3600
+LEFTOVERS_EVERY_S = 3600
 TRACES_EVERY_S = 10
 
 
@@ -123,11 +123,15 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     def upkeep(stopping: Callable[[], bool]) -> Upkeep:
         return Upkeep(cleaner(watch.parts), watermarks(parts.settings), stopping=stopping)
 
-    def people() -> None:
-        forget(parts, time.time())
-        forget_records(parts.database, time.time(), watch.parts.settings.node.audit.listed_days)
+    def leftovers() -> None:
+        now = time.time()
+        forget(parts, now)
+        forget_records(parts.database, now, watch.parts.settings.node.audit.listed_days)
+        with parts.database.transaction() as tx:
+            tx.associations.forget(now)
 
-    chores = [Chore("people", PEOPLE_EVERY_S, lambda: keep(people)), *watching(lambda: watch.parts, owner("clock"))]
+    chores = [Chore("leftovers", LEFTOVERS_EVERY_S, lambda: keep(leftovers))]
+    chores += watching(lambda: watch.parts, owner("clock"))
     if (sender := audit_sender(parts.settings)) is not None:
         chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
         heartbeat.tell("audit_sender", sender.state)

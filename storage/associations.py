@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from storage.errors import NotFound
 from storage.store import Store, plain
-from storage.tables import associations
+from storage.tables import associations, senders
+
+KEPT_S = 24 * 3600.0
 
 
 class Associations(Store):
@@ -56,3 +58,9 @@ class Associations(Store):
         stale = associations.c.closed_at.is_(None) & (associations.c.lease_until <= now)
         ended = update(associations).where(stale).values(closed_at=associations.c.lease_until)
         return self._connection.execute(ended).rowcount
+
+    def forget(self, now: float) -> int:
+        """Drop those that ended before yesterday and of which no study here has anything; gives the number."""
+        gave = exists(select(1).where(senders.c.association_id == associations.c.association_id))
+        old = delete(associations).where(associations.c.closed_at <= now - KEPT_S, ~gave)
+        return self._connection.execute(old).rowcount

@@ -2,6 +2,7 @@
 
 import pytest
 
+from storage.associations import KEPT_S
 from storage.errors import NotFound
 
 
@@ -53,3 +54,16 @@ def test_what_a_dead_owner_left_open_is_closed_for_good(db, opened):
         assert tx.associations.close_lapsed(170.0) == 1
         assert tx.associations.close_lapsed(170.0) == 0
         assert tx.associations.renew("receiver-2", 171.0, 60.0) == 0
+
+
+def test_one_of_which_nothing_is_here_is_forgotten_a_day_after_its_end(db, opened, make_instance):
+    with db.transaction() as tx:
+        tx.studies.add_instance(make_instance(association_id="one"))
+        tx.associations.close("one", 110.0)
+        tx.associations.close("two", 110.0)
+        assert tx.associations.forget(110.0 + KEPT_S - 1.0) == 0
+        assert tx.associations.forget(110.0 + KEPT_S) == 1
+        tx.associations.close("one", 200.0)
+        assert tx.associations.open_count(101.0) == 1, "what was not closed stays"
+    with pytest.raises(NotFound, match="two"), db.transaction() as tx:
+        tx.associations.close("two", 200.0)
