@@ -83,3 +83,8 @@ def listen(database, tmp_path) -> Iterator[Callable[..., Ear]]:
             return Ear(server, database, store, peer, store.root)
 
         yield start
+
+
+@pytest.fixture
+def orthanc_peer(orthanc) -> Peer:
+    return Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)

@@ -24,22 +24,13 @@ def orthanc_settings():
     return {"DicomAlwaysAllowFind": True, "DicomAlwaysAllowMove": True, "DicomAlwaysAllowGet": True}
 
 
-@pytest.fixture
-def peer(orthanc):
-    return Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
-
-
-def uids(paths):
-    first = dcmread(paths[0])
-    return str(first.StudyInstanceUID), str(first.SeriesInstanceUID), [str(dcmread(p).SOPInstanceUID) for p in paths]
-
-
 @pytest.mark.peer
 class TestOrthanc:
-    def test_tells_studies_series_and_instances_with_their_counts(self, orthanc, peer, ct_series):
+    def test_tells_studies_series_and_instances_with_their_counts(self, orthanc, orthanc_peer, ct_series):
         orthanc.upload(ct_series)
-        study, series, instances = uids(ct_series)
-        with asking(peer, "SEGNODE") as ask:
+        files = [dcmread(path) for path in ct_series]
+        study, series = str(files[0].StudyInstanceUID), str(files[0].SeriesInstanceUID)
+        with asking(orthanc_peer, "SEGNODE") as ask:
             (found,) = ask.studies(dates="20260102", modality="CT")
             assert ask.studies(dates="20260103", modality="CT") == []
             assert ask.studies(uid=study) == [found]
@@ -48,13 +39,13 @@ class TestOrthanc:
         assert (found.study_instance_uid, found.date, found.modalities) == (study, "20260102", ("CT",))
         assert (found.series, found.instances) == (1, 3)
         assert (only.series_instance_uid, only.modality, only.instances) == (series, "CT", 3)
-        assert sorted(one.sop_instance_uid for one in listed) == sorted(instances)
+        assert sorted(one.sop_instance_uid for one in listed) == sorted(file.SOPInstanceUID for file in files)
         assert {one.sop_class_uid for one in listed} == {CTImageStorage}
 
-    def test_tells_the_studies_of_a_patient_and_who_that_is(self, orthanc, peer, ct_series):
+    def test_tells_the_studies_of_a_patient_and_who_that_is(self, orthanc, orthanc_peer, ct_series):
         orthanc.upload(ct_series)
         first = dcmread(ct_series[0])
-        with asking(peer, "SEGNODE") as ask:
+        with asking(orthanc_peer, "SEGNODE") as ask:
             (found,) = ask.of_patient(first.PatientID, "20200101-20260102")
             assert ask.of_patient(first.PatientID, "20200101-20260101") == []
             assert ask.of_patient(f"{first.PatientID}0", "20200101-20260102") == []
@@ -64,8 +55,8 @@ class TestOrthanc:
         assert first.PatientID not in repr(found)
         assert series.modality == "CT"
 
-    def test_holds_nothing_of_a_study_that_it_does_not_know(self, peer):
-        with asking(peer, "SEGNODE") as ask:
+    def test_holds_nothing_of_a_study_that_it_does_not_know(self, orthanc_peer):
+        with asking(orthanc_peer, "SEGNODE") as ask:
             assert ask.series("1.2.3") == []
 
 def answers(*uids, status=0xFF00, **more):

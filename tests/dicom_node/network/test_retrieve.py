@@ -8,7 +8,6 @@ from pydicom.uid import CTImageStorage
 from scripted_archive import archive
 
 from dicom_node.errors import Refused, Unreachable
-from dicom_node.network.peer import Peer
 from dicom_node.network.retrieve import Brought, Parcel, get, move
 
 STUDY, SERIES = "1.2.3", "1.2.3.1"
@@ -19,11 +18,6 @@ def orthanc_settings():
     return {"DicomAlwaysAllowFind": True, "DicomAlwaysAllowMove": True, "DicomAlwaysAllowGet": True}
 
 
-@pytest.fixture
-def peer(orthanc):
-    return Peer(ae_title=orthanc.aet, host="127.0.0.1", port=orthanc.port)
-
-
 def uids(paths):
     first = dcmread(paths[0])
     return str(first.StudyInstanceUID), str(first.SeriesInstanceUID), [str(dcmread(p).SOPInstanceUID) for p in paths]
@@ -31,26 +25,26 @@ def uids(paths):
 
 @pytest.mark.peer
 class TestOrthanc:
-    def test_sends_whole_series_and_single_instances_by_c_move(self, orthanc, peer, ct_series, listen):
+    def test_sends_whole_series_and_single_instances_by_c_move(self, orthanc, orthanc_peer, ct_series, listen):
         orthanc.upload(ct_series)
         study, series, instances = uids(ct_series)
         ear = listen()
         orthanc.know("segnode", "SEGNODE", ear.peer.port)
         told = []
-        brought = move(peer, "SEGNODE", [Parcel(study, series, tuple(instances[:2]))], 60.0, told.append)
+        brought = move(orthanc_peer, "SEGNODE", [Parcel(study, series, tuple(instances[:2]))], 60.0, told.append)
         assert brought == told[-1] == Brought(2, 0)
         assert {one.sop_instance_uid for one in ear.instances(study)} == set(instances[:2])
         assert all(one.fetched for one in ear.instances(study)), "the archive says who asked for them"
-        assert move(peer, "SEGNODE", [Parcel(study, series)], 60.0) == Brought(3, 0)
+        assert move(orthanc_peer, "SEGNODE", [Parcel(study, series)], 60.0) == Brought(3, 0)
         assert len(ear.instances(study)) == 3
 
-    def test_that_does_not_know_us_sends_nothing(self, orthanc, peer, ct_series):
+    def test_that_does_not_know_us_sends_nothing(self, orthanc, orthanc_peer, ct_series):
         orthanc.upload(ct_series)
         study, series, _ = uids(ct_series)
         with pytest.raises((Refused, Unreachable), match=r"answers the C-MOVE with 0x"):
-            move(peer, "STRANGER", [Parcel(study, series)], 60.0)
+            move(orthanc_peer, "STRANGER", [Parcel(study, series)], 60.0)
 
-    def test_sends_over_our_own_association_by_c_get(self, orthanc, peer, ct_series):
+    def test_sends_over_our_own_association_by_c_get(self, orthanc, orthanc_peer, ct_series):
         orthanc.upload(ct_series)
         study, series, instances = uids(ct_series)
         kept = []
@@ -60,7 +54,7 @@ class TestOrthanc:
             return 0x0000
 
         wanted = [Parcel(study, series, (instances[1],))]
-        assert get(peer, "SEGNODE", wanted, ([CTImageStorage], store), 60.0) == Brought(1)
+        assert get(orthanc_peer, "SEGNODE", wanted, ([CTImageStorage], store), 60.0) == Brought(1)
         assert kept == [instances[1]]
 
 
