@@ -7,22 +7,38 @@ from dataclasses import dataclass
 from dicom_node.routing.header import Header, number, plain, text
 from dicom_node.routing.vocabulary import compiled
 
-# What "with" and "without" speak of as often: fat saturation, which says nothing of contrast medium.
+# What "with", "before" and "post" speak of as often, and what says nothing of contrast medium.
 NO_FAT = r"(?! ?(fs|fat|fett|sat|spa?ir|supp))"
+NO_EVENT = (
+    r"(?! ?(op\b|oper|surg|resec|biops|cranio|rt\b|srs\b|gk\b|radi|chemo|treat|therap|tx\b|interv|embol|ablat|stent|"
+    r"coil|clip|shunt|drain|trauma|stroke|ictal|partum|covid|tpa\b|lp\b|proc|fossa))"
+)
+AGENT = r"(c\b(?! ?sp)|(km|gd|gad\w*|cont(ra\w*)?|kont(ra\w*)?|inj\w*|i ?v|mdc|mezzo)\b)"
+AGENTS = (
+    r"gado|\bgad\b|gadavist|dotarem|magnevist|multihance|prohance|omniscan|clariscan|primovist|eovist|vueway|elucirem|"
+    r"omnipaque|ultravist|imeron|iomeron|visipaque|xenetix|optiray|isovue"
+)
 WITHOUT = (
-    r"\bpre\b(?! ?op)|\bnati[vf]|unenhanced|\bplain\b|\bnon ?(contrast|enhanced)|"
-    rf"\b(ohne|without|sans|senza|zonder|w ?o)\b{NO_FAT}|"
-    r"\b(no|sin|sem|s) ?(km|gd|iv|contr\w*|inj\w*|gado\w*)\b"
+    rf"\bpre\b{NO_EVENT}|\b(t1)?pre ?{AGENT}|\bt1pre\b|\bnati[vf]|unenhanced|\bplain\b|\bbasale\b|\bnc(ct)?\b|"
+    r"\bnon ?(con\b|cont|kont|enh|inj)|"
+    rf"\b(w ?o|w out|without|ohne|sans|senza|zonder|bez|utan|uten|uden|ilman)\b{NO_FAT}|"
+    rf"\b(no|s|sin|sem) ?{AGENT}(?! ?\+)|"
+    rf"\b(before|prior to|vor|avant|voor|antes( del?)?|prima( del)?|przed|pred) {AGENT}|\bfore? kont"
 )
 WITH = (
-    r"\+ ?(c|gd|km|k)\b|\bc ?\+|\bpost\b|\bpost ?(km|gd|c|contr)|\bgd\b|gado|dotarem|\bkm\b|\bce\b|"
-    r"\bmdc\b|\bt1 ?(ce|c|gd|km)\b|contrast|kontrast|inject|enhanced|portal|arteri|ven(ous|os)|"
-    rf"\b(mit|avec)\b{NO_FAT}"
+    r"\+ ?(c|gd|km|k)\b|\bc ?\+|\bc c\b|\bgd\b|\bkm\b|\bce\b|\bmdc\b|\bt1 ?(ce|c(?! ?sp)|gd|km)\b|contrast|kontras|"
+    rf"inject|enhanced|portal|arteri|ven(ous|os)|{AGENTS}|"
+    rf"\b(t1)?post\b{NO_EVENT}|\b(t1)?post ?{AGENT}|\b(mit|avec)\b{NO_FAT}|\bw(ith)? ?{AGENT}"
 )
+_BETWEEN = r"( (and|or|und|et|y|e|en|i|a|och|og))? "
+_OTHERS_WITH, _OTHERS_WITHOUT = r"(mit|avec|con|com|met|z|med)", r"(ohne|sans|senza|zonder|sin|sem|bez|utan|uten|uden)"
 BOTH = (
-    r"with (and|or) without|w (and |or )?w ?o\b|mit und ohne|ohne und mit|nativ (und|and|\+) ?km|"
-    r"pre (and |und )?post"
+    rf"\b(w|with){_BETWEEN}(w ?o|w out|without)\b|\b(w ?o|w out|without){_BETWEEN}(w|with)\b|"
+    rf"\b{_OTHERS_WITH}{_BETWEEN}{_OTHERS_WITHOUT}\b|\b{_OTHERS_WITHOUT}{_BETWEEN}{_OTHERS_WITH}\b|"
+    rf"\bpre{_BETWEEN}post|\b(before and after|vor und nach|avant et apres|voor en na)\b|nativ (und|and|\+) ?km"
 )
+# With signs that plain words have lost: "T1 -C", "T1 C-".
+MINUS = r"(?i)(?<=[\s_])-(c|km|gd)(?![\w-])|(?<![\w-])(c|km|gd)-(?![\w-])"
 NO_AGENT = frozenset({"", "none", "no", "n", "0", "nativ", "native", "ohne", "without", "na", "n a", "nil", "kein",
                       "keine", "sans", "sin", "non", "nein"})  # fmt: skip
 
@@ -54,7 +70,7 @@ def _by_words(line: str, name: str) -> Contrast | None:
     words = plain(line)
     if compiled(BOTH).search(words):
         return None
-    without = compiled(WITHOUT).search(words)
+    without = compiled(MINUS).search(line) or compiled(WITHOUT).search(words)
     if without:
         return Contrast(False, f"{name} says “{without.group().strip()}”", by_text=True)
     given = compiled(WITH).search(words)
