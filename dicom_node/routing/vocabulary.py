@@ -41,6 +41,7 @@ class Nature(StrEnum):
 
     NO_IMAGE = "no image"
     LOCALIZER = "localizer"
+    CALIBRATION = "calibration"
     DOSE = "dose report"
     SECONDARY_CAPTURE = "secondary capture"
     MONITORING = "contrast monitoring"
@@ -110,6 +111,10 @@ NATURES: dict[Nature, str] = {
         r"locali[sz]er|\bloc\b|lokali[sz]|\bscout|topogra|surview|\bsurvey|scanogra|\bpilot\b|\b(3|three) ?plane|"
         r"\bplan scan|reperage|ubersicht|uebersicht|localizador|\bscano\b"
     ),
+    Nature.CALIBRATION: (
+        r"\bcal(ib(ration)?)?\b|\bref(erence)? ?scan|\bsense ?ref|\bref (head|neck|body|torso|coil|sense)|smart ?brain|"
+        r"\bb[01] ?map|coil ?sens|\bshim\b|\bprescan\b"
+    ),
     Nature.DOSE: (
         r"dose ?(report|info|record|summary|sheet)|radiation dose|patient protocol|exam protocol|dosis ?(prot|ber)"
     ),
@@ -124,7 +129,7 @@ NATURES: dict[Nature, str] = {
     ),
     Nature.DIFFUSION: r"\b(dwi|dti|diff|diffusion|diffusie|difusion|hardi|b ?(500|800|1000|2000))\b|\bdiff ?w",
     Nature.ANGIOGRAPHY: r"\b(tof|mra|mrv|angio\w*|venogr\w*|pca|twist|tricks)\b",
-    Nature.FUNCTIONAL: r"\b(bold|fmri|asl|dsc|dce)\b",
+    Nature.FUNCTIONAL: r"\b(bold|fmri|p?c?asl|dsc|dce)\b",
 }
 
 # Siemens: a letter or two, then the sharpness in tens ("B30f", "Br64", "I70f"); Bl is a lung kernel at any number.

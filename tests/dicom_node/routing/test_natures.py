@@ -67,6 +67,20 @@ def test_sequences_that_are_no_anatomy():
     assert Nature.DIFFUSION in natures("MR", DiffusionBValue="1000")
     assert Nature.DIFFUSION not in natures("MR", DiffusionBValue=0)
     assert Nature.FUNCTIONAL in natures("MR", ScanningSequence="EP\\SE")
+    assert Nature.FUNCTIONAL in natures("MR", SeriesDescription="pCASL 3D"), "by its times it would be a FLAIR"
+    assert Nature.ANGIOGRAPHY in natures("MR", SeriesDescription="Ax 3D head", AngioFlag="Y")
+    assert natures("MR", SeriesDescription="Ax T1", AngioFlag="N") == {}
+
+
+@pytest.mark.parametrize(
+    "description", ["ASSET calibration", "Cal scan", "Ref scan", "SENSE Ref", "Ref_Head_32", "SmartBrain", "B1 map"]
+)
+def test_what_sets_the_scanner_up_is_no_image_of_a_patient_though_it_weighs_like_a_t1(description):
+    assert Nature.CALIBRATION in natures("MR", SeriesDescription=description)
+
+
+def test_only_a_magnet_is_calibrated():
+    assert natures("CT", SeriesDescription="Thorax CAL") == {}
 
 
 def test_a_protocol_with_bolus_tracking_is_still_a_thorax():
