@@ -1,5 +1,7 @@
 """Words in several languages, kernels of several vendors."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -103,3 +105,10 @@ def test_a_site_replaces_one_key_and_keeps_the_others():
 def test_what_is_wrong_in_a_vocabulary_is_said(wrong, says):
     with pytest.raises(ValidationError, match=says):
         Vocabulary.model_validate(wrong)
+
+
+def test_the_shipped_routes_name_every_nature():
+    lines = (Path(__file__).parents[3] / "conf" / "routes.yaml").read_text().splitlines()
+    said = " ".join(line.strip().lstrip("# ") for line in lines)
+    listed = said.split("all of them if absent): ")[1].split(" body_part ")[0]
+    assert listed == ", ".join(Nature)
