@@ -19,6 +19,8 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from dicom_node.log import tell_of_threads
+
 log = logging.getLogger(__name__)
 
 ROLES = ("receive", "pipeline", "web", "clock")
@@ -78,7 +80,12 @@ def _in_child(role: str, run: Callable[[], None], supervisor: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     call_it(f"segnode {role}")
     die_with(supervisor)
-    run()
+    tell_of_threads()
+    try:
+        run()
+    except Exception:
+        log.critical("a fault that nobody foresaw ended the role", exc_info=True, extra={"role": role})
+        sys.exit(1)
 
 
 def run_by_command(role: str, conf: Path | None) -> None:

@@ -1,5 +1,7 @@
 """Small studies for the tests of the node."""
 
+import logging
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -174,3 +176,18 @@ def _end_job(tx, job_id: str, state: JobState, now: float) -> None:
     summary = {"seconds": {"read": 1.5}, "device": "cpu", "findings": [{"label": "Liver", "ml": 12.5, "voxels": 9}],
                "totals": {"whole": 12.5}, "notes": ["CT: [one] note"]}
     tx.jobs.finish(job_id, "infer", state, now + 5.0, reason, summary if state is JobState.DONE else None)
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """The logging of a test that sets it up ends with it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    levels = {name: logging.getLogger(name).level for name in ("pydicom", "pynetdicom", "dicom_node.quiet")}
+    with warnings.catch_warnings():
+        yield
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, value in levels.items():
+        logging.getLogger(name).setLevel(value)

@@ -2,26 +2,17 @@
 
 import json
 import logging
-import warnings
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from dicom_node.log import LoggingSettings, setup
+from dicom_node.log import LoggingSettings, setup, tell_of_threads
+from storage.errors import StorageError
 
-
-@pytest.fixture(autouse=True)
-def _restored():
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in ("pydicom", "pynetdicom", "dicom_node.quiet")}
-    with warnings.catch_warnings():
-        yield
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, value in levels.items():
-        logging.getLogger(name).setLevel(value)
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def test_a_plain_line_has_moment_level_place_words_and_facts(capsys):
@@ -41,14 +32,63 @@ def test_a_json_line_holds_the_same(capsys):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", ["plain", "json"])
-def test_an_exception_is_told(capsys, form):
+def told(capsys, form, raises):
     setup(LoggingSettings(format=form))
     try:
-        int("seven")
-    except ValueError:
+        raises()
+    except Exception:
         logging.getLogger("x").exception("it failed")
-    assert "ValueError: invalid literal" in capsys.readouterr().err
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_of_an_exception_place_and_type_are_told_and_not_what_it_quotes(capsys, form):
+    name, number = "DOE^JANE", "P-4711"
+
+    def reads():
+        try:
+            int(name)
+        except ValueError as error:
+            raise KeyError(number) from error
+
+    line = told(capsys, form, reads)
+    assert line.index("ValueError") < line.index("which led to") < line.index("KeyError")
+    assert "in reads" in line
+    assert not [said for said in (name, number) if said in line]
+
+
+def test_our_own_errors_keep_their_words_in_one_line(capsys):
+    def fails():
+        raise StorageError("no room\nfor it")
+
+    assert "storage.errors.StorageError: no room for it" in told(capsys, "plain", fails)
+
+
+def test_the_systems_errors_keep_its_words_and_no_name_of_a_file(capsys):
+    line = told(capsys, "plain", lambda: Path("/nowhere/doe_jane.dcm").read_bytes())
+    assert line.rstrip().endswith("FileNotFoundError: No such file or directory")
+
+
+def test_of_several_at_once_the_types_are_told(capsys):
+    def fails():
+        raise ExceptionGroup("DOE^JANE", [ValueError("a"), TypeError("b")])
+
+    assert told(capsys, "plain", fails).rstrip().endswith("ExceptionGroup of ValueError, TypeError")
+
+
+def test_a_thread_that_ends_by_a_fault_is_logged(capsys, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    setup(LoggingSettings())
+    tell_of_threads()
+    name = "DOE^JANE"
+    for target in (lambda: int(name), sys.exit):
+        thread = threading.Thread(target=target, name="reader")
+        thread.start()
+        thread.join()
+    line = capsys.readouterr().err
+    assert line.count("a fault that nobody foresaw ended the thread reader") == 1
+    assert line.rstrip().endswith("ValueError")
+    assert name not in line
 
 
 def test_strangers_cannot_forge_a_second_line(capsys):

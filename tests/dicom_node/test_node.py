@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dicom_node.log import LoggingSettings, setup
 from dicom_node.node import RESTART_MAX_S, ROLES, RoleProcess, run_by_command
 from dicom_node.roles import ROLES as RUN
 
@@ -39,6 +40,20 @@ def test_a_role_is_a_process_of_its_own_with_its_name(tmp_path: Path) -> None:
     one.start(0.0)
     assert ended(one).process.exitcode == 0
     assert told.read_text().split() == [str(os.getpid()), "segnode", "receive"]
+
+
+def test_a_role_that_ends_by_a_fault_says_where_and_not_what_that_quotes(
+    capfd: pytest.CaptureFixture[str], restored_logging: None
+) -> None:
+    setup(LoggingSettings())
+    name = "DOE^JANE"
+    one = RoleProcess("receive", lambda: print(int(name)))
+    one.start(0.0)
+    assert ended(one).process.exitcode == 1
+    said = capfd.readouterr().err
+    assert "a fault that nobody foresaw ended the role role=receive" in said
+    assert said.rstrip().endswith("ValueError")
+    assert name not in said
 
 
 def test_a_role_is_run_as_its_command_runs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
