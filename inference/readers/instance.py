@@ -165,11 +165,16 @@ def _frame_bytes(options: Mapping[str, Any], dtype: np.dtype[Any]) -> int:
 
 
 def _plain(path: Path, pixels: Pixels, frame: int) -> NDArray[Any]:
-    """An uncompressed frame, the bits beyond those that are stored cut off (PS3.5 8.1.1)."""
+    """An uncompressed frame."""
     assert pixels.dtype is not None
     offset = pixels.offset + frame * _frame_bytes(pixels.options, pixels.dtype)
     values = np.fromfile(path, pixels.dtype, pixels.shape[0] * pixels.shape[1], offset=offset).reshape(pixels.shape)
-    unused = pixels.options["bits_allocated"] - pixels.options["bits_stored"]
+    return _cut_off(values, pixels.options["bits_stored"])
+
+
+def _cut_off(values: NDArray[Any], stored: int) -> NDArray[Any]:
+    """The bits beyond those that are stored tell nothing, not even the sign (PS3.5 8.1.1)."""
+    unused = 8 * values.dtype.itemsize - stored
     if unused:
         values <<= unused
         values >>= unused
@@ -192,7 +197,10 @@ def _decoded_by(plugin: str, path: Path, pixels: Pixels, frames: Sequence[int] |
         file.seek(pixels.offset)
         decoder = get_decoder(pixels.syntax)
         decoded = decoder.iter_array(file, indices=frames, raw=True, decoding_plugin=plugin, **pixels.options)
-        return [frame for frame, _ in islice(decoded, _most(frames))]
+        some = [frame for frame, _ in islice(decoded, _most(frames))]
+    if not pixels.options.get("pixel_representation"):
+        return some
+    return [_cut_off(frame, pixels.options["bits_stored"]) for frame in some]  # some encoders extend no sign
 
 
 def _most(frames: Sequence[int] | None) -> int:

@@ -38,6 +38,19 @@ def test_every_depth_and_sign_comes_back(volume_of, write, syntax, bits, signed)
     assert np.array_equal(decoded(ds, PLUGIN), values)
 
 
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, RLELossless], ids=lambda syntax: syntax.name)
+def test_signed_values_without_their_sign_beyond_the_stored_bits_have_it_again(volume_of, write, syntax):
+    path = write(volume_of(shape=(1, 64, 72)))[0]
+    ds = dcmread(path)
+    values = (np.arange(64 * 72).reshape(64, 72) * 7 % 4096 - 2048).astype(np.int16)
+    ds.PixelRepresentation = 0
+    ds.compress(syntax, values.view(np.uint16) & 0xFFF, encoding_plugin="pylibjpeg" if syntax == RLELossless else "")
+    ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 12, 11, 1
+    ds.save_as(path)
+    instance = Instance.open(path, Scan())
+    assert np.array_equal(instance.stored(instance.slices)[0], values)
+
+
 def test_it_gives_what_pydicom_gives(compressed):
     others = get_decoder(compressed.file_meta.TransferSyntaxUID).available_plugins
     assert PLUGIN in others
