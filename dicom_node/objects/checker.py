@@ -9,9 +9,10 @@ import tempfile
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.codes import OWN_SCHEME
+from dicom_node.objects.copied import is_copied
 
 TIME_LIMIT_S = 120.0
-_ATTRIBUTE = re.compile(r"</(\w+)\(([0-9a-f]{4}),[0-9a-f]{4}\)")  # the outermost that a line speaks of
+_ATTRIBUTE = re.compile(r"</\w+\(([0-9a-f]{4}),([0-9a-f]{4})\)")  # the outermost that a line speaks of
 _VALUE = re.compile(r"= <[^>]*>")
 # What it says about every object of ours: Device UID of Contributing Equipment is younger than its tables,
 # the place of a Secondary Capture is more than its IOD asks for, and our own codes are none of DICOM's.
@@ -26,10 +27,6 @@ _FALSE = ("Information Object Not found", "SegmentNumber not monotonically incre
 # Nor is this one: it asks for the side where the body part is not paired.
 _NO_SIDE = "</Laterality(0020,0060)> - Missing attribute for Type 2C Conditional"
 _SUMMARY = "Error - Dicom dataset contains"  # repeats what other lines say with their attribute
-# Attributes of the Patient and Study modules: all copied from the images, none written by us.
-_COPIED_GROUPS = ("0010", "0012", "0032", "0038")
-_COPIED = ("AccessionNumber", "AdmittingDiagnosesDescription", "InstitutionName", "PhysiciansOfRecord",
-           "ReferringPhysicianName", "SpecificCharacterSet", "StudyDate", "StudyDescription", "StudyID", "StudyTime")
 
 
 def dciodvfy(part10: bytes, *, labelmap: bool = False) -> tuple[str, ...]:
@@ -62,4 +59,4 @@ def dciodvfy(part10: bytes, *, labelmap: bool = False) -> tuple[str, ...]:
 
 def _copied(line: str) -> bool:
     found = _ATTRIBUTE.search(line)
-    return found is not None and (found[1] in _COPIED or found[2] in _COPIED_GROUPS)
+    return found is not None and is_copied(int(found[1] + found[2], 16))

@@ -6,6 +6,7 @@ from io import BytesIO
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects import checker
@@ -32,6 +33,17 @@ def test_an_error_that_came_with_the_images_is_a_remark_without_its_value(seg, t
     seg.PatientAge = "unmistakable"
     (remark,) = [r for r in checker.dciodvfy(part10(seg)) if "PatientAge" in r]
     assert "unmistakable" not in remark
+
+
+@pytest.mark.parametrize("keyword", [
+    "AdmittingDiagnosesCodeSequence", "IssuerOfAccessionNumberSequence", "ProcedureCodeSequence",
+    "ReasonForPerformedProcedureCodeSequence", "ReferencedPatientSequence", "ReferencedStudySequence",
+    "ReferringPhysicianIdentificationSequence",
+])
+def test_nor_does_an_item_without_what_it_should_hold(keyword: str, seg, tool) -> None:
+    tool("dciodvfy", succeeds=False)
+    setattr(seg, keyword, [Dataset()])
+    assert any(keyword in r for r in checker.dciodvfy(part10(seg)))
 
 
 def test_an_attribute_that_the_images_lack_is_a_remark(seg, tool) -> None:
