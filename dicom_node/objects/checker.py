@@ -9,10 +9,11 @@ import tempfile
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.codes import OWN_SCHEME
+from dicom_node.objects.copied import is_copied
 
 TIME_LIMIT_S = 120.0
-_ATTRIBUTE = re.compile(r"</(\w+)\(([0-9a-f]{4}),[0-9a-f]{4}\)")  # the outermost that a line speaks of
-_VALUE = re.compile(r"= <[^>]*>")
+_ATTRIBUTE = re.compile(r"[</]\w+\(([0-9a-f]{4}),([0-9a-f]{4})\)")  # of the path that a line speaks of
+_VALUE = re.compile(r" = <.*")  # it may hold any character, and go on on lines of its own
 # What it says about every object of ours: Device UID of Contributing Equipment is younger than its tables,
 # the place of a Secondary Capture is more than its IOD asks for, and our own codes are none of DICOM's.
 _BEYOND = "> - Attribute is not present in standard DICOM IOD"
@@ -25,11 +26,9 @@ _FALSE = ("Information Object Not found", "SegmentNumber not monotonically incre
           "Shall not be present for Referenced SOP Class that is not segmentation")
 # Nor is this one: it asks for the side where the body part is not paired.
 _NO_SIDE = "</Laterality(0020,0060)> - Missing attribute for Type 2C Conditional"
+# Copied, too: UIDs, whose components old scanners begin with 0 (ours are checked elsewhere), and when was acquired.
+_FROM_IMAGES = ("for this VR [UI]", "Illegal root for UID", "ContributionDateTime(0018,a002)")
 _SUMMARY = "Error - Dicom dataset contains"  # repeats what other lines say with their attribute
-# Attributes of the Patient and Study modules: all copied from the images, none written by us.
-_COPIED_GROUPS = ("0010", "0012", "0032", "0038")
-_COPIED = ("AccessionNumber", "AdmittingDiagnosesDescription", "InstitutionName", "PhysiciansOfRecord",
-           "ReferringPhysicianName", "SpecificCharacterSet", "StudyDate", "StudyDescription", "StudyID", "StudyTime")
 
 
 def dciodvfy(part10: bytes, *, labelmap: bool = False) -> tuple[str, ...]:
@@ -51,15 +50,15 @@ def dciodvfy(part10: bytes, *, labelmap: bool = False) -> tuple[str, ...]:
         except subprocess.TimeoutExpired:
             return (f"dciodvfy did not end within {TIME_LIMIT_S:.0f} s",)
     lines = (done.stderr + done.stdout).splitlines()
-    errors = [line for line in lines if line.startswith("Error") and not line.startswith(_SUMMARY)
+    errors = [line for line in lines if line.startswith("Error - ") and not line.startswith(_SUMMARY)
               and _NO_SIDE not in line and not (labelmap and any(known in line for known in _FALSE))]
     ours = [_VALUE.sub("", line) for line in errors if not _copied(line)]
     if ours:
         raise ResultInvalid(f"dciodvfy: {'; '.join(ours[:5])}")
-    remarks = [*errors, *(line for line in lines if line.startswith("Warning"))]
+    remarks = [*errors, *(line for line in lines if line.startswith("Warning - "))]
     return tuple(_VALUE.sub("", line) for line in remarks if not any(known in line for known in _KNOWN))
 
 
 def _copied(line: str) -> bool:
-    found = _ATTRIBUTE.search(line)
-    return found is not None and (found[1] in _COPIED or found[2] in _COPIED_GROUPS)
+    path = _ATTRIBUTE.findall(_VALUE.sub("", line))
+    return any(is_copied(int(group + element, 16)) for group, element in path) or any(f in line for f in _FROM_IMAGES)

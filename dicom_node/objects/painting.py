@@ -18,6 +18,7 @@ RGB: TypeAlias = tuple[int, int, int]
 WHITE: RGB = (235, 235, 235)
 AMBER: RGB = (255, 190, 60)
 _BLACK: RGB = (0, 0, 0)
+_OBLIQUE = 0.3  # share of a direction along a second axis from which on that is named, too
 _FILL = 0.22
 
 
@@ -121,13 +122,16 @@ def write_words(picture: Image.Image, plane: Dataset, words: Words, lettering: L
 
 
 def sides(plane: Dataset) -> tuple[str, str, str, str]:
-    """What lies left, right, top and bottom of a picture: R, L, A, P, H or F (PS3.3 C.7.6.1.1.1)."""
+    """What lies left, right, top and bottom of a picture: R, L, A, P, H or F (PS3.3 C.7.6.1.1.1).
+
+    Several letters where a picture is oblique, the nearest side first: so no two sides of one are called alike.
+    """
     row, column = np.array(plane.ImageOrientationPatient, dtype=float).reshape(2, 3)
     (left, right), (top, bottom) = (_ends(direction) for direction in (row, column))
     return left, right, top, bottom
 
 
 def _ends(direction: NDArray[np.float64]) -> tuple[str, str]:
-    axis = int(np.abs(direction).argmax())
-    minus, plus = DIRECTIONS[axis]
-    return (minus, plus) if direction[axis] > 0 else (plus, minus)
+    axes = [axis for axis in np.argsort(-np.abs(direction)) if abs(direction[axis]) > _OBLIQUE]
+    minus, plus = ("".join(DIRECTIONS[axis][int(direction[axis] * way > 0)] for axis in axes) for way in (-1, 1))
+    return minus, plus

@@ -51,7 +51,7 @@ def secondary_capture(picture: Picture, result: Result, sources: Sources, contex
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        patient_orientation=(right, bottom),
+        patient_orientation=(right[0], bottom[0]),  # highdicom knows one letter a side; the others are set below
         study_instance_uid=str(plane.StudyInstanceUID),
         **context.general(picture.kind, picture.number),
         series_description=picture.description,
@@ -59,6 +59,7 @@ def secondary_capture(picture: Picture, result: Result, sources: Sources, contex
         contributing_equipment=[processing_equipment(result.model, context)],
         specific_character_set=None,  # set at the end: highdicom knows not all that archives hold
     )
+    ds.PatientOrientation = [right, bottom]
     ds.copy_patient_and_study_information(sources.planes[0])
     for keyword in _PLACE:
         ds[keyword] = deepcopy(plane[keyword])  # an element set as it is would be shared

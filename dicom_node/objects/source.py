@@ -151,11 +151,15 @@ def _headers(paths: Iterable[Path], keywords: Sequence[str], wanted: Sequence[Sl
 
 
 def _first_plane(header: Dataset, plane: Dataset) -> Dataset:
-    """The first plane carries what encoders copy of patient, study and equipment."""
+    """The first plane carries what encoders copy of patient, study and equipment.
+
+    How far the slices lie apart, encoders take from their places: some headers name the gap, 0 or a negative number.
+    """
     full = Dataset()
     full.update(header)
     full.update(plane)
-    for keyword in ("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+    for keyword in ("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+                    "SpacingBetweenSlices"):
         if keyword in full:
             del full[keyword]
     return full

@@ -46,6 +46,7 @@ def plane(*orientation: float) -> Dataset:
     ((-1, 0, 0, 0, 1, 0), ("L", "R", "A", "P")),
     ((1, 0, 0, 0, 0, -1), ("R", "L", "H", "F")),
     ((0, 0.98, -0.2, 0, -0.2, -0.98), ("A", "P", "H", "F")),
+    ((0.6, 0.71, 0.36, -0.77, 0.64, 0.01), ("ARF", "PLH", "LA", "RP")),  # by one letter P would be right and below
 ])
 def test_sides_are_named_from_the_patient(orientation: tuple, expected: tuple) -> None:
     assert sides(plane(*orientation)) == expected

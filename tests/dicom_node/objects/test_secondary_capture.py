@@ -12,12 +12,15 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from scipy.spatial.transform import Rotation
 
+from dicom_node.objects.checker import dciodvfy
 from dicom_node.objects.finish import part10
 from dicom_node.objects.identity import JobNames, device_uid
 from dicom_node.objects.secondary_capture import Picture, secondary_capture
 from dicom_node.objects.source import load_sources
 from inference.codes import LUNG
+from inference.volume import Grid, Spacing, regular_affine
 from inference.writers.dicom_series import Encoding
 
 PIXELS = np.arange(20 * 26 * 3, dtype=np.uint32).astype(np.uint8).reshape(20, 26, 3)
@@ -90,6 +93,13 @@ def test_it_lies_where_its_source_slice_lies_and_cites_it(enhanced: bool, make_c
     (item,) = ds.SourceImageSequence
     assert (item.ReferencedSOPInstanceUID, item.get("ReferencedFrameNumber")) == (source.sop_instance_uid, source.frame)
     assert item.ReferencedSOPClassUID == dcmread(case.files["CT"][0], stop_before_pixels=True).SOPClassUID
+
+
+def test_an_oblique_one_names_every_side_by_other_letters(make_case) -> None:
+    turned = Rotation.from_euler("xyz", (30, 20, 50), degrees=True).as_matrix()[:, ::-1]
+    ds = capture(make_case(Grid((9, 20, 26), regular_affine((0, 0, 0), turned, Spacing(3.0, 0.9, 0.7)))))
+    assert list(ds.PatientOrientation) == ["PLF", "PRH"]
+    dciodvfy(part10(ds))  # ResultInvalid where it finds an error
 
 
 def test_a_lossy_source_makes_a_lossy_picture(make_case) -> None:

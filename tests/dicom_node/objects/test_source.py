@@ -81,6 +81,13 @@ def test_orientations_that_differ_by_a_rounding_are_one(make_case) -> None:
     assert len({str(p.ImageOrientationPatient) for p in load_sources(case.result, case.files).planes}) == 1
 
 
+@pytest.mark.parametrize("named", ["0", "0.5", "7", "-3"])
+def test_the_distance_of_slices_is_that_of_their_places(named: str, make_case) -> None:
+    case = make_case(edit=lambda files: rewrite(files, lambda ds, n: setattr(ds, "SpacingBetweenSlices", named)))
+    seg = dcmread(BytesIO(encode(case.result, "job", case.files, case.context)[0].part10))
+    assert seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices == 3
+
+
 def test_missing_images_are_an_error(make_case) -> None:
     case = make_case()
     with pytest.raises(ResultInvalid, match="1 of 9 source images"):
