@@ -83,10 +83,9 @@ def test_what_is_no_value_raises_without_repeating_it(keyword, vr, raw):
     assert raw[:4].decode("latin1") not in str(caught.value)
 
 
-@pytest.mark.parametrize("codec", [b"hex", b"rot13", b"undefined"])
-def test_what_python_alone_calls_a_character_set_is_none(codec):
+def test_escapes_within_what_python_alone_calls_a_character_set_are_no_text():
     with pytest.raises(ValueError):
-        value_of(holding("SeriesDescription", "LO", b"text", charset=codec), "SeriesDescription")
+        value_of(holding("SeriesDescription", "LO", b"te\x1bxt", charset=b"hex"), "SeriesDescription")
 
 
 def test_no_keyword_is_invented():
