@@ -20,6 +20,8 @@ IDENTITY = {
     "referrer": "ReferringPhysicianName",
 }
 SHORTEST_NAME, SHORTEST_NUMBER = 2, 3  # a part of a name, a number: what is shorter would be found everywhere
+# What a word goes on with: a letter or digit, but for Thai, Chinese, Japanese and Korean, which put no space between.
+GOES_ON = r"[^\W_\u0e00-\u0e7f\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f]"
 
 # What is no free text: identifiers of ours and of DICOM, words of ours, names from the configuration.
 OURS = frozenset(
@@ -51,7 +53,8 @@ def masked(view: Any, header: Mapping[str, Any]) -> Any:
     words = sorted(set(identifying(header)), key=len, reverse=True)
     if not words:
         return view
-    pattern = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, words))})(?![\w]|\.\d)", re.IGNORECASE)
+    found = "|".join(map(re.escape, words))
+    pattern = re.compile(rf"(?<!{GOES_ON})(?<!\d\.)(?:{found})(?!{GOES_ON}|(?<=\d)\.\d)", re.IGNORECASE)
     return _masked(view, pattern)
 
 
@@ -72,8 +75,9 @@ def _is_ours(key: object, value: object) -> bool:
 def identifying(header: Mapping[str, Any]) -> Iterator[str]:
     """Words by which the patient could be told."""
     for keyword in ("PatientName", "ReferringPhysicianName"):
-        parts = re.split(r"[\^=\s,]+", _text(header, keyword))
-        yield from (part for part in parts if len(part) >= SHORTEST_NAME)
+        for name in _text(header, keyword).split("="):
+            parts = re.split(r"[\^\s,]+", name)
+            yield from (part for part in (*parts, "".join(parts)) if len(part) >= SHORTEST_NAME)
     for keyword in ("PatientID", "AccessionNumber"):
         number = _text(header, keyword)
         if len(number) >= SHORTEST_NUMBER:
