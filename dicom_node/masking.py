@@ -20,8 +20,10 @@ IDENTITY = {
     "referrer": "ReferringPhysicianName",
 }
 SHORTEST_NAME, SHORTEST_NUMBER = 2, 3  # a part of a name, a number: what is shorter would be found everywhere
-# What a word goes on with: a letter or digit, but for Thai, Chinese, Japanese and Korean, which put no space between.
-GOES_ON = r"[^\W_\u0e00-\u0e7f\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f]"
+# Thai, Chinese, Japanese and Korean, whose words need no space between them; and the letters and digits of all others,
+# with which a word goes on.
+SPACELESS = r"\u0e00-\u0e7f\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f"
+GOES_ON = rf"[^\W_{SPACELESS}]"
 
 # What is no free text: identifiers of ours and of DICOM, words of ours, names from the configuration.
 OURS = frozenset(
