@@ -22,7 +22,7 @@ from dicom_node.errors import (
 from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst
 from dicom_node.web.permissions import methods_at
 from dicom_node.web.rendering import page
-from storage.errors import BadIdentifier, IllegalStep, NotFound, StorageError, Unavailable
+from storage.errors import BadIdentifier, BadValue, IllegalStep, NotFound, StorageError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (BadIdentifier, HTTPStatus.BAD_REQUEST),
+    (BadValue, HTTPStatus.BAD_REQUEST),
     (IllegalStep, HTTPStatus.CONFLICT),
     (NoSuchSource, HTTPStatus.BAD_REQUEST),
     (ConfigurationError, HTTPStatus.UNPROCESSABLE_ENTITY),
