@@ -20,6 +20,10 @@ IDENTITY = {
     "referrer": "ReferringPhysicianName",
 }
 SHORTEST_NAME, SHORTEST_NUMBER = 2, 3  # a part of a name, a number: what is shorter would be found everywhere
+# Thai, Chinese, Japanese and Korean, whose words need no space between them; and the letters and digits of all others,
+# with which a word goes on.
+SPACELESS = r"\u0e00-\u0e7f\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f"
+GOES_ON = rf"[^\W_{SPACELESS}]"
 
 # What is no free text: identifiers of ours and of DICOM, words of ours, names from the configuration.
 OURS = frozenset(
@@ -51,7 +55,8 @@ def masked(view: Any, header: Mapping[str, Any]) -> Any:
     words = sorted(set(identifying(header)), key=len, reverse=True)
     if not words:
         return view
-    pattern = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, words))})(?![\w]|\.\d)", re.IGNORECASE)
+    found = "|".join(map(re.escape, words))
+    pattern = re.compile(rf"(?<!{GOES_ON})(?<!\d\.)(?:{found})(?!{GOES_ON}|(?<=\d)\.\d)", re.IGNORECASE)
     return _masked(view, pattern)
 
 
@@ -72,8 +77,9 @@ def _is_ours(key: object, value: object) -> bool:
 def identifying(header: Mapping[str, Any]) -> Iterator[str]:
     """Words by which the patient could be told."""
     for keyword in ("PatientName", "ReferringPhysicianName"):
-        parts = re.split(r"[\^=\s,]+", _text(header, keyword))
-        yield from (part for part in parts if len(part) >= SHORTEST_NAME)
+        for name in _text(header, keyword).split("="):
+            parts = re.split(r"[\^\s,]+", name)
+            yield from (part for part in (*parts, "".join(parts)) if len(part) >= SHORTEST_NAME)
     for keyword in ("PatientID", "AccessionNumber"):
         number = _text(header, keyword)
         if len(number) >= SHORTEST_NUMBER:

@@ -15,7 +15,7 @@ from functools import cached_property
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
-from dicom_node.masking import HIDDEN, OURS, identifying
+from dicom_node.masking import GOES_ON, HIDDEN, OURS, SHORTEST_NAME, SPACELESS, identifying
 from storage.database import Transaction
 from storage.search import Sought
 
@@ -25,7 +25,9 @@ STANDARDS_OWN = "1.2.840.10008."  # UIDs of SOP classes and transfer syntaxes (P
 SHORTEST = 12  # letters of a dotted number that is no version
 UID = re.compile(r"(?<![\w.])[0-2](?:\.\d+){2,}(?!\w|\.\d)")
 HASH = re.compile(r"(?<!\w)[0-9a-f]{64}(?!\w)")  # a job's identity follows from its images
-LETTERS = re.compile(r"[^\W_]+")
+LETTERS = re.compile(rf"{GOES_ON}+")
+RUN = re.compile(rf"[{SPACELESS}]+")  # of words without spaces
+LONGEST_NAME = 16  # letters of such a word
 NUMBER_LIKE = re.compile(r"[^\W_]+(?:[-./'^][^\W_]+)+")  # P-17, 1901-02-03
 
 IDENTIFIERS = frozenset({"study", "series", "sop_instance_uid", "transaction", "job", "seg", "note_uid"})
@@ -90,14 +92,24 @@ class Pseudonyms:
             word = found.group().casefold()
             return HIDDEN if word in self.words or word in self.dates else found.group()
 
+        def holds_one(found: re.Match[str]) -> str:
+            return HIDDEN if any(part in self.words for part in _parts(found.group())) else found.group()
+
         hide: Callable[[str], str] = lambda said: LETTERS.sub(known, NUMBER_LIKE.sub(known, said))  # noqa: E731
-        return hide(self._odd.sub(HIDDEN, text) if self._odd else text)
+        return RUN.sub(holds_one, hide(self._odd.sub(HIDDEN, text) if self._odd else text))
 
     @cached_property
     def _odd(self) -> re.Pattern[str] | None:
         """Words that have other letters in them than those that are looked for one by one."""
-        odd = [w for w in self.words if not LETTERS.fullmatch(w) and not NUMBER_LIKE.fullmatch(w)]
+        odd = [w for w in self.words if not any(kind.fullmatch(w) for kind in (LETTERS, NUMBER_LIKE, RUN))]
         return re.compile("|".join(re.escape(w) for w in sorted(odd, key=len, reverse=True)), re.I) if odd else None
+
+
+def _parts(run: str) -> Iterator[str]:
+    """Every part of a text without spaces that may be a name."""
+    for start in range(len(run)):
+        for end in range(start + SHORTEST_NAME, min(len(run), start + LONGEST_NAME) + 1):
+            yield run[start:end]
 
 
 def _headers(tx: Transaction) -> Iterator[Mapping[str, Any]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from storage.errors import StorageError, Unavailable
+from storage.errors import BadValue, StorageError, Unavailable
 
 
 @contextmanager
@@ -20,6 +20,8 @@ def answering() -> Iterator[None]:
         raise Unavailable(f"the database does not answer: {_first_line(error)}") from None
     except PoolTimeout:
         raise Unavailable("every connection to the database is busy") from None
+    except DataError as error:
+        raise BadValue(f"the database has no such value: {_first_line(error)}") from None
     except DBAPIError as error:
         raise StorageError(f"the database refused: {_first_line(error)}") from None
 

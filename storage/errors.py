@@ -9,6 +9,7 @@ StorageError
 ├─ LeaseLost        another owner holds the work now; drop what you did
 ├─ Damaged          a stored file is not what was written: bytes were lost or changed on disk
 ├─ BadIdentifier    a UID that is no UID (PS3.5 9.1); it never becomes a path
+├─ BadValue         a text or number that no row can hold, such as one with NUL in it: nothing is found under it
 ├─ SchemaTooNew     the database was written by a newer release, whose schema is no longer one that we can work with
 └─ SchemaDamaged    the database is half migrated, or was changed by other hands
 """
@@ -50,6 +51,10 @@ class Damaged(StorageError):
 
 class BadIdentifier(StorageError):
     """Not a valid DICOM UID."""
+
+
+class BadValue(StorageError):
+    """No row can hold such a text or number."""
 
 
 class SchemaTooNew(StorageError):

@@ -152,7 +152,10 @@ def _text(raw: bytes, representation: str, encodings: tuple[str, ...]) -> tuple[
         raise ValueError("a text longer than its representation allows")
     convert = CONVERSIONS.get(representation, str)
     if representation in LOCALISED:
-        text = decode_bytes(raw, encodings, {"\\", "^", "="})
+        try:
+            text = decode_bytes(raw, encodings, {"\\", "^", "="})
+        except LookupError:  # a codec of Python's that makes no text, such as "hex"
+            raise ValueError("no character set") from None
     else:
         text = raw.decode("ascii", errors="replace")
     parts = [part.strip() for part in text.replace("\0", "").split("\\")]

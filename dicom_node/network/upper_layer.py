@@ -7,6 +7,7 @@ Negotiation, state machine and timers are pynetdicom's own. What differs, to a p
 - A PDU longer than was announced is answered by A-ABORT before it is read, one that stops in the middle holds up
   nobody's timer, and one whose answer is not taken ends with the network timeout.
 - A message is read only when the one before it is being served, so a peer cannot pile up requests.
+- A request for an association is read as the standard has it read (association_request.py).
 - A connection that says nothing is no association: it does not count as one, and goes first where room is short.
 """
 
@@ -25,6 +26,7 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
+from dicom_node.network.association_request import ASSOCIATE_RQ, as_it_is_meant
 from dicom_node.network.connection import LONGEST, AnnouncedQueue, Bell, BufferedSocket, Watch, wait_for
 from dicom_node.network.messages import BoundedMessages, Limits, name_of
 from dicom_node.network.proxy_protocol import SIGNATURE, begins_header
@@ -121,6 +123,8 @@ class WaitingProvider(DULServiceProvider):
 
     def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
         """Decode, and make sure that the state machine will be able to read what was decoded."""
+        if bytestream[0] == ASSOCIATE_RQ:
+            bytestream = bytearray(as_it_is_meant(bytes(bytestream)))
         pdu, event = super()._decode_pdu(bytestream)
         if event != "Evt10":
             primitive = pdu.to_primitive()

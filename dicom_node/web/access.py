@@ -78,13 +78,19 @@ def visit_of(request: Request, console: Console) -> Visit:
     address = request.client.host if request.client else ""
     now = console.clock()
     told = request.headers.get("Authorization", "")
-    if told and request.url.path.startswith(BY_PROGRAMS):
+    if told and place_of(request).startswith(BY_PROGRAMS):
         token = told[len(BEARER) :].strip() if told.lower().startswith(BEARER) else ""
         return _known(console, TicketKind.PROGRAM, token, now, address) or Visit(address)
     session = console.cookies.read(request, SESSION)
-    used = BACKGROUND not in request.headers and request.url.path != CHANGES
+    used = BACKGROUND not in request.headers and place_of(request) != CHANGES
     known = _known(console, TicketKind.SESSION, session, now, address, used=used) if session else None
     return known or Visit(address, token=console.cookies.read(request, VISITOR))
+
+
+def place_of(request: Request) -> str:
+    """The address as the routes see it. That of `request.url` is, in older Starlettes, also what a Host header says."""
+    place: str = request.scope["path"]
+    return place
 
 
 def _known(

@@ -60,7 +60,7 @@ class Cookies:
 
     def is_form_token(self, brought: str, token: str) -> bool:
         """Whether a form was ours and given to this browser."""
-        return bool(token) and compare_digest(brought.encode(), self.form_token(token).encode())
+        return bool(token) and compare_digest(brought.encode(errors="replace"), self.form_token(token).encode())
 
     def _signer(self, name: str) -> Signer:
         return Signer(self._key, salt=name)

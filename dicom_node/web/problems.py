@@ -19,10 +19,10 @@ from dicom_node.errors import (
     NotWritable,
     Overtaken,
 )
-from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst
+from dicom_node.web.access import BY_PROGRAMS, Forbidden, SignInFirst, place_of
 from dicom_node.web.permissions import methods_at
 from dicom_node.web.rendering import page
-from storage.errors import BadIdentifier, IllegalStep, NotFound, StorageError, Unavailable
+from storage.errors import BadIdentifier, BadValue, IllegalStep, NotFound, StorageError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (BadIdentifier, HTTPStatus.BAD_REQUEST),
+    (BadValue, HTTPStatus.BAD_REQUEST),
     (IllegalStep, HTTPStatus.CONFLICT),
     (NoSuchSource, HTTPStatus.BAD_REQUEST),
     (ConfigurationError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -63,15 +64,15 @@ def told(status: HTTPStatus, detail: str, **further: object) -> JSONResponse:
 
 def problem(request: Request, status: HTTPStatus, detail: str, **further: object) -> Response:
     """The answer to a request that failed."""
-    if request.url.path.startswith(BY_PROGRAMS):
+    if place_of(request).startswith(BY_PROGRAMS):
         return told(status, detail, **further)
     return page(request, "problem.html", status.value, status=status, detail=detail)
 
 
 async def _ours(request: Request, error: Exception) -> Response:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
-    if status is HTTPStatus.UNAUTHORIZED and not request.url.path.startswith(BY_PROGRAMS):
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if status is HTTPStatus.UNAUTHORIZED and not place_of(request).startswith(BY_PROGRAMS):
+        wanted = place_of(request) + (f"?{request.url.query}" if request.url.query else "")
         back = f"?next={quote(wanted)}" if request.method == "GET" and wanted != "/" else ""
         return RedirectResponse(f"/sign-in{back}", HTTPStatus.SEE_OTHER)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -85,7 +86,7 @@ async def _of_http(request: Request, error: Exception) -> Response:
     detail = "there is no such page" if status is HTTPStatus.NOT_FOUND else str(error.detail)
     answer = problem(request, status, detail)
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.headers["Allow"] = ", ".join(methods_at(request.url.path))  # RFC 9110 15.5.6
+        answer.headers["Allow"] = ", ".join(methods_at(place_of(request)))  # RFC 9110 15.5.6
     return answer
 
 

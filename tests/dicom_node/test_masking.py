@@ -27,7 +27,7 @@ def test_who_may_not_sees_that_there_is_something_and_no_more() -> None:
 
 @pytest.mark.parametrize("text", [
     "CT of Müller-Roe, abdomen", "jane: follow-up", "MÜLLER-ROE^JANE", "see P-17.", "(p-17)", "born 1970-01-02",
-    "born 02.01.1970", "A1234/7", "for dr House", "19700102",
+    "born 02.01.1970", "A1234/7", "for dr House", "19700102", "CT_JANE_P-17", "Dr.House", "jane.1", "19700102_A1234_ct",
 ])
 def test_no_text_tells_it(text: str) -> None:
     told = masked({"a": [text, {"b": text}], "reason": (text,)}, HEADER)
@@ -35,6 +35,16 @@ def test_no_text_tells_it(text: str) -> None:
     assert HIDDEN in flat
     words = ("müller", "jane", "p-17", "1970-01-02", "02.01.1970", "a1234", "house", "19700102")
     assert not any(word in flat for word in words)
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("Yamada^Tarou=山田^太郎=やまだ^たろう", "山田太郎様 胸部CT"), ("Yamada^Tarou=山田^太郎", "YAMADA様"),
+    ("김^희중", "김희중님 흉부"), ("李^明", "李明_CT"), ("สมชาย^ใจดี", "นายสมชายใจดี"),
+])
+def test_nor_where_words_are_written_without_spaces(name: str, text: str) -> None:
+    told = masked(text, {"PatientName": name})
+    assert HIDDEN in told
+    assert not any(part in told.casefold() for part in ("yamada", "山田", "太郎", "희중", "李明", "สมชาย", "ใจดี"))
 
 
 @pytest.mark.parametrize("text", ["Janet's protocol", "P-170", "warehouse", "1.2.1234.5"])

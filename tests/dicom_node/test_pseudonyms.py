@@ -6,7 +6,8 @@ import pytest
 
 from dicom_node.pseudonyms import Pseudonyms
 
-HIDE = Pseudonyms(b"k" * 32, frozenset({"doe", "jane", "p-17", "no 5 b", "müller", "1234"}), frozenset({"2026-01-17"}))
+WORDS = {"doe", "jane", "p-17", "no 5 b", "müller", "1234", "yamada", "山田", "太郎", "희중"}
+HIDE = Pseudonyms(b"k" * 32, frozenset(WORDS), frozenset({"2026-01-17"}))
 UID = "1.2.826.0.1.3680043.8.498.1"
 
 
@@ -21,6 +22,8 @@ UID = "1.2.826.0.1.3680043.8.498.1"
         ("1234 of 12345", "hidden of 12345"),
         ("on 2026-01-17, at 2026-01-17T10:00", "on hidden, at 2026-01-17T10:00"),
         ("Doeringer", "Doeringer"),
+        ("YAMADA様の胸部CT", "hidden様の胸部CT"),
+        ("山田太郎様 胸部CT_김희중님", "hidden 胸部CT_hidden"),
         *[(same, same) for same in ("torch 2.13.0", "at 10.0.0.17", "a 1.2.840.10008.5.1.4.1.1.2")],
     ],
 )

@@ -1,11 +1,11 @@
 """What the database library raises is translated, and no value of a statement is told."""
 
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.answering import answering
-from storage.errors import StorageError, Unavailable
+from storage.errors import BadValue, StorageError, Unavailable
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from storage.errors import StorageError, Unavailable
         (OperationalError("q", {}, Exception("locked\nvalue")), Unavailable, "the database does not answer: locked"),
         (OperationalError("q", {}, Exception()), Unavailable, "the database does not answer: Exception"),
         (PoolTimeout(), Unavailable, "every connection to the database is busy"),
+        (DataError("q", {}, Exception("no NUL\nvalue")), BadValue, "the database has no such value: no NUL"),
         (IntegrityError("q", {}, Exception("dup\nvalue")), StorageError, "the database refused: dup"),
     ],
 )

@@ -16,7 +16,7 @@ from dicom_node.web.console import Console
 
 router = APIRouter(responses=PROBLEMS)
 
-Before = Annotated[int | None, Query(ge=1, le=2**31)]
+Before = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 Seen = Annotated[str, Query(max_length=64, description="`seen` of the history; '': whatever the file says by now.")]
 FILES = {"peers": partners.FILE, "routing": routes_text.NAME, "models": model_switch.FILE}
 

@@ -60,7 +60,7 @@ def make_token(request: Request, console: Here, caller: Caller, label: Text, day
 
 
 @router.post("/account/tokens/revoke")
-def revoke_token(console: Here, caller: Caller, ticket: Annotated[int, Form()]) -> Response:
+def revoke_token(console: Here, caller: Caller, ticket: Annotated[int, Form(ge=1, le=2**62)]) -> Response:
     """Take one's own token away."""
     user = caller.somebody
     with console.parts.database.transaction() as tx:

@@ -22,7 +22,7 @@ from storage.errors import NotFound
 router = APIRouter(include_in_schema=False)
 
 A_PAGE = 20
-Before = Annotated[int | None, Query(ge=1, le=2**31)]
+Before = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 Seen = Annotated[str, Form(min_length=1, max_length=64)]
 
 

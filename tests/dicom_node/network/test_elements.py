@@ -83,6 +83,11 @@ def test_what_is_no_value_raises_without_repeating_it(keyword, vr, raw):
     assert raw[:4].decode("latin1") not in str(caught.value)
 
 
+def test_escapes_within_what_python_alone_calls_a_character_set_are_no_text():
+    with pytest.raises(ValueError):
+        value_of(holding("SeriesDescription", "LO", b"te\x1bxt", charset=b"hex"), "SeriesDescription")
+
+
 def test_no_keyword_is_invented():
     with pytest.raises(KeyError):
         tag_of("ShoeSize")

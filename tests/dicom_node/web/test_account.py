@@ -50,3 +50,4 @@ def test_a_token_is_shown_once_opens_the_api_until_it_ends_and_can_be_revoked(
     assert signed_in("otto").fill_in("/account/tokens/revoke", ticket=ticket).status_code == 404, "it is not his"
     assert browser.fill_in("/account/tokens/revoke", ticket=ticket).status_code == 303
     assert browser.fill_in("/account/tokens/revoke", ticket=ticket).status_code == 404
+    assert browser.fill_in("/account/tokens/revoke", ticket=2**70).status_code == 422, "no database counts so far"

@@ -38,6 +38,7 @@ def test_a_form_is_bound_to_its_browser() -> None:
     cookies = Cookies("key", secure=False)
     assert cookies.is_form_token(cookies.form_token("token"), "token")
     assert not cookies.is_form_token(cookies.form_token("token"), "another")
+    assert not cookies.is_form_token("\ud800", "token"), "half of a pair, as a form in UTF-7 may bring it"
     assert not cookies.is_form_token(cookies.form_token(""), ""), "who has no token has no form"
     assert not cookies.is_form_token("é", "token")
 

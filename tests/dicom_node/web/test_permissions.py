@@ -80,8 +80,9 @@ def test_a_program_needs_no_form_token_and_may_what_its_person_may(program: Make
         assert stranger.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_programs_token_opens_no_page(program: MakeBrowser) -> None:
-    assert program("ada").get("/users").status_code == 303
+@pytest.mark.parametrize("host", ["segnode", "segnode/api/v1/studies?", "segnode/api/v1/studies#"])
+def test_a_programs_token_opens_no_page(program: MakeBrowser, host: str) -> None:
+    assert program("ada").get("/users", headers={"Host": host}).status_code == 303
 
 
 def test_each_role_may_what_those_below_it_may() -> None:

@@ -9,7 +9,7 @@ from browsing import Browser
 
 from dicom_node.assembly import Parts
 from dicom_node.web.shield import LARGEST_BODY
-from storage.errors import Damaged, Unavailable
+from storage.errors import BadValue, Damaged, Unavailable
 
 MakeBrowser = Callable[[str], Browser]
 
@@ -31,6 +31,7 @@ def broken(parts: Parts, signed_in: MakeBrowser, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(("error", "status", "said"), [
     (Unavailable("the database does not answer: locked"), 503, "The database does not answer: locked."),
+    (BadValue("the database has no such value: no NUL"), 400, "The database has no such value: no NUL."),
     (Damaged("a file is not what was written"), 500, "A file is not what was written."),
     (RuntimeError("Doe^Jane"), 500, "Something went wrong that nobody foresaw; the log of the node says more."),
 ])
