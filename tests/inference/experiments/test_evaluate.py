@@ -68,10 +68,11 @@ def test_five_folds_judge_every_case_once_and_are_not_trained_again(configuratio
 
 
 def test_a_fold_whose_bundle_was_begun_is_written_anew(configuration, lits, monkeypatch):
-    path, written = configuration(), Mock(side_effect=[KeyboardInterrupt])
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("inference.training.export.write_hashes", written)
-        cross_validate(path, lits / "folds", lits / "cache", workers=1)
+    path, stopped = configuration(), Mock(side_effect=[KeyboardInterrupt])
+    with monkeypatch.context() as patch:
+        patch.setattr("inference.training.export.write_hashes", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            cross_validate(path, lits / "folds", lits / "cache", workers=1)
     assert (lits / "folds" / "fold-0").exists()
     assert cross_validate(path, lits / "folds", lits / "cache", workers=1)[0].exists()
 
