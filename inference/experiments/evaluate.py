@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from inference.backends import build
-from inference.backends.bundle_files import METADATA
+from inference.backends.bundle_files import HASHES, METADATA
 from inference.backends.json_file import json_object
 from inference.errors import DataError, Leak
 from inference.evaluation.files import write_report
@@ -39,7 +39,7 @@ def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, wo
                    tell: Tell = lambda _: None) -> Files:
     """Five trainings, each judged on the fold that it did not see, and one report over all cases (paper III-E).
 
-    `folder` keeps the configuration and the bundle of every fold; a fold whose bundle is there is not trained again.
+    `folder` keeps the configuration and the bundle of every fold; a fold whose bundle is whole is not trained again.
     """
     settings = load_settings(configuration)
     if settings.data is None or settings.split is None:
@@ -50,7 +50,7 @@ def cross_validate(configuration: Path, folder: Path, cache: Path = CACHE, *, wo
     curves: tuple[LossPoint, ...] = ()
     for fold in range(FOLDS):
         own, bundle = _of_fold(configuration, settings, folder, fold), folder / f"fold-{fold}"
-        if not bundle.exists():
+        if not (bundle / HASHES).exists():  # the last of a bundle's files
             train(own, bundle, cache, workers=workers)
         results.append(_judged(load_settings(own), own.parent, bundle, SCORED, device, tell))
         curves = curves or _curves(bundle)

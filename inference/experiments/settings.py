@@ -15,14 +15,15 @@ from inference.experiments.pool import check_parts
 from inference.training.config import TrainingSettings
 
 PART = frozenset({"task", "recipe", "output", "cases", "data", "split"})  # keys that say what cases are
+WHOLE = frozenset({"start", "network", "recipe", "output"})  # keys that a variant does not change in part
 
 
 class ExperimentSettings(BaseModel):
     """Several trainings that differ in what is named and in nothing else, judged on the same cases.
 
-    `base` is a training configuration; each variant changes some of its keys (a mapping key by key, but `network`,
-    `recipe` and `output` as a whole) and is trained once for each seed. `test_seeds` are phantoms that are never learnt
-    from; a data set brings its own test cases.
+    `base` is a training configuration; each variant changes some of its keys (a mapping key by key, but `start`,
+    `network`, `recipe` and `output` as a whole) and is trained once for each seed. `test_seeds` are phantoms that are
+    never learnt from; a data set brings its own test cases. What is named by a path lies where `base` says.
 
     With a `pool` (by name, keys of `PART` that are other there than in `base`) a variant learns from the cases of all
     its parts in one training, or with the key `apart: true` from each part in a training of its own.
@@ -96,16 +97,18 @@ def load_experiment(path: Path) -> ExperimentSettings:
 
 def runs(experiment: ExperimentSettings, beside: Path) -> Iterator[Run]:
     """Every training, the variants of one seed after one another; ModelError where a variant is no configuration."""
+    file = beside / experiment.base
     try:
-        base = YAML(typ="safe").load((beside / experiment.base).read_text())
+        base = YAML(typ="safe").load(file.read_text())
     except (OSError, YAMLError) as fault:
         raise ModelError(f"{experiment.base} cannot be read: {fault}") from fault
     for seed in experiment.seeds:
         for variant, changes in experiment.variants.items():
             try:
-                trainings = _trainings(experiment, base, changes, seed)
+                made = _trainings(experiment, base, changes, seed)
             except (ValidationError, ModelError) as fault:
                 raise ModelError(f"variant {variant} is no configuration: {fault}") from fault
+            trainings = tuple({name: part.beside(file.parent) for name, part in parts.items()} for parts in made)
             yield Run(variant=variant, seed=seed, trainings=trainings)
 
 
@@ -122,9 +125,9 @@ def _trainings(experiment: ExperimentSettings, base: Mapping[str, Any], changes:
 
 
 def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with changes: a mapping is changed key by key, `network`, `recipe` and `output` as a whole."""
+    """A configuration with changes: a mapping is changed key by key, those of `WHOLE` as a whole."""
     result = dict(base)
     for key, value in changes.items():
-        whole = key in ("network", "recipe", "output") or not isinstance(value, Mapping)
+        whole = key in WHOLE or not isinstance(value, Mapping)
         result[key] = value if whole else {**(base.get(key) or {}), **value}
     return result

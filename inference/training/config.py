@@ -195,6 +195,13 @@ class TrainingSettings(BaseModel):
         """Whether it learns from phantoms only."""
         return self.data is None or self.data.kind == "phantoms"
 
+    def beside(self, folder: Path) -> TrainingSettings:
+        """The same run; weights that it names by a path that is not absolute are taken from `folder`."""
+        changes: dict[str, Any] = {"start": {part: folder / bundle for part, bundle in self.start.items()}}
+        if pretrained := getattr(self.network, "pretrained", None):
+            changes["network"] = self.network.model_copy(update={"pretrained": folder / pretrained})
+        return self.model_copy(update=changes)
+
     def in_steps(self, cases: int) -> TrainingSettings:
         """The same run counted in steps: an epoch shows `patches_per_case` patches of each of so many cases."""
         if self.epochs is None:
@@ -212,7 +219,4 @@ def load_settings(path: Path) -> TrainingSettings:
     except ValidationError as fault:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in fault.errors())
         raise ModelError(f"{path.name}: {wrong}") from fault
-    changes: dict[str, Any] = {"start": {part: path.parent / bundle for part, bundle in settings.start.items()}}
-    if pretrained := getattr(settings.network, "pretrained", None):
-        changes["network"] = settings.network.model_copy(update={"pretrained": path.parent / pretrained})
-    return settings.model_copy(update=changes)
+    return settings.beside(path.parent)

@@ -93,7 +93,7 @@ class Trainer:
         """
         board = board or Board(None)
         self._resume()
-        if self.step == 0 and self.settings.start:
+        if not self.history and self.settings.start:
             self._judge(board)  # what comes must be better than this; its errors are the first hard places
         with self.batches, progress() as bars:
             bar = bars.add_task(self.settings.task, total=self.settings.steps, completed=self.step, note="")

@@ -1,6 +1,7 @@
 """A bundle is judged on what its run kept for the test; five folds together judge every case once."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 
@@ -64,6 +65,16 @@ def test_five_folds_judge_every_case_once_and_are_not_trained_again(configuratio
     assert len(cases) == len(set(cases)) == 7
     monkeypatch.setattr("inference.experiments.evaluate.train", None)
     assert cross_validate(path, lits / "folds", lits / "cache", workers=1)[0] == table
+
+
+def test_a_fold_whose_bundle_was_begun_is_written_anew(configuration, lits, monkeypatch):
+    path, stopped = configuration(), Mock(side_effect=[KeyboardInterrupt])
+    with monkeypatch.context() as patch:
+        patch.setattr("inference.training.export.write_hashes", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            cross_validate(path, lits / "folds", lits / "cache", workers=1)
+    assert (lits / "folds" / "fold-0").exists()
+    assert cross_validate(path, lits / "folds", lits / "cache", workers=1)[0].exists()
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"fold": 1}])

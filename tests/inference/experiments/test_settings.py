@@ -31,6 +31,15 @@ def test_every_variant_is_trained_with_every_seed(configuration, lits):
                     ("U-Net", 4, 4, "unet")]  # fmt: skip
 
 
+def test_weights_that_are_named_lie_where_the_base_configuration_says(configuration, lits):
+    configuration(start="bundle")
+    resnet = {"network": {"encoder": "resnet34", "widths": [4, 8, 8], "pretrained": "resnet.pth"}}
+    variants = {"plain": {}, "two parts": {"start": {"coarse": "other"}}, "anew": {"start": {}, **resnet}}
+    found = [run.settings for run in runs(load_experiment(written(lits, seeds=[0], variants=variants)), lits)]
+    assert [one.start for one in found] == [{"": lits / "bundle"}, {"coarse": lits / "other"}, {}]
+    assert found[2].network.pretrained == lits / "resnet.pth"
+
+
 def test_a_mapping_is_changed_key_by_key_and_a_network_as_a_whole():
     base = {"augment": {"gamma": 0.2, "noise": 0.1}, "network": {"widths": [4, 8]}, "batch": 2}
     found = changed(base, {"augment": {"gamma": 0}, "network": {"kind": "unet"}, "batch": 4})

@@ -190,3 +190,18 @@ def test_what_it_began_with_stays_where_nothing_better_is_found(trainer, setting
     best = second.run()
     assert (best.step, second.step) == (0, 2)
     assert best.score == pytest.approx(first.best.score, abs=0.02)
+
+
+def test_what_it_began_with_is_judged_once_however_soon_it_is_stopped(trainer, settings, tmp_path):
+    """The look at the beginning says where the first hard places are, and where the next look goes on."""
+    export(settings(), trainer().network, Best(), tmp_path / "bundle", NOTHING)
+    changes = {"start": tmp_path / "bundle", "steps": 8, "validate_every": 8, "mined_cases": 2, "hard_share": 0.5}
+    whole = trainer(**changes)
+    whole.run()
+    whole.kept.unlink()
+    with pytest.raises(Interruption):
+        trainer(**changes).run(Interrupting())
+    second = trainer(**changes)
+    second.run()
+    assert [point.step for point in second.history] == [0, 8]
+    assert second.history == whole.history
