@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, exists, func, select, update
+from collections.abc import Collection
+
+from sqlalchemy import case, delete, exists, func, or_, select, update
 
 from storage.errors import NotFound
 from storage.store import Store, plain
 from storage.tables import associations, senders
 
 KEPT_S = 24 * 3600.0
+
+_OPEN = associations.c.closed_at.is_(None)
+_LAPSED = associations.c.closed_at == associations.c.lease_until  # as `close_lapsed` leaves it
 
 
 class Associations(Store):
@@ -37,25 +42,29 @@ class Associations(Store):
             lease_until=now + term_s,
         )
 
-    def renew(self, owner: str, now: float, term_s: float) -> int:
-        """Extend all of an owner's open associations; gives their number."""
-        mine = (associations.c.lease_owner == owner) & associations.c.closed_at.is_(None)
-        return self._connection.execute(update(associations).where(mine).values(lease_until=now + term_s)).rowcount
+    def renew(self, association_ids: Collection[str], now: float, term_s: float) -> int:
+        """Extend those of these that are open; gives their number.
+
+        One that was closed because its owner could not renew it, as while the database was away, is open again.
+        """
+        these = associations.c.association_id.in_(association_ids) & or_(_OPEN, _LAPSED)
+        longer = update(associations).where(these).values(lease_until=now + term_s, closed_at=None)
+        return self._connection.execute(longer).rowcount
 
     def close(self, association_id: str, now: float) -> None:
         """Note its end; a second end changes nothing."""
         this = associations.c.association_id == association_id
-        ended = func.coalesce(associations.c.closed_at, now)
+        ended = case((or_(_OPEN, _LAPSED), now), else_=associations.c.closed_at)
         if self._connection.execute(update(associations).where(this).values(closed_at=ended)).rowcount == 0:
             raise NotFound(f"no association {association_id}")
 
     def open_count(self, now: float) -> int:
-        alive = associations.c.closed_at.is_(None) & (associations.c.lease_until > now)
+        alive = _OPEN & (associations.c.lease_until > now)
         return int(self._connection.execute(select(func.count()).where(alive)).scalar_one())
 
     def close_lapsed(self, now: float) -> int:
         """Close what its owner left open when it died, as of the end of its lease; gives the number."""
-        stale = associations.c.closed_at.is_(None) & (associations.c.lease_until <= now)
+        stale = _OPEN & (associations.c.lease_until <= now)
         ended = update(associations).where(stale).values(closed_at=associations.c.lease_until)
         return self._connection.execute(ended).rowcount
 

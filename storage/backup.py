@@ -33,6 +33,7 @@ from storage.removals import Removals
 from storage.tables_audit import metadata
 
 SQLITE, POSTGRESQL, ARCHIVE, MANIFEST = "database.sqlite", "database.pgdump", "archive", "manifest.json"
+LOGS = ("-wal", "-shm", "-journal")  # beside a SQLite file whose program died; who opens that file takes them up
 DUMP_LIMIT_S = 6 * 3600.0
 
 
@@ -94,6 +95,9 @@ def restore(source: Path, url: str, archive: Archive) -> Manifest:
     target = Path(str(make_url(url).database))
     if make_url(url).get_backend_name() != "sqlite" or target.exists():
         raise StorageError(f"{target} is there already, or is no SQLite file; restore overwrites nothing")
+    left = next((log for ending in LOGS if (log := target.with_name(target.name + ending)).exists()), None)
+    if left is not None:
+        raise StorageError(f"{left} is another database's: its rows would get into the restored one; move it away")
     with _disk():
         files = source / ARCHIVE
         archive.put_back([path.relative_to(files).as_posix() for path in sorted(files.rglob("*.dcm"))], files)

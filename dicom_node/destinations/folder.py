@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from dicom_node.destinations.base import Destination
 from dicom_node.errors import Unreachable
 from dicom_node.network.statuses import SUCCESS, Status
 from dicom_node.written_path import WrittenPath
+from storage.durable import sync
 
 
 class FolderDestination(Destination):
@@ -24,9 +26,11 @@ class FolderDestination(Destination):
     def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            return {self._copy(file): Status(SUCCESS) for file in files}
+            kept = {self._copy(file): Status(SUCCESS) for file in files}
+            self._keep_names()  # lest a power cut take what we have told as sent
         except OSError as error:
             raise Unreachable(f"folder {self.path} cannot be written: {error.strerror}") from error
+        return kept
 
     def _copy(self, file: Path) -> str:
         uid = str(read_file_meta_info(file).MediaStorageSOPInstanceUID)
@@ -37,3 +41,10 @@ class FolderDestination(Destination):
             os.fsync(copy.fileno())
         beside.replace(self.path / f"{uid}.dcm")
         return uid
+
+    def _keep_names(self) -> None:
+        try:
+            sync(self.path)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # of network shares some know no such thing
+                raise

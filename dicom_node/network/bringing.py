@@ -164,9 +164,7 @@ class Bringing(Intake):
         names = (sender.calling_aet, sender.called_aet, sender.address)
         with shelf.database.transaction() as tx:
             tx.associations.open(sender.association_id, shelf.owner, *names, now, shelf.term_s)
-            if not tx.associations.renew(shelf.owner, now, shelf.term_s):  # it stood still for longer than a term
-                sender.begin_anew()
-                tx.associations.open(sender.association_id, shelf.owner, *names, now, shelf.term_s)
+            tx.associations.renew([sender.association_id], now, shelf.term_s)
         self._renewed_at, sender.noted = now, True
 
 

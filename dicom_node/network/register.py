@@ -18,6 +18,8 @@ from storage.errors import NotFound, StorageError
 
 log = logging.getLogger(__name__)
 
+AGAIN_S = 1.0  # after a renewal that the database did not take: the term goes on meanwhile
+
 
 @dataclass
 class OpenAssociation:
@@ -37,10 +39,6 @@ class OpenAssociation:
     last_study: str = ""  # of which an instance was kept
     last_refusal: str = ""  # why one was not
     arrivals: Arrivals = field(default_factory=Arrivals)  # for the audit trail
-
-    def begin_anew(self) -> None:
-        """What comes from now on is another association's: the first one has been closed as dead."""
-        self.association_id, self.noted = uuid.uuid4().hex, False
 
 
 class Register:
@@ -124,7 +122,7 @@ class Register:
         log.info("association ended", extra=facts)
 
     def _write_end(self, association_id: str, at: float) -> None:
-        """Write it, or keep it in mind: while others of ours are open, its lease is renewed with theirs."""
+        """Write it, or keep it in mind."""
         try:
             with self._database.transaction() as tx:
                 tx.associations.close(association_id, at)
@@ -135,8 +133,11 @@ class Register:
                 self._unwritten[association_id] = at
             log.warning("end of an association not noted yet: %s", trouble)
 
-    def renew(self) -> None:
-        """Extend the leases of what is open, and close what ended without a word or while the database was away."""
+    def renew(self) -> bool:
+        """Extend the leases of what is open, and close what ended without a word or while the database was away.
+
+        False where the database did not take it.
+        """
         with self._lock:
             unwritten, self._unwritten = self._unwritten, {}
         for association_id, at in unwritten.items():
@@ -144,14 +145,19 @@ class Register:
         for association in list(self._open):
             if not association.is_alive():
                 self.closed(association)
-        if not self._open:
-            return
+        with self._lock:
+            noted = [entry.association_id for entry in self._open.values() if entry.noted]
+        if not noted:
+            return True
         try:
             with self._database.transaction() as tx:
-                tx.associations.renew(self._owner, self._clock(), self._term_s)
+                tx.associations.renew(noted, self._clock(), self._term_s)
         except StorageError as trouble:
             log.warning("associations not renewed: %s", trouble)
+            return False
+        return True
 
     def _keep(self) -> None:
-        while not self._stop.wait(self._term_s / 3):
-            self.renew()
+        pause = self._term_s / 3
+        while not self._stop.wait(pause):
+            pause = self._term_s / 3 if self.renew() else min(AGAIN_S, self._term_s / 3)

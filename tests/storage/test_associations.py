@@ -41,19 +41,33 @@ def test_it_counts_as_closed_when_its_lease_has_run_out(db, opened):
     assert (open_count(db, 159.9), open_count(db, 160.0)) == (3, 0)
 
 
-def test_an_owner_renews_all_of_its_own_that_are_open(db, opened):
+def test_those_that_are_open_are_renewed(db, opened):
     with db.transaction() as tx:
         tx.associations.close("two", 120.0)
-        assert tx.associations.renew("receiver-1", 150.0, 60.0) == 1
+        assert tx.associations.renew(["one", "two"], 150.0, 60.0) == 1
     assert open_count(db, 170.0) == 1
 
 
 def test_what_a_dead_owner_left_open_is_closed_for_good(db, opened):
     with db.transaction() as tx:
-        tx.associations.renew("receiver-1", 150.0, 60.0)
+        tx.associations.renew(["one", "two"], 150.0, 60.0)
         assert tx.associations.close_lapsed(170.0) == 1
         assert tx.associations.close_lapsed(170.0) == 0
-        assert tx.associations.renew("receiver-2", 171.0, 60.0) == 0
+    assert open_count(db, 170.0) == 2
+
+
+def test_one_that_was_closed_while_its_owner_could_not_renew_it_is_open_again(db, opened):
+    with db.transaction() as tx:
+        assert tx.associations.close_lapsed(170.0) == 3
+        assert tx.associations.renew(["one"], 171.0, 60.0) == 1
+    assert open_count(db, 172.0) == 1
+
+
+def test_but_not_one_that_has_ended_since(db, opened):
+    with db.transaction() as tx:
+        tx.associations.close_lapsed(170.0)
+        tx.associations.close("one", 171.0)
+        assert tx.associations.renew(["one"], 172.0, 60.0) == 0, "a renewal that began before its end"
 
 
 def test_one_of_which_nothing_is_here_is_forgotten_a_day_after_its_end(db, opened, make_instance):

@@ -173,6 +173,15 @@ class TestRestore:
             restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"))
         assert (tmp_path / "node.db").read_bytes() == before
 
+    @pytest.mark.parametrize("left", ["-wal", "-shm", "-journal"])
+    def test_takes_no_log_of_another_database_for_its_own(self, saved, tmp_path, left):
+        """The log of a node that was killed holds rows, and SQLite would add them to the restored database."""
+        (tmp_path / "node.db").rename(tmp_path / "broken.db")
+        (tmp_path / f"node.db{left}").write_bytes(b"what the dead node had not written into its database yet")
+        with pytest.raises(StorageError, match=f"node.db{left} is .* move it away"):
+            restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"))
+        assert not (tmp_path / "node.db").exists()
+
     def test_refuses_a_newer_release_a_damaged_copy_and_what_is_no_backup(self, saved, tmp_path):
         url, archive = f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive")
         told = json.loads((saved / MANIFEST).read_text())

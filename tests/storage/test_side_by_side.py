@@ -205,7 +205,7 @@ def test_a_study_settles_when_its_associations_have_ended_on_every_receiver(pipe
     assert not settled(first, 120.0), "the other receiver's is open"
     assert settled(first, 130.0), "that receiver was silent for a whole term: it is dead"
     with second.transaction() as tx:
-        tx.associations.renew("host-4:7:ab:receive", 125.0, 30.0)
+        tx.associations.renew(["association-4"], 125.0, 30.0)
     assert not settled(first, 130.0)
     with second.transaction() as tx:
         tx.associations.close("association-4", 131.0)

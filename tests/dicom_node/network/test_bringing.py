@@ -85,3 +85,18 @@ def test_nor_once_a_connection_that_stood_still_goes_on(
         assert scene.settled() == []
         scene.now += 2 * TERM_S
         assert scene.settled() == [str(dcmread(first).StudyInstanceUID)], "nobody knows whether it goes on"
+
+
+def test_also_where_another_person_brings_files_meanwhile(
+    scene: Scene, make_slices: Callable[..., list[Path]]
+) -> None:
+    first, second = make_slices(2)
+    for path in (first, second):
+        file = scene.brings.file(path.name)
+        file.write(path.read_bytes())
+        file.close()
+        scene.now += 2 * TERM_S
+        scene.settled()
+        Scene(scene.database, scene.archive, scene.now)
+        scene.brings.going_on()
+        assert scene.settled() == []

@@ -113,3 +113,21 @@ def test_an_end_that_could_not_be_written_is_written_at_the_next_renewal(registe
     assert open_count(database, clock.now) == 2
     register.renew()
     assert open_count(database, clock.now) == 1, "else the renewals of the other one would keep it open"
+
+
+def test_one_whose_row_was_closed_while_the_database_was_away_is_open_again(register, database, clock):
+    register.accepted(Caller())
+    clock.now += 31
+    with database.transaction() as tx:
+        assert tx.associations.close_lapsed(clock.now) == 1, "as recovery does as soon as the database is back"
+    assert register.renew()
+    assert open_count(database, clock.now) == 1
+
+
+def test_what_could_not_be_renewed_is_soon_tried_again(register, database, monkeypatch):
+    def away(self):
+        raise Unavailable("no answer")
+
+    register.accepted(Caller())
+    monkeypatch.setattr(type(database), "transaction", away)
+    assert not register.renew()
