@@ -40,6 +40,7 @@ def test_a_file_has_one_job_and_a_sentence_that_says_it(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_broad_excepts_stand_only_where_foreign_code_ends(path: Path) -> None:
     allowed = {
+        "dicom_node/node.py",  # the end of a role's process: Python would print it with what it quotes
         "dicom_node/pipeline/loop.py",  # the stage loop
         "dicom_node/pipeline/aside.py",  # on the way to it: whose fault it was is noted
         "dicom_node/network/receive.py",  # the DIMSE handler
