@@ -15,9 +15,11 @@ from dicom_node.objects.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.objects.profile import STANDARD, Profile
 from dicom_node.objects.wording import plain
 
+_MANGLED = "ISO_IR 13"  # pydicom writes "?" where a text in it mixes Latin letters with katakana
+
 
 def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
-    """Dates of the job, our implementation, the source's institution and character set."""
+    """Dates of the job, our implementation, the source's institution and, where it can be written, character set."""
     moment = context.moment
     ds.InstanceCreationDate, ds.InstanceCreationTime = moment.date, moment.time
     ds.SeriesDate, ds.SeriesTime = moment.date, moment.time
@@ -27,7 +29,7 @@ def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
     institution = plain(context.institution) or header.get("InstitutionName")
     if institution:
         ds.InstitutionName = institution
-    if context.profile.character_set == "utf8":
+    if context.profile.character_set == "utf8" or header.get("SpecificCharacterSet") == _MANGLED:
         for sequence in (element for element in ds if element.VR == "SQ" and is_copied(element.tag)):
             for item in sequence.value:
                 item.decode()  # else its text stays as it lies in the images

@@ -45,7 +45,8 @@ def functional_groups(image: Dataset, frame: int | None) -> tuple[Dataset, ...]:
     """Where a slice's geometry may stand: its own frame's groups, the shared ones, the root."""
     if frame is None:
         return (image,)
-    return image.PerFrameFunctionalGroupsSequence[frame - 1], *image.SharedFunctionalGroupsSequence, image
+    shared = image.get("SharedFunctionalGroupsSequence") or ()
+    return image.PerFrameFunctionalGroupsSequence[frame - 1], *shared, image
 
 
 def find(groups: Sequence[Dataset], sequence: str, keyword: str) -> object:

@@ -25,7 +25,7 @@ from inference.followup.renumber import renumbered
 from inference.followup.timeline import first, following
 from inference.measure import Measured
 from inference.readers.dicom import read_report
-from inference.request import SHARED, Prior
+from inference.request import SHARED, KnownLesion, Prior
 from inference.tasks.card import TaskCard
 from inference.trend import Outcome, Since, TargetSum, TimePoint, Trend
 from inference.uids import tracking_uid
@@ -86,8 +86,7 @@ def _prior(current: Volume, card: TaskCard, prior: Prior,
         return NotRegistered(f"the prior's images cannot be read: {fault}"), Side((), current.grid)
     if labelmap.shape != volume.grid.shape:
         return NotRegistered("the prior's mask does not lie on its images"), Side((), volume.grid)
-    known = {number: Identity(one.tracking_uid, *_what(card, one.structure), one.label)
-             for number, one in prior.lesions.items()}
+    known = {number: _known(one, card) for number, one in prior.lesions.items()}
     lesions = lesions_of(labelmap, volume.grid, known)
     return register_prior(volume, current), Side(lesions, volume.grid, _crowd(labelmap, [SHARED]))
 
@@ -102,9 +101,10 @@ def _identity(finding: Finding, job_id: str) -> Identity:
     return Identity(tracking_uid(job_id, str(finding.number)), finding.structure.type, finding.structure.region)
 
 
-def _what(card: TaskCard, label: int) -> tuple[Code, Code | None]:
-    structure = card.structure(label)
-    return structure.type, structure.region
+def _known(lesion: KnownLesion, card: TaskCard) -> Identity:
+    """By its label, or by its structure's name where somebody gave it one that is none of ours."""
+    structure = card.structure(lesion.structure)
+    return Identity(lesion.tracking_uid, structure.type, structure.region, lesion.label or structure.name)
 
 
 def _handed_on(findings: Sequence[Finding], own: dict[int, Identity], matching: Matching,

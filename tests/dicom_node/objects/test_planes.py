@@ -51,6 +51,12 @@ def test_a_frame_finds_its_geometry_in_functional_groups(where: str) -> None:
     assert first.SOPInstanceUID != second.SOPInstanceUID
 
 
+def test_frames_that_share_nothing_need_no_shared_groups() -> None:
+    image = multi_frame("each frame")
+    del image.SharedFunctionalGroupsSequence
+    assert list(plane_of(image, SliceSource("1.4", 2), 1.0).ImagePositionPatient) == [0, 0, 20]
+
+
 def test_a_missing_thickness_is_the_distance_of_slices() -> None:
     assert plane_of(single(SliceThickness=None), SliceSource("1.4"), 2.5).SliceThickness == 2.5
 

@@ -125,3 +125,17 @@ def test_names_keep_their_characters(make_case) -> None:
     case = make_case(edit=lambda files: rewrite(files, change))
     for item in encode(case.result, "job", case.files, case.context):
         assert dcmread(BytesIO(item.part10)).PatientName == "Yamada^Tarou=山田^太郎"
+
+
+def test_katakana_of_half_width_beside_latin_letters_are_kept(make_case) -> None:
+    def change(ds, n: int) -> None:
+        ds.SpecificCharacterSet, ds.StudyDescription = "ISO_IR 13", "CT ----"
+
+    def edit(files: list[Path]) -> None:
+        rewrite(files, change)
+        for path in files:  # pydicom itself would write "CT ????"
+            path.write_bytes(path.read_bytes().replace(b"CT ----", "CT ﾌｸﾌﾞ".encode("shift_jis")))
+
+    case = make_case(edit=edit)
+    for item in encode(case.result, "job", case.files, case.context):
+        assert dcmread(BytesIO(item.part10)).StudyDescription == "CT ﾌｸﾌﾞ"

@@ -98,6 +98,14 @@ def test_a_match_keeps_number_and_tracking_uid_and_a_new_lesion_gets_its_own(fol
     assert (trend.prior_study_uid, trend.days, trend.registration, trend.refusal) == ("1.1", 90, "rigid", "")
 
 
+def test_a_lesion_that_somebody_renamed_is_called_by_its_structure(followed: Any, drawn: Any) -> None:
+    renamed = {number: one._replace(label="") for number, one in KNOWN.items()}  # no name of ours
+    measured, trend = followed(drawn(STAYS), numbered(drawn, STAYS, GOES), renamed)
+    assert [(one.label, one.outcome) for one in trend.lesions] == [
+        ("Liver tumour 1", Outcome.MATCHED), ("Liver tumour", Outcome.VANISHED)]
+    assert [finding.label for finding in measured.findings] == ["Liver tumour 1"]
+
+
 def test_growth_comes_with_the_numbers_that_decided_the_match(followed: Any, drawn: Any) -> None:
     larger = (STAYS[0], STAYS[1] * 2 ** (1 / 3))
     _, trend = followed(drawn(larger), numbered(drawn, STAYS), {1: KNOWN[1]})
