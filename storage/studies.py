@@ -63,10 +63,11 @@ class Studies(Store):
     def hold(self, uid: str) -> Study:
         """`get` in a writing transaction that will write its series as well; NotFound.
 
-        An arrival takes a series, then the study. Who takes them the other way round would wait for ever.
+        An arrival takes a series, then the study. Who takes them the other way round would wait for ever. That the
+        series is there an arrival may look up at its commit, while we wait for the study.
         """
-        of_study = tables.series.c.study_uid == uid
-        self._connection.execute(select(tables.series.c.series_uid).where(of_study).with_for_update()).all()
+        series = select(tables.series.c.series_uid).where(tables.series.c.study_uid == uid)
+        self._connection.execute(series.with_for_update(key_share=True)).all()
         return self.get(uid)
 
     def find(self, uid: str) -> Study | None:

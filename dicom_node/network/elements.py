@@ -25,6 +25,8 @@ from pydicom.filereader import read_sequence
 from pydicom.sequence import Sequence as ItemSequence
 from pydicom.tag import BaseTag
 
+from storage.store import plain
+
 BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 # Character repertoires bear on these only (PS3.5 6.1.2.3); ^ and = end an escape's reach in a name.
 LOCALISED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -158,7 +160,7 @@ def _text(raw: bytes, representation: str, encodings: tuple[str, ...]) -> tuple[
             raise ValueError("no character set") from None
     else:
         text = raw.decode("ascii", errors="replace")
-    parts = [part.strip() for part in text.replace("\0", "").split("\\")]
+    parts = [part.strip() for part in plain(text).split("\\")]
     try:
         return tuple(convert(part) if part else None for part in parts)
     except (ValueError, OverflowError):

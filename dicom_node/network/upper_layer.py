@@ -13,6 +13,7 @@ Negotiation, state machine and timers are pynetdicom's own. What differs, to a p
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import socket
@@ -324,12 +325,15 @@ class WaitingServer(ThreadedAssociationServer):
         log.warning("a PROXY header from %s: aborted", address)
 
     def _close_a_silent_one(self) -> bool:
-        for association in self.active_associations:
-            connection = association.dul.socket.socket
-            if association.requestor.primitive is None and connection is not None and connection.fileno() >= 0:
-                association.dul.socket._shutdown_socket()
-                return True
-        return False
+        """It may still be shaking hands, or be a balancer's without its header."""
+        asked = [one.dul.socket.socket for one in self.active_associations if one.requestor.primitive is not None]
+        silent = next((one for one in self._connections if one not in asked), None)
+        if silent is None:
+            return False
+        self._connections.remove(silent)
+        with contextlib.suppress(OSError):  # it has just gone
+            socket.socket.shutdown(silent, socket.SHUT_RDWR)  # past TLS; its own thread closes it
+        return True
 
 
 def _counts(association: Association) -> bool:

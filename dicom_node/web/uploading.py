@@ -54,10 +54,10 @@ async def read_into(intake: Intake, request: Request, console: Console, caller: 
     """Have `intake` take what the request brings, piece by piece. Forbidden, BadUpload."""
     trusted, kind, boundary = _check(request, console, caller)
     sink: _Sink = intake.file(WHOLE)
-    if kind == FORM:
-        sink = _Form(boundary, intake, lambda given: trusted or is_ours(console, caller, given))
     await run_in_threadpool(intake.open)
     try:
+        if kind == FORM:
+            sink = _Form(boundary, intake, lambda given: trusted or is_ours(console, caller, given))
         async for piece in request.stream():
             await run_in_threadpool(sink.write, piece)
         await run_in_threadpool(sink.close)

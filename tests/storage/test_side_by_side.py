@@ -146,6 +146,26 @@ def test_a_correction_lets_an_image_of_its_series_arrive_afterwards(pipelines, m
     assert arrived == [Arrival.NEW]
 
 
+def test_a_correction_and_another_content_of_an_image_do_not_wait_for_each_other(pipelines, make_instance):
+    first, second = pipelines
+    with first.transaction() as tx:
+        tx.studies.add_instance(make_instance(study_instance_uid="1.2.1"))
+    held: list[Any] = []
+
+    def correct() -> None:
+        with first.transaction() as tx:
+            held.append(tx.studies.hold("1.2.1"))
+
+    thread = threading.Thread(target=correct, daemon=True)
+    with second.transaction() as tx:
+        other = make_instance(study_instance_uid="1.2.1", content="other")
+        assert tx.studies.add_instance(other) is Arrival.CONFLICT
+        thread.start()
+        thread.join(0.3)  # it has the series and waits for the study, which we have; our commit looks for the series
+    thread.join(AT_ONCE_S)
+    assert held
+
+
 def test_two_senders_of_one_destination_go_in_turn_and_keep_its_limit(pipelines, make_job):
     """Whoever claims for a destination holds its circuit for that moment: its concurrency counts over all pipelines."""
     first, second = pipelines

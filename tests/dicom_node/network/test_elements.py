@@ -83,6 +83,12 @@ def test_what_is_no_value_raises_without_repeating_it(keyword, vr, raw):
     assert raw[:4].decode("latin1") not in str(caught.value)
 
 
+def test_half_a_pair_of_surrogates_is_no_letter():
+    """No database, page or JSON could hold it: one such image and nobody would be shown the list that it is in."""
+    found = value_of(holding("PatientName", "PN", b"A+2AA-B^C", charset=b"utf-7"), "PatientName")
+    assert found == "A?B^C"
+
+
 def test_escapes_within_what_python_alone_calls_a_character_set_are_no_text():
     with pytest.raises(ValueError):
         value_of(holding("SeriesDescription", "LO", b"te\x1bxt", charset=b"hex"), "SeriesDescription")

@@ -208,6 +208,20 @@ def test_slow_handshakes_keep_no_scanner_waiting(secure, scanner, hospital, dcmt
     assert "does not finish the TLS handshake in time" in refusals(ear)[0]
 
 
+def test_where_room_is_short_one_that_does_not_shake_hands_goes(listen, ours, scanner, hospital, dcmtk):
+    ear = listen(port=None, tls=tls_settings(ours, hospital), max_connections=3)
+    silent = [socket.create_connection(("127.0.0.1", ear.server.port)) for _ in range(3)]
+    opened = time.monotonic()
+    try:
+        assert echoed(dcmtk, ear, scanner, hospital.certificate).returncode == 0
+        silent[0].settimeout(HANDSHAKE_S)
+        assert silent[0].recv(64) == b"", "the oldest"
+        assert time.monotonic() - opened < HANDSHAKE_S, "for the newcomer, not because its time was over"
+    finally:
+        for connection in silent:
+            connection.close()
+
+
 def test_more_handshakes_than_the_bound_are_hung_up_on(secure, monkeypatch):
     monkeypatch.setattr("dicom_node.network.listener.HANDSHAKES", 3)
     ear = secure()

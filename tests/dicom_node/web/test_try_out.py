@@ -115,7 +115,7 @@ def test_a_form_that_is_not_ours_brings_nothing(parts: Parts, signed_in: MakeBro
 
 @pytest.mark.parametrize(("content", "kind", "status"), [
     (b"--b\r\n", "multipart/form-data; boundary=b", 400), (b"", "multipart/form-data", 400), (b"x", "text/plain", 400),
-    (b"x", "application/dicom", 200),
+    (b"x", "application/dicom", 200), (b"--b--", f"multipart/form-data; boundary={'b' * 5000}", 400),
 ])
 def test_what_cannot_be_tried_is_a_problem_in_words(
     parts: Parts, program: MakeBrowser, content: bytes, kind: str, status: int
