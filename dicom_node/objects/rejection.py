@@ -40,7 +40,9 @@ def encode_rejection(
             file = part10(_note(rejected, header, reason, context))
             note = dcmread(BytesIO(file))
             check_rejection(note, rejected, header)
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, OSError) as fault:
+            if isinstance(fault, OSError) and fault.errno is not None:  # the disk's; pydicom's own has none
+                raise
             raise ResultInvalid(f"the rejection note could not be made: {where(fault)}") from None
     remarks = dciodvfy(file) if context.dciodvfy else ()
     uids = (str(note.SOPClassUID), str(note.SOPInstanceUID), str(note.SeriesInstanceUID))
