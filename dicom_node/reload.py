@@ -41,7 +41,7 @@ class Watch:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.trouble = ""
-        self._seen = self._files()
+        self._seen: _Seen = ()  # the files may have changed since they were read
         self._lock = threading.Lock()
 
     def look(self) -> Parts | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select, update
 
 from storage import leases
 from storage.identifiers import check_uid
@@ -14,6 +14,8 @@ from storage.records import Fetch, FetchPurpose, Tally, Wanted
 from storage.store import Store, among, plain
 from storage.tables import fetches, jobs, studies
 from storage.words import at_most
+
+BROKEN_OFF = "whoever asked last ended over it"
 
 Fetches_ = list[Fetch]  # inside the class `list` is a method
 
@@ -126,16 +128,19 @@ class Fetches(Store):
     ) -> Fetch | None:
         """Lease the fetch that has been due longest, and count the attempt; not while its study is RECEIVING.
 
-        With `begun_only` none is begun that was not tried before.
+        With `begun_only` none is begun that was not tried before. Its reason is `BROKEN_OFF` where its last owner had
+        begun after the deadline and did not end it: to ask once more would go on for ever.
         """
         queue = (
             select(fetches.c.study_uid)
             .where(_due(now, purpose, begun_only))
             .order_by(fetches.c.next_attempt_at, fetches.c.study_uid)
         )
+        broken_off = leases.held(fetches) & (fetches.c.lease_until >= fetches.c.deadline + term_s)
         attempt = {
             "attempts": fetches.c.attempts + 1,
             "deadline": func.coalesce(fetches.c.deadline, now + fetches.c.patience_s),
+            "reason": case((broken_off, BROKEN_OFF), else_=fetches.c.reason),
         }
         row = leases.take(self._connection, queue, owner, now + term_s, **attempt)
         return None if row is None else _fetch(row)

@@ -52,8 +52,13 @@ class Rejections(Store):
         rows = self._connection.execute(query.order_by(rejections.c.at, rejections.c.sop_uid))
         return [Rejection(row.sop_uid, row.note_uid, row.study_uid, row.title, row.at) for row in rows]
 
-    def owed(self, destinations: Collection[str], limit: int = 20) -> dict[str, list[str]]:
-        """By superseded job, those of `destinations` that got its results and no note of ours on them yet."""
+    def owed(
+        self, destinations: Collection[str], limit: int = 20, *, but: Collection[str] = ()
+    ) -> dict[str, list[str]]:
+        """By superseded job, those of `destinations` that got its results and no note of ours on them yet.
+
+        None of the studies in `but`.
+        """
         told, note = deliveries.alias(), jobs.alias()
         of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != EMPTY)  # as the index of notes says it
         noted = (
@@ -70,6 +75,8 @@ class Rejections(Store):
             .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
             .limit(at_most(limit))
         )
+        if but:
+            query = query.where(jobs.c.study_uid.not_in(but))
         owed: dict[str, list[str]] = {}
         # Sorted here: there it would be done by way of all jobs, the few superseded ones among them.
         for job_id, destination in sorted((row.job_id, row.destination) for row in self._connection.execute(query)):

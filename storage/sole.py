@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from storage.answering import answering
 from storage.engines import WRITING
@@ -130,7 +130,7 @@ class _SessionPlaces:
         """Whether the locks are still there; a session that has ended takes them along."""
         try:
             session.execute(ASK)
-        except DBAPIError:
+        except (DBAPIError, PendingRollbackError):  # the latter where an earlier question was not answered
             self._end()
             return False
         return True

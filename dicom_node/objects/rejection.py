@@ -30,7 +30,8 @@ def encode_rejection(
 ) -> Encoded:
     """The note on `rejected`, all of one study; patient and study are those of the file `subject`.
 
-    `reason` is one sentence that names no patient. ResultInvalid where the note fails a check.
+    `reason` is one sentence that names no patient. ResultInvalid where the note fails a check; OSError where the
+    file cannot be read now.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom and highdicom quote the values that they complain about
@@ -40,6 +41,8 @@ def encode_rejection(
             note = dcmread(BytesIO(file))
             check_rejection(note, rejected, header)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, OSError) as fault:
+            if isinstance(fault, OSError) and fault.errno is not None:  # the disk's; pydicom's own has none
+                raise
             raise ResultInvalid(f"the rejection note could not be made: {where(fault)}") from None
     remarks = dciodvfy(file) if context.dciodvfy else ()
     uids = (str(note.SOPClassUID), str(note.SOPInstanceUID), str(note.SeriesInstanceUID))

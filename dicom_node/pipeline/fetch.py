@@ -20,6 +20,7 @@ from dicom_node.pipeline.keeper import Keeper
 from dicom_node.pipeline.settle import settle
 from dicom_node.settings.priors import PriorSettings
 from storage.database import Database, Transaction
+from storage.fetches import BROKEN_OFF
 from storage.lifecycle import FetchState, StudyState
 from storage.records import Fetch, FetchPurpose, InstanceKind, Tally
 
@@ -95,6 +96,8 @@ class Reconcile:
         archive = self.archives.get(fetch.peer)
         if archive is None:
             return Attempt(trouble=f"no peer {fetch.peer} is configured any more", refused=True)
+        if fetch.reason == BROKEN_OFF:
+            return Attempt(trouble=BROKEN_OFF)
         come = before = fetch.tally.fetched
 
         def renew(tx: Transaction) -> None:

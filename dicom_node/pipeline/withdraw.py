@@ -16,9 +16,11 @@ from pathlib import Path
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.context import Replaced
 from dicom_node.objects.encode import Encoded
+from dicom_node.pipeline.aside import Aside
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.disk import disk_faults
+from storage.errors import Damaged, NotFound
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Job, ResultObject, StoredFile
 
@@ -45,22 +47,27 @@ class Withdraw:
     encode: Encode
     revision: int = 0
     name: str = "withdraw"
+    aside: Aside = field(default_factory=Aside)
     _next_look: float = field(default=float("-inf"), init=False)
 
     def step(self, now: float) -> bool:
         if not self.destinations or now < self._next_look:
             return False
         with self.database.reading() as tx:
-            owed = tx.rejections.owed(self.destinations)
-        for job_id, destinations in owed.items():
-            self._tell(job_id, destinations, now)
+            owed = tx.rejections.owed(self.destinations, but=self.aside.at(now))
+            superseded = [tx.jobs.get(job_id) for job_id in owed]
+        with self.aside.watching(self.database, self.name, now, self.revision) as tell:
+            for job in superseded:
+                tell(job.study_instance_uid)
+                self._tell(job, owed[job.job_id], now)
         if not owed:
             self._next_look = now + EVERY_S  # the look is no light one where many jobs were superseded
         return bool(owed)
 
-    def _tell(self, job_id: str, destinations: Sequence[str], now: float) -> None:
+    def _tell(self, old: Job, destinations: Sequence[str], now: float) -> None:
+        job_id = old.job_id
         with self.database.reading() as tx:
-            old, known = tx.jobs.get(job_id), tx.jobs.find(note_job_id(job_id))
+            known = tx.jobs.find(note_job_id(job_id))
             results = tx.results.of_job(job_id)
             subject = self._subject(tx, old, results)
         note, made = known or _job(old, now), None
@@ -89,18 +96,23 @@ class Withdraw:
         rejected = [
             Replaced(one.kind, one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in results
         ]
-        with self.archive.local([subject]) as (path,):
+        with self.archive.local([subject]) as (path,), disk_faults():
             made = self.encode(note.job_id, rejected, path, f"No longer valid: {old.reason}", now)
         file = self.archive.write(old.study_instance_uid, made.sop_instance_uid, [made.part10], ours=True)
         uids = (made.sop_instance_uid, made.sop_class_uid, made.series_instance_uid)
         return ResultObject(*uids, note.job_id, made.kind, file)
 
     def _subject(self, tx: Transaction, old: Job, results: Sequence[ResultObject]) -> StoredFile | None:
-        """The file whose patient and study the note bears: an image's newest header, or else whatever is held.
+        """The file whose patient and study the note bears: an image's newest header, or else whatever is held whole.
 
         None where retention has removed all.
         """
-        return next((file for file in self._subjects(tx, old, results) if self.archive.sizes([file]) != [None]), None)
+        return next((file for file in self._subjects(tx, old, results) if self._is_whole(file)), None)
+
+    def _is_whole(self, file: StoredFile) -> bool:
+        with suppress(NotFound, Damaged), self.archive.local([file], checked=True):
+            return True
+        return False
 
     def _subjects(self, tx: Transaction, old: Job, results: Sequence[ResultObject]) -> Iterator[StoredFile]:
         for source in old.inputs.values():

@@ -39,6 +39,14 @@ def test_a_new_peer_is_known_at_once_under_a_new_revision(parts: Parts, node: Pa
     assert watch.look() is None, "it is told once"
 
 
+def test_what_was_changed_while_a_role_started_is_taken_up_as_well(parts: Parts, node: Path) -> None:
+    add(node, PEER)  # after its settings were read
+    watch = Watch(parts)
+    assert watch.look() is watch.parts
+    assert "ct1" in watch.parts.settings.peers()
+    assert watch.look() is None
+
+
 def test_mistakes_leave_everything_as_it_is_and_are_told_until_they_are_mended(parts: Parts, node: Path) -> None:
     watch, good = Watch(parts), node.read_text()
     add(node, "peers:\n  ct1: {ae_title: CT1, host: ct1.example, port: 70000}\n")

@@ -15,6 +15,7 @@ import storage
 from storage.database import Database
 from storage.engines import WRITING, make_engine
 from storage.errors import Unavailable
+from storage.sole import _SessionPlaces
 
 HOLDER = """
 import sys, time
@@ -70,20 +71,41 @@ def test_the_place_of_a_process_that_is_killed_is_free(url, other):
     assert eventually(other.sole("clock"))
 
 
-def test_who_lost_its_session_has_lost_its_place(migrated_postgres):
-    url = migrated_postgres()
-    first, second = Database.open(url), Database.open(url)
-    assert first.sole("clock").hold()
+def end_sessions(url: str) -> None:
+    """Those that hold a place."""
     engine = make_engine(url)
     with engine.connect().execution_options(**{WRITING: True}) as connection:
         holders = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
         connection.exec_driver_sql(holders).all()
     engine.dispose()
+
+
+def test_who_lost_its_session_has_lost_its_place(migrated_postgres):
+    url = migrated_postgres()
+    first, second = Database.open(url), Database.open(url)
+    assert first.sole("clock").hold()
+    end_sessions(url)
     assert eventually(second.sole("clock"))
     assert not first.sole("clock").hold()
     assert first.sole("correct").hold(), "its next session is as good as the first"
     first.close()
     second.close()
+
+
+def test_whatever_was_asked_when_the_session_ended_the_next_one_is_as_good(migrated_postgres, monkeypatch):
+    url = migrated_postgres()
+    database = Database.open(url)
+    assert database.sole("clock").hold()
+    end_sessions(url)
+    with monkeypatch.context() as patch:
+        patch.setattr(_SessionPlaces, "_is_alive", lambda *_: True)  # it ends a moment later
+        with pytest.raises(Unavailable):
+            database.sole("correct").hold()
+    assert database.sole("clock").hold()
+    end_sessions(url)
+    database.sole("clock").leave()
+    assert database.sole("clock").hold()
+    database.close()
 
 
 def test_a_disk_that_fails_is_told_as_one(tmp_path, empty_sqlite):

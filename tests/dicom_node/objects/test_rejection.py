@@ -13,6 +13,7 @@ from pydicom import dcmread
 from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage, SegmentationStorage
 
 from dicom_node.errors import ResultInvalid
+from dicom_node.objects import rejection
 from dicom_node.objects.context import Replaced
 from dicom_node.objects.encode import encode
 from dicom_node.objects.key_objects import Title, read_rejection
@@ -116,3 +117,20 @@ def test_reports_name_what_they_replace(
         said = tool("dciodvfy", "-new", tmp_path / "report.dcm", succeeds=False)
         assert "PredecessorDocuments" not in said
         assert [line for line in said.splitlines() if line.startswith("Error")] == []
+
+
+def test_what_the_disk_refuses_is_told_from_what_no_file_is(
+    make_note: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> Callable[..., Any]:
+        def read(*_: object, **__: object) -> None:
+            raise OSError(*arguments)
+
+        return read
+
+    monkeypatch.setattr(rejection, "dcmread", fail(5, "Input/output error"))
+    with pytest.raises(OSError, match="Input/output"):
+        make_note()
+    monkeypatch.setattr(rejection, "dcmread", fail("expected end of sequence"))  # as pydicom does
+    with pytest.raises(ResultInvalid, match="could not be made"):
+        make_note()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -231,6 +232,27 @@ def test_where_nothing_could_be_asked_that_is_said(
         assert stage.step(clock.now)
     assert study(database).incomplete == "perhaps incomplete: pacs could not be asked"
     assert "PACS cannot be reached" in journal(database)[-1][1]
+
+
+def test_a_study_goes_on_although_asking_about_it_ends_whoever_asks(
+    database: Database, stage: Reconcile, pacs: FakeArchive, arrive_fetched: Callable[..., None],
+    settle: Callable[..., None], clock: Hand,
+) -> None:  # fmt: skip
+    class Death(BaseException): ...
+
+    def die(_study: str, _held: Held) -> Survey:
+        pacs.asked += 1
+        raise Death
+
+    arrive_fetched(1, 990.0)
+    settle()
+    pacs.survey = die  # type: ignore[method-assign]
+    for clock.now in range(1000, 1300, 31):
+        with suppress(Death):
+            stage.step(clock.now)
+    assert study(database).state is StudyState.COMPLETE, "its deadline was at 1100"
+    assert pacs.asked == 5, "and once after it"
+    assert journal(database)[-1][1].endswith("whoever asked last ended over it")
 
 
 def test_what_was_counted_before_the_archive_went_down_is_what_is_said(

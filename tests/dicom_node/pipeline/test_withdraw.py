@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.withdraw import EVERY_S, Withdraw, note_job_id
 from storage.archive import Archive
 from storage.database import Database
+from storage.errors import Unavailable
+from storage.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState
 from storage.outbox import Sender
 from storage.records import Instance, InstanceKind, Job, ResultObject
@@ -26,16 +28,17 @@ NOTE = note_job_id(JOB)
 class Encoder:
     """Makes notes, or cannot."""
 
-    fault: bool = False
+    fault: Exception | None = None
     asked: list[tuple[tuple[str, ...], str, float]] = field(default_factory=list)
 
     def __call__(self, job_id: str, rejected: Sequence[Replaced], subject: Path, reason: str, now: float) -> Encoded:
         assert subject.exists()
         self.asked.append((tuple(one.sop_instance_uid for one in rejected), reason, now))
         if self.fault:
-            raise ResultInvalid("the note is wrong in its title")
+            raise self.fault
         key_objects = "1.2.840.10008.5.1.4.1.1.88.59"
-        return Encoded("rejection", key_objects, "2.25.77", "2.25.78", b"a note of " + job_id.encode())
+        uid = f"2.25.{int(job_id[:8], 16)}"
+        return Encoded("rejection", key_objects, uid, "2.25.78", b"a note of " + job_id.encode())
 
 
 @pytest.fixture
@@ -59,9 +62,9 @@ def superseded(database: Database, archive: Archive, queue: Callable[..., Job]) 
     send(database, "pacs")
 
 
-def send(database: Database, destination: str) -> None:
+def send(database: Database, destination: str, job: str = JOB, study: str = STUDY) -> None:
     with database.transaction() as tx:
-        delivery = tx.deliveries.add(JOB, STUDY, destination, DeliveryState.PENDING, 30.0)
+        delivery = tx.deliveries.add(job, study, destination, DeliveryState.PENDING, 30.0)
         tx.outbox.claim(Sender(destination), "me", 30.0, 10.0)
         tx.deliveries.sent(delivery, "me", 31.0, {})
 
@@ -107,7 +110,7 @@ def test_without_iocm_nothing_is_sent(database: Database, archive: Archive, enco
 def test_a_note_that_cannot_be_made_is_written_down_and_not_tried_again(
     stage: Withdraw, database: Database, encoder: Encoder
 ) -> None:
-    encoder.fault = True
+    encoder.fault = ResultInvalid("the note is wrong in its title")
     assert stage.step(50.0)
     assert not stage.step(60.0)
     with database.reading() as tx:
@@ -134,6 +137,45 @@ def test_where_retention_has_taken_the_results_another_object_of_the_study_is_th
         )
     with database.reading() as tx:
         assert stage._subject(tx, job, tx.results.of_job(JOB)) == file
+
+
+@pytest.mark.usefixtures("superseded")
+def test_a_damaged_image_is_no_subject(stage: Withdraw, database: Database, archive: FolderArchive) -> None:
+    with database.reading() as tx:
+        first, second = (tx.versions.current(f"1.2.3.1.{number}").file for number in (1, 2))
+        archive.path(first).write_bytes(b"something else")
+        assert stage._subject(tx, tx.jobs.get(JOB), ()) == second
+
+
+@pytest.mark.usefixtures("superseded")
+def test_a_disk_that_fails_is_asked_again(stage: Withdraw, database: Database, encoder: Encoder) -> None:
+    encoder.fault = OSError(5, "Input/output error")
+    with pytest.raises(Unavailable, match="Input/output error"):
+        stage.step(50.0)
+    encoder.fault = None
+    assert stage.step(60.0)
+    assert told(database) == [("pacs", DeliveryState.PENDING)]
+
+
+@pytest.mark.usefixtures("superseded")
+def test_an_unforeseen_fault_at_one_note_keeps_no_other_waiting(
+    stage: Withdraw, database: Database, archive: Archive, arrive: Callable[..., None], encoder: Encoder
+) -> None:
+    other = "0" * 64  # its turn is first
+    arrive(1, 10.0, study="1.2.9", series="1.2.9.1")
+    with database.transaction() as tx:
+        tx.jobs.add(replace(tx.jobs.get(JOB), job_id=other, study_instance_uid="1.2.9"))
+    send(database, "pacs", other, "1.2.9")
+    encoder.fault = NotImplementedError("unforeseen")
+    with pytest.raises(NotImplementedError):
+        stage.step(50.0)
+    encoder.fault = None
+    assert stage.step(51.0)
+    assert told(database) == [("pacs", DeliveryState.PENDING)]
+    assert not stage.step(52.0)
+    assert stage.step(200.0), "and it is tried again"
+    with database.reading() as tx:
+        assert [entry.event for entry in tx.journal.of_study("1.2.9")] == ["stepped over", "rejection note"]
 
 
 def test_it_looks_again_after_a_pause(stage: Withdraw, database: Database, request: pytest.FixtureRequest) -> None:
