@@ -63,8 +63,15 @@ class Bench:
     auto: str
 
     @property
+    def found(self) -> bool:
+        """Whether anything was found: that every way finds nothing does not say that they find the same."""
+        return bool(self.runs[0].labels.any())
+
+    @property
     def better(self) -> str | None:
-        """Another way that is a tenth faster and answers alike; None where there is none."""
+        """Another way that is a tenth faster and answers alike; None where there is none, or none can be told."""
+        if not self.found:
+            return None
         times = {run.way: run.network_s for run in self.runs if self.alike[run.way] >= ALIKE}
         best = min(times, key=lambda way: times[way], default=self.auto)
         return best if self.auto in times and times[best] < 0.9 * times[self.auto] else None

@@ -200,6 +200,8 @@ def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, 
         return
     present.show_lines(lines)
     click.echo(f"On {device} it is run in {told.auto}.")
+    if not told.found:
+        click.echo("It found nothing in this phantom, so no way is known to find the same: try another --seed.")
     if told.better:
         said = ", ".join(f"{key}: {value}" for key, value in run.settings_of(told.better).items())
         where = "models.yaml says so now" if asked["keep"] else f"--keep writes {said} into models.yaml"

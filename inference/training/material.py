@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,8 +95,9 @@ def grouped(settings: TrainingSettings, beside: Path = Path()) -> Groups:
     if not file.exists():
         split = _drawn(data, settings.split)
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_split(split, file)
-        log.info("split %s written to %s", split.rule, file.name)
+        with suppress(FileExistsError):  # another process of this run was first
+            write_split(split, file)
+            log.info("split %s written to %s", split.rule, file.name)
     refs = open_split(file, data)
     split = read_split(file)
     check_apart(split)

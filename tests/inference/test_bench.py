@@ -56,6 +56,12 @@ def test_another_way_is_told_where_it_is_faster_and_finds_the_same(seconds, alik
     assert Bench(runs, {"fp32": 1.0, "bf16": alike}, auto).better == better
 
 
+def test_where_nothing_was_found_no_way_is_said_to_find_the_same():
+    blind = replace(RUN, labels=np.zeros_like(RUN.labels))
+    told = Bench((blind, replace(blind, way="bf16", network_s=1.0)), {"fp32": 1.0, "bf16": 1.0}, "fp32")
+    assert (told.found, told.better) == (False, None)
+
+
 def test_each_engine_is_tried_in_each_precision(study, monkeypatch):
     settings = {"kind": "bundle", "path": "shipped:liver_tumour"}
     asked = []

@@ -6,6 +6,7 @@ import miniatures
 import pytest
 
 from inference.errors import BadCase, DataError, StaleSplit
+from inference.training import material
 from inference.training.material import gather, grouped
 
 
@@ -36,6 +37,20 @@ def test_a_split_is_drawn_once_and_then_kept(run, lits):
     again = grouped(run(seed=99), lits)  # it is there already
     assert [ref.case_id for ref in again.test] == [ref.case_id for ref in first.test]
     assert again.split.sha256 == first.split.sha256
+
+
+def test_processes_of_one_run_that_draw_the_split_at_once_have_the_same(run, lits, monkeypatch):
+    """As torchrun starts them: the one that is slower finds the other's file where it wants to write its own."""
+    drawn = material.split_shares
+
+    def slower(*arguments):
+        split = drawn(*arguments)
+        monkeypatch.setattr(material, "split_shares", drawn)
+        grouped(run(), lits)
+        return split
+
+    monkeypatch.setattr(material, "split_shares", slower)
+    assert grouped(run(), lits).split == grouped(run(), lits).split
 
 
 def test_other_groups_of_the_same_cases_are_another_run(run, lits, tmp_path):
