@@ -59,7 +59,8 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
     with _disk():
         if final.exists():
             raise StorageError(f"{final} exists already; nothing was written")
-        part.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        part.mkdir(mode=0o700)  # patients are named in it
     try:
         if parsed.get_backend_name() == "sqlite":
             _copy_sqlite(parsed, part / SQLITE)

@@ -116,6 +116,17 @@ def test_another_disk_gets_copies(db, url, archive, fill, tmp_path, monkeypatch)
     assert [path.read_bytes() for path in place.rglob("*.dcm")] == [b"image 1"]
 
 
+def test_a_backup_is_for_nobody_else_to_read(db, url, archive, fill, tmp_path):
+    """It names patients; the data folder that it was made of may well be closed to others."""
+    fill(1, 1)
+    before = os.umask(0o022)
+    try:
+        place, _ = backup(url, archive, tmp_path / "backups", NOW)
+    finally:
+        os.umask(before)
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
 def test_what_fails_leaves_no_half_backup(db, url, archive, fill, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
