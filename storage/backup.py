@@ -95,13 +95,16 @@ def restore(source: Path, url: str, archive: Archive) -> Manifest:
     target = Path(str(make_url(url).database))
     if make_url(url).get_backend_name() != "sqlite" or target.exists():
         raise StorageError(f"{target} is there already, or is no SQLite file; restore overwrites nothing")
+    for log in (target.with_name(target.name + suffix) for suffix in ("-wal", "-journal")):
+        if log.exists():
+            raise StorageError(f"{log} is there already, and would be taken for the restored database's: move it away")
+    _check(source / SQLITE)
     with _disk():
         files = source / ARCHIVE
         archive.put_back([path.relative_to(files).as_posix() for path in sorted(files.rglob("*.dcm"))], files)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
         shutil.copyfile(source / SQLITE, part)
-        _check(part)
         _sync_tree(target.parent, only=part)
         part.rename(target)
         sync(target.parent)
@@ -164,10 +167,13 @@ def _described(url: str, stamp: str, kind: str) -> tuple[list[str], Manifest]:
 
 
 def _check(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as copy:
-        (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.Error as error:
+        answer = str(error)
     if answer != "ok":
-        raise Damaged(f"{path.name} fails SQLite's integrity check: {answer}")
+        raise Damaged(f"{path} fails SQLite's integrity check: {answer}")
 
 
 def _sync_tree(folder: Path, only: Path | None = None) -> None:

@@ -13,7 +13,7 @@ import pytest
 from storage import backup as module
 from storage.backup import MANIFEST, POSTGRESQL, SQLITE, backup, read_manifest, restore
 from storage.database import Database
-from storage.errors import NotFound, StorageError, Unavailable
+from storage.errors import Damaged, NotFound, StorageError, Unavailable
 from storage.folder_archive import FolderArchive
 from storage.reconcile import audit
 
@@ -183,6 +183,24 @@ class TestRestore:
         with pytest.raises(StorageError, match="overwrites nothing"):
             restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"))
         assert (tmp_path / "node.db").read_bytes() == before
+
+    def test_puts_nothing_beside_the_log_of_the_database_that_was_there(self, saved, tmp_path):
+        """SQLite would carry its commits into the restored one, page by page."""
+        lost = tmp_path / "node.db"
+        later = sqlite3.connect(lost)
+        later.execute("DELETE FROM instances")
+        later.commit()
+        lost.unlink()  # its -wal stays, as after `rm segnode.sqlite`
+        with pytest.raises(StorageError, match=r"node\.db-wal is there already"):
+            restore(saved, f"sqlite:///{lost}", FolderArchive(tmp_path / "archive"))
+        assert not lost.exists()
+        later.close()
+
+    def test_refuses_a_copy_that_is_no_database_any_more(self, saved, tmp_path):
+        (saved / SQLITE).write_bytes(b"lost sectors" * 1000)
+        with pytest.raises(Damaged, match=r"database\.sqlite"):
+            restore(saved, f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive"))
+        assert list((tmp_path / "new").glob("node.db*")) == []
 
     def test_refuses_a_newer_release_a_damaged_copy_and_what_is_no_backup(self, saved, tmp_path):
         url, archive = f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive")
