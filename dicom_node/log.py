@@ -49,10 +49,10 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **facts_of(record),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
+        entry = entry | facts_of(record) | entry  # a fact takes the place of none of these
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
