@@ -62,15 +62,15 @@ class JsonFormatter(Formatter):
     """One JSON object a line: at, level, logger, message, and the facts given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
+        entry: dict[str, object] = {
             "at": _moment(record),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **facts_of(record),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
+        entry = entry | facts_of(record) | entry  # a fact takes the place of none of these
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 

@@ -60,7 +60,8 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
     with _disk():
         if final.exists():
             raise StorageError(f"{final} exists already; nothing was written")
-        part.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        part.mkdir(mode=0o700)  # patients are named in it
     try:
         if parsed.get_backend_name() == "sqlite":
             _copy_sqlite(parsed, part / SQLITE)
@@ -98,13 +99,13 @@ def restore(source: Path, url: str, archive: Archive) -> Manifest:
     left = next((log for ending in LOGS if (log := target.with_name(target.name + ending)).exists()), None)
     if left is not None:
         raise StorageError(f"{left} is another database's: its rows would get into the restored one; move it away")
+    _check(source / SQLITE)
     with _disk():
         files = source / ARCHIVE
         archive.put_back([path.relative_to(files).as_posix() for path in sorted(files.rglob("*.dcm"))], files)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
         shutil.copyfile(source / SQLITE, part)
-        _check(part)
         _sync_tree(target.parent, only=part)
         part.rename(target)
         sync(target.parent)
@@ -167,10 +168,13 @@ def _described(url: str, stamp: str, kind: str) -> tuple[list[str], Manifest]:
 
 
 def _check(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as copy:
-        (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.Error as error:
+        answer = str(error)
     if answer != "ok":
-        raise Damaged(f"{path.name} fails SQLite's integrity check: {answer}")
+        raise Damaged(f"{path} fails SQLite's integrity check: {answer}")
 
 
 def _sync_tree(folder: Path, only: Path | None = None) -> None:

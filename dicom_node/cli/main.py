@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -43,6 +44,8 @@ from dicom_node.cli.validate import validate
 @click.version_option(package_name="segnode")
 def main() -> None:
     """A DICOM node that segments tumours and sends SEG and SR back to the PACS."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal takes what a header says
 
 
 @main.command()

@@ -69,7 +69,7 @@ class Failed(click.ClickException):
 
 
 def plainly(command: F) -> F:
-    """Turn the house's errors into one sentence and an exit code."""
+    """Turn the house's errors, and those of a file, into one sentence and an exit code."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -85,6 +85,10 @@ def plainly(command: F) -> F:
             sys.exit(2)
         except (NodeError, StorageError, InferenceError) as error:
             raise Failed(str(error)) from error
+        except OSError as error:
+            if error.filename is None:  # a pipe that was closed, say, which click knows
+                raise
+            raise Failed(f"{error.strerror}: {error.filename}") from error
 
     return run  # type: ignore[return-value]
 

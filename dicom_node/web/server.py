@@ -49,7 +49,7 @@ def serve(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [ear]}, name="web")
     thread.start()  # outside the main thread it leaves the process's signals alone
-    log.info("the console answers", extra={"at": settings.address})
+    log.info("the console answers", extra={"address": settings.address})
     threading.Thread(
         target=follow, args=(console.watch, stop, heartbeat), name="configuration", daemon=True
     ).start()

@@ -5,12 +5,10 @@ Both are plain classes: whoever drives the cluster makes actors of them. A worke
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -58,7 +56,9 @@ class RemoteWorker:
     """A model on a device. Several requests may be in it, of which one has the device."""
 
     def __init__(self, model: Model, device: str, share: float, models: Path) -> None:
-        _keep_quiet()
+        from inference.executors.worker import keep_quiet
+
+        keep_quiet()
         self._model, self._device, self._share = model, device, share
         self._shelf = Shelf(models.expanduser())
         self._path: Path | None = None
@@ -132,7 +132,9 @@ class RemoteReader:
     """Reads the files of requests where the archive is."""
 
     def __init__(self) -> None:
-        _keep_quiet()
+        from inference.executors.worker import keep_quiet
+
+        keep_quiet()
 
     def begin(self) -> Whereabouts:
         """Say where this is."""
@@ -162,9 +164,3 @@ def _keep_to(share: float) -> None:
 
     if torch.cuda.is_available():
         torch.cuda.set_per_process_memory_fraction(share)
-
-
-def _keep_quiet() -> None:
-    """Keep what pydicom quotes of patients out of the cluster's logs."""
-    logging.getLogger("pydicom").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")

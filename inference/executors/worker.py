@@ -7,11 +7,13 @@ Messages to the parent: ("progress", fraction, step), ("result", Result or Expla
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
@@ -35,6 +37,7 @@ PARENT_CHECK_S = 1.0
 def main(pipes: Sequence[Connection], device: str, parent: int) -> None:
     """Serve requests from `pipes` until they close or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which then ends us
+    keep_quiet()
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     residents, turn = Residents(device), Device()
     threads = [threading.Thread(target=_serve, args=(pipe, residents, turn), daemon=True) for pipe in pipes]
@@ -42,6 +45,12 @@ def main(pipes: Sequence[Connection], device: str, parent: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def keep_quiet() -> None:
+    """Keep what pydicom quotes of patients out of the logs that a worker's standard error goes to."""
+    logging.getLogger("pydicom").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
 
 
 def _serve(pipe: Connection, residents: Residents, turn: Device) -> None:

@@ -32,6 +32,14 @@ def test_a_json_line_holds_the_same(capsys):
     }  # fmt: skip
 
 
+def test_a_fact_does_not_take_the_place_of_the_moment_or_the_level(capsys):
+    setup(LoggingSettings(format="json"))
+    logging.getLogger("x").warning("it listens", extra={"at": "http://127.0.0.1:8470", "level": 3, "port": 8470})
+    entry = json.loads(capsys.readouterr().err)
+    assert entry["at"].endswith("Z")
+    assert (entry["level"], entry["port"]) == ("WARNING", 8470)
+
+
 def told(capsys, form, raises):
     setup(LoggingSettings(format=form))
     try:

@@ -13,7 +13,7 @@ import pytest
 from storage import backup as module
 from storage.backup import MANIFEST, POSTGRESQL, SQLITE, backup, read_manifest, restore
 from storage.database import Database
-from storage.errors import NotFound, StorageError, Unavailable
+from storage.errors import Damaged, NotFound, StorageError, Unavailable
 from storage.folder_archive import FolderArchive
 from storage.reconcile import audit
 
@@ -116,6 +116,17 @@ def test_another_disk_gets_copies(db, url, archive, fill, tmp_path, monkeypatch)
     assert [path.read_bytes() for path in place.rglob("*.dcm")] == [b"image 1"]
 
 
+def test_a_backup_is_for_nobody_else_to_read(db, url, archive, fill, tmp_path):
+    """It names patients; the data folder that it was made of may well be closed to others."""
+    fill(1, 1)
+    before = os.umask(0o022)
+    try:
+        place, _ = backup(url, archive, tmp_path / "backups", NOW)
+    finally:
+        os.umask(before)
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
 def test_what_fails_leaves_no_half_backup(db, url, archive, fill, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -181,6 +192,12 @@ class TestRestore:
         with pytest.raises(StorageError, match=f"node.db{left} is .* move it away"):
             restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"))
         assert not (tmp_path / "node.db").exists()
+
+    def test_refuses_a_copy_that_is_no_database_any_more(self, saved, tmp_path):
+        (saved / SQLITE).write_bytes(b"lost sectors" * 1000)
+        with pytest.raises(Damaged, match=r"database\.sqlite"):
+            restore(saved, f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive"))
+        assert list((tmp_path / "new").glob("node.db*")) == []
 
     def test_refuses_a_newer_release_a_damaged_copy_and_what_is_no_backup(self, saved, tmp_path):
         url, archive = f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive")

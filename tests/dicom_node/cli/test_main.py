@@ -49,6 +49,11 @@ def shell(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_terminal_that_lacks_a_letter_gets_a_question_mark(conf: Path) -> None:
+    told = CliRunner(charset="latin-1").invoke(cli.main, ["conformance", "--conf", str(conf)])
+    assert (told.exit_code, "0x0210 ? 0x0213" in told.output) == (0, True), told.exception
+
+
 def add(conf: Path, name: str, text: str) -> None:
     with (conf / f"{name}.yaml").open("a") as file:
         file.write(text)

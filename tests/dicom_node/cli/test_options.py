@@ -20,6 +20,8 @@ from storage.errors import NotFound
         (ConfigurationError(["first", "second"]), 2, "first\nsecond\n"),
         (Unreachable("nobody there"), 1, "Error: nobody there\n"),
         (NotFound("no study 1.2"), 1, "Error: no study 1.2\n"),
+        (PermissionError(13, "Permission denied", "/data/segnode.sqlite"), 1,
+         "Error: Permission denied: /data/segnode.sqlite\n"),
     ],
 )
 def test_errors_become_sentences(error: Exception, code: int, told: str) -> None:

@@ -6,12 +6,14 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.charset import convert_encodings
 
 from inference.executors import worker
 from inference.request import ExplainRequest, Request
@@ -45,6 +47,15 @@ def _listen(pipe: Connection, request: object, said: list[Any]) -> None:
         if said[-1][0] != "progress":
             pipe.close()
             return
+
+
+def test_what_pydicom_quotes_of_a_header_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's standard error is the node's log."""
+    monkeypatch.setattr(worker, "predict", lambda *_: convert_encodings("Doe^Jane"))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        converse(REQUEST)
+    assert told == []
 
 
 def test_progress_then_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
