@@ -16,7 +16,7 @@ from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.counting import Counts
 from dicom_node.errors import NodeError
-from dicom_node.installed_models import installed_models
+from dicom_node.models.installed_models import installed_models
 from dicom_node.settings import Settings
 from dicom_node.storing import archive_of, require_archive
 from dicom_node.this_process import this_process
@@ -29,13 +29,13 @@ from storage.recovery import clear_parts
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
+    from dicom_node.network.dicomweb.web_peer import WebPeer
+    from dicom_node.network.dicomweb.web_remote import WebRemote
     from dicom_node.network.peer import Peer
     from dicom_node.network.receive import Receiver
     from dicom_node.network.remote import Remote
     from dicom_node.network.server import Server
-    from dicom_node.network.tls_keeper import TlsState
-    from dicom_node.network.web_peer import WebPeer
-    from dicom_node.network.web_remote import WebRemote
+    from dicom_node.network.tls.tls_keeper import TlsState
     from dicom_node.pipeline.loop import Stage
     from inference.executors.base import Executor
 
@@ -175,12 +175,12 @@ def _device_uids(settings: Settings) -> frozenset[str]:
 
 def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
     """Every archive that can be asked and fetched from, by name."""
+    from dicom_node.network.acceptor.spool import Spool
+    from dicom_node.network.dicomweb.web_peer import WebPeer
+    from dicom_node.network.dicomweb.web_remote import WebRemote
     from dicom_node.network.receive import Receiver
     from dicom_node.network.register import Register
     from dicom_node.network.remote import Answering, Remote
-    from dicom_node.network.spool import Spool
-    from dicom_node.network.web_peer import WebPeer
-    from dicom_node.network.web_remote import WebRemote
 
     node, ours, archive = parts.settings.node, _device_uids(parts.settings), parts.archive
     spool = partial(Spool, node.max_object_bytes, archive.incoming, archive.has_room)
@@ -201,7 +201,7 @@ def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:
 
 def destination_tls(parts: Parts) -> list[TlsState]:
     """How TLS fares with those destinations that are called by it."""
-    from dicom_node.network.tls_keeper import state_of
+    from dicom_node.network.tls.tls_keeper import state_of
 
     destinations = parts.settings.destinations().values()
     return [state_of(tls) for one in destinations if (tls := getattr(one, "tls", None))]

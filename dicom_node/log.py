@@ -50,7 +50,7 @@ class Formatter(logging.Formatter):
 
 
 class PlainFormatter(Formatter):
-    """`2026-01-02T10:15:00.123Z WARNING dicom_node.node: role died role=receive exit_code=1`."""
+    """`2026-01-02T10:15:00.123Z WARNING dicom_node.running.node: role died role=receive exit_code=1`."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts = "".join(f" {name}={_one_line(value)}" for name, value in facts_of(record).items())

@@ -13,7 +13,7 @@ from dicom_node.alerts.late import Late
 from dicom_node.alerts.mail import Mail
 from dicom_node.alerts.tell import Channel, Tell
 from dicom_node.alerts.webhook import Webhook
-from dicom_node.clock import Chore, keep
+from dicom_node.running.clock import Chore, keep
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts

@@ -13,8 +13,8 @@ import json
 from dataclasses import dataclass
 
 from dicom_node.errors import NoSecret, NotTold, PeerError
-from dicom_node.network.tls import ClientTls
-from dicom_node.network.web_call import Line, call
+from dicom_node.network.dicomweb.web_call import Line, call
+from dicom_node.network.tls.settings import ClientTls
 from dicom_node.settings.alerts import WebhookSettings
 from storage.notices import Notice
 

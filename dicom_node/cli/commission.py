@@ -79,7 +79,7 @@ def _tasks(text: str | None) -> list[str]:
 def _tell(found: SignOff, path: Path, wish: Wish) -> None:
     from rich.table import Table
 
-    from dicom_node.present import said
+    from dicom_node.terminal.present import said
 
     table = Table("about", "check", "", "what was seen")
     for task, check in found.every_check():

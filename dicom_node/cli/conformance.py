@@ -22,11 +22,11 @@ def conformance(out: Path | None, pdf: Path | None, conf: Path | None, as_json: 
     """Write the DICOM conformance statement, made of the configuration and of what is negotiated."""
     from dataclasses import asdict
 
-    from dicom_node import present
     from dicom_node.conformance.markdown import to_markdown
     from dicom_node.conformance.pdf import to_pdf
     from dicom_node.conformance.statement import conformance_statement
     from dicom_node.settings import load
+    from dicom_node.terminal import present
 
     statement = conformance_statement(load(conf), time.time())
     if as_json:

@@ -17,8 +17,8 @@ from dicom_node.cli.options import conf_option, open_storage, plainly
 @plainly
 def reissue(study_uid: str, conf: Path | None) -> None:
     """Make delivered results of a study anew under its corrected header."""
+    from dicom_node.acts.reissue import reissue as again
     from dicom_node.audit.facts import PersonAction
-    from dicom_node.reissue import reissue as again
 
     with open_storage(conf) as parts:
         with parts.database.transaction() as tx:

@@ -19,9 +19,9 @@ from dicom_node.cli.options import conf_option, json_option, open_storage, plain
 @plainly
 def deliveries(dead: bool, destination: str | None, limit: int, conf: Path | None, as_json: bool) -> None:
     """Deliveries explained: what was tried, when, what the peer said, what to do."""
-    from dicom_node import present
-    from dicom_node.delivery_views import deliveries_view, destinations_view
-    from dicom_node.present_deliveries import show_deliveries, show_destinations
+    from dicom_node.terminal import present
+    from dicom_node.terminal.present_deliveries import show_deliveries, show_destinations
+    from dicom_node.views.delivery_views import deliveries_view, destinations_view
 
     with open_storage(conf) as parts, parts.database.reading() as tx:
         lines = deliveries_view(tx, dead=dead, destination=destination, limit=limit)

@@ -46,7 +46,7 @@ def train(configuration: Path, output: Path | None, cache: Path | None) -> None:
 @plainly
 def evaluate(configuration: Path, bundle: Path, output: Path, seeds: str, device: str) -> None:
     """Judge a bundle on the test cases of the configuration that it was trained by: tables, curves, overlays."""
-    from dicom_node import present
+    from dicom_node.terminal import present
     from inference.experiments.evaluate import evaluate_bundle
 
     with present.progress_bar("test cases") as tell:

@@ -26,9 +26,9 @@ def explain_model(
     As NIfTI on the series' own voxels, and as pictures of the main slices. The model runs once more, in a process of
     its own. No file says whose images these are, but the pictures show them.
     """
-    from dicom_node import present
+    from dicom_node.acts.explaining import ask, write
     from dicom_node.audit.facts import PersonAction
-    from dicom_node.explaining import ask, write
+    from dicom_node.terminal import present
     from inference.executors.devices import resolve
     from inference.executors.processes import Processes
 

@@ -15,8 +15,8 @@ import click
 from dicom_node.cli.options import conf_option, json_option, open_storage, plainly
 
 if TYPE_CHECKING:
+    from dicom_node.acts.backfill import Days
     from dicom_node.assembly import Parts
-    from dicom_node.backfill import Days
     from dicom_node.network.query import StudyAnswer
     from dicom_node.sources import Source
 
@@ -52,8 +52,8 @@ def fetch(  # noqa: PLR0913, PLR0917 (its options)
     Name studies, which are fetched whatever is here of them, or days, of which only what is not here is fetched.
     The wish is stored: the node that runs, or runs next, fulfils it.
     """
-    from dicom_node import present
-    from dicom_node.backfill import Days, source_called
+    from dicom_node.acts.backfill import Days, source_called
+    from dicom_node.terminal import present
 
     if bool(study_uids) == (first is not None):
         raise click.UsageError("name studies, or days with --from and --to")
@@ -76,7 +76,7 @@ def fetch(  # noqa: PLR0913, PLR0917 (its options)
 
 
 def _named(parts: Parts, source: Source, uids: tuple[str, ...], *, ask: bool) -> list[dict[str, Any]]:
-    from dicom_node.backfill import look_up
+    from dicom_node.acts.backfill import look_up
     from dicom_node.witness import witness
     from storage.identifiers import check_uid
 
@@ -87,7 +87,7 @@ def _named(parts: Parts, source: Source, uids: tuple[str, ...], *, ask: bool) ->
 
 
 def _of_days(parts: Parts, source: Source, days: Days) -> Iterator[dict[str, Any]]:
-    from dicom_node.backfill import is_here, search
+    from dicom_node.acts.backfill import is_here, search
     from dicom_node.witness import witness
 
     peer = parts.settings.archives()[source.peer]
@@ -99,8 +99,8 @@ def _of_days(parts: Parts, source: Source, days: Days) -> Iterator[dict[str, Any
 
 
 def _queued(parts: Parts, source: Source, lines: list[dict[str, Any]], rate: float | None) -> list[dict[str, Any]]:
+    from dicom_node.acts.backfill import queue
     from dicom_node.audit.facts import PersonAction
-    from dicom_node.backfill import queue
 
     settings = parts.settings.node.backfill
     if rate is not None:

@@ -18,7 +18,7 @@ from dicom_node.cli.options import conf_option, plainly, roles_option
 @plainly
 def health(conf: Path | None, roles: list[str], alive: bool) -> None:
     """Are the roles well that run on this machine, or in this container? Exit code 1 and why where they are not."""
-    from dicom_node.health import troubles
+    from dicom_node.running.health import troubles
     from dicom_node.settings import load
 
     found = troubles(load(conf), roles, time.time(), alive=alive)

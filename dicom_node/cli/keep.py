@@ -20,8 +20,8 @@ from dicom_node.cli.options import conf_option, json_option, open_storage, plain
 @plainly
 def retention(apply: bool, short: bool, conf: Path | None, as_json: bool) -> None:
     """What would leave this disk now, why, and how many bytes."""
-    from dicom_node import present
     from dicom_node.assembly import cleaner
+    from dicom_node.terminal import present
 
     now = time.time()
     with open_storage(conf) as parts:
@@ -56,7 +56,7 @@ def retention(apply: bool, short: bool, conf: Path | None, as_json: bool) -> Non
 @plainly
 def verify(study_uid: str | None, conf: Path | None, as_json: bool) -> None:
     """Read every stored file again and compare it with what was written; exit code 1 where one is not that."""
-    from dicom_node import present
+    from dicom_node.terminal import present
     from storage.reconcile import audit
 
     with open_storage(conf) as parts:
@@ -85,7 +85,7 @@ def verify(study_uid: str | None, conf: Path | None, as_json: bool) -> None:
 @plainly
 def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> None:
     """Copy the database into FOLDER, consistent, while the node runs."""
-    from dicom_node import present
+    from dicom_node.terminal import present
     from storage.backup import backup as copy
 
     with open_storage(conf) as parts:

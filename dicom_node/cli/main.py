@@ -54,9 +54,9 @@ def main() -> None:
 @plainly
 def serve(conf: Path | None, roles: list[str]) -> None:
     """Run the node until it is told to stop."""
-    import dicom_node.roles  # noqa: F401 (loaded once for all roles, which are forked)
+    import dicom_node.running.roles  # noqa: F401 (loaded once for all roles, which are forked)
     from dicom_node.log import setup
-    from dicom_node.node import serve as run
+    from dicom_node.running.node import serve as run
     from dicom_node.settings import load
 
     settings = load(conf, look_at_files=True)
@@ -80,7 +80,7 @@ def serve(conf: Path | None, roles: list[str]) -> None:
 def role(name: str, conf: Path | None) -> None:
     """Run one role in this process (what `serve` starts)."""
     from dicom_node.assembly import assemble
-    from dicom_node.roles import ROLES, run_role
+    from dicom_node.running.roles import ROLES, run_role
     from dicom_node.settings import load
 
     if name not in ROLES:
@@ -95,7 +95,7 @@ def role(name: str, conf: Path | None) -> None:
 @plainly
 def demo(pacs: str | None, seed: int, output: Path | None) -> None:
     """Play three phantom studies through a real node and show what comes back."""
-    from dicom_node.demo import run_demo
+    from dicom_node.phantoms.demo import run_demo
 
     sys.exit(run_demo(seed=seed, output=output, pacs=peer_called(pacs, None) if pacs else None))
 
@@ -109,9 +109,9 @@ def demo(pacs: str | None, seed: int, output: Path | None) -> None:
 @plainly
 def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
     """Send DICOM files or folders by C-STORE."""
-    from dicom_node import present
     from dicom_node.network.client import find_dicom
     from dicom_node.network.client import send as store
+    from dicom_node.terminal import present
 
     paths = [path for given in files for path in find_dicom(given)]
     if not paths:
@@ -150,10 +150,10 @@ def echo(peer: str, aet: str, conf: Path | None) -> None:
 @plainly
 def status(conf: Path | None, as_json: bool, limit: int) -> None:
     """Is the node well, and where are the newest studies?"""
-    from dicom_node import present
-    from dicom_node.present_deliveries import show_destinations
-    from dicom_node.status import node_status
-    from dicom_node.views import study_line
+    from dicom_node.terminal import present
+    from dicom_node.terminal.present_deliveries import show_destinations
+    from dicom_node.views.node import study_line
+    from dicom_node.views.status import node_status
 
     now = time.time()
     with open_storage(conf) as parts, parts.database.reading() as tx:
@@ -176,8 +176,8 @@ def status(conf: Path | None, as_json: bool, limit: int) -> None:
 @plainly
 def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
     """One study: its series, jobs, findings and deliveries."""
-    from dicom_node import present
-    from dicom_node.views import study_view
+    from dicom_node.terminal import present
+    from dicom_node.views.node import study_view
 
     with open_storage(conf) as parts, parts.database.reading() as tx:
         view = study_view(tx, study_uid, time.time())
@@ -191,8 +191,8 @@ def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
 @plainly
 def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
     """Why a study got what it got: every route, every series, every step."""
-    from dicom_node import present
-    from dicom_node.views import explain_view
+    from dicom_node.terminal import present
+    from dicom_node.views.node import explain_view
 
     with open_storage(conf) as parts, parts.database.reading() as tx:
         view = explain_view(tx, study_uid, time.time())
@@ -210,8 +210,8 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
 @plainly
 def retry(conf: Path | None, study_uid: str | None, destination: str | None, **asked: bool) -> None:
     """Run failed and refused jobs of a study again, and send its dead deliveries again."""
-    from dicom_node.retry import resend_dead
-    from dicom_node.retry import retry as again
+    from dicom_node.acts.retry import resend_dead
+    from dicom_node.acts.retry import retry as again
 
     if sum(map(bool, (study_uid, asked["everything"], asked["dead"] or destination))) != 1:
         raise click.UsageError("name a study, or say --all, --dead or --destination NAME")
@@ -241,8 +241,8 @@ def retry(conf: Path | None, study_uid: str | None, destination: str | None, **a
 @plainly
 def check(conf: Path | None, echo: bool, as_json: bool) -> None:
     """Validate all configuration at once and C-ECHO the peers."""
-    from dicom_node import present
-    from dicom_node.check import check as examine
+    from dicom_node.checking.check import check as examine
+    from dicom_node.terminal import present
 
     report = examine(conf, with_echo=echo)
     if as_json:
@@ -290,7 +290,7 @@ def phantom_make(task: str, folder: Path, seed: int) -> None:
 @plainly
 def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
     """Score the shipped models on unseen phantoms, beside the best single threshold."""
-    from dicom_node import present
+    from dicom_node.terminal import present
     from inference.evaluation.score import score
 
     wanted, rows = seeds_of(seeds), []
@@ -309,7 +309,7 @@ def phantom_score(tasks: tuple[str, ...], seeds: str, as_json: bool) -> None:
 @plainly
 def phantom_froc(seeds: str, as_json: bool) -> None:
     """Say which nodules of unseen phantoms the shipped model finds, by false alarms a scan and by diameter."""
-    from dicom_node import present
+    from dicom_node.terminal import present
     from inference.evaluation import phantom_nodules
 
     wanted, bundle = seeds_of(seeds), phantom_nodules.shipped()

@@ -18,9 +18,9 @@ from dicom_node.cli.options import conf_option, json_option, open_storage, plain
 @plainly
 def disable(group_conf: Path | None, name: str, yes: bool, conf: Path | None) -> None:
     """Have model NAME take no new jobs; those that wait for it stay in the queue, nothing is lost."""
-    from dicom_node import model_switch
-    from dicom_node.configuring import Author
+    from dicom_node.configuring.changes import Author
     from dicom_node.errors import StudiesWait
+    from dicom_node.models import model_switch
 
     with open_storage(conf or group_conf) as parts:
         author = Author(time.time())
@@ -39,8 +39,8 @@ def disable(group_conf: Path | None, name: str, yes: bool, conf: Path | None) ->
 @plainly
 def enable(group_conf: Path | None, name: str, conf: Path | None) -> None:
     """Have model NAME take jobs again; `segnode route` has its routes look at what arrived meanwhile."""
-    from dicom_node import model_switch
-    from dicom_node.configuring import Author
+    from dicom_node.configuring.changes import Author
+    from dicom_node.models import model_switch
 
     with open_storage(conf or group_conf) as parts:
         changed = model_switch.enable(parts, name, Author(time.time()))
@@ -56,9 +56,9 @@ def enable(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @plainly
 def shadow(group_conf: Path | None, names: tuple[str, ...], by: str | None, conf: Path | None, as_json: bool) -> None:
     """How shadows (models.yaml: shadow) compare with models NAMES, or with all: Dice, volumes, seconds, failures."""
-    from dicom_node import present
-    from dicom_node.shadowing import shadow_lines, shadow_view
-    from dicom_node.verifying import known
+    from dicom_node.models.shadowing import shadow_lines, shadow_view
+    from dicom_node.models.verifying import known
+    from dicom_node.terminal import present
 
     if by is not None:
         _put_beside(conf or group_conf, names, by)
@@ -81,8 +81,8 @@ def shadow(group_conf: Path | None, names: tuple[str, ...], by: str | None, conf
 
 def _put_beside(conf: Path | None, names: tuple[str, ...], shadow: str) -> None:
     """Have models.yaml name the shadow of one model."""
-    from dicom_node.configuring import Author
-    from dicom_node.shadow_choice import name_shadow
+    from dicom_node.configuring.changes import Author
+    from dicom_node.models.shadow_choice import name_shadow
 
     if len(names) != 1:
         raise click.UsageError("--by: beside which one model?")

@@ -26,9 +26,9 @@ def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         context.obj = conf
         return
-    from dicom_node import present
-    from dicom_node.model_views import model_lines
+    from dicom_node.models.model_views import model_lines
     from dicom_node.settings import load
+    from dicom_node.terminal import present
 
     lines = model_lines(load(conf))
     (present.as_json if as_json else present.show_lines)(lines)
@@ -54,8 +54,8 @@ models.add_command(shadow)
 @plainly
 def add(group_conf: Path | None, path: Path, name: str, task: str, conf: Path | None, **asked: Any) -> None:
     """Write an entry for the model at PATH into models.yaml, and record the SHA-256 of every file of it."""
-    from dicom_node.models_file import ModelsFile
-    from dicom_node.new_model import WHAT_TRUST_MEANS, NewModel
+    from dicom_node.models.models_file import ModelsFile
+    from dicom_node.models.new_model import WHAT_TRUST_MEANS, NewModel
 
     folder = _folder(conf or group_conf)
     said = {key: _pairs(asked[key]) for key in ("inputs", "outputs") if asked[key]}
@@ -85,10 +85,10 @@ def verify(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, a
 
     What came out is kept for the page Models, where a node has run with this configuration.
     """
-    from dicom_node import present
-    from dicom_node.configuring import Author
+    from dicom_node.configuring.changes import Author
+    from dicom_node.models.verifying import check, keep
     from dicom_node.settings import load
-    from dicom_node.verifying import check, keep
+    from dicom_node.terminal import present
     from storage.errors import StorageError
 
     folder, author = conf or group_conf, Author(time.time())
@@ -116,7 +116,7 @@ def verify(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, a
 @plainly
 def pin(group_conf: Path | None, name: str, conf: Path | None) -> None:
     """Record the files of model NAME as they are now, after a change that is meant."""
-    from dicom_node.models_file import ModelsFile
+    from dicom_node.models.models_file import ModelsFile
     from dicom_node.settings import load
     from inference.backends.foreign import Foreign
     from inference.backends.pins import hashes_of
@@ -139,7 +139,7 @@ def pin(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @plainly
 def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
     """Take model NAME out of models.yaml; its files stay where they are."""
-    from dicom_node.models_file import ModelsFile
+    from dicom_node.models.models_file import ModelsFile
     from dicom_node.settings import load
 
     folder = _folder(conf or group_conf)
@@ -165,14 +165,14 @@ def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @plainly
 def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, **asked: Any) -> None:
     """Run model NAME on a phantom in fp32 and bf16, by torch and by OpenVINO where installed: seconds, memory, Dice."""
-    from dicom_node import present
     from dicom_node.settings import load
+    from dicom_node.terminal import present
     from inference import bench as run
     from inference.executors.devices import resolve
     from inference.phantom import make_case
 
     if asked["supervisor"]:
-        from dicom_node.node import die_with
+        from dicom_node.running.node import die_with
 
         die_with(asked["supervisor"])
     settings = load(conf or group_conf)
@@ -192,7 +192,7 @@ def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, 
         for one in told.runs
     ]
     if asked["keep"] and told.better:
-        from dicom_node.models_file import ModelsFile
+        from dicom_node.models.models_file import ModelsFile
 
         ModelsFile(_folder(conf or group_conf)).set(name, run.settings_of(told.better))
     if as_json:

@@ -31,7 +31,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 
 def _roles(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:
-    from dicom_node.node import ROLES
+    from dicom_node.running.node import ROLES
 
     wanted = [role.strip() for role in value.split(",")]
     if unknown := [role for role in wanted if role not in ROLES]:

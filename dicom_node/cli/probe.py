@@ -18,12 +18,12 @@ from dicom_node.cli.options import aet_option, conf_option, json_option, peer_ca
 @plainly
 def probe(peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
     """Negotiate with a peer (HOST:PORT:AET, or a name in node.yaml) and propose a profile. Nothing is sent."""
-    from dicom_node import present
+    from dicom_node.checking.fits import told
     from dicom_node.destinations.proposal import differences, propose
-    from dicom_node.fits import told
     from dicom_node.network.probe import SERVICES, STORED, SYNTAXES
     from dicom_node.network.probe import probe as ask
     from dicom_node.objects.profile import STANDARD
+    from dicom_node.terminal import present
 
     found = ask(peer_called(peer, conf), aet)
     proposal = propose(STANDARD, found)

@@ -25,9 +25,9 @@ def export_reviewed(
 
     No names, IDs or dates are in the files; what the voxels show (a face) is. Cases that are there stay as they are.
     """
-    from dicom_node import present
+    from dicom_node.acts.export import export_reviewed as export
     from dicom_node.audit.facts import PersonAction
-    from dicom_node.export import export_reviewed as export
+    from dicom_node.terminal import present
 
     moment = since.astimezone().timestamp() if since else 0.0
     lines = []

@@ -16,8 +16,8 @@ from dicom_node.cli.options import Failed, conf_option, open_storage, plainly
 @plainly
 def route(study_uid: str, conf: Path | None) -> None:
     """Have every route of now judge a settled study once more."""
+    from dicom_node.acts.route_again import route_again
     from dicom_node.audit.facts import PersonAction
-    from dicom_node.route_again import route_again
 
     with open_storage(conf) as parts:
         with parts.database.transaction() as tx:
@@ -33,9 +33,9 @@ def route(study_uid: str, conf: Path | None) -> None:
 @plainly
 def run(study_uid: str, name: str, conf: Path | None) -> None:
     """Make a study's results by another model; they take the place of those that there are."""
-    from dicom_node.another_model import run_with
+    from dicom_node.acts.another_model import run_with
     from dicom_node.audit.facts import PersonAction
-    from dicom_node.installed_models import installed_models
+    from dicom_node.models.installed_models import installed_models
 
     with open_storage(conf) as parts:
         model = installed_models(parts.settings).get(name)

@@ -21,7 +21,7 @@ from dicom_node.cli.options import Failed, conf_option, open_storage, plainly
 @plainly
 def support_bundle(out: Path | None, logs: tuple[Path, ...], echo: bool, who: str | None, conf: Path | None) -> None:
     """Gather versions, configuration, state, failures and events into one ZIP, without patients and passwords."""
-    from dicom_node.support_bundle import Asked, pseudonym, write_bundle
+    from dicom_node.support.support_bundle import Asked, pseudonym, write_bundle
 
     path = out or Path(f"segnode-support-{datetime.now().astimezone():%Y%m%d-%H%M%S}.zip")
     with open_storage(conf) as parts:

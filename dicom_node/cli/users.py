@@ -23,7 +23,7 @@ def users() -> None:
 @plainly
 def list_(conf: Path | None, as_json: bool) -> None:
     """Everybody, with role, and whether a password is set."""
-    from dicom_node import present
+    from dicom_node.terminal import present
 
     with open_storage(conf) as parts, parts.database.reading() as tx:
         lines = [
@@ -46,7 +46,7 @@ def list_(conf: Path | None, as_json: bool) -> None:
 @plainly
 def link(conf: Path | None, name: str | None, role: str | None) -> None:
     """Print a link, good once and for a day, by which NAME chooses a password; without NAME a new administrator."""
-    from dicom_node import people
+    from dicom_node.acts import people
     from storage.users import Role
 
     if role and not name:
@@ -71,7 +71,7 @@ def link(conf: Path | None, name: str | None, role: str | None) -> None:
 @plainly
 def role(conf: Path | None, name: str, new_role: str) -> None:
     """Give NAME another role."""
-    from dicom_node import people
+    from dicom_node.acts import people
     from storage.users import Role
 
     with open_storage(conf) as parts:
@@ -85,7 +85,7 @@ def role(conf: Path | None, name: str, new_role: str) -> None:
 @plainly
 def shut_out(conf: Path | None, name: str) -> None:
     """Let NAME in no more; open sessions and tokens end at once."""
-    from dicom_node import people
+    from dicom_node.acts import people
 
     with open_storage(conf) as parts:
         people.shut_out(parts, name)
@@ -98,7 +98,7 @@ def shut_out(conf: Path | None, name: str) -> None:
 @plainly
 def let_in(conf: Path | None, name: str) -> None:
     """Let NAME in again."""
-    from dicom_node import people
+    from dicom_node.acts import people
 
     with open_storage(conf) as parts:
         people.let_in(parts, name)

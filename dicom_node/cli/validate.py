@@ -17,9 +17,9 @@ from dicom_node.cli.options import json_option, plainly
 @plainly
 def validate(files: tuple[Path, ...], sources: Path | None, as_json: bool) -> None:
     """Examine SEG and SR files (or folders): rules of the standard, and what viewers break on."""
-    from dicom_node import present
     from dicom_node.network.client import find_dicom
     from dicom_node.objects.examine import examine
+    from dicom_node.terminal import present
 
     images = find_dicom(sources) if sources else []
     wanted = [path for place in files for path in ([place] if place.is_file() else find_dicom(place))]

@@ -18,9 +18,9 @@ def watch(conf: Path | None, once: bool, limit: int) -> None:
     """Show the newest studies and where they are, until Ctrl-C."""
     import time
 
-    from dicom_node.present import console
-    from dicom_node.watching import screen
-    from dicom_node.watching import watch as look
+    from dicom_node.terminal.present import console
+    from dicom_node.terminal.watching import screen
+    from dicom_node.terminal.watching import watch as look
 
     out = console()
     with open_storage(conf) as parts:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_node.asking_partners import echoed
 from dicom_node.assembly import Parts
+from dicom_node.checking.asking_partners import echoed
 from dicom_node.commissioning.record import Check
 from dicom_node.destinations import DimseDestination
 from dicom_node.errors import Unreachable
 from dicom_node.network.bringing_back import GivenTo, Wanted
+from dicom_node.network.dicomweb.web_peer import WebPeer
+from dicom_node.network.dicomweb.web_server import WebServer
 from dicom_node.network.peer import Peer
-from dicom_node.network.web_peer import WebPeer
-from dicom_node.network.web_server import WebServer
 from dicom_node.settings import Settings
 from dicom_node.witness import witness
 from storage.records import ResultObject

@@ -23,9 +23,9 @@ from dicom_node.errors import ConfigurationError, PeerError
 from dicom_node.network.client import echo
 from dicom_node.network.peer import Peer
 from dicom_node.objects.overlay import Overlay
-from dicom_node.playing import GONE, Played, play, watch
-from dicom_node.present import console
+from dicom_node.phantoms.playing import GONE, Played, play, watch
 from dicom_node.settings import Settings
+from dicom_node.terminal.present import console
 from inference.phantom import MAKERS, make_case
 from storage.errors import StorageError
 from storage.lifecycle import LEFT, DeliveryState

@@ -10,10 +10,10 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from dicom_node.against_truth import labels_in, scores
 from dicom_node.commissioning.expected import least
 from dicom_node.commissioning.record import Agreement, Check
 from dicom_node.objects.decode import segments_seen
+from dicom_node.phantoms.against_truth import labels_in, scores
 from inference.phantom import PhantomCase
 from inference.tasks import TASKS
 

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from dicom_node.asking_partners import WORDS, echoed, probed
 from dicom_node.assembly import Parts
+from dicom_node.checking.asking_partners import WORDS, echoed, probed
 from dicom_node.commissioning.record import Check, Partner, SignOff
-from dicom_node.configuration_shown import shown
+from dicom_node.configuring.configuration_shown import shown
+from dicom_node.configuring.partners import GROUPS, ONE
 from dicom_node.destinations import DimseDestination
 from dicom_node.errors import Unreachable
-from dicom_node.model_views import model_lines
+from dicom_node.models.model_views import model_lines
 from dicom_node.network.peer import Peer
-from dicom_node.partners import GROUPS, ONE
 from dicom_node.settings import Settings
-from dicom_node.status import node_status
+from dicom_node.views.status import node_status
 
 NEEDED = ("receive", "pipeline")
 

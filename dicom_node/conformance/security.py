@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dicom_node.conformance.document import Section, Table
 from dicom_node.destinations.dimse import DimseDestination
-from dicom_node.network.tls import PROFILES, ServerTls
+from dicom_node.network.tls.settings import PROFILES, ServerTls
 from dicom_node.settings.tls import every_tls
 
 if TYPE_CHECKING:

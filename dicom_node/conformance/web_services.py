@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from dicom_node.conformance.document import Section, Table
 from dicom_node.destinations.stow import StowDestination
-from dicom_node.network.dicom_json import MEDIA_TYPE
-from dicom_node.network.multipart import CONTENT_TYPE
-from dicom_node.network.qido import PAGE
-from dicom_node.network.stow import ANSWERED
-from dicom_node.network.web_remote import DICOM_FILES
-from dicom_node.network.web_words import MEANINGS
+from dicom_node.network.dicomweb.dicom_json import MEDIA_TYPE
+from dicom_node.network.dicomweb.multipart import CONTENT_TYPE
+from dicom_node.network.dicomweb.qido import PAGE
+from dicom_node.network.dicomweb.stow import ANSWERED
+from dicom_node.network.dicomweb.web_remote import DICOM_FILES
+from dicom_node.network.dicomweb.web_words import MEANINGS
 
 if TYPE_CHECKING:
-    from dicom_node.network.web_server import WebServer
+    from dicom_node.network.dicomweb.web_server import WebServer
     from dicom_node.settings import Settings
 
 LOGINS = {"basic": "HTTP Basic (RFC 7617)", "oauth2": "OAuth 2.0 client credentials (RFC 6749)"}

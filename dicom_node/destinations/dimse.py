@@ -9,7 +9,7 @@ from typing import Literal
 from dicom_node.destinations.base import Destination, Heard, require_stored
 from dicom_node.network.peer import AETitle, Host, Peer, Port
 from dicom_node.network.statuses import Status
-from dicom_node.network.tls import ClientTls
+from dicom_node.network.tls.settings import ClientTls
 from storage.records import Reference
 
 

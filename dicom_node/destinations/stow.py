@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dicom_node.destinations.base import Destination, require_stored
+from dicom_node.network.dicomweb.web_server import WebServer
 from dicom_node.network.statuses import Status
-from dicom_node.network.web_server import WebServer
 
 
 class StowDestination(WebServer, Destination):
@@ -20,7 +20,7 @@ class StowDestination(WebServer, Destination):
     request_bytes: Annotated[int, Field(ge=1)] = 64_000_000
 
     def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
-        from dicom_node.network.stow import send
+        from dicom_node.network.dicomweb.stow import send
 
         statuses = send(files, self.peer, self.request_bytes)
         require_stored(statuses, self.peer)

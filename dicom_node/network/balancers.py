@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dicom_node.errors import BadProxyHeader
+from dicom_node.network.acceptor.proxy_protocol import read_sender
 from dicom_node.network.admission import covers
-from dicom_node.network.proxy_protocol import read_sender
 
 log = logging.getLogger(__name__)
 

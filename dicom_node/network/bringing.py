@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dicom_node.network.incoming_file import IncomingFile
+from dicom_node.network.acceptor.spool import Spool
+from dicom_node.network.headers.incoming_file import IncomingFile
+from dicom_node.network.headers.zip_entries import BadEntry, Zip
 from dicom_node.network.receive import Offer, Receiver
 from dicom_node.network.register import OpenAssociation
-from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS
-from dicom_node.network.zip_entries import BadEntry, Zip
 from storage.archive import Archive
 from storage.database import Database
 

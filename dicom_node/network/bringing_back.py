@@ -14,15 +14,15 @@ from typing import NamedTuple
 from pynetdicom.events import Event
 
 from dicom_node.errors import Refused, Unfinished, Unreachable
-from dicom_node.network.multipart_reader import BadMultipart, Parts
+from dicom_node.network.dicomweb.multipart_reader import BadMultipart, Parts
+from dicom_node.network.dicomweb.qido import FOUND, Searching
+from dicom_node.network.dicomweb.web_peer import WebPeer
+from dicom_node.network.dicomweb.web_remote import DICOM_FILES
+from dicom_node.network.dicomweb.web_words import trouble_of
 from dicom_node.network.peer import Peer
-from dicom_node.network.qido import FOUND, Searching
 from dicom_node.network.query import Witness, asking
 from dicom_node.network.retrieve import Parcel, get, move
 from dicom_node.network.statuses import SUCCESS
-from dicom_node.network.web_peer import WebPeer
-from dicom_node.network.web_remote import DICOM_FILES
-from dicom_node.network.web_words import trouble_of
 
 LIMIT_S = 300.0
 

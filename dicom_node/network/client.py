@@ -17,13 +17,13 @@ from pynetdicom.events import Event, EventHandlerType
 
 from dicom_node.errors import PeerError, Refused, Rejected, Unreachable
 from dicom_node.network import proposals
-from dicom_node.network.checkpoint import Checkpoint
+from dicom_node.network.acceptor.checkpoint import Checkpoint
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, MAX_CONTEXTS
 from dicom_node.network.peer import Peer
 from dicom_node.network.proposals import Proposed
 from dicom_node.network.sending import Outgoing, store_all
 from dicom_node.network.statuses import Status
-from dicom_node.network.tls_dial import Dial
+from dicom_node.network.tls.tls_dial import Dial
 
 CONNECT_S = 10.0
 ACSE_S = 30.0

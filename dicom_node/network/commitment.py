@@ -21,7 +21,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 from dicom_node.errors import CommitmentRefused, NotOffered, Refused, Unreachable
 from dicom_node.network import proposals
 from dicom_node.network.client import open_association
-from dicom_node.network.elements import PARSE_FAULTS, items_of, value_of
+from dicom_node.network.headers.elements import PARSE_FAULTS, items_of, value_of
 from dicom_node.network.peer import Peer
 from storage.errors import BadIdentifier
 from storage.holdings import PROCESSING_FAILURE

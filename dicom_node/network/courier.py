@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pydicom.uid import UID
 from pynetdicom.association import Association
 
-from dicom_node.network.connection import HEADER, P_DATA_TF
-from dicom_node.network.messages import COMMAND, LAST, MAX_COMMAND_BYTES
-from dicom_node.network.straight import FRAGMENT, as_command, elements_of, fragments_of, padded
+from dicom_node.network.acceptor.connection import HEADER, P_DATA_TF
+from dicom_node.network.acceptor.messages import COMMAND, LAST, MAX_COMMAND_BYTES
+from dicom_node.network.acceptor.straight import FRAGMENT, as_command, elements_of, fragments_of, padded
 
 log = logging.getLogger(__name__)
 

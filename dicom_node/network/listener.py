@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dicom_node.network.acceptor.proxy_protocol import SIGNATURE, begins_header
+from dicom_node.network.acceptor.upper_layer import Entity, Limits, WaitingServer
 from dicom_node.network.balancers import Balancers
-from dicom_node.network.proxy_protocol import SIGNATURE, begins_header
-from dicom_node.network.tls_keeper import Keeper
-from dicom_node.network.tls_words import explain
-from dicom_node.network.upper_layer import Entity, Limits, WaitingServer
+from dicom_node.network.tls.tls_keeper import Keeper
+from dicom_node.network.tls.tls_words import explain
 
 log = logging.getLogger(__name__)
 

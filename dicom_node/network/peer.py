@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dicom_node.network.tls import ClientTls
+from dicom_node.network.tls.settings import ClientTls
 
 # PS3.8 9.3.2: ISO 646 without backslash and control characters; spaces at the ends do not count.
 AE_TITLE_FORM = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")

@@ -20,7 +20,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network import proposals
 from dicom_node.network.client import ANSWER_S, open_association
-from dicom_node.network.elements import PARSE_FAULTS, value_of
+from dicom_node.network.headers.elements import PARSE_FAULTS, value_of
 from dicom_node.network.peer import Peer
 from dicom_node.network.query_statuses import goes_on
 from dicom_node.patient import Patient

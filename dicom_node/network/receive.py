@@ -19,11 +19,11 @@ from pynetdicom.events import Event
 
 from dicom_node.counting import RECEIVED, RECEIVED_BYTES, REFUSED, Counts
 from dicom_node.errors import BadDataset, DiskFull, NotNegotiated, OutOfResources, ReceiveError, UidMismatch
+from dicom_node.network.acceptor.spool import Spool
 from dicom_node.network.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
-from dicom_node.network.file_meta import file_head
-from dicom_node.network.header import Header, read_header
+from dicom_node.network.headers.file_meta import file_head
+from dicom_node.network.headers.header import Header, read_header
 from dicom_node.network.register import OpenAssociation, Register
-from dicom_node.network.spool import Spool
 from dicom_node.network.statuses import SUCCESS, UNFORESEEN, Outcome, answer_to, meaning_of
 from storage.archive import Archive
 from storage.database import Database, Transaction

@@ -14,6 +14,7 @@ from pynetdicom.events import Event
 
 from dicom_node.audit.recorder import Recorder
 from dicom_node.counting import ACCEPTED, HANDSHAKES, REJECTED, Counts
+from dicom_node.network.acceptor.upper_layer import Entity, Limits
 from dicom_node.network.admission import HouseRules
 from dicom_node.network.balancers import Balancers
 from dicom_node.network.commitment_service import CommitmentService, Mode, offer
@@ -23,9 +24,8 @@ from dicom_node.network.listener import Listener, Secured, listen
 from dicom_node.network.receive import Receiver
 from dicom_node.network.refusals import Refusals
 from dicom_node.network.register import Register
-from dicom_node.network.tls import ServerTls
-from dicom_node.network.tls_keeper import Keeper, TlsState
-from dicom_node.network.upper_layer import Entity, Limits
+from dicom_node.network.tls.settings import ServerTls
+from dicom_node.network.tls.tls_keeper import Keeper, TlsState
 from storage.archive import Archive
 from storage.database import Database
 

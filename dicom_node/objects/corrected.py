@@ -26,7 +26,7 @@ from pydicom.uid import (
 )
 
 from dicom_node.errors import NodeError
-from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, value_of
+from dicom_node.network.headers.elements import PARSE_FAULTS, CountedBytes, counted, items_of, value_of
 from dicom_node.objects.stored import content_of
 
 MAX_BYTES = 256 * 1024 * 1024

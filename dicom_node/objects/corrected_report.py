@@ -19,7 +19,7 @@ from pydicom.sr.coding import snomed_mapping
 from pydicom.uid import ExplicitVRBigEndian
 
 from dicom_node.errors import NodeError
-from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, value_of
+from dicom_node.network.headers.elements import PARSE_FAULTS, CountedBytes, counted, items_of, value_of
 from dicom_node.objects.corrected import NATIVE, Coded
 from dicom_node.objects.stored import content_of
 

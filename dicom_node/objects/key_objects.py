@@ -17,7 +17,7 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 
 from dicom_node.errors import NodeError
-from dicom_node.network.elements import PARSE_FAULTS
+from dicom_node.network.headers.elements import PARSE_FAULTS
 from dicom_node.objects.stored import data_set_in
 from storage.errors import BadIdentifier, Unavailable
 from storage.identifiers import check_uid

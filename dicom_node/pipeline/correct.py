@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicom_node.errors import BadDataset
-from dicom_node.network.header import MAX_HEADER_BYTES, Header, read_header
+from dicom_node.network.headers.header import MAX_HEADER_BYTES, Header, read_header
 from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.archive import Archive

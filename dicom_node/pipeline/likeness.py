@@ -22,8 +22,8 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from dicom_node.errors import NodeError
-from dicom_node.network.elements import PARSE_FAULTS
-from dicom_node.network.header import MAX_HEADER_BYTES
+from dicom_node.network.headers.elements import PARSE_FAULTS
+from dicom_node.network.headers.header import MAX_HEADER_BYTES
 from dicom_node.objects.copied import is_copied
 from dicom_node.objects.stored import data_set_in
 from storage.errors import Unavailable

@@ -18,8 +18,8 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from dicom_node.network.elements import PARSE_FAULTS, CountedBytes, counted, items_of, tag_of, value_of
-from dicom_node.network.header import MAX_HEADER_BYTES
+from dicom_node.network.headers.elements import PARSE_FAULTS, CountedBytes, counted, items_of, tag_of, value_of
+from dicom_node.network.headers.header import MAX_HEADER_BYTES
 from dicom_node.objects.identity import device_uid
 from dicom_node.objects.stored import data_set_in
 from dicom_node.objects.wording import content_label

@@ -25,10 +25,10 @@ from dicom_node.destinations import (
 from dicom_node.errors import ConfigurationError
 from dicom_node.log import LoggingSettings
 from dicom_node.network.admission import Admittance, Network
+from dicom_node.network.dicomweb.web_peer import WebPeer
+from dicom_node.network.dicomweb.web_server import WebServer
 from dicom_node.network.peer import AETitle, Host, Peer, Port
-from dicom_node.network.tls import ServerTls
-from dicom_node.network.web_peer import WebPeer
-from dicom_node.network.web_server import WebServer
+from dicom_node.network.tls.settings import ServerTls
 from dicom_node.routing.route import Route, Routing
 from dicom_node.routing.vocabulary import Vocabulary
 from dicom_node.settings.alerts import AlertSettings

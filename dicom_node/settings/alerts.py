@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dicom_node.network.dicomweb.web_call import WebAddress
 from dicom_node.network.peer import Host, Port
 from dicom_node.network.secret import Secret
-from dicom_node.network.web_call import WebAddress
 from dicom_node.written_path import WrittenPath
 
 Mailbox = Annotated[str, Field(pattern=r"^[^@\s<>,]+@[^@\s<>,]+$", max_length=254)]

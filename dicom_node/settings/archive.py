@@ -10,8 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from dicom_node.network.dicomweb.web_call import WebAddress
 from dicom_node.network.secret import Secret
-from dicom_node.network.web_call import WebAddress
 from dicom_node.written_path import WrittenPath
 
 # Names of buckets and keys as all servers take them (S3 User Guide, "Bucket naming rules", "Safe characters").

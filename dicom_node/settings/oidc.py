@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from dicom_node.network.authentication import Text
-from dicom_node.network.openid import OpenIdClient
+from dicom_node.network.dicomweb.authentication import Text
+from dicom_node.network.dicomweb.openid import OpenIdClient
 
 RoleName = Literal["viewer", "operator", "admin"]
 HIGHEST_FIRST: tuple[RoleName, ...] = ("admin", "operator", "viewer")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Discriminator, Tag
 
 from dicom_node.destinations import DimseDestination
+from dicom_node.network.dicomweb.web_peer import WebPeer
+from dicom_node.network.dicomweb.web_server import NamedWebServer, WebServer
 from dicom_node.network.peer import Peer
-from dicom_node.network.web_peer import WebPeer
-from dicom_node.network.web_server import NamedWebServer, WebServer
 from dicom_node.settings.files import Document
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dicom_node.errors import BadTlsFiles, Mistake
-from dicom_node.network.tls import BrowserTls, ClientTls, ServerTls, Tls
+from dicom_node.network.tls.settings import BrowserTls, ClientTls, ServerTls, Tls
 from dicom_node.settings.files import Document, Place
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from dicom_node.network.dicomweb.web_call import WebAddress
 from dicom_node.network.secret import Secret
-from dicom_node.network.web_call import WebAddress
 from dicom_node.written_path import WrittenPath
 
 

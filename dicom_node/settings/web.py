@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dicom_node.network.peer import Host, Port
-from dicom_node.network.tls import BrowserTls
+from dicom_node.network.tls.settings import BrowserTls
 from dicom_node.settings.oidc import OpenIdSettings, RoleName
 
 

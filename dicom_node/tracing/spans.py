@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_node.timeline import timeline_view
+from dicom_node.views.timeline import timeline_view
 from storage.database import Transaction
 from storage.records import JournalEntry, Study
 

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from dicom_node.assembly import Parts
-from dicom_node.reload import Watch
+from dicom_node.running.reload import Watch
 from dicom_node.web import health
 from dicom_node.web.access import admit
 from dicom_node.web.api import audit as api_audit

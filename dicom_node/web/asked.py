@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import BeforeValidator
 
-from dicom_node.study_views import Looking, read_cursor, whole_study
+from dicom_node.views.study_views import Looking, read_cursor, whole_study
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.console import Console
 from storage.identifiers import check_uid

@@ -10,9 +10,9 @@ from fastapi import Query
 from pydantic import BeforeValidator, Field
 
 from dicom_node.audit.words import ACTIONS
-from dicom_node.audit_views import audit_page, exported, read_audit_cursor
 from dicom_node.errors import NodeError
-from dicom_node.study_views import Looking
+from dicom_node.views.audit_views import audit_page, exported, read_audit_cursor
+from dicom_node.views.study_views import Looking
 from dicom_node.web.access import Visit
 from dicom_node.web.asked import Limit
 from dicom_node.web.console import Console

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dicom_node.asking_partners import Echoed, Probed, echoed, probed
 from dicom_node.audit.facts import RESTRICTED_FUNCTION
-from dicom_node.partners import ONE, Group, configured
+from dicom_node.checking.asking_partners import Echoed, Probed, echoed, probed
+from dicom_node.configuring.partners import ONE, Group, configured
 from dicom_node.web.access import Visit
 from dicom_node.web.console import Console
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_node import outgoing, reissue, retry
-from dicom_node.another_model import run_with
+from dicom_node import outgoing
+from dicom_node.acts import reissue, retry
+from dicom_node.acts.another_model import run_with
+from dicom_node.acts.backfill import queue, source_called
+from dicom_node.acts.download import check_there, entries_of, zipped
+from dicom_node.acts.route_again import route_again
 from dicom_node.assembly import cleaner
 from dicom_node.audit.facts import Code, PersonAction
-from dicom_node.backfill import queue, source_called
-from dicom_node.download import check_there, entries_of, zipped
-from dicom_node.installed_models import installed_models
-from dicom_node.route_again import route_again
+from dicom_node.models.installed_models import installed_models
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
 from storage.database import Transaction
@@ -35,7 +36,7 @@ Command = Callable[[Transaction, float], Done]
 
 
 def again(study_uid: str | None, *, release: bool = False, resend: bool = False) -> Command:
-    """Failed jobs and dead deliveries of a study, or of all, go again (`dicom_node.retry`)."""
+    """Failed jobs and dead deliveries of a study, or of all, go again (`dicom_node.acts.retry`)."""
 
     def run(tx: Transaction, now: float) -> Done:
         return _retried(retry.retry(tx, now, study_uid, release_held=release, resend=resend))
@@ -49,7 +50,7 @@ def dead_again(destination: str | None) -> Command:
 
 
 def anew(study_uid: str) -> Command:
-    """Stale results of a study are made anew under its corrected header (`dicom_node.reissue`)."""
+    """Stale results of a study are made anew under its corrected header (`dicom_node.acts.reissue`)."""
 
     def run(tx: Transaction, now: float) -> Done:
         number = reissue.reissue(tx, now, study_uid)
@@ -74,7 +75,7 @@ def let_go(study_uid: str, revision: int) -> Command:
 
 
 def route_once_more(study_uid: str) -> Command:
-    """The routes of now look at a settled study once more (`dicom_node.route_again`)."""
+    """The routes of now look at a settled study once more (`dicom_node.acts.route_again`)."""
 
     def run(tx: Transaction, now: float) -> Done:
         route_again(tx, now, study_uid)
@@ -84,7 +85,7 @@ def route_once_more(study_uid: str) -> Command:
 
 
 def with_model(console: Console, study_uid: str, name: str) -> Command:
-    """A study's results of a model's task are made by that model (`dicom_node.another_model`). NotFound."""
+    """A study's results of a model's task are made by that model (`dicom_node.acts.another_model`). NotFound."""
     model = installed_models(console.parts.settings).get(name)
     if model is None:
         raise NotFound(f"no model {name[:64]!r} is installed")
@@ -98,7 +99,7 @@ def with_model(console: Console, study_uid: str, name: str) -> Command:
 
 
 def wanted(console: Console, study_uids: Sequence[str], peer: str | None) -> Command:
-    """Studies are pulled from an archive and processed (`dicom_node.backfill`). NoSuchSource."""
+    """Studies are pulled from an archive and processed (`dicom_node.acts.backfill`). NoSuchSource."""
     settings = console.parts.settings
     source = source_called(settings, peer or None)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from dicom_node.assembly import Parts
-from dicom_node.reload import Watch
+from dicom_node.running.reload import Watch
 from dicom_node.settings.web import WebSettings
 from dicom_node.web.cookies import Cookies
 from dicom_node.web.metrics import Metrics

@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
+from dicom_node.running.upkeep import gigabytes
 from dicom_node.storing import watermarks
-from dicom_node.upkeep import gigabytes
-from dicom_node.views import ROLE_SILENT_S
+from dicom_node.views.node import ROLE_SILENT_S
 from dicom_node.web.access import Here
 from dicom_node.web.console import Console
 from storage.database import Transaction

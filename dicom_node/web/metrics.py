@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from dicom_node.counting import FIGURES
-from dicom_node.views import ROLE_SILENT_S
+from dicom_node.views.node import ROLE_SILENT_S
 from storage.counters import Key
 from storage.database import Transaction
 from storage.records import ProcessRow

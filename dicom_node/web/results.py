@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydicom import dcmread
 from starlette.responses import StreamingResponse
 
-from dicom_node.download import pieces
+from dicom_node.acts.download import pieces
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
 from storage.disk import disk_faults

@@ -11,13 +11,13 @@ from collections.abc import Callable
 import click
 import uvicorn
 
+from dicom_node.acts.people import LINK_S, address_of, first_link
 from dicom_node.assembly import Parts
 from dicom_node.errors import NodeError
-from dicom_node.heartbeat import Heartbeat
-from dicom_node.network.tls import BrowserTls
-from dicom_node.network.tls_keeper import Keeper
-from dicom_node.people import LINK_S, address_of, first_link
-from dicom_node.reload import follow
+from dicom_node.network.tls.settings import BrowserTls
+from dicom_node.network.tls.tls_keeper import Keeper
+from dicom_node.running.heartbeat import Heartbeat
+from dicom_node.running.reload import follow
 from dicom_node.settings.web import WebSettings
 from dicom_node.web.app import create_app, open_console
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dicom_node.acts.people import LONGEST_NAME, checked_name
 from dicom_node.audit.facts import Participant
 from dicom_node.errors import NodeError
-from dicom_node.people import LONGEST_NAME, checked_name
 from dicom_node.web import throttle
 from dicom_node.web.console import Console
 from storage.database import Transaction

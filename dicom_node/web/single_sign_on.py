@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from dicom_node.acts.people import checked_name
 from dicom_node.audit.facts import ROLES_CHANGED, Participant
 from dicom_node.errors import NodeError, NotVouched
-from dicom_node.network.openid import Claims, Question, provider_of
-from dicom_node.people import checked_name
+from dicom_node.network.dicomweb.openid import Claims, Question, provider_of
 from dicom_node.settings.oidc import OpenIdSettings
 from dicom_node.web.console import Console
 from dicom_node.web.signing_in import open_session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from dicom_node.support_bundle import bundled
+from dicom_node.support.support_bundle import bundled
 from dicom_node.web.access import Visit
 from dicom_node.web.console import Console
 

@@ -11,8 +11,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from dicom_node.acts.bringing import bringing
 from dicom_node.audit.facts import PersonAction
-from dicom_node.bringing import bringing
 from dicom_node.errors import NodeError
 from dicom_node.network.bringing import Brought, Intake
 from dicom_node.web.access import EXPIRED, FORM_FIELD, FORM_HEADER, Forbidden, Visit, is_ours

@@ -27,13 +27,13 @@ from history import CT_IMAGE, fill
 from many_studies import PAGE, ask, databases, empty_node, vacuum
 from private_postgres import running_postgres
 
+from dicom_node.acts.people import forget as forget_people
 from dicom_node.alerts.watch import chores as watching
 from dicom_node.assembly import Parts, cleaner, owner, stages
 from dicom_node.audit.ledger import forget
-from dicom_node.people import forget as forget_people
+from dicom_node.models.trials import trials
+from dicom_node.running.upkeep import Upkeep
 from dicom_node.storing import watermarks
-from dicom_node.trials import trials
-from dicom_node.upkeep import Upkeep
 from storage.database import Transaction
 from storage.lifecycle import FetchState
 from storage.outbox import Sender

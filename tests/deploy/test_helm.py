@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
-from dicom_node.node import ROLES
+from dicom_node.running.node import ROLES
 from dicom_node.settings import NodeSettings, load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.node import CONFIGURATION_EXIT, ROLES
+from dicom_node.running.node import CONFIGURATION_EXIT, ROLES
 from dicom_node.settings import NodeSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -28,12 +28,12 @@ from dicom_node.assembly import (
 )
 from dicom_node.audit.facts import Outcome
 from dicom_node.errors import Rejected
-from dicom_node.installed_models import installed_models
+from dicom_node.models.installed_models import installed_models
 from dicom_node.network.client import echo
+from dicom_node.network.dicomweb.web_remote import WebRemote
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.network.remote import Remote
-from dicom_node.network.web_remote import WebRemote
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
 from inference.executors.processes import AT_A_TIME

@@ -24,10 +24,10 @@ from sqlalchemy import event, text
 
 from dicom_node.alerts.watch import chores
 from dicom_node.assembly import Parts, cleaner, stages
-from dicom_node.status import node_status, today_view
+from dicom_node.models.trials import trials
+from dicom_node.running.upkeep import Upkeep
 from dicom_node.storing import watermarks
-from dicom_node.trials import trials
-from dicom_node.upkeep import Upkeep
+from dicom_node.views.status import node_status, today_view
 from storage import tables
 from storage.reconcile import sweep_orphans
 from storage.recovery import recover

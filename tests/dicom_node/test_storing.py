@@ -8,7 +8,7 @@ import pytest
 from object_server import ObjectServer, Road
 
 from dicom_node.assembly import assemble
-from dicom_node.check import check
+from dicom_node.checking.check import check
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import load
 

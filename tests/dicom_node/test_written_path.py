@@ -9,7 +9,7 @@ import pytest
 from misconfigured import mistakes
 
 from dicom_node.assembly import Parts
-from dicom_node.reload import Watch
+from dicom_node.running.reload import Watch
 from dicom_node.settings import load
 from dicom_node.written_path import NO_HOME
 

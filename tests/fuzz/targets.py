@@ -18,11 +18,11 @@ from pynetdicom import evt
 from wire import ABORT, RELEASE_RQ, Wire, associate_rq, echo_rq, p_data, store_rq
 
 from dicom_node.errors import BadDataset
+from dicom_node.network.acceptor.messages import Limits
+from dicom_node.network.acceptor.upper_layer import Entity
 from dicom_node.network.contexts import supported_contexts
-from dicom_node.network.header import read_header
+from dicom_node.network.headers.header import read_header
 from dicom_node.network.listener import listen
-from dicom_node.network.messages import Limits
-from dicom_node.network.upper_layer import Entity
 
 SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
 ARTIM_S = 2.0

@@ -36,7 +36,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(  # all that a walk loads on its way: what is left out here, every child loads anew
     [*(f"dicom_node.pipeline.{module.name}" for module in pkgutil.iter_modules(dicom_node.pipeline.__path__)),
      "dicom_node.assembly", "dicom_node.encoding", "dicom_node.network.client", "dicom_node.network.remote",
-     "dicom_node.network.server", "dicom_node.network.web_remote", "dicom_node.objects.encode",
+     "dicom_node.network.server", "dicom_node.network.dicomweb.web_remote", "dicom_node.objects.encode",
      "dicom_node.objects.rejection", "highdicom", "inference.backends.threshold", "inference.executors.residents",
      "inference.predict", "scipy.ndimage", "scipy.spatial", "SimpleITK", "storage.migrations.upgrade",
      "tests.support.iod_tables"]  # the last by its place in the checkout, where the tests are started

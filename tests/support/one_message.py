@@ -7,7 +7,7 @@ from pynetdicom.dimse_primitives import DIMSEPrimitive
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext
 
-from dicom_node.network.checkpoint import Checkpoint
+from dicom_node.network.acceptor.checkpoint import Checkpoint
 from dicom_node.network.peer import Peer
 
 

@@ -1,6 +1,6 @@
 """Headers of the PROXY protocol as a balancer writes them, of a sender at 10.1.2.3:4242."""
 
-from dicom_node.network.proxy_protocol import SIGNATURE
+from dicom_node.network.acceptor.proxy_protocol import SIGNATURE
 
 V4 = bytes([10, 1, 2, 3, 10, 9, 9, 9]) + (4242).to_bytes(2, "big") + (104).to_bytes(2, "big")
 V6 = bytes.fromhex("fd000000000000000000000000000007") * 2 + (4242).to_bytes(2, "big") + (104).to_bytes(2, "big")

@@ -16,7 +16,7 @@ from reviewing import FOUND, OBLIQUE, Scene
 
 from dicom_node.errors import PeerError
 from dicom_node.network.earlier import Earlier, Search, look_for
-from dicom_node.network.header import read_header
+from dicom_node.network.headers.header import read_header
 from dicom_node.network.query import InstanceAnswer, PatientStudy, SeriesAnswer
 from dicom_node.network.retrieve import Brought
 from dicom_node.network.survey import Survey

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from dicom_node.network.contexts import STORAGE_CLASSES
-from dicom_node.network.header import read_header
+from dicom_node.network.headers.header import read_header
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.encode import encode
 from dicom_node.objects.profile import STANDARD, Profile

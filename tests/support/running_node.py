@@ -27,7 +27,7 @@ from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.settings import load
-from dicom_node.views import explain_view, study_view
+from dicom_node.views.node import explain_view, study_view
 from storage.database import Database
 from storage.errors import NotFound, StorageError
 

@@ -10,11 +10,11 @@ from pydicom.uid import MRImageStorage
 from pynetdicom import AE, evt
 from wire import ABORT, RELEASE_RP, RELEASE_RQ, Wire, associate_rq, echo_rq, p_data, pieces, said, store_rq
 
+from dicom_node.network.acceptor.messages import Limits
+from dicom_node.network.acceptor.upper_layer import Entity
 from dicom_node.network.contexts import supported_contexts
 from dicom_node.network.listener import Secured
 from dicom_node.network.listener import listen as listen_at
-from dicom_node.network.messages import Limits
-from dicom_node.network.upper_layer import Entity
 
 PATIENT_S = 15.0
 

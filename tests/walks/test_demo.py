@@ -1,4 +1,4 @@
-"""`make demo` as a new user runs it: dicom_node.demo plays, dicom_node.demo_report shows."""
+"""`make demo` as a new user runs it: dicom_node.phantoms.demo plays, dicom_node.phantoms.demo_report shows."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from object_server import KEYS, ObjectServer, Road
 from pydicom import dcmread
 from tireless_scanner import Scanner
 
+from dicom_node.acts.download import check_there, entries_of, zipped
 from dicom_node.assembly import look_into
-from dicom_node.download import check_there, entries_of, zipped
 from dicom_node.settings import load
 from dicom_node.web.pictures import Pictures
 from inference.volume import Grid, Spacing, Volume, regular_affine

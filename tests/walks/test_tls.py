@@ -17,7 +17,7 @@ from pydicom import dcmread
 
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
-from dicom_node.network.tls import ClientTls
+from dicom_node.network.tls.settings import ClientTls
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.study_views import Looking, Wished, deliveries_page
+from dicom_node.views.study_views import Looking, Wished, deliveries_page
 from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS

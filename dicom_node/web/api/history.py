@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from dicom_node import model_switch, partners, routes_text
-from dicom_node.configuring import Author, Changed, fingerprint, history, restore, text_of
+from dicom_node.configuring import partners, routes_text
+from dicom_node.configuring.changes import Author, Changed, fingerprint, history, restore, text_of
+from dicom_node.models import model_switch
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.asked import Limit, Number

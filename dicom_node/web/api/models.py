@@ -11,12 +11,12 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node import benching, model_switch
-from dicom_node.model_views import model_view, models_view
+from dicom_node.models import benching, model_switch
+from dicom_node.models.model_views import model_view, models_view
+from dicom_node.models.shadow_choice import name_shadow
+from dicom_node.models.shadowing import shadow_view
+from dicom_node.models.verifying import known, verify
 from dicom_node.settings.models import Name
-from dicom_node.shadow_choice import name_shadow
-from dicom_node.shadowing import shadow_view
-from dicom_node.verifying import known, verify
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.api.history import Written, author, written

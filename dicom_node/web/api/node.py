@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from dicom_node.status import node_status, today_view
+from dicom_node.views.status import node_status, today_view
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.changes import stream

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.partners import ONE, UNSEEN, Group, entry_of, partner, partners, put
+from dicom_node.configuring.partners import ONE, UNSEEN, Group, entry_of, partner, partners, put
 from dicom_node.web import calling
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicom_node.configuring import fingerprint
-from dicom_node.route_changes import go_live, text_now
-from dicom_node.route_removal import remove
+from dicom_node.configuring.changes import fingerprint
+from dicom_node.configuring.route_changes import go_live, text_now
+from dicom_node.configuring.route_removal import remove
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.api.history import Written, author, written

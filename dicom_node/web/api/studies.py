@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
-from dicom_node.study_views import Looking, studies_page
+from dicom_node.views.study_views import Looking, studies_page
 from dicom_node.web import commands, uploading
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS, as_zip

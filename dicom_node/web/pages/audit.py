@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from dicom_node.audit.words import ACTIONS
-from dicom_node.study_views import Looking
+from dicom_node.views.study_views import Looking
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.asked import looking
 from dicom_node.web.auditing import audit_sought, read_trail

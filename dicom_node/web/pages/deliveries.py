@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from dicom_node.study_views import Looking, Wished, deliveries_page
+from dicom_node.views.study_views import Looking, Wished, deliveries_page
 from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.asked import DeliveryStates, looking

@@ -9,9 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from dicom_node import model_switch, partners, routes_text
-from dicom_node.configuring import Author, difference_of, fingerprint, history, restore, text_of, writable
+from dicom_node.configuring import partners, routes_text
+from dicom_node.configuring.changes import Author, difference_of, fingerprint, history, restore, text_of, writable
 from dicom_node.errors import ConfigurationError, NotWritable, Overtaken
+from dicom_node.models import model_switch
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.asked import Number
 from dicom_node.web.console import Console

@@ -8,12 +8,12 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dicom_node import benching, model_switch
-from dicom_node.configuring import Author, Changed
+from dicom_node.configuring.changes import Author, Changed
 from dicom_node.errors import ConfigurationError, NotWritable, StudiesWait
-from dicom_node.model_views import model_view, models_view
-from dicom_node.shadow_choice import choices, name_shadow
-from dicom_node.verifying import verify as verify_files
+from dicom_node.models import benching, model_switch
+from dicom_node.models.model_views import model_view, models_view
+from dicom_node.models.shadow_choice import choices, name_shadow
+from dicom_node.models.verifying import verify as verify_files
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.console import Console
 from dicom_node.web.pages.forms import Text, Ticked, done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dicom_node.status import node_status, today_view
+from dicom_node.views.status import node_status, today_view
 from dicom_node.web.access import Here
 from dicom_node.web.rendering import MANY, page
 

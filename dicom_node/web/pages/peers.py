@@ -11,12 +11,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from dicom_node.asking_partners import Echoed, Probed
-from dicom_node.configuring import Author, Changed, writable
+from dicom_node.checking.asking_partners import Echoed, Probed
+from dicom_node.configuring.changes import Author, Changed, writable
+from dicom_node.configuring.partner_forms import KIND_WORDS, MODELS, WORDS, again, fields_of, filled_in, model_of
+from dicom_node.configuring.partners import FILE, ONE, Entry, Group, entry_of, partner, partners, put
 from dicom_node.errors import ConfigurationError, NotWritable, Overtaken
 from dicom_node.network.probe import SYNTAXES
-from dicom_node.partner_forms import KIND_WORDS, MODELS, WORDS, again, fields_of, filled_in, model_of
-from dicom_node.partners import FILE, ONE, Entry, Group, entry_of, partner, partners, put
 from dicom_node.web import calling
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.console import Console

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from dicom_node.configuring import Author, difference_of, fingerprint, writable
+from dicom_node.configuring.changes import Author, difference_of, fingerprint, writable
+from dicom_node.configuring.route_changes import choices, go_live, route_now, text_now
+from dicom_node.configuring.route_forms import Box, filled_in, form_of
+from dicom_node.configuring.route_removal import doubts, remove
+from dicom_node.configuring.routes_text import NAME, data_of, merged, with_route
 from dicom_node.errors import ConfigurationError, NodeError, NotSure, NotWritable, Overtaken
-from dicom_node.route_changes import choices, go_live, route_now, text_now
-from dicom_node.route_forms import Box, filled_in, form_of
-from dicom_node.route_removal import doubts, remove
-from dicom_node.routes_text import NAME, data_of, merged, with_route
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.console import Console
 from dicom_node.web.pages.forms import Ticked, done, plain_lines

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from dicom_node.study_views import Looking, studies_page
+from dicom_node.views.study_views import Looking, studies_page
 from dicom_node.web.access import Here
 from dicom_node.web.asked import looking, sought
 from dicom_node.web.rendering import MANY, page, up_to_many

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from dicom_node.reissue import SETTLED
+from dicom_node.acts.reissue import SETTLED
 from dicom_node.settings.models import closed_models
-from dicom_node.study_views import Looking
+from dicom_node.views.study_views import Looking
 from dicom_node.web import commands
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import as_zip

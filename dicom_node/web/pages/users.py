@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from dicom_node import people
+from dicom_node.acts import people
 from dicom_node.web.access import Caller, Here
 from dicom_node.web.console import Console
 from dicom_node.web.pages.forms import Text, Ticked, done

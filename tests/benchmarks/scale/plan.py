@@ -12,7 +12,7 @@ from scale.setups import quantile
 from scale.steps import Steps
 from scale.walk import Flow, Nodes, Plant
 
-from dicom_node.clock import RETAIN_EVERY_S
+from dicom_node.running.clock import RETAIN_EVERY_S
 from inference.executors.processes import AT_A_TIME, ON_A_GPU
 from storage.cleaning import IN_ONE_TURN
 

@@ -1,4 +1,7 @@
-"""`segnode deliveries`: dicom_node.cli.deliveries, with dicom_node.delivery_views and dicom_node.present_deliveries."""
+"""`segnode deliveries`.
+
+dicom_node.cli.deliveries, dicom_node.views.delivery_views, dicom_node.terminal.present_deliveries
+"""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def segnode(conf: Path, parts: Parts) -> Callable[..., Result]:
 def archive(monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive that holds three studies, whatever it is asked."""
     held = [StudyAnswer(f"1.2.{n}", "20260102", "Chest [b]", ("CT",), 2, 40) for n in (1, 2, 3)]
-    monkeypatch.setattr("dicom_node.backfill.search", lambda peer, aet, days, witness: iter(held))
-    monkeypatch.setattr("dicom_node.backfill.look_up", lambda peer, aet, uids, witness: iter(held[:1]))
+    monkeypatch.setattr("dicom_node.acts.backfill.search", lambda peer, aet, days, witness: iter(held))
+    monkeypatch.setattr("dicom_node.acts.backfill.look_up", lambda peer, aet, uids, witness: iter(held[:1]))
 
 
 def waiting(parts: Parts) -> int:

@@ -215,8 +215,9 @@ class TestServe:
         self, conf: Path, segnode: Segnode, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("dicom_node.log.setup", lambda settings: None)
-        monkeypatch.setattr("dicom_node.node.serve", lambda roles, folder, drain_s: 7 if (roles, folder, drain_s) == (
-            ["receive", "clock"], conf, 15.0) else 8)
+        wanted = (["receive", "clock"], conf, 15.0)
+        served = "dicom_node.running.node.serve"
+        monkeypatch.setattr(served, lambda *asked, drain_s: 7 if (*asked, drain_s) == wanted else 8)
         result = segnode("serve", "--roles", "receive, clock")
         assert result.exit_code == 7
         assert "SEGNODE listens on 127.0.0.1:11112" in result.stderr
@@ -231,7 +232,7 @@ class TestServe:
         with (conf / "node.yaml").open("a") as file:
             file.write(web + "\n")
         monkeypatch.setattr("dicom_node.log.setup", lambda settings: None)
-        monkeypatch.setattr("dicom_node.node.serve", lambda wanted, folder, drain_s: 7 if wanted == roles else 8)
+        monkeypatch.setattr("dicom_node.running.node.serve", lambda wanted, *_, drain_s: 7 if wanted == roles else 8)
         result = segnode("serve")
         assert result.exit_code == 7
         assert ("The console is at http://127.0.0.1:8470." in result.stderr) is ("web" in roles)
@@ -293,7 +294,7 @@ class TestDemo:
     ) -> None:
         asked: dict[str, Any] = {}
         player = SimpleNamespace(run_demo=lambda **given: asked.update(given) or code)
-        monkeypatch.setitem(sys.modules, "dicom_node.demo", player)
+        monkeypatch.setitem(sys.modules, "dicom_node.phantoms.demo", player)
         words = ("demo", "--seed", "5", "--output", str(tmp_path), "--pacs", "localhost:4242:ORTHANC")
         assert segnode(*words, with_conf=False).exit_code == code
         assert (asked["seed"], asked["output"], str(asked["pacs"])) == (5, tmp_path, "ORTHANC@localhost:4242")

@@ -10,7 +10,7 @@ from commissioned import small_case
 
 from dicom_node.commissioning.conduct import node_of, on_its_way, tasks_for, the_pacs
 from dicom_node.errors import ConfigurationError
-from dicom_node.playing import Played
+from dicom_node.phantoms.playing import Played
 from dicom_node.settings import Settings, load
 
 JOB = {"job": "j", "task": "liver_tumour", "route": "r", "model": "m", "state": "DONE", "reason": "",

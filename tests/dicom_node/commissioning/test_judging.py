@@ -1,6 +1,6 @@
 """A SEG that came back, and everything that may be wrong with it.
 
-dicom_node.against_truth measures, dicom_node.commissioning.record is what is found.
+dicom_node.phantoms.against_truth measures, dicom_node.commissioning.record is what is found.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dicom_node.errors import Refused, Unreachable
 from dicom_node.network import client
 from dicom_node.network.peer import Peer
 from dicom_node.network.statuses import meaning_of
-from dicom_node.network.tls import ClientTls
+from dicom_node.network.tls.settings import ClientTls
 from inference.findings import IntendedUse
 
 PEER = Peer(ae_title="PACS", host="pacs.example", port=104)

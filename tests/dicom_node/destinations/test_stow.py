@@ -14,7 +14,7 @@ from web_archive import WebArchive, web_archive
 
 from dicom_node.destinations.stow import StowDestination
 from dicom_node.errors import Refused, Rejected, Unfinished, Unreachable
-from dicom_node.network.qido import ask
+from dicom_node.network.dicomweb.qido import ask
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from upper_layers import ear  # noqa: F401 (a fixture of test_upper_layer*)
 from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import Peer
 from dicom_node.network.server import Server
-from dicom_node.network.tls import ServerTls
+from dicom_node.network.tls.settings import ServerTls
 from storage.archive import Archive
 from storage.database import Database
 from storage.folder_archive import FolderArchive

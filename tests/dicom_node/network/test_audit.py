@@ -20,7 +20,7 @@ from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.errors import Refused
 from dicom_node.network.client import echo, send
-from dicom_node.network.tls import ServerTls
+from dicom_node.network.tls.settings import ServerTls
 
 PATIENCE_S = 30.0
 

@@ -15,7 +15,7 @@ from dicom_node.network import balancers
 from dicom_node.network.admission import Admittance, Role
 from dicom_node.network.balancers import Balancers
 from dicom_node.network.client import echo
-from dicom_node.network.tls import ServerTls
+from dicom_node.network.tls.settings import ServerTls
 
 LOOPBACK = ("127.0.0.0/8",)
 ACCEPTED, REJECTED, ABORTED = b"\x02", b"\x03", b"\x07"

@@ -13,9 +13,9 @@ from web_shelf import Shelf
 from dicom_node.errors import NotOffered, Refused, Unfinished
 from dicom_node.network.bringing_back import GivenTo, Wanted
 from dicom_node.network.client import send
+from dicom_node.network.dicomweb.web_peer import WebPeer
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
-from dicom_node.network.web_peer import WebPeer
 
 
 def wanted_of(paths: list[Path]) -> list[Wanted]:

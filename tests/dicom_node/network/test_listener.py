@@ -13,7 +13,7 @@ from pynetdicom.sop_class import Verification
 
 from dicom_node.network.client import echo, send
 from dicom_node.network.peer import Peer
-from dicom_node.network.tls import ClientTls, ServerTls
+from dicom_node.network.tls.settings import ClientTls, ServerTls
 
 HANDSHAKE_S = 5.0
 
@@ -266,7 +266,7 @@ def test_a_renewed_certificate_is_shown_to_the_next_caller_and_the_open_associat
 
 def shown_by(ear) -> str:
     """The common name of the certificate that a caller sees."""
-    from dicom_node.network.certificate import read_certificates
+    from dicom_node.network.tls.certificate import read_certificates
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

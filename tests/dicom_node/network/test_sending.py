@@ -12,7 +12,7 @@ from pydicom.uid import (
 
 from dicom_node.errors import Refused
 from dicom_node.network import sending
-from dicom_node.network.file_meta import file_head
+from dicom_node.network.headers.file_meta import file_head
 from dicom_node.network.sending import Outgoing
 
 

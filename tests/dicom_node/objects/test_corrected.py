@@ -13,7 +13,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from dicom_node.network import elements
+from dicom_node.network.headers import elements
 from dicom_node.objects import corrected
 from dicom_node.objects.corrected import BadSegmentation, Coded, Segmentation, read_segmentation
 from dicom_node.objects.encode import encode

@@ -31,7 +31,7 @@ from reporting import (
     viewers_report,
 )
 
-from dicom_node.network import elements
+from dicom_node.network.headers import elements
 from dicom_node.objects import corrected_report
 from dicom_node.objects.corrected import Coded
 from dicom_node.objects.corrected_report import BadReport, Group, Report, read_report

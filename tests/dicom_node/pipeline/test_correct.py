@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
-from dicom_node.network.header import read_header
+from dicom_node.network.headers.header import read_header
 from dicom_node.pipeline.correct import Correct
 from dicom_node.pipeline.likeness import compare
 from storage.archive import Archive

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from dispatching import ROUTING, STUDY, image, jobs, reject, state
 
+from dicom_node.acts.route_again import route_again
 from dicom_node.pipeline.dispatch import Dispatch
-from dicom_node.route_again import route_again
 from dicom_node.routing.table import decide
 from storage.database import Database
 from storage.lifecycle import FetchState, JobState, StudyState

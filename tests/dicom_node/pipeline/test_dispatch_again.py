@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from dispatching import STUDY, correct, image, jobs, mark, reject, settle, state
 
+from dicom_node.acts.reissue import reissue
+from dicom_node.acts.retry import Retried, retry
 from dicom_node.pipeline.dispatch import Dispatch
-from dicom_node.reissue import reissue
-from dicom_node.retry import Retried, retry
 from storage.database import Database
 from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState

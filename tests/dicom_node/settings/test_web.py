@@ -5,9 +5,9 @@ import socket
 import pytest
 from pydantic import ValidationError
 
-from dicom_node.check import check
+from dicom_node.checking.check import check
 from dicom_node.errors import ConfigurationError
-from dicom_node.network.tls import BrowserTls
+from dicom_node.network.tls.settings import BrowserTls
 from dicom_node.settings import load
 from dicom_node.settings.web import WebSettings
 

@@ -14,7 +14,7 @@ import pytest
 from console_site import PHONE, WIDE, Visit
 
 from dicom_node.assembly import Parts
-from dicom_node.configuring import Author, change
+from dicom_node.configuring.changes import Author, change
 from storage.tickets import TicketKind
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from browsing import PASSWORD, Browser
 from turned_clock import Clock
 
-from dicom_node.people import LINK_S, first_link, new_link
+from dicom_node.acts.people import LINK_S, first_link, new_link
 from dicom_node.web.console import Console
 from dicom_node.web.signing_in import WRONG
 from storage.tickets import TicketKind

@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 import pytest
 from browsing import NOW, Browser
 
-from dicom_node import configuring
 from dicom_node.assembly import Parts
+from dicom_node.configuring import changes as configuring
 from dicom_node.web.console import Console
 from storage.lifecycle import TrialState
 from storage.shadows import Pair

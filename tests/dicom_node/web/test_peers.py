@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 import pytest
 from browsing import Browser
 
-from dicom_node import configuring
+from dicom_node.configuring import changes as configuring
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.web.console import Console
 from dicom_node.web.pages.peers import by_field

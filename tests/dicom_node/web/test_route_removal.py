@@ -1,6 +1,6 @@
 """A rule is deleted, and comes back: what is asked first, who may, what is written down.
 
-dicom_node.route_removal, dicom_node.web.pages.history, dicom_node.web.api.history
+dicom_node.configuring.route_removal, dicom_node.web.pages.history, dicom_node.web.api.history
 """
 
 from __future__ import annotations

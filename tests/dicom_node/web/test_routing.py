@@ -1,7 +1,8 @@
 """Routing: rules as forms and YAML, a dry run, going live, and what rules say of files.
 
-dicom_node.web.pages.routing, dicom_node.web.api.routing, dicom_node.web.rehearsing; dicom_node.route_changes,
-dicom_node.rehearsal, dicom_node.indexed, dicom_node.network.headers_only
+dicom_node.web.pages.routing, dicom_node.web.api.routing, dicom_node.web.rehearsing;
+dicom_node.configuring.route_changes, dicom_node.acts.rehearsal, dicom_node.indexed,
+dicom_node.network.headers.headers_only
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import pytest
 from browsing import NOW, Browser
 from pydicom import dcmread
 
-from dicom_node import rehearsal
+from dicom_node.acts import rehearsal
+from dicom_node.acts.rehearsal import rehearse
 from dicom_node.assembly import Parts
-from dicom_node.rehearsal import rehearse
 from dicom_node.routing.route import Routing
 from storage.archive import INCOMING
 from storage.lifecycle import StudyState

@@ -17,9 +17,9 @@ import pytest
 
 from dicom_node.assembly import Parts, assemble
 from dicom_node.errors import NodeError
-from dicom_node.heartbeat import Heartbeat
 from dicom_node.network.ports import free_port
-from dicom_node.roles import web
+from dicom_node.running.heartbeat import Heartbeat
+from dicom_node.running.roles import web
 from dicom_node.settings import load
 
 PATIENCE_S = 60.0

@@ -16,8 +16,8 @@ from browsing import Browser
 from oidc_provider_mock import User, run_server_in_thread
 from turned_clock import Clock
 
+from dicom_node.acts.people import give_role, new_link
 from dicom_node.assembly import Parts
-from dicom_node.people import give_role, new_link
 from dicom_node.settings.oidc import OpenIdSettings
 from dicom_node.web.app import open_console
 from dicom_node.web.console import Console

@@ -1,6 +1,6 @@
 """Try: what a person or a program brings, what is skipped and why, and results as files.
 
-dicom_node.web.pages.try_out, dicom_node.web.uploading, dicom_node.web.results; dicom_node.bringing,
+dicom_node.web.pages.try_out, dicom_node.web.uploading, dicom_node.web.results; dicom_node.acts.bringing,
 dicom_node.network.bringing
 """
 

@@ -1,4 +1,4 @@
-"""Who may, decided by an administrator (dicom_node.web.pages.users, dicom_node.people)."""
+"""Who may, decided by an administrator (dicom_node.web.pages.users, dicom_node.acts.people)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What is done by a person's word, from the command line and in the console."""

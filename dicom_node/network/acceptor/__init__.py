@@ -1,0 +1,1 @@
+"""How bytes from a connection become messages: PDUs and P-DATA, bounded, beneath pynetdicom's services."""

@@ -1,0 +1,91 @@
+"""What an enhanced multi-frame header says in its functional groups, in the words of a single-frame header.
+
+PS3.3 C.7.6.16. The macros are common to CT, MR and PET; what a modality adds is found where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from dicom_node.network.headers.elements import Scanned, items_of, value_of
+
+MAX_FRAMES = 20_000
+
+# (sequence in a functional group, attribute there, the single-frame attribute that it stands for)
+CLASSIC_WORDS = (
+    ("PixelMeasuresSequence", "PixelSpacing", "PixelSpacing"),
+    ("PixelMeasuresSequence", "SliceThickness", "SliceThickness"),
+    ("PixelMeasuresSequence", "SpacingBetweenSlices", "SpacingBetweenSlices"),
+    ("PlaneOrientationSequence", "ImageOrientationPatient", "ImageOrientationPatient"),
+    ("PixelValueTransformationSequence", "RescaleSlope", "RescaleSlope"),
+    ("PixelValueTransformationSequence", "RescaleIntercept", "RescaleIntercept"),
+    ("CTReconstructionSequence", "ConvolutionKernel", "ConvolutionKernel"),
+    ("CTAcquisitionDetailsSequence", "GantryDetectorTilt", "GantryDetectorTilt"),
+    ("MREchoSequence", "EffectiveEchoTime", "EchoTime"),
+    ("MRTimingAndRelatedParametersSequence", "RepetitionTime", "RepetitionTime"),
+    ("MRTimingAndRelatedParametersSequence", "FlipAngle", "FlipAngle"),
+    ("MRModifierSequence", "InversionTimes", "InversionTime"),
+    ("MRDiffusionSequence", "DiffusionBValue", "DiffusionBValue"),
+)
+PULSES = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}
+
+
+def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
+    """Attributes of the first frame in single-frame words, and "Frames": where and when each frame lies.
+
+    A frame is {position, orientation, spacing, temporal, stack}; what its own group does not say, the
+    shared group says. ValueError beyond `MAX_FRAMES` or where a group cannot be read.
+    """
+    groups = items_of(data, "PerFrameFunctionalGroupsSequence")
+    if len(groups) > MAX_FRAMES:
+        raise ValueError(f"more than {MAX_FRAMES} frames")
+    shared = next(iter(items_of(data, "SharedFunctionalGroupsSequence")), None)
+    if not groups and not shared:
+        return {}
+    shared = shared or Dataset()
+    facts = dict(_pulse_sequence(data))
+    first = groups[0] if groups else Dataset()
+    for sequence, attribute, word in CLASSIC_WORDS:
+        value = _in_group(first, shared, sequence, attribute)
+        if value is not None:
+            facts[word] = value
+    if groups:
+        facts["Frames"] = [_frame(group, shared) for group in groups]
+    return facts
+
+
+def _frame(group: Dataset, shared: Dataset) -> dict[str, Any]:
+    frame = {
+        "position": _in_group(group, shared, "PlanePositionSequence", "ImagePositionPatient"),
+        "orientation": _in_group(group, shared, "PlaneOrientationSequence", "ImageOrientationPatient"),
+        "spacing": _in_group(group, shared, "PixelMeasuresSequence", "PixelSpacing"),
+        "temporal": _in_group(group, shared, "FrameContentSequence", "TemporalPositionIndex"),
+        "stack": _in_group(group, shared, "FrameContentSequence", "StackID"),
+    }
+    return {name: value for name, value in frame.items() if value is not None}
+
+
+def _in_group(group: Dataset, shared: Dataset, sequence: str, attribute: str) -> Any:
+    for place in (group, shared):
+        for item in items_of(place, sequence):
+            value = value_of(item, attribute)
+            if value is not None:
+                return value
+    return None
+
+
+def _pulse_sequence(data: Dataset) -> Iterator[tuple[str, Any]]:
+    """Enhanced MR names its pulse sequence by other attributes (PS3.3 C.8.13.4)."""
+    pulses = PULSES.get(value_of(data, "EchoPulseSequence") or "", [])
+    if value_of(data, "InversionRecovery") == "YES":
+        pulses = [*pulses, "IR"]
+    if value_of(data, "EchoPlanarPulseSequence") == "YES":
+        pulses = [*pulses, "EP"]
+    if pulses:
+        yield "ScanningSequence", "\\".join(pulses)
+    agents = items_of(data, "ContrastBolusAgentSequence")
+    if agents:
+        yield "ContrastBolusAgent", value_of(agents[0], "CodeMeaning") or "present"

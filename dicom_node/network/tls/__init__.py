@@ -1,0 +1,1 @@
+"""DICOM TLS: settings of both ends, calling, renewal, and its faults in words."""

@@ -1,0 +1,1 @@
+"""Phantom studies are played through a node, and what it makes of them is judged: the demo."""

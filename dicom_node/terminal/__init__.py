@@ -1,0 +1,1 @@
+"""How all that is shown on a terminal."""

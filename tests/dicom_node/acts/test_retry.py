@@ -1,0 +1,127 @@
+"""What ended badly goes again by a person's word, and no more than he asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicom_node.acts.retry import Retried, retry
+from dicom_node.assembly import Parts
+from dicom_node.audit.facts import PersonAction
+from storage.errors import NotFound
+from storage.lifecycle import DeliveryState, JobMark, JobState
+from storage.outbox import Sender
+from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
+
+NOW = 500.0
+
+
+def states(parts: Parts) -> tuple[dict[str, str], dict[str, str]]:
+    with parts.database.reading() as tx:
+        jobs = {job.job_id: str(job.state) for job in tx.jobs.of_study("1.2.3")}
+        deliveries = {d.destination: str(d.state) for d in tx.deliveries.of_study("1.2.3")}
+    return jobs, deliveries
+
+
+def again(parts: Parts, study: str | None, **asked: bool) -> Retried:
+    with parts.database.transaction() as tx:
+        return retry(tx, NOW, study, **asked)
+
+
+def test_a_named_study_gets_its_failed_and_refused_jobs_and_dead_deliveries(story: Parts) -> None:
+    assert again(story, "1.2.3") == Retried(jobs=2, deliveries=1)
+    jobs, deliveries = states(story)
+    assert jobs == {"job-0": "DONE", "job-1": "PENDING", "job-2": "PENDING", "job-3": "PENDING"}
+    assert deliveries == {"held": "HELD", "dead": "PENDING", "sent": "SENT"}
+
+
+def test_for_all_a_refused_job_stays_refused(story: Parts) -> None:
+    assert again(story, None) == Retried(jobs=1, deliveries=1)
+    assert states(story)[0]["job-2"] == "REFUSED"
+
+
+def test_held_deliveries_go_when_a_person_says_so(story: Parts) -> None:
+    assert again(story, None, release_held=True).deliveries == 2
+    assert states(story)[1]["held"] == "PENDING"
+
+
+def test_what_was_sent_goes_once_more_when_a_person_says_so(story: Parts) -> None:
+    assert again(story, "1.2.3", resend=True).deliveries == 2
+    assert states(story)[1] == {"held": "HELD", "dead": "PENDING", "sent": "PENDING"}
+
+
+def test_what_was_asked_for_which_study_is_told_to_the_audit_trail(story: Parts) -> None:
+    done = again(story, "1.2.3", resend=True, release_held=True)
+    assert done.asked == (
+        (PersonAction.RELEASE, "1.2.3"),
+        (PersonAction.RESEND, "1.2.3"),
+        (PersonAction.RETRY, "1.2.3"),
+    )
+
+
+def test_each_is_journalled(story: Parts) -> None:
+    again(story, "1.2.3")
+    with story.database.reading() as tx:
+        told = [(entry.event, entry.text) for entry in tx.journal.of_study("1.2.3") if entry.at == NOW]
+    assert told == [
+        ("retried", "a person asked for it"),
+        ("retried", "a person asked for it"),
+        ("delivery retried", "a person asked for it: dead"),
+    ]
+
+
+def test_a_second_time_there_is_nothing_left(story: Parts) -> None:
+    again(story, "1.2.3")
+    assert again(story, "1.2.3") == Retried(0, 0)
+
+
+def test_all_means_all(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        for number in range(150):
+            job_id = f"many-{number}"
+            tx.jobs.add(Job(job_id, "1.2.3", 1, "r", "t", "m", JobState.PENDING, 9, {}, {}, 200.0))
+            tx.jobs.claim("infer", 300.0, 5.0)
+            tx.jobs.finish(job_id, "infer", JobState.FAILED, 301.0, "it failed")
+            tx.deliveries.add(job_id, "1.2.3", "share", DeliveryState.HELD, 302.0)
+    assert again(story, None, release_held=True) == Retried(jobs=151, deliveries=152)
+
+
+def test_an_unknown_study_is_told(story: Parts) -> None:
+    with pytest.raises(NotFound):
+        again(story, "1.9.9")
+
+
+@pytest.mark.parametrize("mark", [JobMark.STALE, JobMark.WITHDRAWN])
+def test_what_is_no_longer_valid_is_not_sent_once_more(story: Parts, mark: JobMark) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.mark("job-0", mark)
+    again(story, "1.2.3", resend=True)
+    assert states(story)[1]["sent"] == "SENT"
+
+
+@pytest.mark.parametrize("mark", [JobMark.STALE, JobMark.WITHDRAWN])
+@pytest.mark.parametrize("study", ["1.2.3", None])
+def test_what_is_no_longer_valid_goes_neither_from_the_dead_nor_from_the_held(
+    story: Parts, mark: JobMark, study: str | None
+) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.mark("job-0", mark)
+    assert again(story, study, release_held=True).deliveries == 0
+    assert states(story)[1] == {"held": "HELD", "dead": "DEAD", "sent": "SENT"}
+
+
+def test_a_rejection_note_goes_once_more_until_retention_has_removed_it(story: Parts) -> None:
+    study = "1.2.7"
+    file = StoredFile("x", 1, "y")
+    image = Instance("1.2.7.1.1", "1.2", "1.2.7.1", study, "1.2", InstanceKind.IMAGE, file, 9.0, "", {})
+    with story.database.transaction() as tx:
+        tx.studies.add_instance(image)
+        tx.jobs.add(Job("note", study, 1, "", "t", "", JobState.DONE, 9, {}, {}, 200.0, rejects="job-0"))
+        tx.results.add(ResultObject("2.25.77", "1.2", "2.25.78", "note", "rejection", StoredFile("a", 1, "b")))
+        number = tx.deliveries.add("note", study, "ward", DeliveryState.PENDING, 300.0)
+    for expected in (1, 0):
+        with story.database.transaction() as tx:
+            tx.outbox.claim(Sender("ward"), "me", 600.0, 10.0)
+            tx.deliveries.sent(number, "me", 601.0, {})
+            if not expected:
+                tx.removals.remove(study, 610.0)
+        assert again(story, study, resend=True) == Retried(0, expected)

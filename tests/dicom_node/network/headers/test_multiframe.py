@@ -1,0 +1,92 @@
+"""Enhanced multi-frame headers, told in single-frame words."""
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
+
+from dicom_node.network.headers import multiframe as subject
+from dicom_node.network.headers.multiframe import multiframe_facts
+
+
+def group(position=None, **sequences) -> Dataset:
+    """A functional group: each keyword is a sequence, each value its one item's attributes."""
+    item = Dataset()
+    if position is not None:
+        sequences["PlanePositionSequence"] = {"ImagePositionPatient": position}
+    for sequence, values in sequences.items():
+        inner = Dataset()
+        for keyword, value in values.items():
+            setattr(inner, keyword, value)
+        setattr(item, sequence, [inner])
+    return item
+
+
+def as_received(data: Dataset) -> Dataset:
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_dataset(buffer, data)
+    buffer.seek(0)
+    return read_dataset(buffer, is_implicit_VR=False, is_little_endian=True)
+
+
+def test_what_all_frames_share_is_told_once_and_each_frame_has_its_place():
+    data = Dataset()
+    data.EchoPulseSequence, data.InversionRecovery = "SPIN", "YES"
+    data.SharedFunctionalGroupsSequence = [
+        group(
+            PixelMeasuresSequence={"PixelSpacing": [0.5, 0.6], "SliceThickness": 3},
+            PlaneOrientationSequence={"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
+            MREchoSequence={"EffectiveEchoTime": 90.0},
+            MRTimingAndRelatedParametersSequence={"RepetitionTime": 9000, "FlipAngle": 120},
+        )
+    ]
+    data.PerFrameFunctionalGroupsSequence = [
+        group([0, 0, z], FrameContentSequence={"StackID": "1", "TemporalPositionIndex": t}) for z, t in ((0, 1), (3, 2))
+    ]
+    facts = multiframe_facts(as_received(data))
+    common = {"orientation": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], "spacing": [0.5, 0.6], "stack": "1"}
+    assert facts == {
+        "ScanningSequence": "SE\\IR",
+        "PixelSpacing": [0.5, 0.6],
+        "SliceThickness": 3.0,
+        "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        "EchoTime": 90.0,
+        "RepetitionTime": 9000.0,
+        "FlipAngle": 120.0,
+        "Frames": [
+            {**common, "position": [0.0, 0.0, 0.0], "temporal": 1},
+            {**common, "position": [0.0, 0.0, 3.0], "temporal": 2},
+        ],
+    }
+
+
+def test_a_frames_own_group_comes_before_the_shared_one():
+    data = Dataset()
+    data.SharedFunctionalGroupsSequence = [group(PixelMeasuresSequence={"PixelSpacing": [1, 1]})]
+    data.PerFrameFunctionalGroupsSequence = [group(PixelMeasuresSequence={"PixelSpacing": [2, 2]})]
+    facts = multiframe_facts(as_received(data))
+    assert facts["PixelSpacing"] == facts["Frames"][0]["spacing"] == [2.0, 2.0]
+
+
+def test_contrast_and_kernel_are_found():
+    data = Dataset()
+    agent = Dataset()
+    agent.CodeMeaning = "Gadolinium"
+    data.ContrastBolusAgentSequence = [agent]
+    data.SharedFunctionalGroupsSequence = [group(CTReconstructionSequence={"ConvolutionKernel": "B70f"})]
+    facts = multiframe_facts(as_received(data))
+    assert (facts["ContrastBolusAgent"], facts["ConvolutionKernel"]) == ("Gadolinium", "B70f")
+
+
+def test_a_single_frame_header_has_nothing_to_add():
+    assert multiframe_facts(Dataset()) == {}
+
+
+def test_more_frames_than_anybody_needs_are_refused(monkeypatch):
+    monkeypatch.setattr(subject, "MAX_FRAMES", 3)
+    data = Dataset()
+    data.PerFrameFunctionalGroupsSequence = [group([0, 0, z]) for z in range(4)]
+    with pytest.raises(ValueError, match="more than 3 frames"):
+        multiframe_facts(as_received(data))

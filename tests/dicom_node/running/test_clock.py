@@ -1,0 +1,93 @@
+"""What dead owners held goes back, at start and by the clock."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from dicom_node.assembly import Parts
+from dicom_node.running import clock
+from dicom_node.running.clock import Chore, Clock
+from storage.errors import Unavailable
+from storage.recovery import Recovered
+
+PATIENCE_S = 30.0
+
+
+def assert_comes_again(quick: Clock, calls: threading.Semaphore) -> None:
+    """Run the clock until it has called three times; it ends when told to."""
+    stop = threading.Event()
+    thread = threading.Thread(target=quick.run, args=(stop,))
+    thread.start()
+    assert all(calls.acquire(timeout=PATIENCE_S) for _ in range(3))
+    stop.set()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def test_it_recovers_again_and_again(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = threading.Semaphore(0)
+    monkeypatch.setattr(clock, "RECOVER_EVERY_S", 0.01)
+    monkeypatch.setattr(Clock, "recover", lambda self: calls.release())
+    assert_comes_again(Clock(parts.database, parts.archive, 2), calls)
+
+
+def test_other_chores_begin_at_once_and_come_again(parts: Parts) -> None:
+    calls = threading.Semaphore(0)
+    assert_comes_again(Clock(parts.database, parts.archive, 2, chores=[Chore("audit", 0.01, calls.release)]), calls)
+
+
+def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.jobs.claim("a worker of last week", 200.0, 5.0)
+    Clock(story.database, story.archive, max_crashes=2, revision=lambda: 7).recover()
+    with story.database.reading() as tx:
+        job = tx.jobs.get("job-3")
+        (told,) = tx.journal.of_job("job-3")
+    assert (job.lease_owner, job.crashes) == (None, 1)
+    assert (told.event, told.revision) == ("lease ran out", 7)
+
+
+def test_nothing_to_do_is_not_worth_a_line(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    Clock(parts.database, parts.archive, 2).recover()
+    assert caplog.records == []
+
+
+def test_storage_that_does_not_answer_is_asked_again(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def recover(*_: object, **__: object) -> Recovered:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(clock, "recover", recover)
+    Clock(parts.database, parts.archive, 2).recover()
+    assert "recovery will be tried again: the database does not answer" in caplog.text
+
+
+def test_upkeep_is_done_by_the_clock_and_what_fails_is_done_at_the_next_turn(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("WATCH_EVERY_S", "RETAIN_EVERY_S", "SWEEP_EVERY_S"):
+        monkeypatch.setattr(clock, name, 0.01)
+    done = {name: threading.Semaphore(0) for name in ("watch", "retain", "sweep")}
+
+    class Keeper:
+        def watch(self) -> None:
+            done["watch"].release()
+
+        def retain(self) -> None:
+            done["retain"].release()
+            raise Unavailable("the database does not answer")
+
+        def sweep(self) -> None:
+            done["sweep"].release()
+
+    stop = threading.Event()
+    keeping = Clock(parts.database, parts.archive, 2, upkeep=lambda stopping: Keeper())  # type: ignore[arg-type]
+    thread = threading.Thread(target=keeping.run, args=(stop,))
+    thread.start()
+    assert all(turn.acquire(timeout=PATIENCE_S) for turn in done.values() for _ in range(2))
+    stop.set()
+    thread.join(PATIENCE_S)
+    assert "retain will be tried again: the database does not answer" in caplog.text

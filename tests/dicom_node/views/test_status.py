@@ -1,0 +1,41 @@
+"""How the node fares, put together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from listening import asked
+
+from dicom_node.assembly import Parts
+from dicom_node.views.status import node_status, today_view
+from storage.lifecycle import DeliveryState
+
+
+def test_a_short_disk_needs_a_person_first(story: Parts, monkeypatch) -> None:
+    monkeypatch.setattr(type(story.archive), "free_bytes", lambda _: 1_000_000)
+    with story.database.reading() as tx:
+        needs = node_status(story, tx, 1000.0)["needs_a_person"]
+    assert needs[0].startswith("disk full")
+    assert any(line.startswith("1 job failed") for line in needs)
+
+
+def test_today_begins_at_midnight_here(story: Parts) -> None:
+    noon = datetime(2026, 3, 1, 12).astimezone().timestamp()
+    with story.database.reading() as tx:
+        assert today_view(tx, noon, 900.0)["studies"] == 0
+        today = today_view(tx, 1000.0, 15.0)
+    assert (today["studies"], today["results"], today["failed"], today["delivered"]) == (2, 1, 1, 1)
+    assert (today["median_s"], today["within_goal"]) == (32.0, 0)
+
+
+def test_it_asks_as_often_of_a_full_node_as_of_an_empty_one(story: Parts) -> None:
+    numbers = []
+    for _ in range(2):
+        with story.database.reading() as tx, asked(story.database) as statements:
+            node_status(story, tx, 1000.0, 500)
+            today_view(tx, 1000.0, 15.0)
+        numbers.append(len(statements))
+        with story.database.transaction() as tx:
+            for number in range(9):
+                tx.deliveries.add("job-0", "1.2.3", f"place-{number}", DeliveryState.PENDING, 130.0)
+    assert numbers[0] == numbers[1] - 1 <= 15  # how its destinations fare is asked where something waits
