@@ -22,10 +22,10 @@ from dicom_node.storing import archive_of, require_archive
 from dicom_node.this_process import this_process
 from dicom_node.witness import participants, witness
 from storage.archive import Archive
-from storage.cleaning import Cleaner
 from storage.database import Database
 from storage.errors import StorageError, Unavailable
 from storage.recovery import clear_parts
+from storage.upkeep.cleaning import Cleaner
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
@@ -324,7 +324,7 @@ def _senders(parts: Parts) -> Iterator[Stage]:
     from dicom_node.pipeline.backoff import Backoff
     from dicom_node.pipeline.deliver import Deliver
     from dicom_node.pipeline.patience import Patience
-    from storage.outbox import Sender
+    from storage.leaving.outbox import Sender
 
     node, destinations = parts.settings.node, parts.settings.destinations()
     asked = node.delivery

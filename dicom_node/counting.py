@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from storage.counters import Key
+from storage.watching.counters import Key
 
 
 @dataclass(frozen=True)

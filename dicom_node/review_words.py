@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from storage.reviews import ReviewKind
+from storage.working.reviews import ReviewKind
 
 MOST_TOLD = 5
 WORDS = {"retyped": "of another type"}  # the others are their own words

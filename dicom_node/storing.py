@@ -10,12 +10,12 @@ from dicom_node.errors import ConfigurationError, NoSecret
 from dicom_node.settings import Settings
 from storage.archive import Archive
 from storage.database import Database
-from storage.disk import Watermarks
 from storage.errors import NoAccess, Unavailable
-from storage.folder_archive import FolderArchive
+from storage.files.disk import Watermarks
+from storage.files.folder_archive import FolderArchive
 
 if TYPE_CHECKING:
-    from storage.object_store import ObjectStore
+    from storage.files.object_store import ObjectStore
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ def archive_of(settings: Settings) -> Archive:
     if store is None:
         folder = node.archive.folder or node.data_folder / "archive"
         return FolderArchive(folder, low_water_bytes=node.keep_free_bytes)
-    from storage.file_cache import FileCache
-    from storage.object_archive import ObjectArchive
+    from storage.files.file_cache import FileCache
+    from storage.files.object_archive import ObjectArchive
 
     cache = FileCache(node.archive.cache_folder or node.data_folder / "archive-cache", node.archive.cache_bytes)
     return ObjectArchive(store, cache, low_water_bytes=node.keep_free_bytes)
@@ -39,7 +39,7 @@ def object_store(settings: Settings) -> ObjectStore | None:
     asked = settings.node.archive
     if asked.url is None:
         return None
-    from storage.object_store import Bucket, ObjectStore
+    from storage.files.object_store import Bucket, ObjectStore
 
     name, prefix = asked.bucket_and_prefix
     keys = (asked.access_key.read(), asked.secret_key.read()) if asked.access_key and asked.secret_key else None

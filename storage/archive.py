@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from storage.disk import disk_faults
+from storage.files.disk import disk_faults
 from storage.identifiers import check_uid
 from storage.records import StoredFile
 

@@ -16,47 +16,47 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from storage.alerts import Alerts
-from storage.answering import answering
-from storage.associations import Associations
-from storage.audit_records import AuditRecords
-from storage.bell import Ear
-from storage.benches import Benches
-from storage.by_hand import ByHand
-from storage.circuits import Circuits
-from storage.commands import Commands
-from storage.commitments import Commitments
-from storage.counters import Counters
+from storage.arriving.associations import Associations
+from storage.arriving.by_hand import ByHand
+from storage.arriving.fetches import Fetches
+from storage.arriving.recalls import Recalls
+from storage.arriving.rejections import Rejections
+from storage.arriving.versions import Versions
 from storage.deliveries import Deliveries
-from storage.engines import BUSY_S, WRITING, make_engine
 from storage.errors import NotFound, Unavailable
-from storage.fetches import Fetches
-from storage.figures import FiguresStore
-from storage.gathered import Gathered
-from storage.handover import Handover
+from storage.finding.figures import FiguresStore
+from storage.finding.gathered import Gathered
+from storage.finding.search import Search
 from storage.jobs import Jobs
 from storage.journal import Journal
-from storage.keys import Keys
-from storage.model_checks import ModelChecks
-from storage.notices import Notices
-from storage.outbox import Outbox
-from storage.processes import Processes
-from storage.promises import Promises
-from storage.recalls import Recalls
-from storage.rejections import Rejections
-from storage.removals import Removals
-from storage.results import Results
-from storage.reviews import Reviews
-from storage.revisions import Revisions
-from storage.schema import is_up_to_date, version_of
-from storage.search import Search
-from storage.shadows import Shadows
-from storage.sign_ins import SignIns
-from storage.sole import Sole, places_of
+from storage.leaving.circuits import Circuits
+from storage.leaving.commitments import Commitments
+from storage.leaving.outbox import Outbox
+from storage.leaving.promises import Promises
+from storage.people.audit_records import AuditRecords
+from storage.people.commands import Commands
+from storage.people.keys import Keys
+from storage.people.sign_ins import SignIns
+from storage.people.tickets import Tickets
+from storage.people.users import Users
+from storage.sql.answering import answering
+from storage.sql.bell import Ear
+from storage.sql.engines import BUSY_S, WRITING, make_engine
+from storage.sql.schema import is_up_to_date, version_of
+from storage.sql.sole import Sole, places_of
 from storage.studies import Studies
-from storage.tickets import Tickets
-from storage.users import Users
-from storage.versions import Versions
+from storage.upkeep.removals import Removals
+from storage.watching.alerts import Alerts
+from storage.watching.counters import Counters
+from storage.watching.notices import Notices
+from storage.watching.processes import Processes
+from storage.watching.revisions import Revisions
+from storage.working.benches import Benches
+from storage.working.handover import Handover
+from storage.working.model_checks import ModelChecks
+from storage.working.results import Results
+from storage.working.reviews import Reviews
+from storage.working.shadows import Shadows
 
 
 class Transaction:

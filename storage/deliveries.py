@@ -1,4 +1,4 @@
-"""One row for one job's result to one destination, and what becomes of it. Whose turn it is: `storage/outbox.py`."""
+"""One row for one job's result to one destination, and what becomes of it. Whose turn it is: `leaving/outbox.py`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from storage import leases
 from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import DELIVERY_STEPS, DeliveryState, JobState, check_step
 from storage.records import Delivery
-from storage.store import Store, among, plain
+from storage.sql.store import Store, among, plain
+from storage.sql.words import EMPTY, at_most
 from storage.tables import commitments, deliveries, jobs
-from storage.words import EMPTY, at_most
 
 Deliveries_ = list[Delivery]  # inside the class `list` is a method
 

@@ -11,9 +11,9 @@ from storage import leases
 from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import JOB_STEPS, DeliveryState, JobMark, JobState, check_step
 from storage.records import Job
-from storage.store import Store, among, plain
+from storage.sql.store import Store, among, plain
+from storage.sql.words import at_most
 from storage.tables import deliveries, jobs
-from storage.words import at_most
 
 Jobs_ = list[Job]  # inside the class `list` is a method
 

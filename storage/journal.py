@@ -10,11 +10,11 @@ from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
-from storage.bell import ring
 from storage.records import JournalEntry
-from storage.store import Store, plain
+from storage.sql.bell import ring
+from storage.sql.store import Store, plain
+from storage.sql.words import at_most
 from storage.tables import journal
-from storage.words import at_most
 
 
 class About(TypedDict, total=False):

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, or_, update
 
 from storage.errors import LeaseLost
-from storage.words import at_most
+from storage.sql.words import at_most
 
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 PENDING = "PENDING"  # the only state in which a job or a delivery can be leased

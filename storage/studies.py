@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, case, exists, or_, select, update
 
-from storage import arrivals, tables
+from storage import tables
 from storage.archive import folder_name
+from storage.arriving import arrivals
+from storage.arriving.headers import header_columns
 from storage.errors import NotFound
-from storage.headers import header_columns
 from storage.identifiers import check_uid
 from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
 from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
-from storage.store import Store, among, plain
-from storage.words import at_most
+from storage.sql.store import Store, among, plain
+from storage.sql.words import at_most
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
 associations, fetches, recalls = tables.associations, tables.fetches, tables.recalls

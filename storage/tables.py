@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage.words import Word
+from storage.sql.words import Word
 
 metadata = MetaData(
     naming_convention={

@@ -45,7 +45,7 @@ def test_broad_excepts_stand_only_where_foreign_code_ends(path: Path) -> None:
         "dicom_node/pipeline/aside.py",  # on the way to it: whose fault it was is noted
         "dicom_node/network/receive.py",  # the DIMSE handler
         "inference/executors/worker.py",  # the worker loop: foreign bundle code
-        "storage/together.py",  # a shared commit: what fails is its callers' work, and is raised there
+        "storage/sql/together.py",  # a shared commit: what fails is its callers' work, and is raised there
     }
     broad = [
         node.lineno
@@ -62,7 +62,7 @@ DOORS = {
     "sqlalchemy": ("storage/",),
     "alembic": ("storage/",),
     "apscheduler": ("dicom_node/running/clock.py",),
-    "botocore": ("storage/object_store.py",),
+    "botocore": ("storage/files/object_store.py",),
     **dict.fromkeys(
         ("fastapi", "starlette", "uvicorn", "jinja2", "argon2", "itsdangerous", "prometheus_client"),
         ("dicom_node/web/",),

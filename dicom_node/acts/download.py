@@ -10,8 +10,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from storage.archive import Archive
 from storage.database import Transaction
-from storage.disk import disk_faults
 from storage.errors import NotFound
+from storage.files.disk import disk_faults
 from storage.records import InstanceKind, StoredFile
 
 PIECE = 1 << 20

@@ -25,7 +25,7 @@ from inference.writers.training_layout import CASE, PATIENT, TABLE, is_free, wri
 from storage.archive import Archive
 from storage.database import Database
 from storage.records import Instance, Job
-from storage.reviews import Reviewed
+from storage.working.reviews import Reviewed
 
 KEY = "export"  # among the node's: without it nobody finds the patient of a pseudonym
 COLUMNS = (CASE, PATIENT, "job", "review", "labels")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from dicom_node.audit.facts import ROLES_CHANGED, Participant
 from storage.database import Transaction
 from storage.errors import IllegalStep
-from storage.tickets import TicketKind
-from storage.users import Role, User, as_name
+from storage.people.tickets import TicketKind
+from storage.people.users import Role, User, as_name
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts

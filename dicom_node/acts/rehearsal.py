@@ -16,9 +16,9 @@ from dicom_node.indexed import indexed
 from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
 from storage.database import Database
+from storage.finding.search import Sought
 from storage.lifecycle import StudyState
 from storage.records import Study
-from storage.search import Sought
 
 DAY_S = 86400.0
 SETTLED = (StudyState.DISPATCHED, StudyState.NOT_ROUTED)

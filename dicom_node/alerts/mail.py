@@ -15,7 +15,7 @@ from typing import Any
 
 from dicom_node.errors import NoSecret, NotTold
 from dicom_node.settings.alerts import MailSettings
-from storage.notices import Notice
+from storage.watching.notices import Notice
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from dicom_node.errors import NoSecret, NotTold, PeerError
 from dicom_node.network.dicomweb.web_call import Line, call
 from dicom_node.network.tls.settings import ClientTls
 from dicom_node.settings.alerts import WebhookSettings
-from storage.notices import Notice
+from storage.watching.notices import Notice
 
 SIGNATURE, NAME = "X-Segnode-Signature", "X-Segnode-Notice"
 CONNECT_S, ANSWER_S = 10.0, 20.0

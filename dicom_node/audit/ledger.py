@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from dicom_node.audit.reading import Message, read_message
-from storage.audit_records import AuditEntry
 from storage.database import Database
 from storage.errors import StorageError
+from storage.people.audit_records import AuditEntry
 
 log = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from dicom_node.audit import facts, messages
 from dicom_node.audit.arrivals import Arrivals, Arrived
 from dicom_node.audit.facts import Code, Happened, Images, Outcome, Participant, Reporter
 from dicom_node.audit.writer import Writer
-from storage.cleaning import Gone
 from storage.database import Database
 from storage.errors import StorageError
 from storage.records import Delivery, Job
+from storage.upkeep.cleaning import Gone
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.durable import sync
+from storage.files.durable import sync
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from dicom_node.settings import Settings, load
 from dicom_node.storing import object_store
 from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
-from storage.engines import make_engine
 from storage.errors import NoAccess, StorageError, Unavailable
+from storage.sql.engines import make_engine
 
 
 @dataclass

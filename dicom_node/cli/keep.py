@@ -57,7 +57,7 @@ def retention(apply: bool, short: bool, conf: Path | None, as_json: bool) -> Non
 def verify(study_uid: str | None, conf: Path | None, as_json: bool) -> None:
     """Read every stored file again and compare it with what was written; exit code 1 where one is not that."""
     from dicom_node.terminal import present
-    from storage.reconcile import audit
+    from storage.upkeep.reconcile import audit
 
     with open_storage(conf) as parts:
         with parts.database.reading() as tx:
@@ -86,7 +86,7 @@ def verify(study_uid: str | None, conf: Path | None, as_json: bool) -> None:
 def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> None:
     """Copy the database into FOLDER, consistent, while the node runs."""
     from dicom_node.terminal import present
-    from storage.backup import backup as copy
+    from storage.upkeep.backup import backup as copy
 
     with open_storage(conf) as parts:
         place, manifest = copy(
@@ -111,7 +111,7 @@ def restore(source: Path, conf: Path | None) -> None:
     """Put the backup SOURCE where no database is; nothing is overwritten."""
     from dicom_node.settings import load
     from dicom_node.storing import archive_of
-    from storage.backup import restore as put_back
+    from storage.upkeep.backup import restore as put_back
 
     settings = load(conf)
     manifest = put_back(source, settings.node.database, archive_of(settings))

@@ -47,7 +47,7 @@ def list_(conf: Path | None, as_json: bool) -> None:
 def link(conf: Path | None, name: str | None, role: str | None) -> None:
     """Print a link, good once and for a day, by which NAME chooses a password; without NAME a new administrator."""
     from dicom_node.acts import people
-    from storage.users import Role
+    from storage.people.users import Role
 
     if role and not name:
         raise click.UsageError("--role needs a NAME")
@@ -72,7 +72,7 @@ def link(conf: Path | None, name: str | None, role: str | None) -> None:
 def role(conf: Path | None, name: str, new_role: str) -> None:
     """Give NAME another role."""
     from dicom_node.acts import people
-    from storage.users import Role
+    from storage.people.users import Role
 
     with open_storage(conf) as parts:
         people.give_role(parts, name, Role(new_role))

@@ -21,9 +21,9 @@ from dicom_node.configuring.configuration_shown import without_passwords
 from dicom_node.errors import NotWritable, Overtaken
 from dicom_node.settings import load, shipped_folder
 from storage.database import Transaction
-from storage.durable import put_in_place
 from storage.errors import NotFound
-from storage.revisions import Revision
+from storage.files.durable import put_in_place
+from storage.watching.revisions import Revision
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts

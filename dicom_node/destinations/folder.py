@@ -14,7 +14,7 @@ from dicom_node.destinations.base import Destination
 from dicom_node.errors import Unreachable
 from dicom_node.network.statuses import SUCCESS, Status
 from dicom_node.written_path import WrittenPath
-from storage.durable import sync
+from storage.files.durable import sync
 
 
 class FolderDestination(Destination):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_node.configuring.changes import Author
 from dicom_node.models.verifying import known
-from storage.benches import Bench
 from storage.errors import IllegalStep
 from storage.lifecycle import TrialState
+from storage.working.benches import Bench
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts

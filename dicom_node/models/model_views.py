@@ -20,7 +20,7 @@ from inference.errors import BundleBroken, ModelError
 from inference.findings import IntendedUse, ModelIdentity
 from inference.tasks import TASKS
 from storage.database import Transaction
-from storage.figures import OfModel
+from storage.finding.figures import OfModel
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 from dicom_node.errors import ConfigurationError
 from dicom_node.settings import shipped_folder
 from dicom_node.settings.models import LOCK, read_lock
-from storage.durable import put_in_place
+from storage.files.durable import put_in_place
 
 NAME = "models.yaml"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.database import Transaction
 from storage.lifecycle import TrialState
-from storage.shadows import Shadow
+from storage.working.shadows import Shadow
 
 MOST = 1000  # comparisons that are looked at, the newest
 WORST, REASONS = 5, 5

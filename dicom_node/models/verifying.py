@@ -8,7 +8,7 @@ from dicom_node.configuring.changes import Author
 from inference.backends.pins import read_anew
 from inference.errors import ModelError
 from storage.errors import NotFound
-from storage.model_checks import ModelCheck
+from storage.working.model_checks import ModelCheck
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts

@@ -24,8 +24,8 @@ from dicom_node.network.client import open_association
 from dicom_node.network.headers.elements import PARSE_FAULTS, items_of, value_of
 from dicom_node.network.peer import Peer
 from storage.errors import BadIdentifier
-from storage.holdings import PROCESSING_FAILURE
 from storage.identifiers import check_uid
+from storage.leaving.holdings import PROCESSING_FAILURE
 from storage.records import CommitmentReport, Reference
 
 REQUEST = 1  # Action Type ID (PS3.4 J.3.2)

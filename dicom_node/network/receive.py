@@ -29,7 +29,7 @@ from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import BadIdentifier, NoRoom, StorageError, Unavailable
 from storage.records import REVIEWS, Arrival, Instance, InstanceKind, StoredFile
-from storage.together import Together
+from storage.sql.together import Together
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from dicom_node.errors import NodeError
 from storage.errors import Unavailable
-from storage.part10 import META_AT
+from storage.files.part10 import META_AT
 
 
 def data_set_in(file: BinaryIO, syntax: UID, most_bytes: int) -> tuple[BinaryIO, int]:

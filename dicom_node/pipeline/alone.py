@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dicom_node.pipeline.loop import Stage
-from storage.sole import Sole
+from storage.sql.sole import Sole
 
 
 @dataclass(frozen=True)

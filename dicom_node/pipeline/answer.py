@@ -17,7 +17,7 @@ from dicom_node.network.peer import Peer
 from dicom_node.pipeline.backoff import Backoff
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.holdings import in_words, look_up
+from storage.leaving.holdings import in_words, look_up
 from storage.lifecycle import PromiseState
 from storage.records import CommitmentReport, Promise
 

@@ -14,9 +14,9 @@ from typing import Any
 from dicom_node.errors import NotTried
 from dicom_node.pipeline.idle import idle
 from dicom_node.pipeline.keeper import Keeper
-from storage.benches import Bench
 from storage.database import Database, Transaction
 from storage.lifecycle import TrialState
+from storage.working.benches import Bench
 
 log = logging.getLogger(__name__)
 

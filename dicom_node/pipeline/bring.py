@@ -20,11 +20,11 @@ from dicom_node.pipeline.priors import contradictions
 from dicom_node.pipeline.provenance import provenance_of
 from dicom_node.routing.geometry import geometry_of
 from storage.archive import Archive as Files
+from storage.arriving.recalls import Prior
 from storage.database import Database
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
 from storage.lifecycle import StudyState
-from storage.recalls import Prior
 from storage.records import Instance, InstanceKind
 
 log = logging.getLogger(__name__)

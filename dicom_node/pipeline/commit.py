@@ -16,7 +16,7 @@ from dicom_node.destinations.base import Destination
 from dicom_node.errors import NotOffered, Refused, Rejected, Unreachable
 from dicom_node.pipeline.backoff import Backoff
 from storage.database import Database, Transaction
-from storage.holdings import DUPLICATE_TRANSACTION, PROCESSING_FAILURE, in_words
+from storage.leaving.holdings import DUPLICATE_TRANSACTION, PROCESSING_FAILURE, in_words
 from storage.lifecycle import CommitmentState
 from storage.records import Commitment, CommitmentReport
 

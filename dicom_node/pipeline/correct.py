@@ -18,9 +18,9 @@ from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.disk import disk_faults
+from storage.files.disk import disk_faults
+from storage.files.part10 import META_AT
 from storage.lifecycle import LEFT, JobMark, JobState
-from storage.part10 import META_AT
 from storage.records import Instance, InstanceKind, Job
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.deliveries import Setback
 from storage.errors import Damaged, NotFound
-from storage.outbox import Sender
+from storage.leaving.outbox import Sender
 from storage.records import Circuit, Delivery, Reference, ResultObject
 
 log = logging.getLogger(__name__)

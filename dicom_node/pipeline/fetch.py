@@ -19,8 +19,8 @@ from dicom_node.network.survey import Held, Survey
 from dicom_node.pipeline.keeper import Keeper
 from dicom_node.pipeline.settle import settle
 from dicom_node.settings.priors import PriorSettings
+from storage.arriving.fetches import BROKEN_OFF
 from storage.database import Database, Transaction
-from storage.fetches import BROKEN_OFF
 from storage.lifecycle import FetchState, StudyState
 from storage.records import Fetch, FetchPurpose, InstanceKind, Tally
 

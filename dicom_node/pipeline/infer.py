@@ -40,7 +40,7 @@ from storage.database import Database, Transaction
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import JobState
 from storage.records import Job, ResultObject, StoredFile
-from storage.shadows import Pair
+from storage.working.shadows import Pair
 
 log = logging.getLogger(__name__)
 

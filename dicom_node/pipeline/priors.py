@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from dicom_node.patient import Patient
 from inference.tasks import TASKS
+from storage.arriving.recalls import Prior as Recalled
 from storage.database import Transaction
 from storage.lifecycle import JobMark, JobState
-from storage.recalls import Prior as Recalled
 from storage.records import Job, ResultObject, Study
 
 SEG = "seg"

@@ -23,10 +23,10 @@ from dicom_node.patient import Patient
 from dicom_node.pipeline.bring import Bring, Gathered
 from dicom_node.pipeline.keeper import Keeper
 from storage.archive import Archive as Files
+from storage.arriving.recalls import Prior, Recall
 from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.lifecycle import RecallState
-from storage.recalls import Prior, Recall
 from storage.records import Study
 
 log = logging.getLogger(__name__)

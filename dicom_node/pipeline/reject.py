@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from dicom_node.objects.key_objects import BadNote, RejectionNote, Title, read_rejection
 from dicom_node.pipeline.aside import Aside
 from storage.archive import Archive
+from storage.arriving.rejections import Rejection
 from storage.database import Database, Transaction
 from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.records import Instance, InstanceKind, Job
-from storage.rejections import Rejection
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.records import REVIEWS, Instance, InstanceKind
-from storage.reviews import Reviewed, ReviewKind
+from storage.working.reviews import Reviewed, ReviewKind
 
 log = logging.getLogger(__name__)
 

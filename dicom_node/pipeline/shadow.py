@@ -34,7 +34,7 @@ from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import NotFound, Unavailable
-from storage.shadows import Shadow
+from storage.working.shadows import Shadow
 
 log = logging.getLogger(__name__)
 

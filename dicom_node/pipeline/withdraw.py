@@ -19,8 +19,8 @@ from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.aside import Aside
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.disk import disk_faults
 from storage.errors import Damaged, NotFound
+from storage.files.disk import disk_faults
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Job, ResultObject, StoredFile
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from storage.errors import Unavailable
-from storage.sole import Sole
+from storage.sql.sole import Sole
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 
 from storage.archive import Archive
-from storage.cleaning import START, Cleaner
-from storage.disk import Level, Watermarks
-from storage.reconcile import PREFIXES, sweep_orphans
+from storage.files.disk import Level, Watermarks
+from storage.upkeep.cleaning import START, Cleaner
+from storage.upkeep.reconcile import PREFIXES, sweep_orphans
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from dicom_node.views.masking import GOES_ON, HIDDEN, OURS, SHORTEST_NAME, SPACELESS, identifying
 from storage.database import Transaction
-from storage.search import Sought
+from storage.finding.search import Sought
 
 KEY = "support bundle"  # name of the key among those of the node
 PAGE = 500

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from dicom_node.audit.spool import MANY
 from dicom_node.review_words import review_in_words
-from storage.reviews import ReviewKind
+from storage.working.reviews import ReviewKind
 
 STATE_STYLE = {
     "DONE": "green",

@@ -19,7 +19,7 @@ from dicom_node.terminal.present import STATE_STYLE, clock_text
 from dicom_node.views.node import ROLE_SILENT_S
 from dicom_node.views.study_views import Looking, studies_page
 from storage.database import Database
-from storage.search import Sought
+from storage.finding.search import Sought
 
 EVERY_S = 1.0
 AROUND = 3  # lines of a screen that are no study: the line above, the headings, one to spare

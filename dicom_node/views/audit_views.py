@@ -11,8 +11,8 @@ from dicom_node.audit.reading import Party, read_message
 from dicom_node.audit.words import OUTCOMES, sentence_of
 from dicom_node.views.masking import HIDDEN, masked, readable
 from dicom_node.views.study_views import BadCursor, Looking
-from storage.audit_records import AuditEntry, AuditSought
 from storage.database import Database, Transaction
+from storage.people.audit_records import AuditEntry, AuditSought
 
 NONE_OF_OURS = "the cursor is none of ours: begin at the first page"
 LARGEST_NUMBER = 2**63 - 1  # of a row, in every database

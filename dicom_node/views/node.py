@@ -12,9 +12,9 @@ from typing import Any
 
 from dicom_node.assessments import assessments
 from dicom_node.views.delivery_views import delivery_view, destinations_view
+from storage.arriving.recalls import Recall
 from storage.database import Transaction
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
-from storage.recalls import Recall
 from storage.records import Commitment, Delivery, Fetch, Job, JournalEntry, Series, Study
 
 ROLE_SILENT_S = 10.0

@@ -13,9 +13,9 @@ from dicom_node.views.node import explain_view, study_line
 from dicom_node.views.timeline import time_to_result, timeline_view
 from dicom_node.views.trend_views import measurements_view
 from storage.database import Transaction
+from storage.finding.search import Sought
 from storage.lifecycle import DeliveryState
 from storage.records import Study
-from storage.search import Sought
 
 
 class BadCursor(NodeError):

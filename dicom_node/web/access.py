@@ -14,8 +14,8 @@ from dicom_node.web.console import Console, console_of
 from dicom_node.web.cookies import SESSION, VISITOR
 from dicom_node.web.permissions import ROUTES, STREAMED, Permission, named, permitted
 from storage.database import Transaction
-from storage.tickets import Ticket, TicketKind
-from storage.users import User
+from storage.people.tickets import Ticket, TicketKind
+from storage.people.users import User
 
 READING = frozenset({"GET", "HEAD"})
 NOTED_EVERY_S = 60.0  # a session's last use is written down no oftener

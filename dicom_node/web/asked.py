@@ -11,9 +11,9 @@ from pydantic import BeforeValidator
 from dicom_node.views.study_views import Looking, read_cursor, whole_study
 from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.console import Console
+from storage.finding.search import Sought
 from storage.identifiers import check_uid
 from storage.lifecycle import DeliveryState, StudyState
-from storage.search import Sought
 
 
 def _chosen(values: object) -> object:

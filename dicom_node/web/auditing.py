@@ -16,8 +16,8 @@ from dicom_node.views.study_views import Looking
 from dicom_node.web.access import Visit
 from dicom_node.web.asked import Limit
 from dicom_node.web.console import Console
-from storage.audit_records import AuditSought
 from storage.identifiers import check_uid
+from storage.people.audit_records import AuditSought
 
 LOG = "urn:segnode:audit"
 

@@ -14,8 +14,8 @@ from dicom_node.views.node import ROLE_SILENT_S
 from dicom_node.web.access import Here
 from dicom_node.web.console import Console
 from storage.database import Transaction
-from storage.disk import Level
 from storage.errors import Unavailable
+from storage.files.disk import Level
 
 router = APIRouter(tags=["health"])
 

@@ -15,9 +15,9 @@ from prometheus_client.registry import Collector
 
 from dicom_node.counting import FIGURES
 from dicom_node.views.node import ROLE_SILENT_S
-from storage.counters import Key
 from storage.database import Transaction
 from storage.records import ProcessRow
+from storage.watching.counters import Key
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 COUNT_EVERY_S = 30.0  # all there is, at most: whoever asks more often is told what was counted last

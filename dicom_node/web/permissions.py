@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
-from storage.users import Role
+from storage.people.users import Role
 
 
 class Permission(StrEnum):

@@ -13,8 +13,8 @@ from starlette.responses import StreamingResponse
 from dicom_node.acts.download import pieces
 from dicom_node.web.access import Forbidden, Visit
 from dicom_node.web.console import Console
-from storage.disk import disk_faults
 from storage.errors import NotFound
+from storage.files.disk import disk_faults
 from storage.identifiers import check_uid
 from storage.records import StoredFile
 

@@ -10,8 +10,8 @@ from dicom_node.errors import NodeError
 from dicom_node.web import throttle
 from dicom_node.web.console import Console
 from storage.database import Transaction
-from storage.tickets import Ticket, TicketKind
-from storage.users import Role, User
+from storage.people.tickets import Ticket, TicketKind
+from storage.people.users import Role, User
 
 WRONG = "name or password is wrong"
 

@@ -20,7 +20,7 @@ from dicom_node.web.console import Console
 from dicom_node.web.signing_in import open_session
 from storage.database import Transaction
 from storage.errors import NotFound
-from storage.users import Role, User
+from storage.people.users import Role, User
 
 COME_BACK = "/sign-in/oidc/back"
 ASKED_S = 600.0  # for so long somebody may look for his password there

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from storage.database import Transaction
-from storage.users import as_name
+from storage.people.users import as_name
 
 FREE = {"both": 5, "address": 20, "name": 50}  # so many failures cost no wait
 LONGEST_WAIT_S = 900.0

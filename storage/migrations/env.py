@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from storage.tables_audit import metadata  # with all of the other tables
+from storage.sql.tables_audit import metadata  # with all of the other tables
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

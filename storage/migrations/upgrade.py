@@ -13,9 +13,9 @@ from sqlalchemy import Connection, text
 
 from storage import migrations
 from storage.errors import SchemaDamaged
-from storage.schema import WAY_OUT, check_whole, is_up_to_date
-from storage.store import insert
-from storage.tables_node import compatibility
+from storage.sql.schema import WAY_OUT, check_whole, is_up_to_date
+from storage.sql.store import insert
+from storage.sql.tables_node import compatibility
 
 LOCK = 0x5E67_0DE0  # a number for PostgreSQL's advisory lock: one upgrade at a time
 
@@ -23,7 +23,7 @@ LOCK = 0x5E67_0DE0  # a number for PostgreSQL's advisory lock: one upgrade at a 
 def upgrade(connection: Connection) -> None:
     """Run what is missing, inside the caller's transaction; another process may have done it meanwhile.
 
-    SchemaTooNew, SchemaDamaged: see storage/schema.py.
+    SchemaTooNew, SchemaDamaged: see storage/sql/schema.py.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -35,11 +35,11 @@ from dicom_node.models.trials import trials
 from dicom_node.running.upkeep import Upkeep
 from dicom_node.storing import watermarks
 from storage.database import Transaction
+from storage.leaving.outbox import Sender
 from storage.lifecycle import FetchState
-from storage.outbox import Sender
-from storage.reconcile import sweep_orphans
 from storage.records import FetchPurpose, Instance, InstanceKind, Reference, StoredFile, Wanted
 from storage.recovery import recover
+from storage.upkeep.reconcile import sweep_orphans
 
 WANTED = 0.9
 BLOCK = 50  # instances that one figure of ingest is taken over

@@ -28,9 +28,9 @@ from dicom_node.settings import load
 from dicom_node.web.app import create_app, open_console
 from storage import tables
 from storage.archive import folder_name
-from storage.headers import header_columns
-from storage.tickets import TicketKind
-from storage.users import Role
+from storage.arriving.headers import header_columns
+from storage.people.tickets import TicketKind
+from storage.people.users import Role
 
 Ask = Callable[[str], float]  # a place's seconds
 

@@ -14,9 +14,9 @@ import pytest
 from object_server import ObjectServer, object_archive
 
 from storage.archive import Archive, folder_name
-from storage.disk import Watermarks
 from storage.errors import BadIdentifier, Damaged, NoRoom, NotFound, Unavailable
-from storage.folder_archive import FolderArchive
+from storage.files.disk import Watermarks
+from storage.files.folder_archive import FolderArchive
 from storage.records import StoredFile
 
 STUDY, OBJECT = "1.2.3", "1.2.3.4"

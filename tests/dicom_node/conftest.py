@@ -16,8 +16,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from dicom_node.assembly import Parts, assemble, audit_spool
 from dicom_node.settings import load
 from storage.deliveries import Setback
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.outbox import Sender
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
 NODE = """

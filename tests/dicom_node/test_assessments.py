@@ -8,8 +8,8 @@ import pytest
 
 from dicom_node.assembly import Parts
 from dicom_node.assessments import assessments
-from storage.rejections import Rejection
-from storage.reviews import Reviewed, ReviewKind
+from storage.arriving.rejections import Rejection
+from storage.working.reviews import Reviewed, ReviewKind
 
 OURS, OTHER = "2.25.7", "1.2.3.1.1"
 

@@ -29,8 +29,8 @@ from dicom_node.running.upkeep import Upkeep
 from dicom_node.storing import watermarks
 from dicom_node.views.status import node_status, today_view
 from storage import tables
-from storage.reconcile import sweep_orphans
 from storage.recovery import recover
+from storage.upkeep.reconcile import sweep_orphans
 
 Round = Callable[[], object]
 

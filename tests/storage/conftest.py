@@ -13,10 +13,10 @@ from private_postgres import running_postgres
 
 from storage.archive import Archive
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 from storage.lifecycle import JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
-from storage.tables_people import metadata
+from storage.sql.tables_people import metadata
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"

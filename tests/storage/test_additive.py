@@ -12,9 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import Script, ScriptDirectory
 
-from storage import migrations, schema
+from storage import migrations
 from storage.database import Database
 from storage.errors import SchemaTooNew
+from storage.sql import schema
 
 LAST_FREE = "0018"  # what came before was never run under an older process
 

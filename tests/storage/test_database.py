@@ -178,7 +178,7 @@ def test_threads_take_turns(db):
 
 def test_a_busy_database_is_unavailable_to_threads_and_to_processes(tmp_path, monkeypatch):
     monkeypatch.setattr("storage.database.BUSY_S", 0.01)
-    monkeypatch.setattr("storage.engines.BUSY_S", 0.01)
+    monkeypatch.setattr("storage.sql.engines.BUSY_S", 0.01)
     url = f"sqlite:///{tmp_path}/node.db"
     mine, theirs = Database.open(url), Database.open(url)
     with mine.transaction():

@@ -4,8 +4,8 @@ import pytest
 
 from storage.deliveries import Setback
 from storage.errors import IllegalStep, LeaseLost, NotFound
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState
-from storage.outbox import Sender
 from storage.records import Reference
 
 TERM = 60.0

@@ -6,7 +6,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from storage import migrations
-from storage.tables_people import metadata
+from storage.sql.tables_people import metadata
 
 
 def test_the_migrations_make_what_the_tables_say(db):

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
-from storage.outbox import Sender
 from storage.recovery import PART_TERM_S, Recovered, recover
 
 TERM = 60.0

@@ -1,4 +1,4 @@
-"""However many studies there are, a page of them is read off an index: nothing is sorted (storage.search)."""
+"""However many studies there are, a page of them is read off an index: nothing is sorted (storage.finding.search)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from storage.database import Database
+from storage.finding.search import Search, Sought
 from storage.lifecycle import StudyState
-from storage.search import Search, Sought
 
 ALL = (StudyState.RECEIVING, StudyState.DISPATCHED, StudyState.NOT_ROUTED)
 STATES = [(), (StudyState.DISPATCHED,), ALL]

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from storage.database import Database, Transaction
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, FetchState, StudyState
-from storage.outbox import Sender
 from storage.records import Arrival, FetchPurpose, Reference, Wanted
-from storage.shadows import Pair
-from storage.together import Together
+from storage.sql.together import Together
+from storage.working.shadows import Pair
 
 AT_ONCE_S = 5.0  # for a claim that waits for nobody, on a busy machine; a wait would be for ever
 NOW = 1000.0

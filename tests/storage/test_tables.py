@@ -3,14 +3,14 @@
 import pytest
 from sqlalchemy import event
 
-from storage.audit_records import AuditSought
 from storage.database import Database
+from storage.finding.search import Sought
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, FetchState, JobState, StudyState
-from storage.outbox import Sender
+from storage.people.audit_records import AuditSought
+from storage.people.tickets import TicketKind
 from storage.records import FetchPurpose
-from storage.search import Sought
-from storage.tables_people import metadata
-from storage.tickets import TicketKind
+from storage.sql.tables_people import metadata
 
 STAND_IN = Sender("pacs", 2, {"other": {"other": 60.0}})
 

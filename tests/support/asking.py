@@ -12,8 +12,8 @@ from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.recall import Ask
 from dicom_node.settings.priors import PriorSettings
 from storage.archive import Archive
+from storage.arriving.recalls import Recall
 from storage.database import Database
-from storage.recalls import Recall
 from storage.records import Instance, InstanceKind, JournalEntry, Study
 
 STUDY = "1.2.3"

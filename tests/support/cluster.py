@@ -27,7 +27,7 @@ from running_node import QUIET_S, RunningNode, laid_out
 from dicom_node.network.peer import Peer
 from storage.database import Database
 from storage.errors import StorageError
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 
 LEASE_S = 4
 AGAIN_S = 0.3  # before a sender tries again

@@ -16,8 +16,8 @@ from dicom_node.pipeline.deliver import Deliver
 from dicom_node.pipeline.patience import Patience
 from storage.archive import Archive
 from storage.database import Database
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState
-from storage.outbox import Sender
 from storage.records import Circuit, Delivery, Job, ResultObject
 
 STUDY = "1.2.3"

@@ -11,10 +11,10 @@ from dicom_node.pipeline.dispatch import Dispatch
 from dicom_node.pipeline.installed import InstalledModel
 from dicom_node.routing.route import Routing
 from inference.findings import IntendedUse, ModelIdentity
+from storage.arriving.rejections import Rejection
 from storage.database import Database
 from storage.lifecycle import JobMark, StudyState
 from storage.records import Job
-from storage.rejections import Rejection
 
 STUDY = "1.2.3"
 ROUTING = Routing.model_validate(

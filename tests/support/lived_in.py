@@ -23,7 +23,7 @@ from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.web.passwords import Passwords
 from inference.writers.dicom_series import Acquisition, Patient, StudyDetails, write_localizer, write_series
-from storage.users import Role
+from storage.people.users import Role
 
 ROUTES = """# what this hospital has segmented
 routes:

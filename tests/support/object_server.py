@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 from certificates import Identity
 
-from storage.file_cache import FileCache
-from storage.object_archive import ObjectArchive
-from storage.object_store import Bucket, ObjectStore
+from storage.files.file_cache import FileCache
+from storage.files.object_archive import ObjectArchive
+from storage.files.object_store import Bucket, ObjectStore
 
 KEYS = ("test-key", "test-secret")
 START_LIMIT_S = 60.0

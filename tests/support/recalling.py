@@ -26,7 +26,7 @@ from inference.writers.acquisition import Patient as Written
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 from storage.archive import Archive
 from storage.database import Database
-from storage.part10 import META_AT
+from storage.files.part10 import META_AT
 from storage.records import Instance, InstanceKind
 
 WHO = Written(name="Roentgen^Anna", patient_id="P-1845", birth_date="18450327", sex="F")

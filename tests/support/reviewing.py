@@ -29,10 +29,10 @@ from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
 from storage.archive import Archive
 from storage.database import Database
+from storage.files.part10 import META_AT
 from storage.lifecycle import JobState, StudyState
-from storage.part10 import META_AT
 from storage.records import Instance, Job, ResultObject
-from storage.reviews import Reviewed
+from storage.working.reviews import Reviewed
 
 JOB = "a" * 64
 MODEL = ModelIdentity("net", "1", "ab" * 32, "Segnode", IntendedUse.DEMONSTRATION)

@@ -27,7 +27,7 @@ from reckoning import images_of, reckon, settled
 from tireless_scanner import Scanner
 
 from dicom_node.network.peer import Peer
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 
 LONG = os.environ.get("CHAOS") == "long"
 KILLS, STUDIES, SLICES, SCANNERS = (200, 64, 80, 4) if LONG else (8, 8, 24, 4)

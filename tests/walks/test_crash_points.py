@@ -28,7 +28,7 @@ from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState, StudyState
 
 pytestmark = pytest.mark.timeout(900)

@@ -21,7 +21,7 @@ from dicom_node.settings import load
 from dicom_node.web.pictures import Pictures
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
-from storage.object_store import Bucket
+from storage.files.object_store import Bucket
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
 

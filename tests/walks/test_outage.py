@@ -33,9 +33,9 @@ from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.request import Request
 from inference.volume import Grid
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.outbox import Sender
 from storage.records import Delivery, Instance, InstanceKind, Job, StoredFile
 
 pytestmark = pytest.mark.filterwarnings(

@@ -34,7 +34,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.settings import load
 from inference.volume import Grid, Spacing, Volume, regular_affine
 from inference.writers.dicom_series import Acquisition, StudyDetails, write_series
-from storage.headers import HEADER_COLUMNS
+from storage.arriving.headers import HEADER_COLUMNS
 
 pytestmark = [
     pytest.mark.timeout(900),

@@ -10,7 +10,7 @@ from pydicom.filereader import read_dataset
 from dicom_node.network.acceptor.spool import Spool
 from dicom_node.network.headers.elements import PARSE_FAULTS, CountedBytes, counted, value_of
 from dicom_node.network.receive import Offer
-from storage.part10 import GROUP_LENGTH, META_AT, PREFIX, PREFIX_AT
+from storage.files.part10 import GROUP_LENGTH, META_AT, PREFIX, PREFIX_AT
 
 LONGEST_HEAD = 64 << 10  # in bytes; some hundred are usual
 UIDS = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")

@@ -13,7 +13,7 @@ from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS
 from dicom_node.web.asked import looking
 from dicom_node.web.auditing import audit_sought, read_trail, take_trail
-from storage.audit_records import AuditSought
+from storage.people.audit_records import AuditSought
 
 router = APIRouter(tags=["audit"], responses=PROBLEMS)
 

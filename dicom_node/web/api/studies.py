@@ -14,8 +14,8 @@ from dicom_node.web.access import Caller, Here
 from dicom_node.web.api.answers import PROBLEMS, as_zip
 from dicom_node.web.asked import look_at, looking, sought
 from dicom_node.web.results import result_file, sent
+from storage.finding.search import Sought
 from storage.identifiers import check_uid
-from storage.search import Sought
 
 router = APIRouter(prefix="", tags=["studies"], responses=PROBLEMS)
 

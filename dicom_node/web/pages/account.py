@@ -14,7 +14,7 @@ from dicom_node.web.pages.forms import Text, done
 from dicom_node.web.passwords import SHORTEST, WeakPassword, agreed
 from dicom_node.web.rendering import page
 from storage.errors import NotFound
-from storage.tickets import TicketKind
+from storage.people.tickets import TicketKind
 
 router = APIRouter(include_in_schema=False)
 

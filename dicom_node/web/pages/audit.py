@@ -14,7 +14,7 @@ from dicom_node.web.access import Caller, Here
 from dicom_node.web.asked import looking
 from dicom_node.web.auditing import audit_sought, read_trail
 from dicom_node.web.rendering import page
-from storage.audit_records import AuditSought
+from storage.people.audit_records import AuditSought
 
 router = APIRouter(include_in_schema=False)
 

@@ -12,8 +12,8 @@ from dicom_node.views.study_views import Looking, studies_page
 from dicom_node.web.access import Here
 from dicom_node.web.asked import looking, sought
 from dicom_node.web.rendering import MANY, page, up_to_many
+from storage.finding.search import Sought
 from storage.lifecycle import StudyState
-from storage.search import Sought
 
 router = APIRouter(include_in_schema=False)
 

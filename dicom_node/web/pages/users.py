@@ -14,7 +14,7 @@ from dicom_node.web.console import Console
 from dicom_node.web.pages.forms import Text, Ticked, done
 from dicom_node.web.rendering import page
 from storage.errors import IllegalStep
-from storage.users import Role
+from storage.people.users import Role
 
 router = APIRouter(include_in_schema=False)
 

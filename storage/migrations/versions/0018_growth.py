@@ -1,6 +1,6 @@
 """What stays quick as the node fills: whose a folder is, when jobs ended and deliveries left, what models have done.
 
-Whose the folders are that are here already is noted by the first sweep (`storage/reconcile.py`).
+Whose the folders are that are here already is noted by the first sweep (`storage/upkeep/reconcile.py`).
 """
 
 import sqlalchemy as sa

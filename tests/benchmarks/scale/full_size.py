@@ -20,8 +20,8 @@ from study import MODELS, NODE, ROUTES, mr, orthanc, steps_of, write_layer
 
 from inference.writers.acquisition import Acquisition
 from inference.writers.dicom_series import StudyDetails, write_series
-from storage.cleaning import Cleaner
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
+from storage.upkeep.cleaning import Cleaner
 
 SLICES, FEW = 400, 60
 ROUNDS = 2

@@ -14,7 +14,7 @@ from scale.walk import Flow, Nodes, Plant
 
 from dicom_node.running.clock import RETAIN_EVERY_S
 from inference.executors.processes import AT_A_TIME, ON_A_GPU
-from storage.cleaning import IN_ONE_TURN
+from storage.upkeep.cleaning import IN_ONE_TURN
 
 SCANNERS = (1, 10, 100, 1000, 10_000)
 BUSY = 0.6  # no station is planned to be busier in the busiest hour

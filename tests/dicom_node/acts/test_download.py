@@ -11,7 +11,7 @@ from pictured import place  # noqa: F401 (a fixture)
 from dicom_node.acts.download import Entry, entries_of, zipped
 from dicom_node.assembly import Parts
 from storage.errors import NotFound
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 from storage.records import StoredFile
 
 

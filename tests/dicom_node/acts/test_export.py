@@ -15,10 +15,10 @@ from reviewing import CORRECTED, FOUND, JOB, OBLIQUE, Scene, liver_scene
 from dicom_node.acts.export import Line, _pseudonym, export_reviewed
 from dicom_node.pipeline.review import Review
 from inference.readers import nifti
+from storage.arriving.rejections import Rejection
 from storage.database import Database
-from storage.folder_archive import FolderArchive
-from storage.rejections import Rejection
-from storage.reviews import ReviewKind
+from storage.files.folder_archive import FolderArchive
+from storage.working.reviews import ReviewKind
 
 Export = Callable[..., list[Line]]
 

@@ -14,8 +14,8 @@ from dicom_node.assembly import Parts
 from dicom_node.audit.facts import Participant
 from dicom_node.cli.main import main
 from storage.errors import IllegalStep, NotFound
-from storage.tickets import TicketKind
-from storage.users import Role
+from storage.people.tickets import TicketKind
+from storage.people.users import Role
 
 ADA = Participant("ada", requestor=True, name="ada")
 NOW = 1000.0

@@ -8,8 +8,8 @@ from dicom_node.acts.retry import Retried, retry
 from dicom_node.assembly import Parts
 from dicom_node.audit.facts import PersonAction
 from storage.errors import NotFound
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState
-from storage.outbox import Sender
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
 NOW = 500.0

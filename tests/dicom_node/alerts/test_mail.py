@@ -14,7 +14,7 @@ from serving import serving
 from dicom_node.alerts.mail import Mail, compose
 from dicom_node.errors import NotTold
 from dicom_node.settings.alerts import MailSettings
-from storage.notices import Notice
+from storage.watching.notices import Notice
 
 LINE = {"study": "1.2.3", "why": "its job failed", "link": "https://node/studies/1.2.3"}
 PAYLOAD = {"event": "late", "at": "2026-01-02T10:15:00Z", "node": "SEGNODE", "goal_minutes": 60.0, "count": 3,

@@ -11,7 +11,7 @@ from dicom_node.assembly import Parts
 from dicom_node.errors import NotTold
 from dicom_node.pipeline.backoff import Backoff
 from storage.lifecycle import NoticeState
-from storage.notices import Notice
+from storage.watching.notices import Notice
 
 
 @dataclass

@@ -14,7 +14,7 @@ from serving import serving
 from dicom_node.alerts.webhook import Webhook
 from dicom_node.errors import NotTold
 from dicom_node.settings.alerts import WebhookSettings
-from storage.notices import Notice
+from storage.watching.notices import Notice
 
 NOTICE = Notice(7, "webhook:ops", {"event": "late", "count": 1}, 1, 1000.0)
 

@@ -15,9 +15,9 @@ from dicom_node.audit.facts import Happened, Images, Participant, PersonAction, 
 from dicom_node.audit.ledger import PAUSE_S, Ledger, entry_of, forget
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
-from storage.audit_records import AuditSought
 from storage.database import Database
 from storage.errors import Unavailable
+from storage.people.audit_records import AuditSought
 
 ADA = Participant("ada", requestor=True, name="Ada", address="10.0.0.9")
 US = Participant("77", ae_title="SEGNODE", name="segnode web")

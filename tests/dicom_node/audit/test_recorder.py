@@ -20,11 +20,11 @@ from dicom_node.audit.facts import Outcome, Participant, PersonAction, Reporter
 from dicom_node.audit.recorder import Recorder, person, process
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
-from storage.cleaning import Gone
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Delivery, Instance, InstanceKind, Job, ResultObject, StoredFile
+from storage.upkeep.cleaning import Gone
 
 CT, SEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.66.4"
 PACS = Participant("PACS@10.0.0.9:104", ae_title="PACS", address="10.0.0.9")

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from dicom_node.assembly import Parts
 from dicom_node.cli import main as cli
 from storage.deliveries import Setback
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState
-from storage.outbox import Sender
 
 Deliveries = Callable[..., Result]
 DOWN_AT = 7200.0

@@ -17,7 +17,7 @@ from dicom_node.settings import load
 from inference import bench
 from inference.backends.nnunet import NnUNet
 from inference.volume import Grid, Volume
-from storage.shadows import Pair
+from storage.working.shadows import Pair
 
 Segnode = Callable[..., Result]
 GLIOMA = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": [3]}

@@ -6,7 +6,7 @@ import pytest
 
 from dicom_node.assembly import Parts
 from dicom_node.models.shadowing import shadow_lines, shadow_view
-from storage.shadows import Pair
+from storage.working.shadows import Pair
 
 
 def region(dice: float) -> dict[str, object]:

@@ -14,7 +14,7 @@ from dicom_node.network.server import Server
 from dicom_node.network.tls.settings import ServerTls
 from storage.archive import Archive
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dicom_node.network.bringing import SENDER, Bounds, Bringing, Shelf
 from dicom_node.network.receive import Receiver
 from dicom_node.network.register import OpenAssociation, Register
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 
 TERM_S = 30.0
 SIZE = 1 << 20

@@ -32,7 +32,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 from dicom_node.network.admission import Admittance, Role
 from dicom_node.network.client import send
 from storage.errors import Unavailable
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 from storage.lifecycle import StudyState
 from storage.records import InstanceKind
 

@@ -10,7 +10,7 @@ from dicom_node.network.receive import Receiver
 from dicom_node.network.remote import UIDS_AT_ONCE, Answering, Remote
 from dicom_node.network.retrieve import Parcel
 from dicom_node.network.survey import Gap, Held
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 
 STUDY, CT = "1.2.3", "1.2.3.1"
 

@@ -17,7 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 from dicom_node.objects import key_objects
 from dicom_node.objects.key_objects import BadNote, RejectionNote, Title, read_rejection
 from storage.errors import Unavailable
-from storage.part10 import META_AT
+from storage.files.part10 import META_AT
 
 TITLES = {
     Title.QUALITY: codes.DCM.RejectedForQualityReasons,

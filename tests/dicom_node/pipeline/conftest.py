@@ -15,7 +15,7 @@ from reviewing import scene, send_back  # noqa: F401 (fixtures of test_review*)
 
 from storage.archive import Archive
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 from storage.lifecycle import JobState, StudyState
 from storage.records import Instance, InstanceKind, Job, StoredFile
 

@@ -10,11 +10,11 @@ import pytest
 
 from dicom_node.errors import NotTried
 from dicom_node.pipeline.bench import TryModels
-from storage.benches import Bench
 from storage.database import Database
 from storage.lifecycle import TrialState
 from storage.records import Job
-from storage.shadows import Pair
+from storage.working.benches import Bench
+from storage.working.shadows import Pair
 
 ANSWER = {"device": "cpu", "runs": [], "chosen": "fp32", "better": None}
 

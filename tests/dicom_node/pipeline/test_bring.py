@@ -16,10 +16,10 @@ from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.dispatch import Dispatch
 from dicom_node.pipeline.recall import Ask
 from storage.archive import Archive
+from storage.arriving.rejections import Rejection
 from storage.database import Database
 from storage.lifecycle import JobState, RecallState, StudyState
 from storage.records import FetchPurpose, Job, ResultObject
-from storage.rejections import Rejection
 
 
 def made(database: Database, archive: Archive, seg: Dataset) -> None:

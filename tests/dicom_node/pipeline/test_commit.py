@@ -17,8 +17,8 @@ from dicom_node.pipeline.commit import Commit, Patience
 from storage.archive import Archive
 from storage.database import Database
 from storage.deliveries import Setback
+from storage.leaving.outbox import Sender
 from storage.lifecycle import CommitmentState, DeliveryState, JobMark, JobState
-from storage.outbox import Sender
 from storage.records import Commitment, CommitmentReport, Delivery, Job, Reference, ResultObject
 
 STUDY = "1.2.3"

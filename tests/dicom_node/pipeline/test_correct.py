@@ -15,9 +15,9 @@ from dicom_node.pipeline.likeness import compare
 from storage.archive import Archive
 from storage.database import Database
 from storage.deliveries import Setback
+from storage.files.part10 import META_AT
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
-from storage.outbox import Sender
-from storage.part10 import META_AT
 from storage.records import Arrival, Instance, InstanceKind, Job
 
 JOB = "a" * 64

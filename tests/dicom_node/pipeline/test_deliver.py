@@ -15,8 +15,8 @@ from dicom_node.errors import PeerError, Refused, Unfinished, Unreachable
 from dicom_node.pipeline.deliver import Deliver
 from storage.archive import Archive
 from storage.database import Database
+from storage.leaving.outbox import Sender
 from storage.lifecycle import CommitmentState, DeliveryState
-from storage.outbox import Sender
 from storage.records import Delivery, Job, Reference, ResultObject
 
 

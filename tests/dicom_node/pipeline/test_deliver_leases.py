@@ -16,8 +16,8 @@ from dicom_node.pipeline.deliver import Deliver
 from dicom_node.pipeline.loop import start_stage
 from storage.database import Database
 from storage.errors import LeaseLost
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark
-from storage.outbox import Sender
 from storage.records import Delivery
 
 PATIENCE_S = 30.0

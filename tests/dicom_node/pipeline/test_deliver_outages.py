@@ -12,8 +12,8 @@ from turned_clock import Clock
 from dicom_node.errors import Rejected, Unfinished, Unreachable
 from dicom_node.pipeline.deliver import Deliver
 from storage.database import Database
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState
-from storage.outbox import Sender
 from storage.records import Circuit, Delivery
 
 

@@ -12,8 +12,8 @@ from dicom_node.acts.retry import Retried, retry
 from dicom_node.pipeline.dispatch import Dispatch
 from storage.database import Database
 from storage.errors import IllegalStep
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
-from storage.outbox import Sender
 from storage.records import REVIEWS, InstanceKind, ResultObject, StoredFile
 
 

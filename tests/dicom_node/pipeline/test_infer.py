@@ -25,7 +25,7 @@ from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import LeaseLost, Unavailable
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Job
 

@@ -9,8 +9,8 @@ import pytest
 
 from dicom_node.pipeline.predecessors import predecessors
 from storage.database import Database
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState
-from storage.outbox import Sender
 from storage.records import Job, ResultObject, StoredFile
 
 STUDY = "1.2.3"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dicom_node.pipeline.priors import Priors, contradictions, priors_of, taken_at
+from storage.arriving.recalls import Prior as Recalled
 from storage.database import Database
 from storage.lifecycle import JobMark, JobState, RecallState, StudyState
-from storage.recalls import Prior as Recalled
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
 ADA = {"PatientID": "A 1", "PatientBirthDate": "18151210", "PatientSex": "F", "IssuerOfPatientID": "Ward"}

@@ -13,8 +13,8 @@ from dicom_node.pipeline.reject import Reject
 from storage.archive import Archive
 from storage.database import Database
 from storage.deliveries import Setback
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
-from storage.outbox import Sender
 from storage.records import InstanceKind, Job, ResultObject, StoredFile
 
 STUDY, IMAGES = "1.2.3", [f"1.2.3.1.{number}" for number in (1, 2, 3)]

@@ -36,7 +36,7 @@ from dicom_node.pipeline.review_report import Change, compare
 from storage.archive import Archive
 from storage.lifecycle import JobState
 from storage.records import InstanceKind
-from storage.reviews import ReviewKind
+from storage.working.reviews import ReviewKind
 
 KINDS = ("seg", "sr", "summary")
 LONG_AXIS, VOLUME = "103339001", "118565006"

@@ -23,7 +23,7 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.lifecycle import JobState, TrialState
 from storage.records import Job
-from storage.shadows import Pair, Shadow
+from storage.working.shadows import Pair, Shadow
 
 TUMOURS = {"kind": "threshold", "lower": 75.0, "upper": 3000.0, "label": 2}  # what FOUND has, without its liver
 NEXT = InstalledModel("next", "liver_tumour", TUMOURS, ModelIdentity("n", "2", "", "us", IntendedUse.RESEARCH))

@@ -15,9 +15,9 @@ from dicom_node.pipeline.withdraw import EVERY_S, Withdraw, note_job_id
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import Unavailable
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
-from storage.outbox import Sender
 from storage.records import Instance, InstanceKind, Job, ResultObject
 
 STUDY, JOB = "1.2.3", "a" * 64

@@ -25,9 +25,9 @@ from dicom_node.network.proposals import Proposed
 from dicom_node.running import reload, roles, standing_by
 from dicom_node.running.heartbeat import Heartbeat
 from dicom_node.settings import load
-from storage.audit_records import AuditEntry, AuditSought
 from storage.database import Database
 from storage.errors import Unavailable
+from storage.people.audit_records import AuditEntry, AuditSought
 
 PATIENCE_S = 60.0
 

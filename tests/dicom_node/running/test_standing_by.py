@@ -11,7 +11,7 @@ import pytest
 from dicom_node.running import standing_by
 from dicom_node.running.standing_by import StandingBy
 from storage.errors import Unavailable
-from storage.sole import Sole
+from storage.sql.sole import Sole
 
 PATIENCE_S = 20.0
 

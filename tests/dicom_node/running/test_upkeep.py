@@ -8,11 +8,11 @@ import pytest
 
 from dicom_node.assembly import Parts
 from dicom_node.running.upkeep import Upkeep, disk_lines
-from storage.cleaning import Cleaner
-from storage.disk import Watermarks
+from storage.files.disk import Watermarks
 from storage.lifecycle import JobState, StudyState
 from storage.records import Instance, InstanceKind, Job
 from storage.retention import DAY_S, Ended, Rule
+from storage.upkeep.cleaning import Cleaner
 
 NOW = 1000 * DAY_S
 MARKS = Watermarks(low_bytes=100, clean_bytes=500)

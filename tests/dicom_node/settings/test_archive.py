@@ -12,8 +12,8 @@ from dicom_node.errors import ConfigurationError
 from dicom_node.settings import archive as module
 from dicom_node.settings import load
 from dicom_node.storing import archive_of, object_store, watermarks
-from storage.folder_archive import FolderArchive
-from storage.object_archive import ObjectArchive
+from storage.files.folder_archive import FolderArchive
+from storage.files.object_archive import ObjectArchive
 
 BASE = "data_folder: data\ndestinations:\n  pacs: {kind: folder, path: out}\n"
 OBJECTS = "archive:\n  url: s3://images/segnode\n  endpoint: http://127.0.0.1:1\n  region: here\n"

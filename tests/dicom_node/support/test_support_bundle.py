@@ -20,10 +20,10 @@ from dicom_node.assembly import Parts
 from dicom_node.cli.main import main
 from dicom_node.support.support_bundle import Asked, bundled, pseudonym, write_bundle
 from storage.deliveries import Setback
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState, StudyState
-from storage.outbox import Sender
+from storage.people.users import Role
 from storage.records import Instance, InstanceKind, Job, StoredFile
-from storage.users import Role
 
 STUDY, OTHER = "1.2.826.0.1.3680043.8.498.1234567890", "1.2.826.0.1.3680043.8.498.99"
 HEADER = {

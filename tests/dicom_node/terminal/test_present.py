@@ -9,8 +9,8 @@ import pytest
 from dicom_node.assembly import Parts
 from dicom_node.terminal import present
 from dicom_node.views.node import explain_view, status_view, study_line, study_view
-from storage.rejections import Rejection
-from storage.reviews import Reviewed, ReviewKind
+from storage.arriving.rejections import Rejection
+from storage.working.reviews import Reviewed, ReviewKind
 
 
 def test_json_is_json(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from dicom_node.views import audit_views
 from dicom_node.views.audit_views import audit_page, exported, read_audit_cursor
 from dicom_node.views.masking import HIDDEN
 from dicom_node.views.study_views import BadCursor, Looking
-from storage.audit_records import AuditSought
+from storage.people.audit_records import AuditSought
 
 ADA = Participant("ada", requestor=True, name="ada", address="10.0.0.9")
 KNOWS, KNOWS_NOT = Looking(0.0, names=True), Looking(0.0, names=False)

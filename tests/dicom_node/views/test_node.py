@@ -10,12 +10,12 @@ import pytest
 
 from dicom_node.assembly import Parts
 from dicom_node.views.node import explain_view, status_view, study_line, study_view
+from storage.arriving.recalls import Prior
+from storage.arriving.rejections import Rejection
 from storage.errors import NotFound
 from storage.lifecycle import JobMark, RecallState
-from storage.recalls import Prior
 from storage.records import FetchPurpose, Reference, Tally, Wanted
-from storage.rejections import Rejection
-from storage.reviews import Reviewed, ReviewKind
+from storage.working.reviews import Reviewed, ReviewKind
 
 NOW = 1000.0
 

@@ -21,9 +21,9 @@ from dicom_node.views.study_views import (
     whole_study,
 )
 from storage.database import Transaction
+from storage.finding.search import Sought
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
-from storage.search import Sought
 
 SHOWN, MASKED = Looking(1000.0, names=True), Looking(1000.0)
 WHO = ("Doe", "Jane", "P-17", "19700101")

@@ -15,8 +15,8 @@ from dicom_node.assembly import Parts
 from dicom_node.web.app import create_app, open_console
 from dicom_node.web.console import Console
 from dicom_node.web.passwords import Passwords
-from storage.tickets import TicketKind
-from storage.users import Role
+from storage.people.tickets import TicketKind
+from storage.people.users import Role
 
 
 @pytest.fixture

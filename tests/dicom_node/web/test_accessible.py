@@ -15,7 +15,7 @@ from console_site import PHONE, WIDE, Visit
 
 from dicom_node.assembly import Parts
 from dicom_node.configuring.changes import Author, change
-from storage.tickets import TicketKind
+from storage.people.tickets import TicketKind
 
 if TYPE_CHECKING:
     from axe_playwright_python.sync_playwright import Axe

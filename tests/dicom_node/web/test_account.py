@@ -9,7 +9,7 @@ from browsing import PASSWORD, Browser
 from turned_clock import Clock
 
 from dicom_node.web.console import Console
-from storage.tickets import TicketKind
+from storage.people.tickets import TicketKind
 
 MakeBrowser = Callable[[str], Browser]
 NEW = {"password": "another apple a day", "again": "another apple a day"}

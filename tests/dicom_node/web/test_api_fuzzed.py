@@ -22,7 +22,7 @@ from turned_clock import Clock
 from dicom_node.assembly import Parts
 from dicom_node.web.app import create_app, open_console
 from dicom_node.web.passwords import Passwords
-from storage.tickets import TicketKind
+from storage.people.tickets import TicketKind
 
 LONG = os.environ.get("FUZZ") == "long"
 ASKED = settings(max_examples=500 if LONG else 5, derandomize=not LONG, database=None, deadline=None,

@@ -16,7 +16,7 @@ from dicom_node.assembly import Parts
 from dicom_node.audit import messages
 from dicom_node.audit.facts import Happened, Images, Participant, PersonAction, Reporter
 from dicom_node.audit.ledger import entry_of
-from storage.audit_records import AuditSought
+from storage.people.audit_records import AuditSought
 
 MakeBrowser = Callable[[str], Browser]
 EVENING = datetime(2026, 3, 1, 23, 30).astimezone().timestamp()

@@ -12,8 +12,8 @@ from turned_clock import Clock
 from dicom_node.acts.people import LINK_S, first_link, new_link
 from dicom_node.web.console import Console
 from dicom_node.web.signing_in import WRONG
-from storage.tickets import TicketKind
-from storage.users import Role
+from storage.people.tickets import TicketKind
+from storage.people.users import Role
 
 MakeBrowser = Callable[[str], Browser]
 

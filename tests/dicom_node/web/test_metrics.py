@@ -10,8 +10,8 @@ from turned_clock import Clock
 
 from dicom_node.assembly import Parts
 from dicom_node.web.metrics import COUNT_EVERY_S
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
-from storage.outbox import Sender
 
 MakeBrowser = Callable[[str], Browser]
 

@@ -16,7 +16,7 @@ from dicom_node.assembly import Parts
 from dicom_node.configuring import changes as configuring
 from dicom_node.web.console import Console
 from storage.lifecycle import TrialState
-from storage.shadows import Pair
+from storage.working.shadows import Pair
 
 MakeBrowser = Callable[[str], Browser]
 

@@ -15,8 +15,8 @@ from turned_clock import Clock
 
 from dicom_node.assembly import Parts
 from dicom_node.counting import FIGURES
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
-from storage.outbox import Sender
 
 ROOT = Path(__file__).resolve().parents[3] / "deploy" / "monitoring"
 DASHBOARD = json.loads((ROOT / "grafana-dashboard.json").read_text())

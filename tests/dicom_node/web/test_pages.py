@@ -16,8 +16,8 @@ from browsing import NOW, Browser
 from dicom_node.assembly import Parts
 from dicom_node.web.pages.study import by_series, drawn
 from storage.deliveries import Setback
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState
-from storage.outbox import Sender
 
 MakeBrowser = Callable[[str], Browser]
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from dicom_node.web.app import ROUTERS
 from dicom_node.web.permissions import ROUTES, Permission, check_complete, permitted
-from storage.users import Role
+from storage.people.users import Role
 
 MakeBrowser = Callable[[str], Browser]
 

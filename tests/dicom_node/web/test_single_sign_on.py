@@ -24,7 +24,7 @@ from dicom_node.web.console import Console
 from dicom_node.web.passwords import Passwords
 from dicom_node.web.single_sign_on import ASKED_S
 from storage.errors import IllegalStep
-from storage.users import Role
+from storage.people.users import Role
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of the provider's own
 

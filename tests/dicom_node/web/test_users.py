@@ -10,7 +10,7 @@ import pytest
 from browsing import Browser
 
 from dicom_node.web.console import Console
-from storage.users import Role
+from storage.people.users import Role
 
 MakeBrowser = Callable[[str], Browser]
 

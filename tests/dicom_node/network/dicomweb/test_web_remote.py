@@ -27,7 +27,7 @@ from dicom_node.network.retrieve import Brought
 from dicom_node.network.survey import Gap, Held, Survey
 from storage.archive import INCOMING, Archive
 from storage.database import Database
-from storage.folder_archive import FolderArchive
+from storage.files.folder_archive import FolderArchive
 from storage.records import Instance
 
 KIND = {"Content-Type": "multipart/related; type=application/dicom; boundary=x"}

@@ -12,7 +12,7 @@ from dicom_node.errors import BadDataset, OutOfResources
 from dicom_node.network.acceptor.spool import Spool
 from dicom_node.network.headers.incoming_file import LONGEST_HEAD, IncomingFile
 from dicom_node.network.receive import Offer
-from storage.part10 import GROUP_LENGTH, META_AT, PREFIX
+from storage.files.part10 import GROUP_LENGTH, META_AT, PREFIX
 
 
 def offered(content: bytes, tmp_path: Path, size: int = 1 << 20, limit: int = 1 << 20) -> Offer:

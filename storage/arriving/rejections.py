@@ -1,0 +1,84 @@
+"""What rejection notes say: of others' instances, and of our own results at the places that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import exists, select
+
+from storage import tables
+from storage.identifiers import check_uid
+from storage.lifecycle import DeliveryState, JobState
+from storage.sql.store import Store
+from storage.sql.words import EMPTY, at_most
+
+rejections, deliveries, jobs = tables.rejections, tables.deliveries, tables.jobs
+
+_LEFT = (DeliveryState.SENT.value, DeliveryState.COMMITTED.value)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One instance that a rejection note names; `title` is the note's code (IHE RAD TF-3 4.66)."""
+
+    sop_instance_uid: str
+    note_uid: str
+    study_instance_uid: str
+    title: str
+    at: float
+
+
+class Rejections(Store):
+    """Rejections of one transaction."""
+
+    def add(self, rejected: Iterable[Rejection]) -> int:
+        """Note what a note rejects, arrived or not; gives how many were new."""
+        return sum(
+            self._add(
+                rejections,
+                sop_uid=check_uid(one.sop_instance_uid),
+                note_uid=one.note_uid,
+                study_uid=check_uid(one.study_instance_uid),
+                title=one.title,
+                at=one.at,
+            )
+            for one in rejected
+        )
+
+    def of_study(self, study_uid: str) -> list[Rejection]:
+        """What was rejected of a study, oldest first."""
+        query = select(rejections).where(rejections.c.study_uid == study_uid)
+        rows = self._connection.execute(query.order_by(rejections.c.at, rejections.c.sop_uid))
+        return [Rejection(row.sop_uid, row.note_uid, row.study_uid, row.title, row.at) for row in rows]
+
+    def owed(
+        self, destinations: Collection[str], limit: int = 20, *, but: Collection[str] = ()
+    ) -> dict[str, list[str]]:
+        """By superseded job, those of `destinations` that got its results and no note of ours on them yet.
+
+        None of the studies in `but`.
+        """
+        told, note = deliveries.alias(), jobs.alias()
+        of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != EMPTY)  # as the index of notes says it
+        noted = (
+            select(1)
+            .select_from(told.join(note, told.c.job_id == note.c.job_id))
+            .where(of_this, told.c.destination == deliveries.c.destination)
+        )
+        impossible = select(1).where(of_this, note.c.state == JobState.SUPERSEDED.value)
+        query = (
+            select(jobs.c.job_id, deliveries.c.destination)
+            .select_from(jobs.join(deliveries, deliveries.c.job_id == jobs.c.job_id))
+            .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == EMPTY, deliveries.c.state.in_(_LEFT))
+            .where(deliveries.c.destination.in_(sorted(destinations)))
+            .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
+            .limit(at_most(limit))
+        )
+        if but:
+            query = query.where(jobs.c.study_uid.not_in(but))
+        owed: dict[str, list[str]] = {}
+        # Sorted here: there it would be done by way of all jobs, the few superseded ones among them.
+        for job_id, destination in sorted((row.job_id, row.destination) for row in self._connection.execute(query)):
+            owed.setdefault(job_id, []).append(destination)
+        return owed

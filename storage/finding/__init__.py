@@ -1,0 +1,1 @@
+"""Studies found and gathered for whoever looks."""

@@ -1,0 +1,1 @@
+"""Persons who use the console and programs that use the API."""

@@ -1,0 +1,1 @@
+"""What is taken away, held against the disk, and copied for bad days."""

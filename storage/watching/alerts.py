@@ -1,0 +1,80 @@
+"""Which studies should have had a result by now and have none, and since when that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, union_all, update
+
+from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.sql.store import Store, among
+from storage.sql.tables_alerts import alerts
+from storage.sql.words import EMPTY, at_most
+from storage.tables import deliveries, jobs, studies
+
+UNSETTLED = (StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE)
+MOST_AT_ONCE = 1000  # the others are found at the next look
+
+
+class Alerts(Store):
+    """Alerts of one transaction; a study has one open alert at most."""
+
+    def late(self, before: float, since: float) -> list[str]:
+        """Studies without an open alert that are late: their last image came before `before`, and after `since`."""
+        known = exists(select(1).where(alerts.c.study_uid == studies.c.study_uid, alerts.c.resolved_at.is_(None)))
+        quiet = (studies.c.changed_at > since, studies.c.changed_at <= before, ~known.correlate(studies))
+        # Asked apart, each can begin at the few that are not done; with OR all studies of that time are gone through.
+        each = [select(studies.c.study_uid).where(reason, *quiet) for reason in _reasons(before)]
+        found = self._connection.execute(union_all(*each).limit(at_most(MOST_AT_ONCE))).scalars()
+        return list(dict.fromkeys(found))  # two things may keep a study
+
+    def over(self, before: float) -> list[str]:
+        """Studies with an open alert that are late no more."""
+        late = and_(studies.c.changed_at <= before, or_(*_reasons(before)))
+        query = select(alerts.c.study_uid).join(studies, studies.c.study_uid == alerts.c.study_uid)
+        return list(self._connection.execute(query.where(alerts.c.resolved_at.is_(None), ~late)).scalars())
+
+    def raise_(self, study_uid: str, now: float) -> bool:
+        """Open an alert; False where one is open."""
+        return self._add(alerts, study_uid=study_uid, raised_at=now, resolved_at=None)
+
+    def resolve(self, study_uid: str, now: float) -> bool:
+        """Close the study's alert; False where none is open."""
+        this = (alerts.c.study_uid == study_uid, alerts.c.resolved_at.is_(None))
+        return self._connection.execute(update(alerts).where(*this).values(resolved_at=now)).rowcount == 1
+
+    def open_count(self) -> int:
+        """How many studies are known to be late."""
+        query = select(func.count()).select_from(alerts).where(alerts.c.resolved_at.is_(None))
+        return int(self._connection.execute(query).scalar_one())
+
+    def why(self, study_uid: str) -> Sequence[tuple[StudyState, JobState | None, DeliveryState | None, str]]:
+        """What keeps the study's results: its state; or jobs; or deliveries, with their destinations."""
+        state = StudyState(
+            self._connection.execute(select(studies.c.state).where(studies.c.study_uid == study_uid)).scalar_one()
+        )
+        if state in UNSETTLED:
+            return [(state, None, None, "")]
+        job_states = select(jobs.c.state).where(jobs.c.study_uid == study_uid, _UNDONE).distinct()
+        kept = [(state, JobState(one), None, "") for one in self._connection.execute(job_states).scalars()]
+        columns = (deliveries.c.state, deliveries.c.destination)
+        unsent = select(*columns).where(deliveries.c.study_uid == study_uid, _UNSENT)
+        sent_to = self._connection.execute(unsent.distinct().order_by(deliveries.c.destination))
+        return [*kept, *((state, None, DeliveryState(one), where) for one, where in sent_to)]
+
+
+_UNDONE = and_(among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.rejects == EMPTY)
+_UNSENT = among(deliveries.c.state, (DeliveryState.PENDING, DeliveryState.DEAD))
+
+
+def _reasons(before: float) -> Sequence[ColumnElement[bool]]:
+    """Why a study has no result, each of which does: it has not settled, or what it waits for was queued so long ago.
+
+    Refused input, held results and studies that no route wanted have none by a rule: they are not late. Nor is what
+    somebody has just asked for again.
+    """
+    undone = select(jobs.c.study_uid).where(_UNDONE, jobs.c.queued_at <= before)
+    unsent = select(deliveries.c.study_uid).where(_UNSENT, deliveries.c.queued_at <= before)
+    dispatched = studies.c.state == StudyState.DISPATCHED.value
+    waits = [and_(dispatched, studies.c.study_uid.in_(work)) for work in (undone, unsent)]
+    return [among(studies.c.state, UNSETTLED), *waits]

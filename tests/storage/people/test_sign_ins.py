@@ -1,0 +1,41 @@
+"""Failed sign-ins."""
+
+from sqlalchemy import text
+
+from storage.people.sign_ins import FORGOTTEN_S
+
+
+def test_failures_count_up_until_one_succeeds(db):
+    with db.transaction() as tx:
+        assert [tx.sign_ins.failed("anne", at) for at in (1.0, 2.0)] == [1, 2]
+        assert tx.sign_ins.failed("bob", 2.0) == 1
+        assert tx.sign_ins.failures("anne", 3.0) == (2, 2.0)
+        tx.sign_ins.succeeded("anne")
+        assert tx.sign_ins.failures("anne", 3.0) == (0, 0.0)
+
+
+def test_one_that_succeeded_is_taken_back_and_no_more_than_there_were(db):
+    with db.transaction() as tx:
+        for at in (1.0, 2.0):
+            tx.sign_ins.failed("here", at)
+        found = []
+        for _ in range(3):
+            tx.sign_ins.taken_back("here")
+            found.append(tx.sign_ins.failures("here", 3.0)[0])
+        tx.sign_ins.taken_back("nowhere")
+        assert found == [1, 0, 0]
+        assert tx.sign_ins.failures("nowhere", 3.0) == (0, 0.0)
+
+
+def test_they_are_forgotten_after_a_day(db):
+    with db.transaction() as tx:
+        tx.sign_ins.failed("anne", 1.0)
+        assert tx.sign_ins.failures("anne", 1.0 + FORGOTTEN_S) == (0, 0.0)
+        assert tx.sign_ins.failed("anne", 1.0 + FORGOTTEN_S) == 1
+        assert tx.sign_ins.forget(1.0 + 2 * FORGOTTEN_S) == 1
+
+
+def test_what_was_typed_is_not_kept(db):
+    with db.transaction() as tx:
+        tx.sign_ins.failed("my secret password", 1.0)
+        assert "secret" not in str(tx._connection.execute(text("SELECT * FROM failed_sign_ins")).all())
