@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, TM, DSfloat
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.identity import frame_of_reference_for
@@ -127,6 +127,8 @@ def load_sources(result: Result, files: Mapping[str, Sequence[Path]]) -> Sources
         notes.append("The source images name no frame of reference; one was made up from their series.")
     planes = [plane_of(images[s.sop_instance_uid], s, result.grid.spacing.z) for s in wanted]
     planes[0] = _first_plane(header, planes[0])
+    if len(planes) == 1:
+        planes[0].SpacingBetweenSlices = DSfloat(result.grid.spacing.z, auto_format=True)  # no second place tells
     share_geometry(planes, header.FrameOfReferenceUID)
     evidence = list(images.values())
     for role, slices in result.sources.items():

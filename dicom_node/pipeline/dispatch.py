@@ -119,6 +119,8 @@ class Dispatch:
         parameters: dict[str, Any] = defining | {"model": dict(model.settings), "destinations": list(plan.destinations)}
         if study.incomplete:
             parameters["incomplete"] = study.incomplete
+        if plan.notes:
+            parameters["notes"] = list(plan.notes)
         if before := [job.job_id for job in earlier if job.route == plan.route]:
             parameters["replaces"] = before[-1]
         if study.by_hand:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -129,7 +129,7 @@ class Infer:
                 with ExitStack() as files:
                     request = _patiently(lambda: files.enter_context(self._request(job, scratch)))
                     self.audit.inputs_read(job)
-                    result = self.executor.run(request, keeper.report)
+                    result = _with_notes(job, self.executor.run(request, keeper.report))
                     keeper.report(0.95, "encode")
                     paths = {role: series.paths for role, series in request.inputs.items()}
                     with watch.time("encode"):
@@ -281,6 +281,11 @@ class Infer:
 
     def _journal(self, tx: Transaction, job: Job, now: float, event: str, text: str) -> None:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)
+
+
+def _with_notes(job: Job, result: Result) -> Result:
+    """The result with what was left out before its reader saw the images, who may say some of it again."""
+    return replace(result, notes=tuple(dict.fromkeys((*job.parameters.get("notes", ()), *result.notes))))
 
 
 def _patiently(ask: Callable[[], T]) -> T:

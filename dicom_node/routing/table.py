@@ -36,7 +36,10 @@ class PlannedInput(NamedTuple):
 
 @dataclass(frozen=True)
 class JobPlan:
-    """A job to be made; `candidate` where the header could not settle it and the worker's look at the voxels will."""
+    """A job to be made; `candidate` where the header could not settle it and the worker's look at the voxels will.
+
+    `notes`: what of its series was left out or put right to make volumes of them.
+    """
 
     route: str
     task: str
@@ -46,7 +49,7 @@ class JobPlan:
     destinations: tuple[str, ...]
     outputs: tuple[str, ...]
     parameters: Mapping[str, Any]
-    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
     candidate: bool = False
 
 
@@ -88,7 +91,7 @@ def decide(
             reason = f"model {route.model} {closed[route.model]}; else it would get a job: {choice.reason}"
             verdicts.append(Verdict(route.name, "", False, reason))
         elif choice.inputs:
-            plans.append(_plan(route, study, choice, answers))
+            plans.append(_plan(route, study, choice))
             verdicts.append(Verdict(route.name, "", True, _fires(route, choice, answers)))
         else:
             verdicts.append(Verdict(route.name, "", False, _silent(study, answers, choice)))
@@ -113,16 +116,13 @@ def _of_series(route: Route, series: SeriesFacts, answer: Answer, choice: Choice
     reason = choice.notes.get(series.uid, "fits") if answer.ok else answer.reason
     if chosen and not answer.sure:
         reason = f"{reason} ({CANDIDATE}; {answer.reason})"
+    if chosen and series.geometry.notes:
+        reason = f"{reason}. {' '.join(series.geometry.notes)}"
     scores = choice.scores.get(series.uid, {})
     return Verdict(route.name, series.uid, chosen, f"{series.label}: {reason}", scores)
 
 
-def _plan(route: Route, study: StudyFacts, choice: Choice, answers: Mapping[str, Answer]) -> JobPlan:
-    reasons = [choice.reason]
-    if not choice.sure:
-        reasons.append(_doubt(choice, answers))
-    for role, series in choice.inputs.items():
-        reasons.extend(f"{role}: {note}" for note in series.geometry.notes)
+def _plan(route: Route, study: StudyFacts, choice: Choice) -> JobPlan:
     return JobPlan(
         route=route.name,
         task=route.task,
@@ -134,7 +134,7 @@ def _plan(route: Route, study: StudyFacts, choice: Choice, answers: Mapping[str,
         destinations=route.destinations,
         outputs=route.outputs,
         parameters=route.parameters,
-        reasons=tuple(reasons),
+        notes=tuple(f"{role}: {note}" for role, series in choice.inputs.items() for note in series.geometry.notes),
         candidate=not choice.sure,
     )
 

@@ -32,7 +32,8 @@ class SliceHeader:
     """One slice: an instance, or one frame of it. Lengths in mm, directions as cosines in LPS (PS3.3 C.7.6.2).
 
     `position`, `orientation` (row, then column) and `spacing` (rows, columns) are None where the header
-    does not give them. `moments` holds the attributes of DISCRIMINATORS that are present.
+    does not give them. `thickness` is the slice's own, else its distance from the next. `moments` holds the attributes
+    of DISCRIMINATORS that are present.
     """
 
     sop_instance_uid: str
@@ -66,7 +67,7 @@ class SliceHeader:
             position=_numbers(header.get("ImagePositionPatient"), 3),
             orientation=_numbers(header.get("ImageOrientationPatient"), 6),
             spacing=_numbers(header.get("PixelSpacing"), 2),
-            thickness=_number(header.get("SpacingBetweenSlices")) or _number(header.get("SliceThickness")),
+            thickness=_length(header.get("SliceThickness")) or _length(header.get("SpacingBetweenSlices")),
             moments={key: _plain(header[key]) for key in DISCRIMINATORS if header.get(key) not in (None, "", [])},
         )
 
@@ -108,7 +109,7 @@ def frames_of(ds: Dataset) -> list[dict[str, Any]]:
             "position": _value(_macro(group, shared[0], "PlanePositionSequence"), "ImagePositionPatient"),
             "orientation": _value(_macro(group, shared[0], "PlaneOrientationSequence"), "ImageOrientationPatient"),
             "spacing": _value(measures, "PixelSpacing"),
-            "thickness": _value(measures, "SpacingBetweenSlices") or _value(measures, "SliceThickness"),
+            "thickness": _value(measures, "SliceThickness") or _value(measures, "SpacingBetweenSlices"),
             "temporal": _value(content, "TemporalPositionIndex"),
             "stack": _value(content, "StackID"),
         })
@@ -126,7 +127,7 @@ def _frame(shared: SliceHeader, frame: Mapping[str, Any], number: int) -> SliceH
         _numbers(frame.get("position"), 3) or shared.position,
         _numbers(frame.get("orientation"), 6) or shared.orientation,
         _numbers(frame.get("spacing"), 2) or shared.spacing,
-        _number(frame.get("thickness")) or shared.thickness,
+        _length(frame.get("thickness")) or shared.thickness,
         moments,
     )
 
@@ -153,6 +154,11 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _length(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and number > 0 else None
 
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:

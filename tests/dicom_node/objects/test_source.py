@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def test_the_distance_of_slices_is_that_of_their_places(named: str, make_case) -
     case = make_case(edit=lambda files: rewrite(files, lambda ds, n: setattr(ds, "SpacingBetweenSlices", named)))
     seg = dcmread(BytesIO(encode(case.result, "job", case.files, case.context)[0].part10))
     assert seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices == 3
+
+
+def test_an_only_slice_is_as_far_from_the_next_as_it_is_thick(make_case) -> None:
+    """3D Slicer reckons volumes by it, and takes 1 mm where nobody tells."""
+    case = make_case()
+    grid = replace(case.result.grid, shape=(1, *case.result.grid.shape[1:]))
+    alone = replace(case.result, grid=grid, sources={"CT": case.result.sources["CT"][:1]})
+    assert load_sources(alone, case.files).planes[0].SpacingBetweenSlices == 3
+    assert "SpacingBetweenSlices" not in load_sources(case.result, case.files).planes[0]
 
 
 def test_missing_images_are_an_error(make_case) -> None:

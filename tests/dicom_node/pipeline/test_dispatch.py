@@ -75,6 +75,22 @@ def test_a_study_that_was_wanted_by_a_person_goes_behind_all_others(
     assert jobs(database)[0].priority == 3
 
 
+def test_what_is_left_out_of_a_series_is_told(
+    dispatch: Dispatch, database: Database, arrive: Callable[..., None], scan: Callable[..., None]
+) -> None:
+    for number in range(1, 61):
+        arrive(100 + number, 10.0, **image(number, AcquisitionNumber=2))
+    scan(1, 60, AcquisitionNumber=1)
+    dispatch.step(20.0)
+    (job,) = jobs(database)
+    told = ("The series holds 2 sets of images at the same places, told apart by AcquisitionNumber; the last of the "
+            "most complete ones was used (60 of 120 images).")
+    assert job.parameters["notes"] == [f"CT: {told}"]
+    with database.reading() as tx:
+        (verdict,) = [entry for entry in tx.journal.of_study(STUDY) if entry.series_instance_uid]
+    assert told in verdict.text
+
+
 class TestIncomplete:
     """A study that lacks images at its source's deadline."""
 

@@ -304,6 +304,28 @@ def test_what_the_study_lacked_is_the_first_of_the_jobs_notes(
     assert job(database).summary["notes"] == ["incomplete: 3 of 412 images missing"]
 
 
+def test_what_dispatch_left_out_is_in_the_result_once(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    class Reader(Device):
+        """It finds one of two things that dispatch found in the headers."""
+
+        def run(self, request: Request, report: Callable[[float, str], None]) -> Result:
+            return replace(super().run(request, report), notes=("CT: The slices lean.", "Few voxels."))
+
+    seen: list[Result] = []
+
+    def look(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
+        seen.append(result)
+        return encode(job, result, files)
+
+    left_out = ["CT: The series holds 2 sets of images.", "CT: The slices lean."]
+    queue(parameters={"model": {}, "destinations": ["pacs"], "outputs": ["seg", "sr"], "notes": left_out})
+    replace(stage, executor=Reader(), encode=look).step(50.0)  # type: ignore[arg-type]
+    assert list(seen[0].notes) == job(database).summary["notes"] == [*left_out, "Few voxels."]
+
+
+
 def test_a_job_of_a_disabled_model_waits(stage: Infer, database: Database, queue: Callable[..., Job]) -> None:
     queue()
     model = InstalledModel(job(database).model, "liver_tumour", {}, MODEL, closed="is disabled")

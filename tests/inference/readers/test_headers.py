@@ -32,6 +32,21 @@ def test_a_position_that_is_none_stays_none(value):
     assert SliceHeader.from_index({**INDEX, "ImagePositionPatient": value}).position is None
 
 
+@pytest.mark.parametrize(("thickness", "distance", "expected"), [
+    (3, 0.5, 3.0), (3, -3, 3.0), (None, 4, 4.0), (0, 4, 4.0), (-3, None, None), (None, 0, None),
+])
+def test_a_slice_is_as_thick_as_it_says_else_as_far_from_the_next(thickness, distance, expected):
+    measures = Dataset()
+    measures.SliceThickness, measures.SpacingBetweenSlices = thickness, distance
+    enhanced = Dataset()
+    enhanced.PerFrameFunctionalGroupsSequence = [Dataset()]
+    enhanced.PerFrameFunctionalGroupsSequence[0].PixelMeasuresSequence = [measures]
+    enhanced.NumberOfFrames = 1
+    of_index = SliceHeader.from_index({**INDEX, "SliceThickness": thickness, "SpacingBetweenSlices": distance})
+    of_frames, = slice_headers(header_of(enhanced))
+    assert (of_index.thickness, of_frames.thickness) == (expected, expected)
+
+
 def test_frames_of_an_index_header_become_slices():
     frames = [{"position": [0, 0, z], "orientation": [1, 0, 0, 0, 1, 0], "spacing": [1, 1], "temporal": 2, "stack": "1"}
               for z in range(3)]
