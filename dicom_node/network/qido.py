@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 
 from dicom_node.errors import Refused, Unfinished
 from dicom_node.network.dicom_json import MEDIA_TYPE, parsed, value, values
+from dicom_node.network.elements import count_of
 from dicom_node.network.query import MAX_ANSWERS, InstanceAnswer, SeriesAnswer, StudyAnswer
 from dicom_node.network.web_call import LARGEST_ANSWER
 from dicom_node.network.web_peer import WebPeer
@@ -126,5 +127,4 @@ def _text(data: Any, tag: str) -> str:
 
 def _count(data: Any, tag: str) -> int | None:
     """An integer, which some servers write as a string."""
-    text = str(value(data, tag))
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
+    return count_of(str(value(data, tag)))

@@ -198,6 +198,14 @@ def test_a_warning_about_optional_keys_is_an_answer_and_missing_counts_are_not_k
     assert (found.series_instance_uid, found.modality, found.instances) == (SERIES, "CT", None)
 
 
+@pytest.mark.parametrize(("told", "known"), [("17", 17), ("4294967295", None), ("-1", None)])
+def test_a_count_that_nobody_can_have_is_not_known(told, known):
+    """4294967295 is how a server says -1 that counts without a sign; no database column of ours would hold it."""
+    with archive(find=answers(SERIES, NumberOfSeriesRelatedInstances=told)) as peer:
+        (found,) = series_of(peer)
+    assert found.instances == known
+
+
 def test_what_is_no_uid_is_left_out():
     with archive(find=answers("../../etc", SERIES, "")) as peer:
         assert [found.series_instance_uid for found in series_of(peer)] == [SERIES]
