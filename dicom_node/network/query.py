@@ -20,7 +20,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network import proposals
 from dicom_node.network.client import ANSWER_S, open_association
-from dicom_node.network.headers.elements import PARSE_FAULTS, value_of
+from dicom_node.network.headers.elements import PARSE_FAULTS, count_of, value_of
 from dicom_node.network.peer import Peer
 from dicom_node.network.query_statuses import goes_on
 from dicom_node.patient import Patient
@@ -223,5 +223,4 @@ def _texts(data: Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def _count(data: Dataset, keyword: str) -> int | None:
-    text = _text(data, keyword)
-    return int(text) if text.isdecimal() and len(text) < 10 else None  # who holds more tells no truth
+    return count_of(_text(data, keyword))

@@ -46,8 +46,10 @@ def look(console: Console, after: int | None) -> News:
         if after is None:
             return News(tx.journal.newest(), (), running)
         entries = tx.journal.since(after, MOST_AT_ONCE)
+        # Fewer than were heard of once there are where the database was put back from a backup.
+        newest = entries[-1].entry_id if entries else min(after, tx.journal.newest())
     studies = dict.fromkeys(entry.study_instance_uid for entry in entries if entry.study_instance_uid)
-    return News(entries[-1].entry_id if entries else after, tuple(studies), running)
+    return News(newest, tuple(studies), running)
 
 
 async def stream(console: Console, after: int | None, every_s: float = LOOK_EVERY_S) -> AsyncIterator[str]:

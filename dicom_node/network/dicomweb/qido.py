@@ -17,6 +17,7 @@ from dicom_node.network.dicomweb.dicom_json import MEDIA_TYPE, parsed, value, va
 from dicom_node.network.dicomweb.web_call import LARGEST_ANSWER
 from dicom_node.network.dicomweb.web_peer import WebPeer
 from dicom_node.network.dicomweb.web_words import trouble_of
+from dicom_node.network.headers.elements import count_of
 from dicom_node.network.query import MAX_ANSWERS, InstanceAnswer, SeriesAnswer, StudyAnswer
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
@@ -126,5 +127,4 @@ def _text(data: Any, tag: str) -> str:
 
 def _count(data: Any, tag: str) -> int | None:
     """An integer, which some servers write as a string."""
-    text = str(value(data, tag))
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
+    return count_of(str(value(data, tag)))

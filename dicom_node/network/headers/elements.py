@@ -134,6 +134,11 @@ def items_of(data: Dataset | Scanned, keyword: str) -> Sequence[Dataset]:
     return value if isinstance(value, ItemSequence) else []
 
 
+def count_of(text: str) -> int | None:
+    """How many a peer says there are; None where it says no number, or one that no archive holds."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
+
+
 # The images of a series say much the same, so what was read once is known for a while.
 
 

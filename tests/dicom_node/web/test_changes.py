@@ -67,6 +67,18 @@ def test_who_comes_back_is_told_what_was_missed(hear) -> None:
     assert data(event)["studies"] == ["1.2.3", "1.2.4"]
 
 
+def test_who_has_heard_of_more_than_there_is_hears_on_from_here(story: Parts, hear) -> None:
+    """The database was put back from a backup, and a browser keeps the number of the last event that it heard."""
+
+    def happen() -> None:
+        with story.database.transaction() as tx:
+            tx.journal.add(NOW, "note", "something", study="1.2.4")
+
+    _, here, event = hear(10**9, lambda: None, happen)
+    assert data(here) == {"studies": [], "running": []}
+    assert data(event)["studies"] == ["1.2.4"]
+
+
 def test_it_ends_when_the_console_does(console: Console, hear) -> None:
     console.stop.set()
     assert hear(None) == ["retry: 3000\n\n"]
