@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -27,6 +28,13 @@ def build(settings: Mapping[str, Any]) -> BackendSettings:
         return _ADAPTER.validate_python(dict(settings))
     except ValidationError as error:
         raise BundleBroken(f"the model's settings are wrong: {error}") from error
+
+
+def __getattr__(name: str) -> Any:
+    """`monai_steps`: MONAI's engine asks for what a bundle imports as an attribute, and imports this package alone."""
+    if name == "monai_steps":
+        return import_module("inference.backends.monai_steps")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = ["AnyBackend", "BackendSettings", "LoadedBackend", "Segmented", "build"]

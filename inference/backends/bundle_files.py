@@ -1,7 +1,8 @@
 """A bundle's folder: what must be in it, that nothing was changed, and what its section `segnode` says.
 
 The layout is MONAI's bundle format (configs/metadata.json, configs/inference.json, models/model.pt, docs/README.md)
-with two additions: the section `segnode` in metadata.json, and configs/sha256.json over every other file but answers.
+with two additions: the section `segnode` in metadata.json, and configs/sha256.json over every other file that is a
+part of the model.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ METADATA = "configs/metadata.json"
 INFERENCE = "configs/inference.json"
 WEIGHTS = "models/model.pt"
 HASHES = "configs/sha256.json"
-ANSWERS = "eval"  # where MONAI's engine writes unless told otherwise; nothing of it is ever read
+NO_PART = ("eval", "images")  # where MONAI's engine writes and reads unless told otherwise; no part of the model
 
 
 class BundleCard(BaseModel):
@@ -96,7 +97,7 @@ def _verified(root: Path) -> str:
 def _files(root: Path) -> list[str]:
     found = (path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file())
     return [path.as_posix() for path in found
-            if path.as_posix() != HASHES and path.parts[0] != ANSWERS and "__pycache__" not in path.parts]
+            if path.as_posix() != HASHES and path.parts[0] not in NO_PART and "__pycache__" not in path.parts]
 
 
 def _problems(fault: ValidationError) -> str:

@@ -47,7 +47,7 @@ class Show:
     """A case as the network sees it (MONAI's preprocessing); one at a time."""
 
     def __init__(self, bundle_root: str) -> None:
-        self.card: BundleCard = read_bundle(Path(bundle_root)).card
+        self.card: BundleCard = read_bundle(Path(bundle_root).resolve()).card
         self.plan = plan_of(self.card).within(TASKS[self.card.task])
         self.shown: Prepared | None = None
 

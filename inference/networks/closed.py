@@ -19,8 +19,14 @@ class Closed(nn.Module):
         self.program = program
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, channel, z, y, x)."""
-        answer: Any = self.program(x.contiguous())
+        """Logits (batch, channel, z, y, x); OutOfMemoryError where the device's memory does not suffice."""
+        try:
+            answer: Any = self.program(x.contiguous())
+        except RuntimeError as fault:
+            if "CUDA out of memory" not in str(fault):
+                raise
+            # TorchScript tells everything as a plain RuntimeError (pytorch issue 148642).
+            raise torch.OutOfMemoryError(str(fault)) from fault
         first: torch.Tensor = answer[0] if isinstance(answer, list | tuple) else answer
         return first
 

@@ -25,6 +25,9 @@ def read_image(path: Path, image_io: str, units: Units) -> Volume:
             raise BadGeometry(f"{path.name} is too large: {' x '.join(map(str, reader.GetSize()))} voxels.")
         image = reader.Execute()
     except RuntimeError as fault:
+        if "orthonormal" in str(fault):
+            raise BadGeometry(f"The axes of {path.name} do not stand at right angles, by its header: give it resampled "
+                              "onto axes that do.") from fault
         raise Unfit(f"{path.name} cannot be read by {image_io}.") from fault
     array = sitk.GetArrayFromImage(image)
     affine = np.eye(4)

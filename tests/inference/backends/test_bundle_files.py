@@ -52,11 +52,12 @@ def test_a_file_that_nobody_listed_is_named(bundle):
         read_bundle(bundle)
 
 
-def test_what_monais_engine_answered_is_no_part_of_it(bundle):
-    """By the bundle's own configuration it is written there."""
+@pytest.mark.parametrize("name", ["eval", "images"])
+def test_what_monais_engine_answers_and_is_asked_is_no_part_of_it(bundle, name):
+    """By the bundle's own configuration that lies there."""
     before = read_bundle(bundle)
-    (bundle / "eval").mkdir()
-    (bundle / "eval" / "one.nii.gz").write_bytes(b"an answer")
+    (bundle / name).mkdir()
+    (bundle / name / "one.nii.gz").write_bytes(b"an image")
     assert read_bundle(bundle) == before
 
 

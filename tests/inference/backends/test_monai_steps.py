@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
+from monai.utils import optional_import
 
 import inference
+from inference import backends
 from inference.backends.bundle import Bundle
 from inference.backends.bundle_files import INFERENCE, METADATA
 from inference.backends.monai_steps import Show, cases
@@ -62,6 +64,14 @@ def test_plain_monai_answers_as_the_node_does(bundle, images, tmp_path):
         assert found.grid.matches(scan.grid, 1e-3)
         assert 0 < np.count_nonzero(expected) < expected.size
         assert np.array_equal(found.array.astype(np.uint8), expected), name
+
+
+def test_monai_finds_the_steps_that_nobody_has_imported_yet(monkeypatch):
+    """It asks for them by a name in their package, and imports the package alone."""
+    monkeypatch.delattr(backends, "monai_steps")
+    steps, found = optional_import("inference.backends", name="monai_steps")
+    assert found
+    assert steps.cases is cases
 
 
 def test_plain_monai_runs_a_shipped_bundle(tmp_path):

@@ -46,6 +46,17 @@ def test_a_time_series_is_refused(tmp_path):
         read(tmp_path / "v.nii")
 
 
+def test_axes_that_lean_are_told_and_no_damage(tmp_path, volume_of):
+    """SimpleITK reads none: a header as tools of gantry-tilted CTs write it."""
+    save(tmp_path / "v.nii", volume_of("axial").array, volume_of("axial").grid.affine)
+    header = bytearray((tmp_path / "v.nii").read_bytes())
+    struct.pack_into("<2h", header, 252, 0, 1)  # no quaternion: the rows below say where voxels lie
+    struct.pack_into("<12f", header, 280, 1, 0, 0, 0, 0, 1, 0.3, 0, 0, 0, 2, 0)
+    (tmp_path / "v.nii").write_bytes(header)
+    with pytest.raises(BadGeometry, match=r"v\.nii do not stand at right angles"):
+        read(tmp_path / "v.nii")
+
+
 def test_what_is_no_nifti_is_unfit(tmp_path):
     (tmp_path / "v.nii").write_bytes(b"nothing")
     with pytest.raises(Unfit, match="cannot be read"):
