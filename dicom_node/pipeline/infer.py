@@ -37,6 +37,7 @@ from inference.stopwatch import Stopwatch
 from inference.trend import Trend
 from storage.archive import Archive
 from storage.database import Database, Transaction
+from storage.disk import disk_faults
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import JobState
 from storage.records import Job, ResultObject, StoredFile
@@ -129,7 +130,8 @@ class Infer:
             raise
 
     def _infer(self, job: Job, scratch: Path) -> None:
-        scratch.mkdir(parents=True, exist_ok=True)
+        with disk_faults():
+            scratch.mkdir(parents=True, exist_ok=True)
         watch = Stopwatch()
         with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:

@@ -163,6 +163,17 @@ def test_what_died_long_ago_and_never_ran_here_again_leaves_no_scratch(
     assert [one.name for one in stage.scratch.iterdir()] == ["running-1"]
 
 
+def test_a_disk_without_room_for_scratch_costs_no_attempt(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    queue()
+    stage.scratch.write_text("a file is in the way")
+    with pytest.raises(Unavailable, match="disk failed"):
+        stage.step(50.0)
+    found = job(database)
+    assert (found.state, found.crashes, found.lease_owner) == (JobState.PENDING, 0, None)
+
+
 def test_scratch_is_swept(stage: Infer, queue: Callable[..., Job]) -> None:
     queue()
     stage.step(50.0)
