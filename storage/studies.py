@@ -242,7 +242,7 @@ class Studies(Store):
         if not self._add(instances, **_instance_values(instance, conflict=True)):
             return Arrival.DUPLICATE
         # The other content may name a study or series that nobody has sent; it becomes visible, without images.
-        self._add(tables.series, **_series_values(instance))
+        arrivals.see_series(self._connection, _series_values(instance))
         self._see(instance, study_header)
         return Arrival.CONFLICT
 

@@ -11,7 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from inference.trend import Trend
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import NotFound, Unavailable
+from storage.files.disk import disk_faults
 from storage.lifecycle import JobState
 from storage.records import Job, ResultObject, StoredFile
 from storage.working.shadows import Pair
@@ -48,6 +49,7 @@ T = TypeVar("T")
 
 PATIENCE_S = 60.0  # with an archive that does not answer, before the job goes back into the queue
 TRY_AGAIN_S = 2.0
+DAY_S = 86400.0
 
 Encode = Callable[[Job, Result, Mapping[str, Sequence[Path]]], tuple[Encoded, ...]]
 
@@ -101,10 +103,16 @@ class Infer:
         return True
 
     def _scratch_of(self, job: Job) -> Path:
-        """A folder of this attempt's own; what earlier attempts left goes, since whoever made them has lost the job."""
-        name = job.job_id[:16]
-        for left in self.scratch.glob(f"{name}-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        """A folder of this attempt's own.
+
+        What earlier attempts left goes, since whoever made them has lost the job, and so does what is older than any
+        attempt takes: its job never came back to this machine.
+        """
+        name, longest_s = job.job_id[:16], self.limits.time_limit_s + DAY_S
+        for left in self.scratch.glob("*"):
+            with suppress(FileNotFoundError):  # whose it is has just ended
+                if left.name.startswith(f"{name}-") or left.stat().st_mtime < time.time() - longest_s:
+                    shutil.rmtree(left, ignore_errors=True)
         return self.scratch / f"{name}-{job.attempts}"
 
     @property
@@ -122,7 +130,8 @@ class Infer:
             raise
 
     def _infer(self, job: Job, scratch: Path) -> None:
-        scratch.mkdir(parents=True, exist_ok=True)
+        with disk_faults():
+            scratch.mkdir(parents=True, exist_ok=True)
         watch = Stopwatch()
         with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:

@@ -57,6 +57,13 @@ def count_one_more(_: str, counter: str) -> Executable:
 
 
 @prepared
+def see_series(dialect: str) -> Executable:
+    """Make the series visible, and hold it, as who counts an image does before the study is taken."""
+    key = [series.c.study_uid, series.c.series_uid]
+    return insert(dialect, series).on_conflict_do_update(index_elements=key, set_={"images": series.c.images})
+
+
+@prepared
 def see_study(dialect: str) -> Executable:
     """Make the study visible for what is no new image of it; where it was removed it begins anew."""
     new = insert(dialect, studies)

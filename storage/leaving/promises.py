@@ -6,15 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, case, func, select, update
+from sqlalchemy import Row, case, delete, func, select, update
 
 from storage import leases
 from storage.identifiers import check_uid
 from storage.leaving.commitments import references_of, report_of
 from storage.lifecycle import PROMISE_STEPS, CommitmentState, PromiseState, check_step
 from storage.records import CommitmentReport, Promise, Reference
-from storage.sql.store import Store, plain
+from storage.sql.store import Store, among, plain
+from storage.sql.words import at_most
 from storage.tables import commitments, promised, promises
+
+SOME = 100  # that are dropped in one transaction
 
 _PENDING = promises.c.state == PromiseState.PENDING.value
 
@@ -122,6 +125,19 @@ class Promises(Store):
     def forget(self, study_uid: str) -> None:
         """Drop what was promised of a study that is deleted."""
         self._connection.execute(promised.delete().where(promised.c.study_uid == study_uid))
+
+    def forget_ended(self, before: float) -> int:
+        """Drop what was last due before then, and has been answered or given up; gives the number.
+
+        With it goes what an archive was asked on its behalf. What we are bound to keep stays.
+        """
+        ended = among(promises.c.state, (PromiseState.TOLD, PromiseState.GIVEN_UP))
+        old = select(promises.c.promise_id).where(ended, promises.c.next_attempt_at < before).limit(at_most(SOME))
+        numbers = list(self._connection.execute(old.with_for_update(skip_locked=True)).scalars())
+        if numbers:
+            self._connection.execute(delete(commitments).where(commitments.c.promise_id.in_(numbers)))
+            self._connection.execute(delete(promises).where(promises.c.promise_id.in_(numbers)))
+        return len(numbers)
 
     def reap(self, now: float) -> int:
         """Give back those whose lease ran out; gives the number."""

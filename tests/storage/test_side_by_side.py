@@ -146,24 +146,41 @@ def test_a_correction_lets_an_image_of_its_series_arrive_afterwards(pipelines, m
     assert arrived == [Arrival.NEW]
 
 
-def test_a_correction_and_another_content_of_an_image_do_not_wait_for_each_other(pipelines, make_instance):
+def test_a_second_content_arrives_while_its_study_is_about_to_be_held(pipelines, make_instance):
     first, second = pipelines
-    with first.transaction() as tx:
-        tx.studies.add_instance(make_instance(study_instance_uid="1.2.1"))
     held: list[Any] = []
 
-    def correct() -> None:
-        with first.transaction() as tx:
+    def hold() -> None:
+        with second.transaction() as tx:
             held.append(tx.studies.hold("1.2.1"))
 
-    thread = threading.Thread(target=correct, daemon=True)
-    with second.transaction() as tx:
-        other = make_instance(study_instance_uid="1.2.1", content="other")
-        assert tx.studies.add_instance(other) is Arrival.CONFLICT
+    thread = threading.Thread(target=hold, daemon=True)
+    with first.transaction() as tx:
+        assert tx.studies.add_instance(make_instance(study_instance_uid="1.2.1", content="other")) is Arrival.CONFLICT
         thread.start()
-        thread.join(0.3)  # it has the series and waits for the study, which we have; our commit looks for the series
+        thread.join(0.3)
     thread.join(AT_ONCE_S)
-    assert held
+    assert held, "had it the series already, the arrival's commit would wait for it, and it for the study"
+
+
+def test_a_second_content_arrives_while_retention_removes_its_study(pipelines, make_instance):
+    first, second = pipelines
+    arrived: list[Any] = []
+
+    def arrive() -> None:
+        with second.transaction() as tx:
+            arrived.append(tx.studies.add_instance(make_instance(study_instance_uid="1.2.1", content="other")))
+
+    thread = threading.Thread(target=arrive, daemon=True)
+    with first.transaction() as tx:
+        tx.removals.of("1.2.1")
+        thread.start()
+        thread.join(0.3)
+        tx.removals.remove("1.2.1", NOW)
+    thread.join(AT_ONCE_S)
+    assert arrived, "its series has gone, and comes again with it"
+    with first.reading() as tx:
+        assert len(tx.studies.series("1.2.1")) == 1
 
 
 def test_two_senders_of_one_destination_go_in_turn_and_keep_its_limit(pipelines, make_job):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -145,6 +147,31 @@ def test_an_attempt_has_a_scratch_of_its_own_and_what_a_dead_one_left_goes(
     stage.step(50.0)
     assert set(seen) == {"another-1", f"{job.job_id[:16]}-2"}
     assert list(stage.scratch.iterdir()) == [unrelated]
+
+
+def test_what_died_long_ago_and_never_ran_here_again_leaves_no_scratch(
+    stage: Infer, queue: Callable[..., Job]
+) -> None:
+    """Its job was superseded, has failed, or ended on another machine; masks of patients lie there."""
+    queue()
+    now, longest = time.time(), stage.limits.time_limit_s + module.DAY_S
+    for name, age in (("dead-1", longest + 60), ("running-1", longest - 60)):
+        (stage.scratch / name).mkdir(parents=True)
+        (stage.scratch / name / "mask.npy").write_bytes(b"a mask")
+        os.utime(stage.scratch / name, (now - age, now - age))
+    stage.step(50.0)
+    assert [one.name for one in stage.scratch.iterdir()] == ["running-1"]
+
+
+def test_a_disk_without_room_for_scratch_costs_no_attempt(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    queue()
+    stage.scratch.write_text("a file is in the way")
+    with pytest.raises(Unavailable, match="disk failed"):
+        stage.step(50.0)
+    found = job(database)
+    assert (found.state, found.crashes, found.lease_owner) == (JobState.PENDING, 0, None)
 
 
 def test_scratch_is_swept(stage: Infer, queue: Callable[..., Job]) -> None:

@@ -142,3 +142,16 @@ class TestBar:
         do("keep", {f"{study}.1.1": study}, 500.0)
         do("forget", study)
         assert do("barred_until", study) == 0.0
+
+
+def test_one_that_was_answered_long_ago_is_dropped_with_what_was_asked_for_it(db, do, asked, claim):
+    with db.transaction() as tx:
+        promise = tx.promises.claim("a", 100.0, TERM)
+        uid = tx.commitments.add("pacs", [ONE, TWO], 100.0, due_at=100.0, promise_id=promise.promise_id)
+    assert do("forget_ended", 500.0) == 0, "it is open"
+    do("end", promise.promise_id, "a", PromiseState.TOLD)
+    assert do("forget_ended", 100.0) == 0, "the peer may ask once more"
+    assert do("forget_ended", 500.0) == 1
+    assert do("find", "CT1", "1.9") is None
+    with db.reading() as tx:
+        assert tx.commitments.find(uid) is None
