@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 TALKATIVE = ("pydicom", "pynetdicom", "highdicom", "apscheduler", "py.warnings")
+NO_NEWS = ("pynetdicom.acse", "No accepted presentation contexts")  # to it an error; we say who has none, and what of
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -44,7 +45,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: at, level, logger, message, and the facts given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
+        entry: dict[str, object] = {
             "at": _moment(record),
             "level": record.levelname,
             "logger": record.name,
@@ -60,6 +61,7 @@ def setup(settings: LoggingSettings) -> None:
     """Replace this process's logging by `settings`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.format == "json" else PlainFormatter())
+    handler.addFilter(lambda record: (record.name, record.msg) != NO_NEWS)
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
