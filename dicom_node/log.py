@@ -25,6 +25,7 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 TALKATIVE = ("pydicom", "pynetdicom", "highdicom", "apscheduler", "py.warnings")
 OURS = ("dicom_node", "inference", "storage")  # whose errors are worded without patients
+NO_NEWS = ("pynetdicom.acse", "No accepted presentation contexts")  # to it an error; we say who has none, and what of
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -78,6 +79,7 @@ def setup(settings: LoggingSettings) -> None:
     """Replace this process's logging by `settings`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.format == "json" else PlainFormatter())
+    handler.addFilter(lambda record: (record.name, record.msg) != NO_NEWS)
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)

@@ -6,7 +6,7 @@ import logging
 import smtplib
 import ssl
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -32,8 +32,10 @@ class Mail:
         """Hand one to the mail server; NotTold where it does not take it."""
         message = compose(notice, self.settings, now)
         try:
-            with self._connected() as server:
+            with closing(self._connected()) as server:
                 refused = server.send_message(message)
+                with suppress(smtplib.SMTPException, OSError):  # it has the mail, whatever it says to our goodbye
+                    server.quit()
             if refused:
                 log.warning("the mail server refuses %d of %d recipients", len(refused), len(self.settings.recipients))
         except NoSecret as absent:

@@ -19,6 +19,7 @@ from storage.recovery import recover
 
 log = logging.getLogger(__name__)
 
+LOOK_EVERY_S = 1
 RECOVER_EVERY_S = 5
 WATCH_EVERY_S = 10
 RETAIN_EVERY_S = 600
@@ -84,9 +85,20 @@ class Clock:
             self._scheduler.add_job(
                 chore.run, "interval", seconds=chore.every_s, id=chore.name, next_run_time=at_once
             )
-        self._scheduler.start()
-        stop.wait()
+        self._schedule(stop)
         self._scheduler.shutdown(wait=True)
+
+    def _schedule(self, stop: threading.Event) -> None:
+        """Run until `stop`. Where the clock is set back all is due; else nothing was until it is as late again."""
+        before = datetime.now(UTC)
+        self._scheduler.start()
+        while not stop.wait(LOOK_EVERY_S):
+            now = datetime.now(UTC)
+            if now < before:
+                log.warning("the machine's clock was set back", extra={"by_s": (before - now).total_seconds()})
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=now)
+            before = now
 
 
 def keep(work: Callable[[], None]) -> None:

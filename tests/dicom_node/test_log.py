@@ -119,6 +119,14 @@ def test_libraries_that_quote_what_they_read_are_kept_quiet(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_peer_that_offers_nothing_of_what_we_asked_is_no_error_of_the_library(capsys):
+    """Storage commitment that an archive does not offer: said by ourselves, with its name, once."""
+    setup(LoggingSettings())
+    logging.getLogger("pynetdicom.acse").error("No accepted presentation contexts")
+    logging.getLogger("pynetdicom.events").error("Exception raised in user's handler")
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 @pytest.mark.parametrize("wrong", [{"level": "LOUD"}, {"format": "xml"}, {"levels": {"x": 3}}, {"colour": True}])
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValidationError):

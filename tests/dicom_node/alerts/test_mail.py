@@ -27,6 +27,7 @@ class Smtp(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
     refuse = ""
+    goodbye = "221 bye"
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
@@ -52,7 +53,7 @@ class _Session(socketserver.StreamRequestHandler):
                 server.taken.append("".join(lines))
                 self._say("250 taken")
             else:
-                self._say({"QUIT": "221 bye", "AUTH": "235 welcome"}.get(verb, "250 fine"))
+                self._say({"QUIT": server.goodbye, "AUTH": "235 welcome"}.get(verb, "250 fine"))
 
     def _say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())
@@ -96,6 +97,14 @@ def test_a_no_is_told_by_its_code_alone(smtp: Smtp) -> None:
         Mail(settings(smtp.server_address[1])).tell(NOTICE, 1.0)
     assert "451" in str(no.value)
     assert "Doe" not in str(no.value)
+
+
+@pytest.mark.parametrize("goodbye", ["421 closing", "no SMTP at all"])
+def test_what_is_taken_is_told_whatever_the_server_says_to_our_goodbye(smtp: Smtp, goodbye: str) -> None:
+    """Else everybody got it again for a day."""
+    smtp.goodbye = goodbye
+    Mail(settings(smtp.server_address[1])).tell(NOTICE, 1.0)
+    assert len(smtp.taken) == 1
 
 
 def test_nobody_there() -> None:

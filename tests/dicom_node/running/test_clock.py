@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timedelta, tzinfo
 
+import apscheduler.executors.base
+import apscheduler.schedulers.base
 import pytest
 
 from dicom_node.assembly import Parts
@@ -36,6 +39,28 @@ def test_it_recovers_again_and_again(parts: Parts, monkeypatch: pytest.MonkeyPat
 def test_other_chores_begin_at_once_and_come_again(parts: Parts) -> None:
     calls = threading.Semaphore(0)
     assert_comes_again(Clock(parts.database, parts.archive, 2, chores=[Chore("audit", 0.01, calls.release)]), calls)
+
+
+def test_what_is_due_comes_again_at_once_where_the_machines_clock_is_set_back(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hardware clock in local time is hours ahead until NTP has put it right."""
+    ahead = timedelta(hours=1)
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + ahead
+
+    def set_right() -> None:
+        nonlocal ahead
+        ahead = timedelta()
+        calls.release()
+
+    for module in (clock, apscheduler.schedulers.base, apscheduler.executors.base):
+        monkeypatch.setattr(module, "datetime", Wrong)
+    calls = threading.Semaphore(0)
+    assert_comes_again(Clock(parts.database, parts.archive, 2, chores=[Chore("audit", 0.01, set_right)]), calls)
 
 
 def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:
