@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from dicom_node.errors import ConfigurationError
 from dicom_node.routing.header import plain
-from dicom_node.routing.vocabulary import Kernel, Nature, Region, Vocabulary
+from dicom_node.routing.vocabulary import Kernel, Nature, Region, Vocabulary, compiled
 
 HEAD, CHEST, ABDOMEN, PELVIS, SPINE, LIMB = (
     Region.HEAD, Region.CHEST, Region.ABDOMEN, Region.PELVIS, Region.SPINE, Region.LIMB,
@@ -112,3 +113,13 @@ def test_the_shipped_routes_name_every_nature():
     said = " ".join(line.strip().lstrip("# ") for line in lines)
     listed = said.split("all of them if absent): ")[1].split(" body_part ")[0]
     assert listed == ", ".join(Nature)
+
+
+def test_an_expression_that_takes_too_long_is_refused_before_it_is_used():
+    with pytest.raises(ValidationError, match=r"takes too long on a text of 65 characters: repeat nothing"):
+        Vocabulary(regions={"head": "^(a|aa)+$"})
+
+
+def test_one_that_takes_too_long_on_a_text_that_comes_later_says_so():
+    with pytest.raises(ConfigurationError, match="takes too long"):
+        compiled("^(x|xx)+$").search("x" * 64 + "!")
