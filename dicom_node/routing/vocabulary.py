@@ -72,10 +72,8 @@ class Expression:
         try:
             return self._compiled.search(line, timeout=LONGEST_S)
         except TimeoutError:
-            what = f"the regular expression “{self._compiled.pattern}”"
-            raise ConfigurationError([
-                f"{what} takes too long on a text of {len(line)} characters: repeat nothing that repeats itself, as (a+)+"
-            ]) from None
+            what = f"“{self._compiled.pattern}” takes too long on a text of {len(line)} characters"
+            raise ConfigurationError([f"{what}: repeat nothing that repeats itself, as (a+)+"]) from None
 
 
 @lru_cache(maxsize=512)
