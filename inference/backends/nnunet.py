@@ -52,6 +52,8 @@ Weights = dict[str, Any]
 T = TypeVar("T", bound=np.generic)
 
 RAS_READER = "NibabelIOWithReorient"
+SECOND_STAGE = ("{} is the second stage of a cascade, which is not run here; take a configuration that stands alone "
+                "(3d_fullres, 3d_lowres, 2d).")
 
 
 class NnUNet(Foreign):
@@ -72,9 +74,11 @@ class NnUNet(Foreign):
     engine: Engine = "torch"
 
     def describe(self) -> Described:
-        folder = read_folder(self.path)
+        folder, configuration = read_folder(self.path), self.path.name.rpartition("__")[2]
+        if folder.plans["configurations"].get(configuration, {}).get("previous_stage"):
+            raise BundleBroken(SECOND_STAGE.format(self.path.name))
         dataset = str(folder.plans.get("dataset_name") or self.path.parent.name)
-        return Described(name=f"{dataset} {self.path.name.rpartition('__')[2]}", version=self._version(),
+        return Described(name=f"{dataset} {configuration}", version=self._version(),
                          channels=folder.channels, finds=folder.finds)
 
     def load(self, device: str) -> LoadedNnUNet:
@@ -87,8 +91,7 @@ class NnUNet(Foreign):
         first = checkpoints[0]
         plans, configuration = managers(folder, first.configuration)
         if configuration.previous_stage_name is not None:
-            raise BundleBroken(f"{self.path.name} is the second stage of a cascade, which is not run here; "
-                               "take a configuration that stands alone (3d_fullres, 3d_lowres, 2d).")
+            raise BundleBroken(SECOND_STAGE.format(self.path.name))
         heads = plans.get_label_manager(folder.dataset).num_segmentation_heads
         network = build_network(folder, configuration, first, heads)
         network = engaged(network, self.engine, device, self.precision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import zipfile
@@ -316,6 +317,23 @@ def test_plans_reach_no_code_through_what_torch_imports(tmp_path):
     with pytest.raises(BundleBroken, match=rf"name '{shell}'; only networks"):
         model(folder)
     assert not ran.exists()
+
+
+def test_the_second_stage_of_a_cascade_is_refused_before_any_job(tmp_path):
+    """When it is added, by its folder's name; and when it is loaded, however that is called."""
+    folder = nnunet_folder(tmp_path)
+    plans = json.loads((folder / "plans.json").read_text())
+    plans["configurations"]["3d_cascade_fullres"] = {"inherits_from": "3d_fullres", "previous_stage": "3d_lowres"}
+    (folder / "plans.json").write_text(json.dumps(plans))
+    path = folder / "fold_0" / "checkpoint_final.pth"
+    content = torch.load(path, weights_only=False)
+    content["init_args"]["configuration"] = "3d_cascade_fullres"
+    torch.save(content, path)
+    with pytest.raises(BundleBroken, match="is the second stage of a cascade"):
+        model(folder)
+    named = folder.rename(folder.with_name("nnUNetTrainer__nnUNetPlans__3d_cascade_fullres"))
+    with pytest.raises(BundleBroken, match="3d_cascade_fullres is the second stage of a cascade"):
+        build({"kind": "nnunet", "path": named}).describe()
 
 
 def test_weights_of_another_network_are_named(tmp_path):
