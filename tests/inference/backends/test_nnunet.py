@@ -336,6 +336,16 @@ def test_the_second_stage_of_a_cascade_is_refused_before_any_job(tmp_path):
         build({"kind": "nnunet", "path": named}).describe()
 
 
+@pytest.mark.parametrize("step", [lambda settings: settings.describe(), lambda settings: settings.load("cpu")])
+def test_a_fold_that_is_still_trained_is_named_before_any_job(tmp_path, step):
+    folder = nnunet_folder(tmp_path, folds=(0, 1))
+    (folder / "fold_1" / "checkpoint_final.pth").rename(folder / "fold_1" / "checkpoint_latest.pth")
+    settings = {"kind": "nnunet", "path": folder, "sha256": hashes_of(folder), "outputs": LIVER}
+    with pytest.raises(BundleBroken, match=r"fold_1 of .* has no checkpoint_final\.pth: say which `folds` are trained"):
+        step(build(settings))
+    step(build(settings | {"folds": [0]}))
+
+
 def test_weights_of_another_network_are_named(tmp_path):
     wider = ARCHITECTURE["arch_kwargs"] | {"features_per_stage": [6, 8]}
     folder = nnunet_folder(tmp_path, trainer="nnUNetTrainer_Wide",
