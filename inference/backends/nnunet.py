@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -52,6 +53,8 @@ Weights = dict[str, Any]
 T = TypeVar("T", bound=np.generic)
 
 RAS_READER = "NibabelIOWithReorient"
+SECOND_STAGE = ("{} is the second stage of a cascade, which is not run here; take a configuration that stands alone "
+                "(3d_fullres, 3d_lowres, 2d).")
 
 
 class NnUNet(Foreign):
@@ -72,23 +75,21 @@ class NnUNet(Foreign):
     engine: Engine = "torch"
 
     def describe(self) -> Described:
-        folder = read_folder(self.path)
+        folder, configuration = read_folder(self.path), self.path.name.rpartition("__")[2]
+        if folder.plans["configurations"].get(configuration, {}).get("previous_stage"):
+            raise BundleBroken(SECOND_STAGE.format(self.path.name))
+        self._averaged(folder)
         dataset = str(folder.plans.get("dataset_name") or self.path.parent.name)
-        return Described(name=f"{dataset} {self.path.name.rpartition('__')[2]}", version=self._version(),
+        return Described(name=f"{dataset} {configuration}", version=self._version(),
                          channels=folder.channels, finds=folder.finds)
 
     def load(self, device: str) -> LoadedNnUNet:
         identity, folder = self.identity(), read_folder(self.path)
-        folds = [str(fold) for fold in self.folds] or list(folder.folds)
-        if unknown := [fold for fold in folds if fold not in folder.folds] or ([] if folds else ["0"]):
-            raise BundleBroken(f"{self.path.name} has no fold {', '.join(unknown)}; "
-                               f"there are: {', '.join(folder.folds) or 'none'}.")
-        checkpoints = [read_checkpoint(self.path / f"fold_{fold}" / self.checkpoint) for fold in folds]
+        checkpoints = [read_checkpoint(path) for path in self._averaged(folder)]
         first = checkpoints[0]
         plans, configuration = managers(folder, first.configuration)
         if configuration.previous_stage_name is not None:
-            raise BundleBroken(f"{self.path.name} is the second stage of a cascade, which is not run here; "
-                               "take a configuration that stands alone (3d_fullres, 3d_lowres, 2d).")
+            raise BundleBroken(SECOND_STAGE.format(self.path.name))
         heads = plans.get_label_manager(folder.dataset).num_segmentation_heads
         network = build_network(folder, configuration, first, heads)
         network = engaged(network, self.engine, device, self.precision)
@@ -98,6 +99,18 @@ class NnUNet(Foreign):
         predictor.manual_initialization(network, plans, configuration, [one.weights for one in checkpoints],
                                         folder.dataset, first.trainer, first.mirror_axes)
         return LoadedNnUNet(self, identity, folder, predictor, device)
+
+    def _averaged(self, folder: ModelFolder) -> list[Path]:
+        """The checkpoints of the folds that are averaged; BundleBroken where a fold is not there, or not trained."""
+        folds = [str(fold) for fold in self.folds] or list(folder.folds)
+        if unknown := [fold for fold in folds if fold not in folder.folds] or ([] if folds else ["0"]):
+            raise BundleBroken(f"{self.path.name} has no fold {', '.join(unknown)}; "
+                               f"there are: {', '.join(folder.folds) or 'none'}.")
+        paths = [self.path / f"fold_{fold}" / self.checkpoint for fold in folds]
+        if missing := [path.parent.name for path in paths if not path.is_file()]:
+            raise BundleBroken(f"{', '.join(missing)} of {self.path.name} has no {self.checkpoint}: say which `folds` "
+                               "are trained, or another `checkpoint`.")
+        return paths
 
     def _version(self) -> str:
         """The beginning of a hash over the weights."""

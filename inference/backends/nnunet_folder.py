@@ -73,7 +73,7 @@ class Checkpoint:
 def read_folder(path: Path) -> ModelFolder:
     """The model in a folder, read as data; BundleBroken says which file is missing or not understood."""
     plans, dataset = json_object(path, PLANS), json_object(path, DATASET)
-    if not isinstance(dataset.get("labels"), dict) or "configurations" not in plans:
+    if not (isinstance(dataset.get("labels"), dict) and isinstance(plans.get("configurations"), dict)):
         raise BundleBroken(f"{path.name} is no nnU-Net v2 model: labels or configurations are missing.")
     folder = ModelFolder(path, plans, dataset)
     if not folder.channels or not folder.finds:

@@ -66,5 +66,7 @@ def test_an_input_that_is_not_understood_is_asked_for(tmp_path: Path) -> None:
     dataset = {"channel_names": {"0": "DWI"}, "labels": {"background": 0, "ED": 1}}
     (tmp_path / "dataset.json").write_text(json.dumps(dataset))
     (tmp_path / "plans.json").write_text(json.dumps({"configurations": {}}))
+    (tmp_path / "fold_0").mkdir()
+    (tmp_path / "fold_0" / "checkpoint_final.pth").touch()
     with pytest.raises(BundleBroken, match=r"Say which role its input DWI is by --input CHANNEL=ROLE"):
         NewModel.at(tmp_path, "brain_tumour", None, {}).checked(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import zipfile
@@ -316,6 +317,33 @@ def test_plans_reach_no_code_through_what_torch_imports(tmp_path):
     with pytest.raises(BundleBroken, match=rf"name '{shell}'; only networks"):
         model(folder)
     assert not ran.exists()
+
+
+def test_the_second_stage_of_a_cascade_is_refused_before_any_job(tmp_path):
+    """When it is added, by its folder's name; and when it is loaded, however that is called."""
+    folder = nnunet_folder(tmp_path)
+    plans = json.loads((folder / "plans.json").read_text())
+    plans["configurations"]["3d_cascade_fullres"] = {"inherits_from": "3d_fullres", "previous_stage": "3d_lowres"}
+    (folder / "plans.json").write_text(json.dumps(plans))
+    path = folder / "fold_0" / "checkpoint_final.pth"
+    content = torch.load(path, weights_only=False)
+    content["init_args"]["configuration"] = "3d_cascade_fullres"
+    torch.save(content, path)
+    with pytest.raises(BundleBroken, match="is the second stage of a cascade"):
+        model(folder)
+    named = folder.rename(folder.with_name("nnUNetTrainer__nnUNetPlans__3d_cascade_fullres"))
+    with pytest.raises(BundleBroken, match="3d_cascade_fullres is the second stage of a cascade"):
+        build({"kind": "nnunet", "path": named}).describe()
+
+
+@pytest.mark.parametrize("step", [lambda settings: settings.describe(), lambda settings: settings.load("cpu")])
+def test_a_fold_that_is_still_trained_is_named_before_any_job(tmp_path, step):
+    folder = nnunet_folder(tmp_path, folds=(0, 1))
+    (folder / "fold_1" / "checkpoint_final.pth").rename(folder / "fold_1" / "checkpoint_latest.pth")
+    settings = {"kind": "nnunet", "path": folder, "sha256": hashes_of(folder), "outputs": LIVER}
+    with pytest.raises(BundleBroken, match=r"fold_1 of .* has no checkpoint_final\.pth: say which `folds` are trained"):
+        step(build(settings))
+    step(build(settings | {"folds": [0]}))
 
 
 def test_weights_of_another_network_are_named(tmp_path):
