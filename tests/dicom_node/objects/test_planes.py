@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
@@ -51,8 +52,11 @@ def test_a_frame_finds_its_geometry_in_functional_groups(where: str) -> None:
     assert first.SOPInstanceUID != second.SOPInstanceUID
 
 
-def test_a_missing_thickness_is_the_distance_of_slices() -> None:
+def test_a_thickness_that_is_missing_or_no_number_is_the_distance_of_slices() -> None:
     assert plane_of(single(SliceThickness=None), SliceSource("1.4"), 2.5).SliceThickness == 2.5
+    image = single()
+    image["SliceThickness"] = DataElement("SliceThickness", "LO", "1.25 mm")
+    assert plane_of(image, SliceSource("1.4"), 2.5).SliceThickness == 2.5
 
 
 def test_a_missing_place_is_named() -> None:
