@@ -37,7 +37,7 @@ class Sender:
         self._host = host or socket.gethostname()
         self._clock = clock
         self._pause_s = 0.0
-        self._not_before = 0.0
+        self._failed_at = 0.0
         self._bounded_at = float("-inf")
         self._trouble = ""
         self._sent = 0
@@ -46,13 +46,13 @@ class Sender:
         """Send all that waits, unless a pause after a failure lasts; then see to the spool's bounds."""
         now = self._clock()
         try:
-            if self._collector is not None and now >= self._not_before:
+            if self._collector is not None and abs(now - self._failed_at) >= self._pause_s:  # it may be set back
                 self._send_all(self._collector)
         except Unreachable as trouble:
             self._failed(str(trouble))
         except OSError as error:
             self._failed(f"the spool cannot be read: {error.strerror}")
-        if now - self._bounded_at >= BOUND_EVERY_S:
+        if abs(now - self._bounded_at) >= BOUND_EVERY_S:
             self._bounded_at = now
             self._bound(now)
 
@@ -78,10 +78,10 @@ class Sender:
             log.error("audit messages wait in %s: %s", self._spool.folder, trouble)
         self._trouble = trouble
         self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
-        self._not_before = self._clock() + self._pause_s
+        self._failed_at = self._clock()
 
     def _succeeded(self, number: int) -> None:
         if self._trouble:
             log.warning("audit messages are sent again")
-        self._trouble, self._pause_s, self._not_before = "", 0.0, 0.0
+        self._trouble, self._pause_s = "", 0.0
         self._sent += number

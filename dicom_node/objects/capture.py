@@ -105,7 +105,7 @@ class _Painter:
     def numbered_downwards(self) -> bool:
         """Whether the scanner numbered its images against the slices' order, from row × column's end."""
         ends = [self.sources.references[z] for z in (0, -1)]
-        first, last = ((int(self._images[r.sop_instance_uid].get("InstanceNumber") or 0), r.frame or 0) for r in ends)
+        first, last = ((_number_of(self._images[r.sop_instance_uid]), r.frame or 0) for r in ends)
         return first > last
 
     def paint(self, z: int, words: Caption) -> NDArray[np.uint8]:
@@ -120,6 +120,14 @@ class _Painter:
     def _values(self, z: int) -> NDArray[np.float32]:
         reference = self.sources.references[z]
         return values_of(self._images[reference.sop_instance_uid], reference.frame)
+
+
+def _number_of(image: Dataset) -> int:
+    """The scanner's own for an image; 0 where it has none, or writes what is no number."""
+    try:
+        return int(image.get("InstanceNumber") or 0)
+    except ValueError:
+        return 0
 
 
 def _segment(finding: Finding) -> Segment:

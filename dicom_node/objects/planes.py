@@ -36,8 +36,7 @@ def plane_of(image: Dataset, source: SliceSource, thickness_mm: float) -> Datase
     plane.ImagePositionPatient = _decimals(groups, "PlanePositionSequence", "ImagePositionPatient")
     plane.ImageOrientationPatient = _decimals(groups, "PlaneOrientationSequence", "ImageOrientationPatient")
     plane.PixelSpacing = _decimals(groups, "PixelMeasuresSequence", "PixelSpacing")
-    thickness = find(groups, "PixelMeasuresSequence", "SliceThickness")
-    plane.SliceThickness = _decimal(thickness if thickness else thickness_mm)
+    plane.SliceThickness = _thickness(find(groups, "PixelMeasuresSequence", "SliceThickness"), thickness_mm)
     return plane
 
 
@@ -63,6 +62,14 @@ def _decimals(groups: Sequence[Dataset], sequence: str, keyword: str) -> list[DS
     if values is None:
         raise ResultInvalid(f"a source image has no {keyword}")
     return [_decimal(value) for value in values]  # type: ignore[attr-defined]
+
+
+def _thickness(stated: object, distance_mm: float) -> DSfloat:
+    """As it is stated; the distance of slices where that is nothing, or no number."""
+    try:
+        return _decimal(stated or distance_mm)
+    except ValueError:
+        return _decimal(distance_mm)
 
 
 def _decimal(value: object) -> DSfloat:

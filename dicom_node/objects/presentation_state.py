@@ -126,9 +126,13 @@ def _valid_window(window: dict[str, object]) -> dict[str, object]:
 
 
 def _numbers(value: object) -> list[float]:
+    """Of one value or several; none where one of them is no number."""
     if value is None:
         return []
-    return [float(str(v)) for v in value] if isinstance(value, MultiValue) else [float(str(value))]
+    try:
+        return [float(str(v)) for v in value] if isinstance(value, MultiValue) else [float(str(value))]
+    except ValueError:
+        return []
 
 
 def _layer(finding: Finding) -> pr.GraphicLayer:

@@ -89,6 +89,17 @@ def test_pauses_grow_while_it_lasts(spool: Spool, sender: Sender, collector: Col
     assert pauses[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
 
 
+def test_no_pause_lasts_longer_because_the_machines_clock_is_set_back(
+    spool: Spool, sender: Sender, collector: Collector, clock: Any
+) -> None:
+    collector.there = False
+    spool.write(b"message")
+    sender.step()
+    collector.there, clock.now = True, clock.now - 3600.0
+    sender.step()
+    assert spool.waiting() == []
+
+
 def test_nothing_to_send_asks_nobody(sender: Sender, collector: Collector) -> None:
     sender.step()
     assert collector.calls == 0

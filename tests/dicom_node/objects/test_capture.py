@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
@@ -123,6 +124,17 @@ def test_the_overlay_series_is_the_whole_source_series_or_what_shows_findings(ma
 def test_nothing_found_gives_no_picture(encode, make_case) -> None:
     """The summary report says it; grey copies of the source would add nothing."""
     assert encode(make_case(empty=True)) == []
+
+
+def test_images_without_a_usable_number_are_numbered_by_place(make_case) -> None:
+    def edit(files: list[Path]) -> None:
+        for path in files:
+            image = dcmread(path)
+            image["InstanceNumber"] = DataElement("InstanceNumber", "LO", "IMG-7")
+            image.save_as(path)
+
+    case = make_case(edit=edit)
+    assert slices(case, overlay(case)) == sorted(slices(case, overlay(case)))
 
 
 @pytest.mark.parametrize("encode", [key_images, overlay])

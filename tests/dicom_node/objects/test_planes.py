@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
@@ -57,8 +58,11 @@ def test_frames_that_share_nothing_need_no_shared_groups() -> None:
     assert list(plane_of(image, SliceSource("1.4", 2), 1.0).ImagePositionPatient) == [0, 0, 20]
 
 
-def test_a_missing_thickness_is_the_distance_of_slices() -> None:
+def test_a_thickness_that_is_missing_or_no_number_is_the_distance_of_slices() -> None:
     assert plane_of(single(SliceThickness=None), SliceSource("1.4"), 2.5).SliceThickness == 2.5
+    image = single()
+    image["SliceThickness"] = DataElement("SliceThickness", "LO", "1.25 mm")
+    assert plane_of(image, SliceSource("1.4"), 2.5).SliceThickness == 2.5
 
 
 def test_a_missing_place_is_named() -> None:

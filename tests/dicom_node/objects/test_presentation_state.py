@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from highdicom.color import CIELabColor
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, GrayscaleSoftcopyPresentationStateStorage
 
@@ -153,7 +154,7 @@ def windows(centre: Any, width: Any) -> Callable[[list[Path]], None]:
         for n, path in enumerate(files):
             image = dcmread(path)
             image.WindowCenter = centre[n] if isinstance(centre, list) else centre
-            image.WindowWidth = width
+            image["WindowWidth"] = DataElement("WindowWidth", "LO" if isinstance(width, str) else "DS", width)
             image.save_as(path)
 
     return edit
@@ -190,7 +191,7 @@ def test_frames_keep_the_window_of_the_frame(make_case: Callable[..., Any]) -> N
     assert by_centre == {40.0: [2, 4, 6], 50.0: [1, 3, 5, 7]}
 
 
-@pytest.mark.parametrize("width", [0, [350, 1500]])
+@pytest.mark.parametrize("width", [0, [350, 1500], "wide"])
 def test_a_window_that_cannot_be_one_is_not_passed_on(width: object, make_case: Callable[..., Any]) -> None:
     assert "SoftcopyVOILUTSequence" not in state(make_case(edit=windows(40, width)))
 
