@@ -35,6 +35,7 @@ from storage.tables_audit import metadata
 SQLITE, POSTGRESQL, ARCHIVE, MANIFEST = "database.sqlite", "database.pgdump", "archive", "manifest.json"
 LOGS = ("-wal", "-shm", "-journal")  # beside a SQLite file whose program died; who opens that file takes them up
 DUMP_LIMIT_S = 6 * 3600.0
+LEFT_S = 7 * 86400.0  # no backup takes so long, with all files of an object storage either
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
     with _disk():
         if final.exists():
             raise StorageError(f"{final} exists already; nothing was written")
+        for left in folder.glob("segnode-*.part"):  # of one that was killed; its links keep what retention removes
+            if left.stat().st_mtime < now - LEFT_S:
+                shutil.rmtree(left, ignore_errors=True)
         part.mkdir(parents=True)
     try:
         if parsed.get_backend_name() == "sqlite":
