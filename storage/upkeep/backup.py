@@ -35,6 +35,7 @@ from storage.upkeep.removals import Removals
 SQLITE, POSTGRESQL, ARCHIVE, MANIFEST = "database.sqlite", "database.pgdump", "archive", "manifest.json"
 LOGS = ("-wal", "-shm", "-journal")  # beside a SQLite file whose program died; who opens that file takes them up
 DUMP_LIMIT_S = 6 * 3600.0
+LEFT_S = 7 * 86400.0  # no backup takes so long, with all files of an object storage either
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
         if final.exists():
             raise StorageError(f"{final} exists already; nothing was written")
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob("segnode-*.part"):  # of one that was killed; its links keep what retention removes
+            if left.stat().st_mtime < now - LEFT_S:
+                shutil.rmtree(left, ignore_errors=True)
         part.mkdir(mode=0o700)  # patients are named in it
     try:
         if parsed.get_backend_name() == "sqlite":

@@ -137,6 +137,15 @@ def test_what_fails_leaves_no_half_backup(db, url, archive, fill, tmp_path, monk
     assert list((tmp_path / "backups").iterdir()) == []
 
 
+def test_what_a_backup_left_that_was_killed_goes_with_a_later_one(db, url, archive, tmp_path):
+    left, under_way = tmp_path / "segnode-20260919T141320Z.part", tmp_path / "segnode-20260921T141319Z.part"
+    for part, at in ((left, NOW - module.LEFT_S - 60), (under_way, NOW - module.LEFT_S + 60)):
+        part.mkdir()
+        os.utime(part, (at, at))
+    place, _ = backup(url, archive, tmp_path, NOW)
+    assert sorted(tmp_path.glob("segnode-*")) == sorted([place, under_way]), "its links kept what retention had removed"
+
+
 def test_a_backup_is_never_overwritten(db, url, archive, tmp_path):
     backup(url, archive, tmp_path, NOW)
     with pytest.raises(StorageError, match="exists already"):
