@@ -12,7 +12,7 @@ from dicom_node.objects.codes import OWN_SCHEME
 from dicom_node.objects.copied import is_copied
 
 TIME_LIMIT_S = 120.0
-_ATTRIBUTE = re.compile(r"[</]\w+\(([0-9a-f]{4}),([0-9a-f]{4})\)")  # of the path that a line speaks of
+_ATTRIBUTE = re.compile(r"</\w+\(([0-9a-f]{4}),([0-9a-f]{4})\)")  # the outermost that a line speaks of
 _VALUE = re.compile(r" = <.*")  # it may hold any character, and go on on lines of its own
 # What it says about every object of ours: Device UID of Contributing Equipment is younger than its tables,
 # the place of a Secondary Capture is more than its IOD asks for, and our own codes are none of DICOM's.
@@ -26,8 +26,9 @@ _FALSE = ("Information Object Not found", "SegmentNumber not monotonically incre
           "Shall not be present for Referenced SOP Class that is not segmentation")
 # Nor is this one: it asks for the side where the body part is not paired.
 _NO_SIDE = "</Laterality(0020,0060)> - Missing attribute for Type 2C Conditional"
-# Copied, too: UIDs, whose components old scanners begin with 0 (ours are checked elsewhere), and when was acquired.
-_FROM_IMAGES = ("for this VR [UI]", "Illegal root for UID", "ContributionDateTime(0018,a002)")
+# Copied, too: UIDs, whose components old scanners begin with 0 (ours are checked elsewhere), and who made the images.
+_FROM_IMAGES = ("for this VR [UI]", "Illegal root for UID", "</ContributingEquipmentSequence(0018,a001)[1]/",
+                "</PositionReferenceIndicator(0020,1040)")
 _SUMMARY = "Error - Dicom dataset contains"  # repeats what other lines say with their attribute
 
 
@@ -60,5 +61,6 @@ def dciodvfy(part10: bytes, *, labelmap: bool = False) -> tuple[str, ...]:
 
 
 def _copied(line: str) -> bool:
-    path = _ATTRIBUTE.findall(_VALUE.sub("", line))
-    return any(is_copied(int(group + element, 16)) for group, element in path) or any(f in line for f in _FROM_IMAGES)
+    found = _ATTRIBUTE.search(line)
+    copied = found is not None and is_copied(int(found[1] + found[2], 16))
+    return copied or any(said in line for said in _FROM_IMAGES)

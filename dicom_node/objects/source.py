@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.valuerep import DA, TM, DSfloat
 
 from dicom_node.errors import ResultInvalid
@@ -184,6 +185,8 @@ def _may_be(keyword: str, value: object) -> bool:
         return False
     if keyword == "PatientSex":
         return str(value) in ("M", "F", "O", "")
+    if keyword == "PatientName":
+        return not isinstance(value, MultiValue)  # people write \' for an apostrophe; a backslash parts values
     try:
         _KINDS.get(keyword, str)(str(value))
     except (ValueError, OverflowError):

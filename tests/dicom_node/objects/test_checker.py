@@ -47,7 +47,8 @@ def test_nor_does_an_item_without_what_it_should_hold(keyword: str, seg, tool) -
 
 
 @pytest.mark.parametrize(("keyword", "value"), [("InstitutionAddress", "a\ttab"),
-                                                ("ContributionDateTime", "20250401 101600")])
+                                                ("ContributionDateTime", "20250401 101600"),
+                                                ("DeviceSerialNumber", ["1", "2"])])
 def test_nor_does_what_is_said_of_the_equipment_that_acquired_them(keyword: str, value: str, seg, tool) -> None:
     tool("dciodvfy", succeeds=False)
     setattr(seg.ContributingEquipmentSequence[0], keyword, value)

@@ -66,6 +66,12 @@ def test_a_value_that_cannot_be_one_is_emptied(keyword: str, value: str, make_ca
     assert len(encode(case.result, "job", case.files, case.context)) == 3
 
 
+def test_a_name_that_a_backslash_parts_is_emptied(make_case) -> None:
+    case = make_case(edit=lambda files: rewrite(files, lambda ds, n: setattr(ds, "PatientName", "O\\'Brien^Jo")))
+    assert load_sources(case.result, case.files).emptied == ("PatientName",)
+    assert len(encode(case.result, "job", case.files, case.context)) == 3
+
+
 def test_a_missing_frame_of_reference_is_made_up_and_said(make_case) -> None:
     case = make_case(edit=without("FrameOfReferenceUID"))
     sources = load_sources(case.result, case.files)
