@@ -15,7 +15,6 @@ from storage.records import Job
 WRITING_TERM_S = 60.0  # no file takes so long from its last byte to its name
 PART_TERM_S = 3600.0  # no association takes so long over one object
 SILENT_TERM_S = 86400.0
-TOLD_TERM_S = 7 * 86400.0  # a peer that asks the same once more does so sooner; with all that it named a row is large
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,6 @@ def recover(db: Database, archive: Archive, now: float, max_crashes: int, *, rev
         commitments = tx.commitments.reap(now) + tx.promises.reap(now)
         associations = tx.associations.close_lapsed(now)
         tx.processes.forget(now, SILENT_TERM_S)
-        tx.promises.forget_ended(now - TOLD_TERM_S)
     return Recovered(len(jobs), len(failed), deliveries, commitments, associations, parts)
 
 

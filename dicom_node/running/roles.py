@@ -116,6 +116,7 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     from dicom_node.running.clock import Chore, Clock, keep
     from dicom_node.running.upkeep import Upkeep
     from dicom_node.tracing.follow import Traces
+    from storage.upkeep.leftovers import drop_leftovers
 
     watch = Watch(parts)
     threading.Thread(target=follow, args=(watch, stop, heartbeat), name="configuration", daemon=True).start()
@@ -127,8 +128,7 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
         now = time.time()
         forget(parts, now)
         forget_records(parts.database, now, watch.parts.settings.node.audit.listed_days)
-        with parts.database.transaction() as tx:
-            tx.associations.forget(now)
+        drop_leftovers(parts.database, now)
 
     chores = [Chore("leftovers", LEFTOVERS_EVERY_S, lambda: keep(leftovers))]
     chores += watching(lambda: watch.parts, owner("clock"))

@@ -10,9 +10,8 @@ from sqlalchemy import Engine, event
 from storage.database import Database
 from storage.files.folder_archive import FolderArchive
 from storage.leaving.outbox import Sender
-from storage.lifecycle import DeliveryState, JobState, PromiseState
-from storage.records import Reference
-from storage.recovery import PART_TERM_S, TOLD_TERM_S, Recovered, recover
+from storage.lifecycle import DeliveryState, JobState
+from storage.recovery import PART_TERM_S, Recovered, recover
 
 TERM = 60.0
 
@@ -56,16 +55,6 @@ def test_a_job_that_always_costs_its_worker_fails_with_its_reason(db, archive, c
         assert tx.jobs.get("job-1").state is JobState.FAILED
         events = [entry.event for entry in tx.journal.of_job("job-1")]
         assert events == ["lease ran out", "failed"]
-
-
-def test_what_was_promised_and_told_is_known_for_a_while(db, archive):
-    with db.transaction() as tx:
-        tx.promises.add("CT1", "SEGNODE", "1.9", [Reference("1.2.840", "1.2.1")], 1000.0)
-        tx.promises.end(tx.promises.claim("answer", 1000.0, TERM).promise_id, "answer", PromiseState.TOLD)
-    for now, known in ((1000.0 + TOLD_TERM_S, True), (1001.0 + TOLD_TERM_S, False)):
-        recover(db, archive, now, 2)
-        with db.reading() as tx:
-            assert (tx.promises.find("CT1", "1.9") is not None) is known
 
 
 def test_running_it_again_changes_nothing(db, archive, crash):
