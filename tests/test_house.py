@@ -156,3 +156,9 @@ def test_every_module_has_a_test() -> None:
         if not mirror.exists() and dotted not in mentioned:
             missing.append(name_of(path))
     assert missing == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "deploy/README.md", "deploy/RUNBOOK.md"])
+def test_files_that_documents_name_are_there(document: str) -> None:
+    named = re.findall(r"\b(?:tests|dicom_node|storage|inference)/[\w/]+\.py\b", (ROOT / document).read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
