@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from inference.executors.carried import Carried, InHand, carry
+from inference.executors.quiet import keep_quiet
 from inference.executors.shelf import Bytes, Shelf
 from inference.findings import Result
 from inference.request import Request
@@ -56,8 +57,6 @@ class RemoteWorker:
     """A model on a device. Several requests may be in it, of which one has the device."""
 
     def __init__(self, model: Model, device: str, share: float, models: Path) -> None:
-        from inference.executors.worker import keep_quiet
-
         keep_quiet()
         self._model, self._device, self._share = model, device, share
         self._shelf = Shelf(models.expanduser())
@@ -132,8 +131,6 @@ class RemoteReader:
     """Reads the files of requests where the archive is."""
 
     def __init__(self) -> None:
-        from inference.executors.worker import keep_quiet
-
         keep_quiet()
 
     def begin(self) -> Whereabouts:

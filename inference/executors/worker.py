@@ -7,13 +7,11 @@ Messages to the parent: ("progress", fraction, step), ("result", Result or Expla
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
@@ -22,6 +20,7 @@ from typing import Any
 
 from inference import errors
 from inference.executors.base import Report
+from inference.executors.quiet import keep_quiet
 from inference.executors.residents import Residents
 from inference.executors.turns import Device
 from inference.explain.explain import explain
@@ -45,12 +44,6 @@ def main(pipes: Sequence[Connection], device: str, parent: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-
-
-def keep_quiet() -> None:
-    """Keep what pydicom quotes of patients out of the logs that a worker's standard error goes to."""
-    logging.getLogger("pydicom").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
 
 
 def _serve(pipe: Connection, residents: Residents, turn: Device) -> None:
