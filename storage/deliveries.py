@@ -12,9 +12,10 @@ from storage import leases
 from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import DELIVERY_STEPS, DeliveryState, JobState, check_step
 from storage.records import Delivery
-from storage.sql.store import Store, among, plain
+from storage.sql.store import Store, among
 from storage.sql.words import EMPTY, at_most
 from storage.tables import commitments, deliveries, jobs
+from storage.texts import plain
 
 Deliveries_ = list[Delivery]  # inside the class `list` is a method
 

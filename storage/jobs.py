@@ -11,9 +11,10 @@ from storage import leases
 from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import JOB_STEPS, DeliveryState, JobMark, JobState, check_step
 from storage.records import Job
-from storage.sql.store import Store, among, plain
+from storage.sql.store import Store, among
 from storage.sql.words import at_most
 from storage.tables import deliveries, jobs
+from storage.texts import plain
 
 Jobs_ = list[Job]  # inside the class `list` is a method
 

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from storage.records import JournalEntry
 from storage.sql.bell import ring
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.words import at_most
 from storage.tables import journal
+from storage.texts import plain
 
 
 class About(TypedDict, total=False):

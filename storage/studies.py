@@ -17,8 +17,9 @@ from storage.errors import NotFound
 from storage.identifiers import check_uid
 from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
 from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
-from storage.sql.store import Store, among, plain
+from storage.sql.store import Store, among
 from storage.sql.words import at_most
+from storage.texts import plain
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
 associations, fetches, recalls = tables.associations, tables.fetches, tables.recalls

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from sqlalchemy import case, delete, exists, func, or_, select, update
 
 from storage.errors import NotFound
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.tables import associations, senders
+from storage.texts import plain
 
 KEPT_S = 24 * 3600.0
 

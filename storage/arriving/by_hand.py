@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import and_, exists, or_, select, update
 
 from storage.arriving.arrivals import is_by_hand
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.tables import senders, studies
+from storage.texts import plain
 
 
 class ByHand(Store):

@@ -11,9 +11,10 @@ from storage import leases
 from storage.identifiers import check_uid
 from storage.lifecycle import FETCH_STEPS, FetchState, JobState, StudyState, check_step
 from storage.records import Fetch, FetchPurpose, Tally, Wanted
-from storage.sql.store import Store, among, plain
+from storage.sql.store import Store, among
 from storage.sql.words import at_most
 from storage.tables import fetches, jobs, studies
+from storage.texts import plain
 
 BROKEN_OFF = "whoever asked last ended over it"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from storage.sql.store import plain
+from storage.texts import plain
 
 HEADER_COLUMNS = ("header", "patient_id", "found_by")
 

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Row, and_, select, update
 from storage import leases
 from storage.identifiers import check_uid
 from storage.lifecycle import RECALL_STEPS, RecallState, check_step
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.tables import recalls
+from storage.texts import plain
 
 
 @dataclass(frozen=True)

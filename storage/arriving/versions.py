@@ -15,9 +15,10 @@ from storage import tables
 from storage.arriving.headers import header_columns
 from storage.errors import NotFound
 from storage.records import Instance, InstanceKind
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.words import at_most
 from storage.studies import instance_of
+from storage.texts import plain
 
 instances = tables.instances
 

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from storage.records import Circuit
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.tables import circuits
+from storage.texts import plain
 
 WELL: dict[str, Any] = {"failures": 0, "down_since": None, "next_try_at": None, "reason": ""}
 

@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, Row, Select, select, update
 from storage import leases
 from storage.lifecycle import COMMITMENT_STEPS, CommitmentState, check_step
 from storage.records import Commitment, CommitmentReport, Reference
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.words import at_most
 from storage.tables import commitments
+from storage.texts import plain
 
 _PENDING = commitments.c.state == CommitmentState.PENDING.value
 

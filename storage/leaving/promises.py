@@ -13,9 +13,10 @@ from storage.identifiers import check_uid
 from storage.leaving.commitments import references_of, report_of
 from storage.lifecycle import PROMISE_STEPS, CommitmentState, PromiseState, check_step
 from storage.records import CommitmentReport, Promise, Reference
-from storage.sql.store import Store, among, plain
+from storage.sql.store import Store, among
 from storage.sql.words import at_most
 from storage.tables import commitments, promised, promises
+from storage.texts import plain
 
 SOME = 100  # that are dropped in one transaction
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, insert, or_, select, tuple_
 
 from storage.arriving.headers import as_searched
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.tables_audit import audit_records
 from storage.sql.words import at_most
+from storage.texts import plain
 
 MOST_WORDS = 8
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, delete, insert, or_, select, update
 
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.tables_people import tickets
+from storage.texts import plain
 
 
 class TicketKind(StrEnum):

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from storage.errors import IllegalStep, NotFound
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.tables_people import users
+from storage.texts import plain
 
 
 class Role(StrEnum):

@@ -84,8 +84,3 @@ def among(column: ColumnElement[Any], states: Collection[StrEnum]) -> ColumnElem
         (only,) = states
         return column == str(only)
     return column.in_([str(state) for state in states])
-
-
-def plain(line: str) -> str:
-    """Text that every database takes: no NUL, no half of a surrogate pair."""
-    return line.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

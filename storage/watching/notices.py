@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 
 from storage import leases
 from storage.lifecycle import NOTICE_STEPS, NoticeState, check_step
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.tables_alerts import notices, watches
+from storage.texts import plain
 
 _PENDING = notices.c.state == NoticeState.PENDING.value
 

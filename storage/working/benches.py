@@ -10,8 +10,9 @@ from sqlalchemy import Row, func, select
 
 from storage import leases
 from storage.lifecycle import TRIAL_STEPS, TrialState, check_step
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.tables_models import benches
+from storage.texts import plain
 
 _PENDING = benches.c.state == TrialState.PENDING.value
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.tables_models import model_checks
+from storage.texts import plain
 
 
 @dataclass(frozen=True)

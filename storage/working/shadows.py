@@ -10,9 +10,10 @@ from sqlalchemy import Row, select
 
 from storage import leases
 from storage.lifecycle import TRIAL_STEPS, TrialState, check_step
-from storage.sql.store import Store, plain
+from storage.sql.store import Store
 from storage.sql.tables_models import shadows
 from storage.sql.words import at_most
+from storage.texts import plain
 
 _PENDING = shadows.c.state == TrialState.PENDING.value
 

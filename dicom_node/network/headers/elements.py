@@ -25,7 +25,7 @@ from pydicom.filereader import read_sequence
 from pydicom.sequence import Sequence as ItemSequence
 from pydicom.tag import BaseTag
 
-from storage.sql.store import plain
+from storage.texts import plain
 
 BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 # Character repertoires bear on these only (PS3.5 6.1.2.3); ^ and = end an escape's reach in a name.
