@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 from recalling import WHO, EarlierStudy, FakePacs, earlier_study
+from turned_clock import Clock
 
 from dicom_node.pipeline.complete import Complete
 from dicom_node.pipeline.recall import Ask
@@ -24,24 +24,14 @@ HEADER = {
 }  # fmt: skip
 
 
-@dataclass
-class Hand:
-    """A clock that is turned by hand."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> EarlierStudy:
     return earlier_study(tmp_path_factory.mktemp("earlier"))
 
 
 @pytest.fixture
-def hand() -> Hand:
-    return Hand()
+def hand() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -50,7 +40,7 @@ def pacs(database: Database, archive: Archive, earlier: EarlierStudy) -> FakePac
 
 
 @pytest.fixture
-def ask(database: Database, archive: Archive, pacs: FakePacs, hand: Hand) -> Ask:
+def ask(database: Database, archive: Archive, pacs: FakePacs, hand: Clock) -> Ask:
     return Ask(database, archive, {"pacs": pacs}, "me", 30.0, revision=3, clock=hand)
 
 

@@ -11,6 +11,7 @@ from asking import ask, earlier, hand, pacs, settle  # noqa: F401 (fixtures of t
 from delivering import clock, deliver, look, peer, result, step  # noqa: F401 (fixtures of test_deliver*)
 from dispatching import dispatch, scan  # noqa: F401 (fixtures of test_dispatch*)
 from empty_sqlite import EmptySqlite
+from fetching import arrive_fetched, let_settle, source, stage  # noqa: F401 (fixtures of test_fetch*)
 from reviewing import scene, send_back  # noqa: F401 (fixtures of test_review*)
 
 from storage.archive import Archive

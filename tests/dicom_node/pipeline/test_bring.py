@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asking import PRIORS, Hand, journal, recall, study, told
+from asking import PRIORS, journal, recall, study, told
 from pydicom.dataset import Dataset
 from recalling import WHO, EarlierStudy, FakePacs, changed, earlier_study, store
+from turned_clock import Clock
 
 from dicom_node.patient import Patient
 from dicom_node.pipeline.complete import Complete
@@ -157,7 +158,7 @@ class TestFound:
         assert told(database, "priors") == ["1 earlier result found at pacs"], "one in two objects"
 
     def test_of_many_studies_the_newest_are_brought(
-        self, database: Database, archive: Archive, pacs: FakePacs, hand: Hand, tmp_path: Path, earlier: EarlierStudy
+        self, database: Database, archive: Archive, pacs: FakePacs, hand: Clock, tmp_path: Path, earlier: EarlierStudy
     ) -> None:
         others = [earlier_study(tmp_path, f"study {n}", f"2024020{n}") for n in (1, 2, 3)]
         pacs.held += [ds for other in others for ds in other.everything]

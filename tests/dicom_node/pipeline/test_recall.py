@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import HEADER, PRIORS, STUDY, Hand, recall, study, told
+from asking import HEADER, PRIORS, STUDY, recall, study, told
 from recalling import WHO, EarlierStudy, FakePacs, earlier_study
+from turned_clock import Clock
 
 from dicom_node.errors import Refused, Unreachable
 from dicom_node.network.retrieve import Brought
@@ -42,7 +43,7 @@ class TestWaiting:
             assert tx.recalls.find(STUDY) is None
 
     def test_the_end_of_a_fetch_of_what_is_missing_wants_it_too(
-        self, database: Database, arrive: Callable[..., None], hand: Hand
+        self, database: Database, arrive: Callable[..., None], hand: Clock
     ) -> None:
         arrive(1, 990.0)
         with database.transaction() as tx:
@@ -83,7 +84,7 @@ class TestWaiting:
 
 class TestInVain:
     def test_a_silent_archive_is_asked_again_until_the_deadline(
-        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Hand
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Clock
     ) -> None:
         settle()
         pacs.error = Unreachable("pacs cannot be reached")
@@ -111,7 +112,7 @@ class TestInVain:
         ], "a peer may quote the patient; we do not"
 
     def test_an_earlier_study_that_cannot_be_sent_hides_no_older_one(
-        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Hand,
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Clock,
         tmp_path: Path, earlier: EarlierStudy, monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         settle()
@@ -132,7 +133,7 @@ class TestInVain:
         assert text.endswith("0xA702; 1 earlier result found at pacs")
 
     def test_what_has_come_counts_although_the_rest_does_not_come(
-        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Hand,
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Clock,
         tmp_path: Path, earlier: EarlierStudy,
     ) -> None:  # fmt: skip
         settle()
@@ -168,7 +169,7 @@ class TestInVain:
         ids=["in time", "too late"],
     )
     def test_what_comes_after_the_deadline_is_told_to_be_late(
-        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Hand,
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Clock,
         takes_s: float, state: RecallState, text: str,
     ) -> None:  # fmt: skip
         settle()
@@ -182,7 +183,7 @@ class TestInVain:
         assert (recall(database).state, recall(database).reason) == (state, f"{text}; {found}" if text else found)
 
     def test_time_that_is_over_on_the_way_ends_it(
-        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Hand
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Clock
     ) -> None:
         settle()
 
@@ -214,7 +215,7 @@ class TestInVain:
         assert told(database, "priors given up") == [f"earlier results could not be asked for: {why}"]
 
     def test_an_archive_that_is_configured_no_more_is_told(
-        self, database: Database, archive: Archive, settle: Callable[..., None], hand: Hand
+        self, database: Database, archive: Archive, settle: Callable[..., None], hand: Clock
     ) -> None:
         settle()
         Ask(database, archive, {}, "me", 30.0, clock=hand).step(1000.0)
