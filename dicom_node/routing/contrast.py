@@ -18,11 +18,13 @@ AGENTS = (
     r"gado|\bgad\b|gadavist|dotarem|magnevist|multihance|prohance|omniscan|clariscan|primovist|eovist|vueway|elucirem|"
     r"omnipaque|ultravist|imeron|iomeron|visipaque|xenetix|optiray|isovue"
 )
+_WITH, _WITHOUT = r"(w|with)", r"(w ?o|w out|without)"
+_MIT, _OHNE = r"(mit|avec|con|com|met|z|med)", r"(ohne|sans|senza|zonder|bez|utan|uten|uden|ilman)"
+_SIN = r"(sin|sem)"  # may be the left side, too
+_BETWEEN = r"( (and|or|und|et|y|e|en|i|a|och|og))? "
 WITHOUT = (
     rf"\bpre\b{NO_EVENT}|\b(t1)?pre ?{AGENT}|\bt1pre\b|\bnati[vf]|unenhanced|\bplain\b|\bbasale\b|\bnc(ct)?\b|"
-    r"\bnon ?(con\b|cont|kont|enh|inj)|"
-    rf"\b(w ?o|w out|without|ohne|sans|senza|zonder|bez|utan|uten|uden|ilman)\b{NO_FAT}|"
-    rf"\b(no|s|sin|sem) ?{AGENT}(?! ?\+)|"
+    rf"\bnon ?(con\b|cont|kont|enh|inj)|\b({_WITHOUT}|{_OHNE})\b{NO_FAT}|\b(no|s|{_SIN}) ?{AGENT}(?! ?\+)|"
     rf"\b(before|prior to|vor|avant|voor|antes( del?)?|prima( del)?|przed|pred) {AGENT}|\bfore? kont"
 )
 WITH = (
@@ -30,11 +32,9 @@ WITH = (
     rf"inject|enhanced|portal|arteri|ven(ous|os)|{AGENTS}|"
     rf"\b(t1)?post\b{NO_EVENT}|\b(t1)?post ?{AGENT}|\b(mit|avec)\b{NO_FAT}|\bw(ith)? ?{AGENT}"
 )
-_BETWEEN = r"( (and|or|und|et|y|e|en|i|a|och|og))? "
-_OTHERS_WITH, _OTHERS_WITHOUT = r"(mit|avec|con|com|met|z|med)", r"(ohne|sans|senza|zonder|sin|sem|bez|utan|uten|uden)"
 BOTH = (
-    rf"\b(w|with){_BETWEEN}(w ?o|w out|without)\b|\b(w ?o|w out|without){_BETWEEN}(w|with)\b|"
-    rf"\b{_OTHERS_WITH}{_BETWEEN}{_OTHERS_WITHOUT}\b|\b{_OTHERS_WITHOUT}{_BETWEEN}{_OTHERS_WITH}\b|"
+    rf"\b{_WITH}{_BETWEEN}{_WITHOUT}\b|\b{_WITHOUT}{_BETWEEN}{_WITH}\b|"
+    rf"\b{_MIT}{_BETWEEN}({_OHNE}|{_SIN})\b|\b({_OHNE}|{_SIN}){_BETWEEN}{_MIT}\b|"
     rf"\bpre{_BETWEEN}post|\b(before and after|vor und nach|avant et apres|voor en na)\b|nativ (und|and|\+) ?km"
 )
 # With signs that plain words have lost: "T1 -C", "T1 C-".
