@@ -46,6 +46,11 @@ class Scene:
         self.brings = Bringing(shelf, Bounds(SIZE, SIZE, SIZE), person)
         self.brings.open()
 
+    def bring(self, path: Path) -> None:
+        file = self.brings.file(path.name)
+        file.write(path.read_bytes())
+        file.close()
+
     def settled(self) -> list[str]:
         with self.database.transaction() as tx:
             tx.associations.close_lapsed(self.now)  # as recovery does
@@ -79,9 +84,7 @@ def test_nor_once_a_connection_that_stood_still_goes_on(
 ) -> None:
     first, second = make_slices(2)
     for path in (first, second):
-        file = scene.brings.file(path.name)
-        file.write(path.read_bytes())
-        file.close()
+        scene.bring(path)
         assert scene.settled() == []
         scene.now += 2 * TERM_S
         assert scene.settled() == [str(dcmread(first).StudyInstanceUID)], "nobody knows whether it goes on"
@@ -92,9 +95,7 @@ def test_also_where_another_person_brings_files_meanwhile(
 ) -> None:
     first, second = make_slices(2)
     for path in (first, second):
-        file = scene.brings.file(path.name)
-        file.write(path.read_bytes())
-        file.close()
+        scene.bring(path)
         scene.now += 2 * TERM_S
         scene.settled()
         Scene(scene.database, scene.archive, scene.now)
