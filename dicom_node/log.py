@@ -28,7 +28,6 @@ OURS = ("dicom_node", "inference", "storage")  # whose errors are worded without
 NO_NEWS = ("pynetdicom.acse", "No accepted presentation contexts")  # to it an error; we say who has none, and what of
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 

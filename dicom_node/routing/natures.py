@@ -22,9 +22,7 @@ _IMAGE_TYPES: dict[Nature, frozenset[str]] = {
 }  # fmt: skip
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kin below it (PS3.4 B.5)
-_MR_ONLY = frozenset(
-    {Nature.CALIBRATION, Nature.DIFFUSION, Nature.ANGIOGRAPHY, Nature.FUNCTIONAL, Nature.PHASE}
-)
+_MR_ONLY = frozenset({Nature.CALIBRATION, Nature.DIFFUSION, Nature.ANGIOGRAPHY, Nature.FUNCTIONAL, Nature.PHASE})
 
 
 def natures_of(header: Header, *, modality: str, images: int, vocabulary: Vocabulary) -> dict[Nature, str]:

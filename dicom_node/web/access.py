@@ -89,8 +89,7 @@ def visit_of(request: Request, console: Console) -> Visit:
 
 def place_of(request: Request) -> str:
     """The address as the routes see it. That of `request.url` is, in older Starlettes, also what a Host header says."""
-    place: str = request.scope["path"]
-    return place
+    return str(request.scope["path"])
 
 
 def _known(
