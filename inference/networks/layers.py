@@ -17,6 +17,7 @@ RARE = -3.0  # first logits: lesions are few voxels, and features have to speak 
 class Layers:
     """What depends on the number of dimensions; pooling and unpooling are functions, they hold no weights."""
 
+    dimensions: int
     convolution: type[nn.Conv2d] | type[nn.Conv3d]
     transposed: type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]
     norm: type[nn.BatchNorm2d] | type[nn.BatchNorm3d]
@@ -28,9 +29,9 @@ class Layers:
 
 
 _LAYERS = {
-    2: Layers(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.Dropout2d, functional.max_pool2d,
+    2: Layers(2, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.Dropout2d, functional.max_pool2d,
               functional.max_unpool2d, functional.avg_pool2d, "bilinear"),
-    3: Layers(nn.Conv3d, nn.ConvTranspose3d, nn.BatchNorm3d, nn.Dropout3d, functional.max_pool3d,
+    3: Layers(3, nn.Conv3d, nn.ConvTranspose3d, nn.BatchNorm3d, nn.Dropout3d, functional.max_pool3d,
               functional.max_unpool3d, functional.avg_pool3d, "trilinear"),
 }
 

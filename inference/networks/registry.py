@@ -245,15 +245,31 @@ class CoarseToFine(OfParts):
     """A hybrid network on half the grid, and another one that corrects it on the whole grid."""
 
     target = "inference.networks.coarse_to_fine.CoarseToFine"
+    not_arguments = frozenset({"kind", "window"})  # a window changes how it learns, not what it is
     whole_parts = ("coarse",)
 
     kind: Literal["coarse_to_fine"] = "coarse_to_fine"
     coarse: Hybrid = Hybrid()
     fine: Hybrid = Hybrid()
+    window: Annotated[tuple[Width, ...], Field(min_length=3, max_length=3)] | None = None  # all that `fine` learns by
 
     @property
     def divisor(self) -> int:
         return max(2 * self.coarse.divisor, self.fine.divisor)
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Self:
+        if any(size % self.fine.divisor for size in self.window or ()):
+            raise ValueError(f"window is in multiples of {self.fine.divisor}, as the fine network halves its grid")
+        return self
+
+    def build(self, in_channels: int, out_channels: int, dimensions: int = 3) -> nn.Module:
+        from inference.networks import coarse_to_fine
+
+        network = super().build(in_channels, out_channels, dimensions)
+        if self.window and isinstance(network, coarse_to_fine.CoarseToFine):
+            network.learn_in(self.window)
+        return network
 
 
 class TwoScales(OfParts):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inference.phantom.brain import make_brain_case, make_faint_glioma
+from inference.phantom.brain import make_brain_case, make_faint_glioma, make_silent_glioma
 from inference.phantom.case import Decoy, Lesion, PhantomCase
 from inference.phantom.liver_tumour import make_liver_tumour
 from inference.phantom.lung_nodule import make_lung_mass, make_lung_nodule
@@ -18,7 +18,7 @@ MAKERS: dict[str, Callable[[int], PhantomCase]] = {
 
 # Other patients of a task, by its name: for training that asks for them, never for scoring.
 VARIANTS: dict[str, dict[str, Callable[[int], PhantomCase]]] = {
-    "brain_tumour": {"faint_glioma": make_faint_glioma},
+    "brain_tumour": {"faint_glioma": make_faint_glioma, "silent_glioma": make_silent_glioma},
     "lung_nodule": {"lung_mass": make_lung_mass},
 }
 

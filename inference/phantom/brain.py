@@ -37,6 +37,12 @@ def make_faint_glioma(seed: int) -> PhantomCase:
     return _make(seed, rng, plan_foci(rng, enhancing=0.5), fading=float(rng.uniform(0.3, 0.9)), name="faint_glioma")
 
 
+def make_silent_glioma(seed: int) -> PhantomCase:
+    """The same of yet another patient: nothing enhances, and solid tumour lies in oedema nearly always."""
+    rng = np.random.default_rng([seed, 6])
+    return _make(seed, rng, plan_foci(rng, enhancing=0.0, bare=0.1), name="silent_glioma")
+
+
 def _make(seed: int, rng: np.random.Generator, foci: tuple[Focus, ...], fading: float = 0.0,
           name: str = "") -> PhantomCase:
     anatomy = draw_head(push_aside(_patient_points(rng), foci), rng)

@@ -23,6 +23,7 @@ class Focus(NamedTuple):
     radii: NDArray[np.float64]
     enhances: bool
     push: float
+    bare: float = 0.5  # chance that no oedema is around it, where it does not enhance
 
     @property
     def radius(self) -> float:
@@ -39,8 +40,11 @@ class Tumour:
     cyst: NDArray[np.bool_]
 
 
-def plan_foci(rng: np.random.Generator, enhancing: float = 0.8) -> tuple[Focus, ...]:
-    """Where tumours will grow: mostly one, in 15 % two to four, in 7 % none; `enhancing`: share whose tumours do."""
+def plan_foci(rng: np.random.Generator, enhancing: float = 0.8, bare: float = 0.5) -> tuple[Focus, ...]:
+    """Where tumours will grow: mostly one, in 15 % two to four, in 7 % none; `enhancing`: share whose tumours do.
+
+    Of those that do not, the share `bare` has no oedema.
+    """
     draw = rng.random()
     count = 0 if draw < 0.07 else int(rng.integers(2, 5)) if draw > 0.85 else 1
     enhances = rng.random() > 1 - enhancing
@@ -50,7 +54,7 @@ def plan_foci(rng: np.random.Generator, enhancing: float = 0.8) -> tuple[Focus, 
         if not enhances:
             radius = max(radius, 10.0)
         radii = radius * rng.uniform(0.75, 1.25, 3)
-        foci.append(Focus(_white_matter_point(radius, rng), radii, enhances, rng.uniform(0, 0.45)))
+        foci.append(Focus(_white_matter_point(radius, rng), radii, enhances, rng.uniform(0, 0.45), bare))
     return tuple(foci)
 
 
@@ -124,7 +128,7 @@ def _draw_focus(anatomy: Anatomy, focus: Focus, box: Box, tumour: Tumour, rng: n
         enhancing &= smooth_noise(tissue.shape, 8, rng) > -0.5
     swelling = lumpy_ellipsoid(points, centre, radii * rng.uniform(1.3, 2.6), noise[2], 0.36)
     oedema = _oedema(tissue, brain, core, swelling)
-    if not focus.enhances and rng.random() < 0.5:
+    if not focus.enhances and rng.random() < focus.bare:
         oedema[:] = False
     cyst = core & (lumpy_ellipsoid(points, centre, within * 0.8, noise[0], 0.2) < 1)
     if rng.random() > 0.1:

@@ -23,6 +23,8 @@ def augment(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings
         image, labels = _deform(image, labels, settings, rng)
     if settings.blur_share and rng.random() < settings.blur_share:
         image = _coarse(image, float(rng.uniform(1, settings.blur_factor)))
+    if settings.label_offset:
+        image = _relit(image, labels, settings.label_offset, rng)
     return _recolour(image, settings, rng), labels
 
 
@@ -53,6 +55,18 @@ def _coarse(image: torch.Tensor, factor: float) -> torch.Tensor:
     small = [size if size == 1 else max(2, round(size / factor)) for size in shape]
     seen = functional.interpolate(image[None], size=small, mode="area")
     return functional.interpolate(seen, size=shape, mode="trilinear", align_corners=False)[0]
+
+
+def _relit(image: torch.Tensor, labels: torch.Tensor, most: float, rng: np.random.Generator) -> torch.Tensor:
+    """Every label's tissue brighter or darker, with a soft border: which is the brighter one is nothing to rely on."""
+    image = image.clone()
+    for label in torch.unique(labels).tolist():
+        if not label:
+            continue
+        tissue = (labels == label).to(image)[None, None]
+        soft = functional.avg_pool3d(tissue, 3, stride=1, padding=1, count_include_pad=False)[0]
+        image += soft * _like(rng.uniform(-most, most, (image.shape[0], 1, 1, 1)), image)
+    return image
 
 
 def _rotation(angles: np.ndarray) -> np.ndarray:

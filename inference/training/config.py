@@ -99,6 +99,7 @@ class AugmentSettings(BaseModel):
     offset: float = Field(default=0.1, ge=0)
     gamma: float = Field(default=0.2, ge=0, lt=1)
     noise: float = Field(default=0.05, ge=0)
+    label_offset: float = Field(default=0.0, ge=0)  # brightness of each label's tissue in each channel, at most
 
 
 class TrainingSettings(BaseModel):
@@ -169,6 +170,11 @@ class TrainingSettings(BaseModel):
         divisor = self.network.divisor
         if any(size % divisor for window in (self.patch, self.window) for size in window[3 - self.dimensions:]):
             raise ValueError(f"patch and window are multiples of {divisor}, as the network halves its grid")
+        if part := getattr(self.network, "window", None):
+            if any(inner > outer for inner, outer in zip(part, self.patch, strict=True)):
+                raise ValueError(f"the network's window {part} is larger than the patch {self.patch}")
+            if self.replayed:
+                raise ValueError("`replayed` needs answers of whole patches; with the network's `window` there are none")
         return self
 
     @model_validator(mode="after")

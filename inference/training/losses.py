@@ -6,9 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from inference.networks.coarse_to_fine import Windowed
 from inference.recipe import Output
 
-Logits = torch.Tensor | tuple[torch.Tensor, ...]
+Logits = torch.Tensor | tuple[torch.Tensor, ...] | Windowed
 
 
 class HybridLoss(nn.Module):
@@ -16,7 +17,7 @@ class HybridLoss(nn.Module):
 
     Dice is taken over the whole batch, so that a patch without tumour does not ask for the impossible. It hardly
     pulls at what is found where nothing is; for small lesions a larger `entropy_weight` does. A weight of 0 leaves a
-    part out. Logits of coarser levels (deep supervision) count half as much with each level (Lee et al. 2015).
+    part out. Of a network that learns by windows only these are looked at on the whole grid. Logits of coarser levels (deep supervision) count half as much with each level (Lee et al. 2015).
     """
 
     def __init__(self, output: Output, entropy_weight: float = 1.0, dice_weight: float = 1.0,
@@ -39,9 +40,13 @@ class HybridLoss(nn.Module):
         target = self.target(labels)
         if isinstance(logits, torch.Tensor):
             return self._of_level(logits.float(), target)
-        shares = [0.5 ** level for level in range(len(logits))]
-        losses = [share * self._of_level(one.float(), _on_grid(target, one))
-                  for share, one in zip(shares, logits, strict=True)]
+        if isinstance(logits, Windowed):
+            levels = [(logits.logits, logits.inside(target)), (logits.coarse, _on_grid(target, logits.coarse))]
+        else:
+            levels = [(one, _on_grid(target, one)) for one in logits]
+        shares = [0.5 ** level for level in range(len(levels))]
+        losses = [share * self._of_level(one.float(), truth)
+                  for share, (one, truth) in zip(shares, levels, strict=True)]
         return torch.stack(losses).sum() / sum(shares)
 
     def _of_level(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@ import pytest
 
 from inference.phantom import make_case
 from inference.phantom.brain import make_brain_case
-from inference.phantom.brain_tumour import plan_foci
+from inference.phantom.brain_tumour import NECROSIS, OEDEMA, plan_foci
 
 ROLES = ["T1", "T1ce", "T2", "FLAIR"]
 
@@ -94,3 +94,9 @@ def test_a_faint_glioma_is_another_patient_of_the_same_task(drawn_case, brain_ca
     assert faint.acquisitions["T1"].study.patient.patient_id == "PHANTOM-faint_glioma3"
     assert faint.truth.any()
     assert faint.truth.shape != brain_case.truth.shape or (faint.truth != brain_case.truth).any()
+
+
+def test_nothing_enhances_in_a_silent_glioma_and_oedema_lies_around_it(drawn_case):
+    silent = drawn_case("silent_glioma", 3)
+    assert silent.acquisitions["T1"].study.patient.patient_id == "PHANTOM-silent_glioma3"
+    assert set(np.unique(silent.truth)) == {0, NECROSIS, OEDEMA}

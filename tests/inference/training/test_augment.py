@@ -41,6 +41,19 @@ def test_colour_changes_channel_by_channel_and_leaves_labels(patch):
     assert torch.equal(labels, patch[1])
 
 
+def test_the_tissue_of_a_label_gets_a_brightness_of_its_own_in_each_channel(patch):
+    settings = AugmentSettings(**STILL | {"label_offset": 0.5})
+    image, labels = augment(*patch, settings, np.random.default_rng(0))
+    assert torch.equal(labels, patch[1])
+    change = image - patch[0]
+    middle = change[:, 9, 13, 12]
+    assert middle.abs().max() <= 0.5
+    assert abs(middle[0] - middle[1]) > 0.01
+    assert change[:, :2].abs().max() == 0, "what has no label stays"
+    border = change[:, 9, 13, 12 + 6] / middle
+    assert ((border > 0.1) & (border < 0.9)).all(), "softly"
+
+
 def test_gamma_keeps_the_ends(patch):
     settings = AugmentSettings(**STILL | {"gamma": 0.5})
     for seed in range(6):

@@ -10,6 +10,7 @@ from inference.errors import ModelError
 from inference.tasks import TASKS
 from inference.training.config import load_settings
 
+PARTED = {"kind": "coarse_to_fine", "coarse": {"widths": [4, 8]}, "fine": {"widths": [4, 8], "transformer_layers": 0}}
 CONF = Path(__file__).resolve().parents[3] / "conf" / "training"
 
 
@@ -78,6 +79,8 @@ def test_cases_to_learn_from_and_to_choose_by_never_meet(settings):
     ({"patch": [16, 16, 15]}, "multiples of 2"),
     ({"window": [24, 24, 25]}, "multiples of 2"),
     ({"recipe": {"primary": "T1", "channels": [{"role": "T1", "scale": "zscore"}], "spacing_mm": [1, 1, 1]}}, "roles"),
+    ({"network": PARTED | {"window": [32, 32, 32]}}, "larger than the patch"),
+    ({"network": PARTED | {"window": [8, 8, 8]}, "replayed": 5}, "answers of whole patches"),
     ({"speed": "fast"}, "speed"),
     ({"cases": None}, "learns from phantoms"),
     ({"task": "liver_tumour", "cases": {"first_seed": 1, "count": 3, "validation_first_seed": 5, "validation_count": 1,

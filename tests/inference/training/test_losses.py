@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from inference.networks.coarse_to_fine import Windowed, cut
 from inference.recipe import Output, Region
 from inference.training.losses import HybridLoss
 
@@ -73,3 +74,14 @@ def test_coarser_levels_count_half_as_much_each(loss, labels):
     seen = labels[:, ::2, ::2, ::2]
     expected = (float(loss(fine, labels)) + 0.5 * float(loss(coarse, seen))) / 1.5
     assert float(loss((fine, coarse), labels)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_window_is_judged_by_the_truth_inside_it(loss, labels):
+    target = loss.target(labels)
+    starts = torch.tensor([[0, 1, 2], [2, 0, 1]])
+    right = cut(20 * (2 * target - 1), starts, (4, 4, 4))
+    coarse = 20 * (2 * target[:, :, ::2, ::2, ::2] - 1)
+    assert float(loss(Windowed(right, coarse, starts), labels)) == pytest.approx(0, abs=0.01)
+    half_wrong = float(loss(Windowed(right, -coarse, starts), labels))
+    wrong = float(loss(Windowed(-right, coarse, starts), labels))
+    assert wrong > half_wrong > 1, "and the coarser answer counts half"
