@@ -174,7 +174,7 @@ class TrainingSettings(BaseModel):
             if any(inner > outer for inner, outer in zip(part, self.patch, strict=True)):
                 raise ValueError(f"the network's window {part} is larger than the patch {self.patch}")
             if self.replayed:
-                raise ValueError("`replayed` needs answers of whole patches; with the network's `window` there are none")
+                raise ValueError("`replayed` needs answers of whole patches, which the network's `window` takes away")
         return self
 
     @model_validator(mode="after")

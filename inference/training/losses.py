@@ -17,7 +17,8 @@ class HybridLoss(nn.Module):
 
     Dice is taken over the whole batch, so that a patch without tumour does not ask for the impossible. It hardly
     pulls at what is found where nothing is; for small lesions a larger `entropy_weight` does. A weight of 0 leaves a
-    part out. Of a network that learns by windows only these are looked at on the whole grid. Logits of coarser levels (deep supervision) count half as much with each level (Lee et al. 2015).
+    part out. Logits of coarser levels (deep supervision) count half as much with each level (Lee et al. 2015). Of a
+    network that learns by windows only these are looked at on the whole grid.
     """
 
     def __init__(self, output: Output, entropy_weight: float = 1.0, dice_weight: float = 1.0,
