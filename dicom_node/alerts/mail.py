@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from dicom_node.errors import NoSecret, NotTold
+from dicom_node.network.tls.client_context import client_context
 from dicom_node.settings.alerts import MailSettings
 from storage.watching.notices import Notice
 
@@ -64,8 +65,7 @@ class Mail:
         return server
 
     def _context(self) -> ssl.SSLContext:
-        authorities = self.settings.authorities
-        return ssl.create_default_context(cafile=str(authorities) if authorities else None)
+        return client_context(self.settings.authorities)
 
 
 def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:

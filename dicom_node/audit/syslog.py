@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dicom_node.audit.settings import SyslogSettings
 from dicom_node.errors import Unreachable
+from dicom_node.network.tls.client_context import client_context
 
 TIMEOUT_S = 5.0
 BOM = b"\xef\xbb\xbf"  # RFC 5424 6.4: the message is UTF-8
@@ -62,7 +63,7 @@ class Syslog:
                 self._close_in_order(stream)
 
     def _secured(self, plain: socket.socket) -> ssl.SSLSocket:
-        return client_context(self._settings).wrap_socket(plain, server_hostname=self._settings.host)
+        return collector_context(self._settings).wrap_socket(plain, server_hostname=self._settings.host)
 
     def _close_in_order(self, stream: socket.socket) -> None:
         """Say that no more comes, and wait until the other has read so far."""
@@ -85,13 +86,12 @@ class Syslog:
                 sender.sendto(message, address)
 
 
-def client_context(settings: SyslogSettings) -> ssl.SSLContext:
+def collector_context(settings: SyslogSettings) -> ssl.SSLContext:
     """TLS 1.2 or newer; the collector's certificate must be of `ca_file` (or of the system's authorities)."""
     for file in (settings.ca_file, settings.cert_file, settings.key_file):
         if file is not None and not file.is_file():
             raise Unreachable(f"the audit trail's TLS needs {file}, which is not there")
-    context = ssl.create_default_context(cafile=_text(settings.ca_file))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = client_context(settings.ca_file)
     if settings.cert_file is not None:
         context.load_cert_chain(settings.cert_file, _text(settings.key_file))
     return context

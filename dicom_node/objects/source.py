@@ -196,5 +196,10 @@ def _may_be(keyword: str, value: object) -> bool:
 
 def _require_one_study(images: Sequence[Dataset], header: Dataset) -> None:
     for image in images:
-        if (image.StudyInstanceUID, image.get("PatientID") or "") != (header.StudyInstanceUID, header.PatientID):
+        if (image.StudyInstanceUID, _patient(image)) != (header.StudyInstanceUID, _patient(header)):
             raise ResultInvalid("the source images belong to different studies or patients")
+
+
+def _patient(image: Dataset) -> str:
+    """The patient's number without the blanks that some systems put before or after it (PS3.5 6.2: LO)."""
+    return str(image.get("PatientID") or "").strip()

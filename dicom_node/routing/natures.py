@@ -17,12 +17,15 @@ _IMAGE_TYPES: dict[Nature, frozenset[str]] = {
                            "TTP", "VNC", "IODINE", "MONO", "MONOENERGETIC", "MAP", "VIRTUAL", "EFF_Z", "OVERLAY"}),
     Nature.DIFFUSION: frozenset({"DIFFUSION", "DW"}),
     Nature.PHASE: frozenset({"P", "PHASE", "PHASE MAP", "PHASE CONTRAST", "REAL", "IMAGINARY", "R", "I"}),
+    Nature.FAT: frozenset({"FAT", "F", "FF", "PDFF", "FAT_FRACTION", "FAT FRACTION", "OP", "OPP_PHASE", "OPP PHASE",
+                           "OPPOSED PHASE", "OUT_PHASE", "OUT PHASE", "OUTPHASE"}),
     Nature.SECONDARY_CAPTURE: frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREENSHOT", "CAPTURE"}),
     Nature.DOSE: frozenset({"DOSE", "DOSE_INFO", "DOSE REPORT"}),
 }  # fmt: skip
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kin below it (PS3.4 B.5)
-_MR_ONLY = frozenset({Nature.CALIBRATION, Nature.DIFFUSION, Nature.ANGIOGRAPHY, Nature.FUNCTIONAL, Nature.PHASE})
+_MR_ONLY = frozenset({Nature.CALIBRATION, Nature.DIFFUSION, Nature.ANGIOGRAPHY, Nature.FUNCTIONAL, Nature.PHASE,
+                      Nature.FAT})
 
 
 def natures_of(header: Header, *, modality: str, images: int, vocabulary: Vocabulary) -> dict[Nature, str]:
@@ -30,7 +33,8 @@ def natures_of(header: Header, *, modality: str, images: int, vocabulary: Vocabu
     if not images:
         return {Nature.NO_IMAGE: f"it holds no images ({modality or 'no modality'})"}
     found = _by_object(header)
-    found |= {nature: reason for nature, reason in _by_image_type(header).items() if nature not in found}
+    found |= {nature: reason for nature, reason in _by_image_type(header).items()
+              if nature not in found and (modality == "MR" or nature is not Nature.FAT)}
     if modality == "MR":
         found |= {nature: reason for nature, reason in _by_sequence(header).items() if nature not in found}
     description = plain(text(header, "SeriesDescription"))

@@ -58,6 +58,7 @@ class Nature(StrEnum):
     FUNCTIONAL = "functional or dynamic"
     ANGIOGRAPHY = "angiography"
     PHASE = "phase image"
+    FAT = "fat or opposed-phase image"
     DERIVED = "derived"
 
 
@@ -153,6 +154,11 @@ NATURES: dict[Nature, str] = {
     ),
     Nature.DIFFUSION: r"\b(dwi|dti|diff|diffusion|diffusie|difusion|hardi|b ?(500|800|1000|2000))\b|\bdiff ?w",
     Nature.ANGIOGRAPHY: r"\b(tof|mra|mrv|angio\w*|venogr\w*|pca|twist|tricks)\b",
+    # Water and in-phase images of a Dixon sequence look as usual; the other two do not.
+    Nature.FAT: (
+        r"\b(opp(osed|osite)?|out) ?(of )?phase|\b(fat ?(only|image|fraction)|pdff|ff)\b|^fat\b(?! ?(s\b|sat|sup))|"
+        r"dixon\b.*\b(f|fat|opp?|out)\b(?! ?(sat|sup))"
+    ),
     Nature.FUNCTIONAL: r"\b(bold|fmri|p?c?asl|dsc|dce)\b",
 }
 

@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 
 from dicom_node.errors import BadTlsFiles, PeerError, Rejected, Unfinished, Unreachable
+from dicom_node.network.tls.client_context import client_context
 from dicom_node.network.tls.settings import ClientTls
 from dicom_node.network.tls.tls_keeper import Keeper
 from dicom_node.network.tls.tls_words import explain
@@ -215,11 +216,7 @@ def _connected(line: Line, parts: SplitResult) -> http.client.HTTPConnection:
 
 
 def _context(tls: ClientTls | None) -> ssl.SSLContext:
-    if tls is not None:
-        return _keeper_of(tls).context()
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+    return client_context() if tls is None else _keeper_of(tls).context()
 
 
 @cache

@@ -110,6 +110,14 @@ def test_missing_images_are_an_error(make_case) -> None:
         load_sources(case.result, {"CT": case.files["CT"][1:]})
 
 
+def test_blanks_around_a_patients_number_make_no_other_patient(make_case) -> None:
+    case = make_case()
+    number = dcmread(case.files["CT"][0]).PatientID
+    rewrite(case.files["CT"][4:], lambda ds, n: setattr(ds, "PatientID", f"  {number} "))  # PS3.5 6.2: no part of it
+    objects = encode(case.result, "job", case.files, case.context)
+    assert {dcmread(BytesIO(made.part10)).PatientID for made in objects} == {number}
+
+
 def test_images_of_another_patient_are_an_error(make_case) -> None:
     case = make_case()
     rewrite(case.files["CT"][-1:], lambda ds, n: setattr(ds, "PatientID", "SOMEONE-ELSE"))

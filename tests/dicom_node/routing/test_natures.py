@@ -24,6 +24,9 @@ def natures(modality="CT", images=100, **header):
         ("MR", "DERIVED\\PRIMARY\\DIFFUSION\\TRACEW\\ND", Nature.DIFFUSION),
         ("MR", "DERIVED\\SECONDARY\\SUBTRACT\\ND", Nature.SUBTRACTION),
         ("MR", "ORIGINAL\\PRIMARY\\P\\ND", Nature.PHASE),
+        ("MR", "DERIVED\\PRIMARY\\F\\F\\DERIVED", Nature.FAT),
+        ("MR", "DERIVED\\PRIMARY\\DIXON\\FAT\\ND", Nature.FAT),
+        ("MR", "ORIGINAL\\PRIMARY\\M\\NORM\\OPP_PHASE", Nature.FAT),
         ("CT", "DERIVED\\SECONDARY\\OTHER", Nature.DERIVED),
         ("CT", "DERIVED\\SECONDARY", Nature.DERIVED),
         ("CT", "DERIVED", Nature.DERIVED),
@@ -85,3 +88,16 @@ def test_only_a_magnet_is_calibrated():
 
 def test_a_protocol_with_bolus_tracking_is_still_a_thorax():
     assert natures("CT", SeriesDescription="Thorax 1.0", ProtocolName="Thorax with bolus tracking") == {}
+
+
+@pytest.mark.parametrize(
+    ("modality", "image_type"),
+    [
+        ("MR", "DERIVED\\PRIMARY\\W\\W\\DERIVED"),
+        ("MR", "DERIVED\\PRIMARY\\DIXON\\WATER\\ND"),
+        ("MR", "ORIGINAL\\PRIMARY\\M\\NORM\\IN_PHASE"),
+        ("CT", "ORIGINAL\\PRIMARY\\AXIAL\\F"),
+    ],
+)
+def test_water_and_in_phase_images_are_like_any_other(modality, image_type):
+    assert natures(modality, ImageType=image_type) == {}

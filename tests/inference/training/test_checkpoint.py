@@ -1,5 +1,6 @@
 """A checkpoint brings back numbers, tensors and the state of random numbers; a kill leaves the one before."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,6 @@ def test_there_may_be_none(tmp_path: Path) -> None:
 def test_a_failure_while_it_is_written_leaves_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     checkpoint.save(path, {"step": 1})
-    with pytest.raises((AttributeError, TypeError, RuntimeError, Exception), match="pickle"):
-        checkpoint.save(path, {"step": lambda: 2})
+    with pytest.raises(TypeError, match="cannot pickle"):
+        checkpoint.save(path, {"step": threading.Lock()})
     assert checkpoint.load(path)["step"] == 1
