@@ -24,7 +24,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.running.heartbeat import Heartbeat
 from dicom_node.running.roles import web
 from dicom_node.settings import load
-from dicom_node.web import connection
+from dicom_node.web import connection, shield
 
 PATIENCE_S = 60.0
 
@@ -123,6 +123,26 @@ def test_who_brings_no_request_is_hung_up_on(
             assert answers.count(b"HTTP/1.1 ") == answered
         if sent:
             drip.join(PATIENCE_S)
+    parts.close()
+
+
+def test_who_announces_more_than_ever_comes_is_hung_up_on(
+    conf: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shield, "BODY_S", 0.5)
+    monkeypatch.setattr(connection, "REQUEST_S", 0.5)
+    parts = configured(conf, f"web: {{port: {port}}}")
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname="
+    with served(parts):
+        ask(f"http://127.0.0.1:{port}/healthz")
+        with socket.create_connection(("127.0.0.1", port), timeout=10.0) as silent:
+            silent.sendall(b"POST /sign-in HTTP/1.1\r\nHost: node\r\n" + form)
+            drip = threading.Thread(target=drop_by_drop, args=(silent,))
+            drip.start()
+            begun = time.monotonic()
+            b"".join(iter(lambda: received(silent), b""))
+            assert time.monotonic() - begun < 4.0
+        drip.join(PATIENCE_S)
     parts.close()
 
 
