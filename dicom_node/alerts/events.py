@@ -10,11 +10,9 @@ from dicom_node.settings.alerts import AlertSettings
 from storage.database import Database, Transaction
 from storage.records import JournalEntry
 
-WATCH, BEGAN = "events", "events began"
+WATCH = "events"
 TOLD = {"done": "result", "failed": "failed", "refused": "failed", "delivery dead": "failed"}
 PAGE = 500
-OVERLAP = 200  # entries that are looked at twice: with PostgreSQL a later one may be seen first
-OVERLAP_S = 3600.0  # and what is older is not: that it was told may be forgotten by then (tell.KEPT_S)
 
 
 @dataclass(frozen=True)
@@ -27,36 +25,27 @@ class Events:
     address: str
 
     def step(self, now: float) -> bool:
-        """Queue what is new for who wants it; whether there was anything new."""
+        """Queue what is new for who wants it; whether there was anything new.
+
+        Whoever asks to be told is told what happens from now on; where nobody does, that is forgotten.
+        """
         wanted = {event: channels_for(event, self.settings) for event in ("result", "failed")}
         with self.database.reading() as tx:
-            newest, seen = tx.journal.newest(), tx.notices.watched(WATCH)
-        if seen is None or not any(wanted.values()) or newest < seen:
-            return self._begin(newest, now, follow=any(wanted.values()), followed=seen is not None)
-        if newest == seen:
+            seen = tx.notices.watched(WATCH)
+            entries, until = tx.journal.follow(seen, PAGE)
+        if not any(wanted.values()):
+            if seen is not None:
+                with self.database.transaction() as tx:
+                    tx.notices.unwatch(WATCH)
             return False
-        with self.database.transaction() as tx:
-            began = tx.notices.watched(BEGAN) or now
-            entries = tx.journal.since(max(0, int(seen) - OVERLAP), PAGE + OVERLAP)
-            for entry in entries:
-                event = TOLD.get(entry.event)
-                new = entry.entry_id > seen or entry.at > now - OVERLAP_S
-                if event and entry.job_id and entry.at >= began and new:
-                    queue(tx, wanted[event], f"entry {entry.entry_id}", self._payload(tx, event, entry), now)
-            tx.notices.watch(WATCH, entries[-1].entry_id if entries else newest)
-        return True
-
-    def _begin(self, newest: int, now: float, *, follow: bool, followed: bool) -> bool:
-        """Whoever asks to be told is told what happens from now on; where nobody does, that is forgotten."""
-        if not follow and not followed:
-            return False
-        with self.database.transaction() as tx:
-            if follow:
-                tx.notices.watch(WATCH, newest)
-                tx.notices.watch(BEGAN, now)
-            else:
-                tx.notices.unwatch(WATCH)
-        return False
+        if until != seen:
+            with self.database.transaction() as tx:
+                for entry in entries:
+                    event = TOLD.get(entry.event)
+                    if event and entry.job_id:
+                        queue(tx, wanted[event], f"entry {entry.entry_id}", self._payload(tx, event, entry), now)
+                tx.notices.watch(WATCH, until)
+        return bool(entries)
 
     def _payload(self, tx: Transaction, event: str, entry: JournalEntry) -> dict[str, Any]:
         """Who and where; not why, since reasons are others' words."""

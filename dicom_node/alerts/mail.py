@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -18,8 +17,6 @@ from dicom_node.network.tls.client_context import client_context
 from dicom_node.settings.alerts import MailSettings
 from storage.watching.notices import Notice
 
-log = logging.getLogger(__name__)
-
 PATIENCE_S = 20.0
 
 
@@ -29,16 +26,14 @@ class Mail:
 
     settings: MailSettings
 
-    def tell(self, notice: Notice, now: float) -> None:
-        """Hand one to the mail server; NotTold where it does not take it."""
+    def tell(self, notice: Notice, now: float) -> str:
+        """Hand one to the mail server, and give for whom alone it does not take it; NotTold where for nobody."""
         message = compose(notice, self.settings, now)
         try:
             with closing(self._connected()) as server:
                 refused = server.send_message(message)
                 with suppress(smtplib.SMTPException, OSError):  # it has the mail, whatever it says to our goodbye
                     server.quit()
-            if refused:
-                log.warning("the mail server refuses %d of %d recipients", len(refused), len(self.settings.recipients))
         except NoSecret as absent:
             raise NotTold(f"the password of the mail server {absent}") from absent
         except smtplib.SMTPException as error:
@@ -46,6 +41,8 @@ class Mail:
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise NotTold(f"{self.settings.host} cannot be reached: {why}") from error
+        whom = ", ".join(f"{recipient} ({code})" for recipient, (code, _) in refused.items())
+        return f"{self.settings.host} does not take it for {whom}" if whom else ""
 
     def _connected(self) -> smtplib.SMTP:
         asked = self.settings

@@ -24,8 +24,8 @@ KEPT_S = 7 * 86400.0
 class Channel(Protocol):
     """Who can be told."""
 
-    def tell(self, notice: Notice, now: float) -> None:
-        """Tell one notice; NotTold where it was not heard."""
+    def tell(self, notice: Notice, now: float) -> str:
+        """Tell one notice, and give who of several has not heard it, "" for nobody; NotTold where none has."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Tell:
             self._give_up(notice, now, "no such channel is configured any more")
             return True
         try:
-            channel.tell(notice, now)
+            unheard = channel.tell(notice, now)
         except NotTold as trouble:
             if notice.attempts >= self.backoff.attempts:
                 self._give_up(notice, now, str(trouble))
@@ -79,7 +79,11 @@ class Tell:
             log.warning("%s was not told: %s", notice.channel, trouble, extra={"attempt": notice.attempts})
             return False
         with self.database.transaction() as tx:
-            tx.notices.end(notice.notice_id, self.owner, NoticeState.SENT, now)
+            tx.notices.end(notice.notice_id, self.owner, NoticeState.SENT, now, unheard)
+            if unheard:  # told again it would come twice to the others
+                text = f"{notice.channel} was told of '{notice.payload.get('event', '')}', but {unheard}"
+                tx.journal.add(now, "notice partly told", text, revision=self.revision)
+                log.error("%s", text)
         return True
 
     def _give_up(self, notice: Notice, now: float, reason: str) -> None:

@@ -28,7 +28,7 @@ class Webhook:
 
     settings: WebhookSettings
 
-    def tell(self, notice: Notice, now: float) -> None:
+    def tell(self, notice: Notice, now: float) -> str:
         """POST one; NotTold unless the answer is a 2xx. No redirect is followed."""
         asked = self.settings
         body = json.dumps(notice.payload, sort_keys=True).encode()
@@ -46,6 +46,7 @@ class Webhook:
             raise NotTold(str(trouble)) from trouble
         if not 200 <= answer.status < 300:
             raise NotTold(f"it answers {answer.status}")
+        return ""
 
 
 def signature(secret: str, body: bytes, at: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dicom_node.checking.fits import unfit
 from dicom_node.checking.outlook import outlook_of
+from dicom_node.checking.places import unwritable
 from dicom_node.destinations.dimse import DimseDestination
 from dicom_node.errors import BadTlsFiles, ConfigurationError, PeerError
 from dicom_node.network.client import echo
@@ -21,7 +22,6 @@ from dicom_node.storing import object_store
 from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
 from storage.errors import NoAccess, StorageError, Unavailable
-from storage.sql.engines import make_engine
 
 
 @dataclass
@@ -51,7 +51,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     except ConfigurationError as wrong:
         report.problems.extend(wrong.problems)
         return report
-    report.problems.extend(_database(settings))
+    report.problems.extend(_places(settings))
     report.problems.extend(_authorities(settings))
     uses = _models(settings, report)
     report.remarks.extend(_held(settings, uses))
@@ -69,10 +69,10 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     return report
 
 
-def _database(settings: Settings) -> Iterator[str]:
-    """Whether there can be such a database; nobody is connected to."""
+def _places(settings: Settings) -> Iterator[str]:
+    """Whether there can be such a database, and may be written where things are kept; nobody is connected to."""
     try:
-        make_engine(settings.node.database)
+        yield from unwritable(settings.node)
     except StorageError as wrong:
         yield f"node.yaml: database_url: {wrong}"
 

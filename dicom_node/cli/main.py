@@ -1,6 +1,7 @@
 """`segnode`: the command line.
 
-Exit codes: 0 done; 1 the answer is no (not found, refused, failed); 2 wrong usage or configuration.
+Exit codes: 0 done; 1 the answer is no (not found, refused, failed) or nobody could read it; 2 wrong usage or
+configuration.
 Commands import what they need when they run, so that `--help` is instant.
 """
 
@@ -34,13 +35,14 @@ from dicom_node.cli.options import (
     plainly,
     roles_option,
 )
+from dicom_node.cli.output import Commands
 from dicom_node.cli.probe import probe
 from dicom_node.cli.review import export_reviewed
 from dicom_node.cli.users import users
 from dicom_node.cli.validate import validate
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="segnode")
 def main() -> None:
     """A DICOM node that segments tumours and sends SEG and SR back to the PACS."""

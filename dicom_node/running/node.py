@@ -75,9 +75,10 @@ class RoleProcess:
 
 
 def _in_child(role: str, run: Callable[[], None], supervisor: int) -> None:
-    """The role's process, which the signals of its supervisor end."""
+    """The role's process, which the signals of its supervisor end; what a closing terminal means is for that one."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # …and so do the processes that it starts
     call_it(f"segnode {role}")
     die_with(supervisor)
     tell_of_threads()
@@ -104,12 +105,16 @@ def serve(
 ) -> int:
     """Run `roles` until SIGTERM or SIGINT, then let them end their work for `drain_s` and a little; the exit code.
 
-    A role that dies is started again, with growing pauses. One that finds its configuration wrong at its first start
-    ends the node: starting it again would not mend that.
+    SIGHUP ends it as well where it was started in a terminal, which has closed then; elsewhere it is only logged, since
+    systemd would take that end for one that was wanted. A role that dies is started again, with growing pauses. One
+    that finds its configuration wrong at its first start ends the node: starting it again would not mend that.
     """
-    stop = threading.Event()
+    stop, hung_up = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        end = stop if os.isatty(0) else hung_up
+        signal.signal(signal.SIGHUP, lambda *_: end.set())
     processes = [RoleProcess(role, partial(run, role, conf)) for role in roles]
     code = 0
     while not stop.is_set():
@@ -118,6 +123,9 @@ def serve(
             if ended is not None:
                 code = ended
                 stop.set()
+        if hung_up.is_set():
+            hung_up.clear()
+            log.warning("SIGHUP changes nothing: a changed configuration is used by itself, and SIGTERM ends the node")
         stop.wait(0.2)
     _end([p.process for p in processes if p.process is not None], drain_s + LAST_WORD_S)
     return code

@@ -32,12 +32,11 @@ class Traces:
     def step(self, now: float) -> bool:
         """Send what is over since the last time; whether there was anything."""
         with self.database.reading() as tx:
-            newest, seen = tx.journal.newest(), tx.notices.watched(WATCH)
-            entries = tx.journal.since(int(seen), PAGE) if seen is not None and newest > seen else []
+            seen = tx.notices.watched(WATCH)
+            entries, until = tx.journal.follow(seen, PAGE)
             spans = {span.number: span for entry in entries for span in spans_of(tx, entry, now)}
         if spans and not self._sent(list(spans.values())):
             return False
-        until = entries[-1].entry_id if entries else newest
         if until != seen:
             with self.database.transaction() as tx:
                 tx.notices.watch(WATCH, until)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from storage.arriving.headers import FORMER
+
 HIDDEN = "hidden"
 
 IDENTITY = {
@@ -75,7 +77,7 @@ def _is_ours(key: object, value: object) -> bool:
 
 
 def identifying(header: Mapping[str, Any]) -> Iterator[str]:
-    """Words by which the patient could be told."""
+    """Words by which the patient could be told, or whom the study was taken for before its header was corrected."""
     for keyword in ("PatientName", "ReferringPhysicianName"):
         for name in _text(header, keyword).split("="):
             parts = re.split(r"[\^\s,]+", name)
@@ -88,6 +90,8 @@ def identifying(header: Mapping[str, Any]) -> Iterator[str]:
     if len(birth) == 8:
         year, month, day = birth[:4], birth[4:6], birth[6:]
         yield from (birth, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}")
+    for former in header.get(FORMER) or ():
+        yield from identifying(former)
 
 
 def _text(header: Mapping[str, Any], keyword: str) -> str:

@@ -43,11 +43,7 @@ def look(console: Console, after: int | None) -> News:
             (job.study_instance_uid, job.job_id, job.step, round(100 * job.progress))
             for job in tx.jobs.running(console.clock())
         )
-        if after is None:
-            return News(tx.journal.newest(), (), running)
-        entries = tx.journal.since(after, MOST_AT_ONCE)
-        # Fewer than were heard of once there are where the database was put back from a backup.
-        newest = entries[-1].entry_id if entries else min(after, tx.journal.newest())
+        entries, newest = tx.journal.follow(after, MOST_AT_ONCE)
     studies = dict.fromkeys(entry.study_instance_uid for entry in entries if entry.study_instance_uid)
     return News(newest, tuple(studies), running)
 

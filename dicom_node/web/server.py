@@ -20,6 +20,7 @@ from dicom_node.running.heartbeat import Heartbeat
 from dicom_node.running.reload import follow
 from dicom_node.settings.web import WebSettings
 from dicom_node.web.app import create_app, open_console
+from dicom_node.web.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def serve(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     ear = _listening(settings, settings.port)
     config = uvicorn.Config(
         create_app(console),
+        http=Connection,
         lifespan="off",
         log_config=None,
         access_log=False,  # addresses hold what people looked for; the audit trail says who did what

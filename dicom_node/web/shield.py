@@ -1,14 +1,16 @@
-"""What stands around every answer: headers that bind the browser, and a bound on what may be sent to us.
+"""What stands around every answer: headers that bind the browser, and bounds on what may be sent to us, and how slowly.
 
 No page needs a script or style of its own: the policy allows files of ours alone (Content Security Policy level 3).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,7 +19,9 @@ from dicom_node.web.access import BY_PROGRAMS
 from dicom_node.web.problems import told
 
 LARGEST_BODY = 1024 * 1024  # bytes; forms and commands are small
+BODY_S, SLOWEST = 20.0, 1000.0  # so long is waited for a body, and a second more for each so many bytes that came
 STATIC = "/static/"
+GONE: Message = {"type": "http.disconnect"}
 
 POLICY = "; ".join(
     (
@@ -83,15 +87,19 @@ def _too_large(path: str, largest: int) -> Response:
 
 
 def _bounded(receive: Receive, largest: int) -> Receive:
-    """`receive` that ends where more comes than may; it need not have been announced."""
-    came = 0
+    """`receive` that ends where more comes than may, announced or not, or what is still to come does not."""
+    came, waited, whole = 0, 0.0, False
 
     async def bounded() -> Message:
-        nonlocal came
-        message = await receive()
+        nonlocal came, waited, whole
+        if whole:  # who asks on is told when the caller has gone
+            return await receive()
+        begun, message = time.monotonic(), GONE
+        with anyio.move_on_after(BODY_S + came / SLOWEST - waited):
+            message = await receive()
+        waited += time.monotonic() - begun
         came += len(message.get("body", b""))
-        if came > largest:
-            return {"type": "http.disconnect"}
-        return message
+        whole = not message.get("more_body", False)
+        return message if came <= largest else GONE
 
     return bounded

@@ -50,7 +50,7 @@ def sign_in(console: Console, comer: Comer) -> str:
         console.parts.audit.signed_in(who, WRONG)
         raise NotSignedIn(WRONG)
     with console.parts.database.transaction() as tx:
-        throttle.succeeded(tx, name, comer.address)
+        throttle.forgive(tx, name, comer.address, now)
         if user.password and console.passwords.is_outdated(user.password):
             tx.users.set_password(user.user_id, console.passwords.hashed(comer.password, user.name))
         token = open_session(console, tx, user, comer.address, now)
@@ -88,7 +88,7 @@ def come_by_link(console: Console, token: str, comer: Comer) -> str:
         user = chosen or tx.users.add(name, Role.ADMIN, now)
         tx.users.set_password(user.user_id, password)
         tx.tickets.revoke_all(user.user_id, TicketKind.SESSION)
-        throttle.forgive(tx, user.name, comer.address)
+        throttle.forgive(tx, user.name, comer.address, now)
         session = open_session(console, tx, user, comer.address, now)
     who = Participant(user.name, requestor=True, name=user.name, address=comer.address)
     console.parts.audit.user_changed(user.name, "chose a password by a link", who)

@@ -1,7 +1,8 @@
 """How long somebody waits who has failed to sign in: nothing at first, then twice as long each time.
 
 Failures are counted by who tries for whom from where (a person mistypes), by address (one machine tries many names),
-and by name (many machines try one name; lenient, for else anybody could lock anybody out).
+and by name (many machines try one name; lenient, for else anybody could lock anybody out). Time forgives one in each
+quarter of an hour, the longest wait, so that guessing gets no quicker by that and mistakes do not add up for ever.
 """
 
 from __future__ import annotations
@@ -30,17 +31,16 @@ def count(tx: Transaction, name: str, address: str, now: float) -> None:
         tx.sign_ins.failed(key, now)
 
 
-def succeeded(tx: Transaction, name: str, address: str) -> None:
-    """The attempt that was counted succeeded: the name is forgiven, and for the address it is no failure."""
-    forgive(tx, name, address)
-    tx.sign_ins.taken_back(_from(address))
+def forgive(tx: Transaction, name: str, address: str, now: float) -> None:
+    """Somebody has come in by this name: who failed for it is forgotten.
 
-
-def forgive(tx: Transaction, name: str, address: str) -> None:
-    """Forget who failed for this name. The address keeps its count: one good name must not help to guess others."""
-    for kind, key in _keys(name, address):
-        if kind != "address":
-            tx.sign_ins.succeeded(key)
+    The address keeps what failed there for other names: one good name must not help to guess those.
+    """
+    keys = dict(_keys(name, address))
+    mistyped, _ = tx.sign_ins.failures(keys["both"], now)  # an attempt that was counted and has succeeded among them
+    tx.sign_ins.succeeded(keys["both"])  # in the order in which `count` takes them, so that none waits for the other
+    tx.sign_ins.taken_back(keys["address"], mistyped)
+    tx.sign_ins.succeeded(keys["name"])
 
 
 def _pause_s(beyond: int) -> float:
@@ -49,9 +49,5 @@ def _pause_s(beyond: int) -> float:
 
 def _keys(name: str, address: str) -> Iterator[tuple[str, str]]:
     yield "both", f"{as_name(name)}\n{address}"
-    yield "address", _from(address)
+    yield "address", f"address {address}"
     yield "name", f"name {as_name(name)}"
-
-
-def _from(address: str) -> str:
-    return f"address {address}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from inference.backends import zoo_config
 from inference.backends.zoo_image import as_files, in_memory
 from inference.errors import Exhausted, ModelError
+from inference.own_folder import OwnFolder, clear_abandoned
 from inference.precision import Precision, compute_in
 from inference.volume import Grid
 
@@ -56,7 +56,8 @@ class BundleWorkflow:
         from monai.engines import IterationEvents
 
         self._held: dict[str, ModuleType] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="segnode-bundle-")
+        clear_abandoned()
+        self._folder = OwnFolder()
         path = zoo_config.config_file(self.root, self.config)
         config = ConfigParser.load_config_file(path)
         self.in_memory = self.mode == "memory" or (self.mode == "auto" and not zoo_config.reads_files_itself(config))
@@ -67,7 +68,7 @@ class BundleWorkflow:
             run = "run" if "run" in config else "evaluating"  # as bundles called it before MONAI 1.2
             self._workflow: ConfigWorkflow = ConfigWorkflow(
                 str(path), workflow_type="infer", logging_file=False, run_id=run)
-            fitted = zoo_config.fitted(config, self.root, self.device, Path(self._folder.name),
+            fitted = zoo_config.fitted(config, self.root, self.device, self._folder.path,
                                        in_memory=self.in_memory)
             self._workflow.parser.update(pairs=fitted | self.overrides)
             self._workflow.initialize()
@@ -91,7 +92,7 @@ class BundleWorkflow:
 
         Both are gone at the end. Exhausted where the device's memory does not suffice.
         """
-        folder = Path(self._folder.name)
+        folder = self._folder.path
         image = (in_memory(channels, grid, channel_first=self._channel_first) if self.in_memory
                  else as_files(channels, grid, folder))
         self._dataset.data = [{self.image_key: image}]

@@ -27,6 +27,7 @@ from inference.explain.explain import explain
 from inference.explain.explanation import Explanation
 from inference.findings import Result
 from inference.material import Material
+from inference.own_folder import clear_abandoned
 from inference.predict import predict
 from inference.request import ExplainRequest, Request
 
@@ -37,6 +38,7 @@ def main(pipes: Sequence[Connection], device: str, parent: int) -> None:
     """Serve requests from `pipes` until they close or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which then ends us
     keep_quiet()
+    clear_abandoned()  # the one before may have been killed under a job
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     residents, turn = Residents(device), Device()
     threads = [threading.Thread(target=_serve, args=(pipe, residents, turn), daemon=True) for pipe in pipes]

@@ -112,5 +112,5 @@ def _compare(array: NDArray[np.float32], piece: _Piece, units: Units) -> None:
     _fill(again, _Piece(piece.instance, [(n, header) for n, (_, header) in enumerate(piece.slices)]), units)
     for (z, header), values in zip(piece.slices, again, strict=True):
         if not np.array_equal(array[z], values):
-            raise BadGeometry(f"Different pictures lie at the same place and nothing tells them apart: {header.name} "
-                              "and another.")
+            raise BadGeometry(f"Different pictures lie at the same place and no attribute that is looked at tells "
+                              f"them apart: {header.name} and another.")

@@ -18,13 +18,16 @@ from inference.errors import BadGeometry
 MAX_FRAMES = 20_000
 
 # Attributes that tell apart images at the same place, in the order in which they are tried.
-DISCRIMINATORS = ("StackID", "TemporalPositionIdentifier", "EchoNumbers", "DiffusionBValue", "TriggerTime",
-                  "ImageType", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
+DISCRIMINATORS = ("StackID", "TemporalPositionIdentifier", "EchoNumbers", "EffectiveEchoTime",
+                  "DiffusionBValue", "TriggerTime", "ImageType", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
 
 # What a header is made of, beside the frames of an enhanced instance.
 KEYWORDS = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", *DISCRIMINATORS, "InstanceNumber", "Rows",
             "Columns", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
             "SpacingBetweenSlices")
+
+# What a frame says of its own moment, by those attributes.
+_MOMENTS = {"temporal": "TemporalPositionIdentifier", "stack": "StackID", "echo": "EffectiveEchoTime"}
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,14 @@ def frames_of(ds: Dataset) -> list[dict[str, Any]]:
             "thickness": _value(measures, "SliceThickness") or _value(measures, "SpacingBetweenSlices"),
             "temporal": _value(content, "TemporalPositionIndex"),
             "stack": _value(content, "StackID"),
+            "echo": _value(_macro(group, Dataset(), "MREchoSequence"), "EffectiveEchoTime"),
         })
     return frames
 
 
 def _frame(shared: SliceHeader, frame: Mapping[str, Any], number: int) -> SliceHeader:
     moments = dict(shared.moments)
-    for key, keyword in (("temporal", "TemporalPositionIdentifier"), ("stack", "StackID")):
+    for key, keyword in _MOMENTS.items():
         if frame.get(key) not in (None, ""):
             moments[keyword] = _plain(frame[key])
     return SliceHeader(

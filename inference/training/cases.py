@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import inference
+from inference.errors import Unfit
 from inference.phantom import make_case
 from inference.prepare import Prepared, prepare
 from inference.recipe import Recipe
@@ -57,15 +58,17 @@ def draw_cases(name: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, 
     return [load_case(path, seed) for seed, path in zip(seeds, paths, strict=True)]
 
 
-def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: int) -> None:
+def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: int, channels: Sequence[str]) -> None:
     """Keep a prepared case and its labels (z, y, x) on the working grid in the folder `path`: all of it, or nothing.
 
-    `seed` chooses the places to look at, where there are more than are kept.
+    `seed` chooses the places to look at, where there are more than are kept. Unfit where half precision does not hold
+    a voxel; `channels` are what its sentence calls each of them.
     """
+    image = _halved(prepared.array, channels)
     beside = path.with_name(f".{path.name}-{os.getpid()}")
     _clear(path)
     beside.mkdir()
-    np.save(beside / "image.npy", prepared.array.astype(np.float16))
+    np.save(beside / "image.npy", image)
     np.save(beside / "labels.npy", labels)
     np.save(beside / "foreground.npy", prepared.foreground)
     places = _places(labels, prepared.foreground, seed)
@@ -76,6 +79,18 @@ def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: i
         if not path.exists():
             raise
         shutil.rmtree(beside)  # another process was first, with the same case
+
+
+def _halved(array: NDArray[np.float32], channels: Sequence[str]) -> NDArray[np.float16]:
+    """Channels (channel, z, y, x) in half precision; Unfit for one with a voxel that would be infinite, or is."""
+    with np.errstate(over="ignore"):
+        halved = array.astype(np.float16)
+    for name, kept, exact in zip(channels, halved, array, strict=True):
+        if not np.isfinite(kept).all():
+            raise Unfit(f"channel {name}, as the recipe prepares it, reaches {np.abs(exact).max():g}; training cases "
+                        f"are kept in half precision, which ends at {np.finfo(np.float16).max:.0f}: give the channel "
+                        "scale zscore or window instead of none.")
+    return halved
 
 
 def _clear(path: Path) -> None:
@@ -141,7 +156,7 @@ def _draw(name: str, recipe: Recipe, wanted: tuple[int, Path]) -> None:
     phantom = make_case(name, seed)
     # A phantom knows how its patient moved: as good as registering, and seconds faster.
     prepared = prepare(phantom.aligned(REGISTRATION_SLACK_MM), recipe.model_copy(update={"register_roles": False}))
-    save_case(path, prepared, prepared.labels(phantom.truth), seed)
+    save_case(path, prepared, prepared.labels(phantom.truth), seed, [channel.role for channel in recipe.channels])
 
 
 def _places(labels: NDArray[np.uint8], foreground: NDArray[np.bool_], seed: int) -> dict[int, NDArray[np.int16]]:
@@ -160,6 +175,8 @@ def _sample(flat: NDArray[np.intp], shape: tuple[int, ...], rng: np.random.Gener
 def fingerprint(task: str, recipe: Recipe) -> str:
     """Changes with the recipe and with the code that draws and prepares, so that no stale case is used."""
     digest = hashlib.sha256(f"{task} {recipe.model_dump_json()}".encode())
+    if any(channel.scale == "none" for channel in recipe.channels):
+        digest.update(b"finite")  # what was kept before that was asked may not be
     root = Path(inference.__file__).parent
     for name in _DRAWN_BY:
         where = root / name

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import torch
 
 from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, BundleCard, write_hashes
+from inference.errors import ModelError
 from inference.findings import IntendedUse
 from inference.tasks import TASKS
 from inference.training.config import TrainingSettings
@@ -32,16 +36,40 @@ BOOTSTRAPPED = ("Trained on scans of patients with procedural lesions drawn into
 
 
 def export(settings: TrainingSettings, network: torch.nn.Module, best: Best, folder: Path, material: Material) -> None:
-    """Write the bundle of a trained network into `folder`; `material` is what it learnt from."""
+    """Write the bundle of a trained network into `folder`: all of it, or nothing; `material` is what it learnt from.
+
+    A bundle that is there stays until the new one is whole; what else lies in it stays beside the new one's files.
+    One process at a time writes to a folder. ModelError as of `check_place`.
+    """
+    check_place(folder)
     metadata, card = _metadata(settings, best, material), _model_card(settings, best, material)
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".writing-{folder.name}-", dir=folder.parent))
+    whole = beside / "whole"
+    if folder.exists():
+        shutil.copytree(folder, whole, symlinks=True)
     for name in ("configs", "models", "docs"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_json(folder / METADATA, metadata)
-    _write_json(folder / INFERENCE, engine_configuration(settings))
-    torch.save(half_weights(network), folder / WEIGHTS)
-    (folder / "docs" / "README.md").write_text(card)
-    (folder / "LICENSE").write_text(LICENCE)
-    write_hashes(folder)
+        (whole / name).mkdir(parents=True, exist_ok=True)
+    _write_json(whole / METADATA, metadata)
+    _write_json(whole / INFERENCE, engine_configuration(settings))
+    torch.save(half_weights(network), whole / WEIGHTS)
+    (whole / "docs" / "README.md").write_text(card)
+    (whole / "LICENSE").write_text(LICENCE)
+    write_hashes(whole)
+    if folder.exists():
+        folder.rename(beside / "before")
+    whole.rename(folder)
+    for left in folder.parent.glob(f".writing-{escape(folder.name)}-????????"):  # ours, and those of killed processes
+        shutil.rmtree(left)
+
+
+def check_place(folder: Path) -> None:
+    """ModelError where a bundle cannot be written to `folder`, since it is a file or holds something else."""
+    if folder.is_dir() and ((folder / METADATA).is_file() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise ModelError(f"{folder} holds other things than a bundle: name a folder that is empty or not there yet.")
 
 
 def half_weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:

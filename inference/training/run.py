@@ -9,7 +9,7 @@ from pathlib import Path
 from inference.training.choosing import Chosen, choose
 from inference.training.config import TrainingSettings, load_settings
 from inference.training.distributed import World, joined
-from inference.training.export import export
+from inference.training.export import check_place, export
 from inference.training.history import Board, write_curves
 from inference.training.loop import Trainer
 from inference.training.material import Material, gather
@@ -24,10 +24,12 @@ def train(configuration: Path, bundle: Path | None = None, cache: Path = CACHE, 
     """Train as the YAML file says and write the bundle, beside where it is called unless told otherwise.
 
     `cache` keeps the prepared cases and a checkpoint: an interrupted run goes on where it was. The curves lie beside
-    the bundle. ModelError where the configuration is wrong, DataError where its data set is.
+    the bundle. ModelError where the configuration is wrong or the bundle's folder is taken by something else, DataError
+    where its data set is wrong.
     """
     settings = load_settings(configuration)
     folder = bundle or Path(f"{settings.task}-{settings.version}")
+    check_place(folder)
     with joined() as world:
         material = gather(settings, cache.expanduser(), workers=workers, beside=configuration.parent)
         settings = settings.in_steps(len(material.training))

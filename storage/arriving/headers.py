@@ -11,11 +11,22 @@ from typing import Any
 from storage.texts import plain
 
 HEADER_COLUMNS = ("header", "patient_id", "found_by")
+IDENTITY = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "ReferringPhysicianName")
+FORMER = "OriginalAttributesSequence"  # (0400,0561): what these said before corrections, an item each
 
 
 def header_columns(header: Mapping[str, Any]) -> dict[str, Any]:
     """The values of `HEADER_COLUMNS`."""
     return {"header": dict(header), "patient_id": patient_id_of(header), "found_by": found_by(header)}
+
+
+def corrected(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The header `new` in the place of `old`, with whom earlier ones named: sentences of then go on quoting that."""
+    was = {keyword: old[keyword] for keyword in IDENTITY if old.get(keyword) and old[keyword] != new.get(keyword)}
+    former = list(old.get(FORMER) or [])
+    if was and was not in former:
+        former.append(was)
+    return {**new, FORMER: former} if former else dict(new)
 
 
 def patient_id_of(header: Mapping[str, Any]) -> str:

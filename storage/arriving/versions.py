@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
 from storage import tables
-from storage.arriving.headers import header_columns
+from storage.arriving.headers import corrected, header_columns
 from storage.errors import NotFound
 from storage.records import Instance, InstanceKind
 from storage.sql.store import Store
@@ -75,8 +75,9 @@ class Versions(Store):
         )
         modality = plain(str(new.header.get("Modality", "")))
         self._connection.execute(series.values(header=new.header, modality=modality))
-        study = update(tables.studies).where(tables.studies.c.study_uid == new.study_instance_uid)
-        self._connection.execute(study.values(**header_columns(study_header)))
+        this = tables.studies.c.study_uid == new.study_instance_uid
+        header = corrected(self._locked(tables.studies.c.header, this), study_header)
+        self._connection.execute(update(tables.studies).where(this).values(**header_columns(header)))
         if copied:  # who the patient is may have changed: an archive is asked anew for earlier results
             stale = tables.recalls.c.study_uid == new.study_instance_uid
             self._connection.execute(delete(tables.recalls).where(stale))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from storage.database import Database
 from storage.records import JournalEntry
 
 
@@ -50,3 +51,52 @@ def test_what_came_after_an_entry_is_told_in_order(db):
         assert tx.journal.newest() == third
         assert [entry.entry_id for entry in tx.journal.since(first, 10)] == [second, third]
         assert [entry.text for entry in tx.journal.since(0, 2)] == ["one", "two"]
+
+
+def test_who_follows_it_sees_each_entry_once_from_when_it_first_looks(db):
+    with db.transaction() as tx:
+        before = tx.journal.add(1.0, "note", "before")
+        assert tx.journal.follow(None, 10) == ([], before)
+        one, two = (tx.journal.add(2.0, "note", text) for text in ("one", "two"))
+        entries, seen = tx.journal.follow(before, 1)
+        assert ([entry.text for entry in entries], seen) == (["one"], one)
+        entries, seen = tx.journal.follow(seen, 1)
+        assert ([entry.text for entry in entries], seen) == (["two"], two)
+        assert tx.journal.follow(seen, 1) == ([], two)
+        assert tx.journal.follow(10**9, 1) == ([], two), "the database was put back from a backup"
+
+
+def test_it_waits_for_an_entry_that_is_committed_after_a_later_one(migrated_postgres):
+    url = migrated_postgres()
+    one, other = Database.open(url), Database.open(url)
+
+    def told(seen):
+        with other.reading() as tx:
+            entries, until = tx.journal.follow(seen, 10)
+            return [entry.text for entry in entries], until
+
+    with one.transaction() as tx:
+        first = tx.journal.add(1.0, "note", "first")
+    with one.transaction() as tx:
+        slow = tx.journal.add(2.0, "note", "slow")
+        with other.transaction() as beside:
+            quick = beside.journal.add(3.0, "note", "quick")
+        assert told(first - 1) == (["first"], first)
+        assert told(first) == ([], first)
+        assert told(None) == ([], first), "who begins meanwhile is told of it too"
+    assert told(first) == (["slow", "quick"], quick)
+    assert told(slow) == (["quick"], quick)
+    one.close()
+    other.close()
+
+
+def test_and_not_for_one_that_never_comes(migrated_postgres):
+    database = Database.open(migrated_postgres())
+    with database.transaction() as tx:
+        tx.journal.add(1.0, "note", "never")
+        tx._connection.get_transaction().rollback()
+    with database.transaction() as tx:
+        tx.journal.add(2.0, "note", "after it")
+    with database.reading() as tx:
+        assert [entry.text for entry in tx.journal.since(0, 10)] == ["after it"]
+    database.close()

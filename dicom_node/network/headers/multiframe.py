@@ -36,8 +36,9 @@ PULSES = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}
 def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     """Attributes of the first frame in single-frame words, and "Frames": where and when each frame lies.
 
-    A frame is {position, orientation, spacing, temporal, stack}; what its own group does not say, the
-    shared group says. ValueError beyond `MAX_FRAMES` or where a group cannot be read.
+    A frame is {position, orientation, spacing, temporal, stack, echo}; what its own group does not say, the
+    shared group says, but for the echo: one that all share tells none of them apart. ValueError beyond `MAX_FRAMES` or
+    where a group cannot be read.
     """
     groups = items_of(data, "PerFrameFunctionalGroupsSequence")
     if len(groups) > MAX_FRAMES:
@@ -64,6 +65,7 @@ def _frame(group: Dataset, shared: Dataset) -> dict[str, Any]:
         "spacing": _in_group(group, shared, "PixelMeasuresSequence", "PixelSpacing"),
         "temporal": _in_group(group, shared, "FrameContentSequence", "TemporalPositionIndex"),
         "stack": _in_group(group, shared, "FrameContentSequence", "StackID"),
+        "echo": _in_group(group, Dataset(), "MREchoSequence", "EffectiveEchoTime"),
     }
     return {name: value for name, value in frame.items() if value is not None}
 

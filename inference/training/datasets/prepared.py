@@ -41,8 +41,10 @@ def cached_case(data: DataSet, ref: CaseRef, recipe: Recipe, folder: Path) -> Ca
     seed = int(own[:8], 16)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        names = [f"{one.role} of {ref.images[one.role].name}" if one.role in ref.images else one.role
+                 for one in recipe.channels]
         try:
-            save_case(path, *prepared_case(data.read(ref), recipe), seed)
+            save_case(path, *prepared_case(data.read(ref), recipe), seed, names)
         except Unfit as fault:
             raise BadCase(ref.case_id, str(fault)) from fault
     return load_case(path, seed)

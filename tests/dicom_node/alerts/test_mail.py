@@ -27,6 +27,7 @@ class Smtp(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
     refuse = ""
+    unknown: tuple[str, ...] = ()  # recipients
     goodbye = "221 bye"
 
     def __init__(self) -> None:
@@ -45,6 +46,8 @@ class _Session(socketserver.StreamRequestHandler):
             verb = line.split()[0].upper()
             if server.refuse and verb == "MAIL":
                 self._say(server.refuse)
+            elif verb == "RCPT" and any(one in line for one in server.unknown):
+                self._say("550 no Doe^Jane here")
             elif verb == "EHLO":
                 self._say("250-here\r\n250 AUTH PLAIN")
             elif verb == "DATA":
@@ -72,7 +75,7 @@ def settings(port: int, **more: Any) -> MailSettings:
 
 
 def test_everybody_gets_it_in_words(smtp: Smtp) -> None:
-    Mail(settings(smtp.server_address[1])).tell(NOTICE, 1_767_348_900.0)
+    assert Mail(settings(smtp.server_address[1])).tell(NOTICE, 1_767_348_900.0) == ""
     (text,) = smtp.taken
     message = message_from_string(text, policy=policy.default)
     assert message["Subject"] == "[SEGNODE] 3 studies without a result after 60 minutes"
@@ -97,6 +100,19 @@ def test_a_no_is_told_by_its_code_alone(smtp: Smtp) -> None:
         Mail(settings(smtp.server_address[1])).tell(NOTICE, 1.0)
     assert "451" in str(no.value)
     assert "Doe" not in str(no.value)
+
+
+def test_whom_the_server_refuses_is_told_by_address_and_code_and_the_others_get_it(smtp: Smtp) -> None:
+    smtp.unknown = ("it@hospital.example",)
+    said = Mail(settings(smtp.server_address[1])).tell(NOTICE, 1.0)
+    assert (said, len(smtp.taken)) == ("127.0.0.1 does not take it for it@hospital.example (550)", 1)
+
+
+def test_where_it_refuses_everybody_nothing_is_told(smtp: Smtp) -> None:
+    smtp.unknown = ("it@hospital.example", "pacs@hospital.example")
+    with pytest.raises(NotTold, match="SMTPRecipientsRefused"):
+        Mail(settings(smtp.server_address[1])).tell(NOTICE, 1.0)
+    assert smtp.taken == []
 
 
 @pytest.mark.parametrize("goodbye", ["421 closing", "no SMTP at all"])

@@ -19,14 +19,16 @@ class Ear:
     """A channel that hears, or does not."""
 
     deaf: bool = False
+    but: str = ""
     asked: int = 0
     heard: list[Notice] = field(default_factory=list)
 
-    def tell(self, notice: Notice, now: float) -> None:
+    def tell(self, notice: Notice, now: float) -> str:
         self.asked += 1
         if self.deaf:
             raise NotTold("it does not listen")
         self.heard.append(notice)
+        return self.but
 
 
 @pytest.fixture
@@ -69,6 +71,18 @@ def test_in_the_end_it_is_given_up_and_that_is_journalled(tell: Tell, ear: Ear, 
     assert counts(parts) == {("mail", NoticeState.GIVEN_UP): 1}
     with parts.database.reading() as tx:
         assert tx.journal.recent(1)[0].text == "mail was not told of 'late': it does not listen"
+
+
+def test_who_alone_has_not_heard_it_is_journalled_and_the_others_are_not_told_again(
+    tell: Tell, ear: Ear, parts: Parts
+) -> None:
+    ear.but = "the server does not take it for it@hospital.example (550)"
+    assert [tell.step(at) for at in (10.0, 1000.0, 10_000.0)] == [True, False, False]
+    assert counts(parts) == {("mail", NoticeState.SENT): 1}
+    with parts.database.reading() as tx:
+        (entry, *_) = told = tx.journal.recent(5)
+    assert [one.event for one in told].count("notice partly told") == 1
+    assert entry.text == "mail was told of 'late', but the server does not take it for it@hospital.example (550)"
 
 
 def test_one_that_is_silent_keeps_nobody_else_waiting(tell: Tell, ear: Ear, parts: Parts) -> None:

@@ -135,9 +135,11 @@ SLEEPER = textwrap.dedent("""
 """)
 
 
-def supervise(code: str, drain_s: float = 0.0, slip: Path | None = None) -> subprocess.Popen[str]:
+def supervise(
+    code: str, drain_s: float = 0.0, slip: Path | None = None, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", SUPERVISOR, code, str(drain_s), str(slip)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def next_pid(node: subprocess.Popen[str]) -> psutil.Process:
@@ -154,6 +156,52 @@ def test_a_role_that_dies_is_started_again_and_all_end_on_sigterm() -> None:
         node.terminate()
         assert node.wait(PATIENCE_S) == 0
     assert not second.is_running()
+
+
+def test_a_hangup_is_no_end_and_is_said() -> None:
+    """systemd takes an end by SIGHUP for one that was wanted, and would not start the node again."""
+    with supervise(SLEEPER) as node:
+        role = next_pid(node)
+        assert node.stderr is not None
+        for _ in range(2):
+            role.send_signal(signal.SIGHUP)
+            node.send_signal(signal.SIGHUP)
+            assert "SIGHUP changes nothing" in node.stderr.readline()
+        assert (node.poll(), role.is_running(), role.status()) == (None, True, psutil.STATUS_SLEEPING)
+        node.terminate()
+        assert node.wait(PATIENCE_S) == 0
+
+
+def test_a_terminal_that_closes_ends_the_node_in_good_order() -> None:
+    ours, theirs = os.openpty()
+    with supervise(DRAINING, 20.0, stdin=theirs) as node:
+        role = next_pid(node)
+        role.send_signal(signal.SIGHUP)  # the terminal tells every process
+        node.send_signal(signal.SIGHUP)
+        assert node.stdout is not None
+        assert node.stdout.read() == "drained\n"
+        assert node.wait(PATIENCE_S) == 0
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_node_that_is_to_outlive_its_terminal_does() -> None:
+    """As nohup starts it."""
+    ours, theirs = os.openpty()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        node = supervise(SLEEPER, stdin=theirs)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with node:
+        role = next_pid(node)
+        node.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert (node.poll(), role.is_running()) == (None, True)
+        node.terminate()
+        assert node.wait(PATIENCE_S) == 0
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_roles_end_with_a_node_that_is_killed() -> None:

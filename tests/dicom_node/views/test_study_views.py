@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +63,25 @@ def test_who_may_not_is_told_nothing_of_it_and_finds_nothing_by_it(story: Parts)
         assert "Doe" in json.dumps(whole_study(tx, "1.2.3", SHOWN))
     for view in views:
         assert not [word for word in WHO if word in json.dumps(view)]
+
+
+def test_nor_whom_it_named_before_its_header_was_corrected(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        tx.journal.add(131.0, "note", "series 'Jane, Doe, born 1970-01-01' is a localizer", study="1.2.3")
+        old = tx.studies.instances(study_uid="1.2.3")[0]
+        for number, name in enumerate(("Roe^Mary", "Poe^Ann")):
+            new = replace(old, file=StoredFile(f"{number}.dcm", 10, f"{number}"), received_at=132.0)
+            tx.studies.add_instance(new)
+            tx.versions.correct(old, new, {"PatientName": name, "PatientID": "P-18"}, copied=True)
+            tx.journal.add(133.0, "note", f"series '{name}' is a localizer", study="1.2.3")
+            old = new
+    with story.database.reading() as tx:
+        view = whole_study(tx, "1.2.3", MASKED)
+        assert "Doe" in json.dumps(whole_study(tx, "1.2.3", SHOWN))
+        lists = [studies_page(tx, Sought(), MASKED), deliveries_page(tx, Wished(), MASKED)]
+    said = json.dumps([view, *lists])
+    assert "series 'hidden, hidden, born hidden' is a localizer" in said
+    assert not [word for word in (*WHO, "1970-01-01", "Roe", "Mary", "Poe", "Ann") if word in said]
 
 
 def test_deliveries_come_a_page_at_a_time_too(story: Parts) -> None:

@@ -1,4 +1,7 @@
-"""The role `web` on a real socket."""
+"""The role `web` on a real socket.
+
+dicom_node.web.server, dicom_node.web.connection
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.running.heartbeat import Heartbeat
 from dicom_node.running.roles import web
 from dicom_node.settings import load
+from dicom_node.web import connection, shield
 
 PATIENCE_S = 60.0
 
@@ -91,6 +95,83 @@ def test_by_tls_with_the_files_as_they_are_then(conf: Path, port: int, ours, hos
         assert ask(f"https://localhost:{port}/healthz", context=trust)[0] == 200
         (state,) = heartbeat._facts["tls"]()
     assert (state["trouble"], state["expires_at"] > 0) == ("", True)
+    parts.close()
+
+
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: node\r\n"
+
+
+@pytest.mark.parametrize(("sent", "answered"), [
+    (b"", 0), (b"GET /healthz HT", 0), (REQUEST, 0), (REQUEST + b"\r\n" + REQUEST, 1),
+    (b"POST /sign-in HTTP/1.1\r\nHost: node\r\nContent-Length: 99999999\r\n\r\nname=", 1),
+], ids=["nothing", "half a line", "half the headers", "half a second request", "more after the answer"])  # fmt: skip
+def test_who_brings_no_request_is_hung_up_on(
+    conf: Path, port: int, sent: bytes, answered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REQUEST_S", 0.5)
+    parts = configured(conf, f"web: {{port: {port}}}")
+    with served(parts):
+        ask(f"http://127.0.0.1:{port}/healthz")
+        with socket.create_connection(("127.0.0.1", port), timeout=10.0) as silent:
+            silent.sendall(sent)
+            drip = threading.Thread(target=drop_by_drop, args=(silent,))
+            if sent:
+                drip.start()
+            begun = time.monotonic()
+            answers = b"".join(iter(lambda: received(silent), b""))
+            assert time.monotonic() - begun < 4.0
+            assert answers.count(b"HTTP/1.1 ") == answered
+        if sent:
+            drip.join(PATIENCE_S)
+    parts.close()
+
+
+def test_who_announces_more_than_ever_comes_is_hung_up_on(
+    conf: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shield, "BODY_S", 0.5)
+    monkeypatch.setattr(connection, "REQUEST_S", 0.5)
+    parts = configured(conf, f"web: {{port: {port}}}")
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname="
+    with served(parts):
+        ask(f"http://127.0.0.1:{port}/healthz")
+        with socket.create_connection(("127.0.0.1", port), timeout=10.0) as silent:
+            silent.sendall(b"POST /sign-in HTTP/1.1\r\nHost: node\r\n" + form)
+            drip = threading.Thread(target=drop_by_drop, args=(silent,))
+            drip.start()
+            begun = time.monotonic()
+            b"".join(iter(lambda: received(silent), b""))
+            assert time.monotonic() - begun < 4.0
+        drip.join(PATIENCE_S)
+    parts.close()
+
+
+def drop_by_drop(silent: socket.socket) -> None:
+    """A letter now and then is no sign that a request will ever be there."""
+    with suppress(OSError):
+        for _ in range(40):
+            time.sleep(0.2)
+            silent.sendall(b"x")
+
+
+def received(silent: socket.socket) -> bytes:
+    try:
+        return silent.recv(65536)
+    except ConnectionResetError:
+        return b""
+
+
+def test_who_is_still_answered_is_not_hung_up_on(conf: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_S", 0.5)
+
+    def slow(*_: object) -> list[str]:
+        time.sleep(2.0)
+        return []
+
+    monkeypatch.setattr("dicom_node.web.health._silent", slow)
+    parts = configured(conf, f"web: {{port: {port}}}")
+    with served(parts):
+        assert ask(f"http://127.0.0.1:{port}/readyz")[0] == 200
     parts.close()
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import shutil
+import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +66,26 @@ def test_memory_and_files_give_the_same_answer(tmp_path, grid, name):
     assert answers[0].any(), "the miniature finds something"
     assert np.mean(answers[0] == answers[1]) > 0.999  # files keep their place in single precision
     assert hashes_of(root) == recorded, "the folder is as it was"
+
+
+def test_images_of_a_killed_process_are_gone_when_the_next_loads_a_bundle(tmp_path, grid, monkeypatch):
+    root = zoo_bundle(tmp_path, "spleen")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = multiprocessing.get_context("spawn").Process(target=die_running, args=(root, grid, tmp_path))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert list(tmp_path.glob("**/image_0.nii")), "the model was given files"
+    model(root, "spleen", mode="file")
+    assert not list(tmp_path.glob("**/image_0.nii"))
+
+
+def die_running(root: Path, grid: Grid, temporary: Path) -> None:
+    """Give a bundle its images as files, and be killed before it has answered."""
+    tempfile.tempdir = str(temporary)
+    loaded = model(root, "spleen", mode="file")
+    loaded.network.register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    run(loaded, "spleen", noise("spleen", grid))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -265,7 +289,7 @@ def test_nothing_of_a_study_is_left_behind(tmp_path, grid, monkeypatch):
     (tmp_path / "scratch").mkdir()
     loaded = model(zoo_bundle(tmp_path, "spleen"), "spleen", mode="file")
     run(loaded, "spleen", noise("spleen", grid))
-    assert [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == []
+    assert [path.name for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == ["lock"]
 
 
 def test_code_that_nobody_trusts_is_not_run(tmp_path):

@@ -73,7 +73,7 @@ def test_a_fold_whose_bundle_was_begun_is_written_anew(configuration, lits, monk
         patch.setattr("inference.training.export.write_hashes", stopped)
         with pytest.raises(KeyboardInterrupt):
             cross_validate(path, lits / "folds", lits / "cache", workers=1)
-    assert (lits / "folds" / "fold-0").exists()
+    assert not (lits / "folds" / "fold-0").exists()
     assert cross_validate(path, lits / "folds", lits / "cache", workers=1)[0].exists()
 
 

@@ -1,14 +1,19 @@
 """What was written is read: same voxels, same places, named sources; what is unfit is refused with a reason."""
 
+import copy
+import json
 import random
 
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from inference.errors import BadGeometry, Unfit
+from inference.readers.arrange import arrange
 from inference.readers.dicom import AIR_HU, read_report, read_series
+from inference.readers.headers import header_of, slice_headers
 from inference.request import SeriesFiles
 from inference.volume import Spacing
 from inference.writers.dicom_series import Encoding
@@ -65,6 +70,41 @@ def test_each_frame_is_named_where_an_instance_has_several(volume_of, write):
     read = read_series(write(volume_of(), Encoding(enhanced=True, reverse=True)))
     assert [source.frame for source in read.sources] == [6, 5, 4, 3, 2, 1]
     assert len({source.sop_instance_uid for source in read.sources}) == 1
+
+
+def two_echoes(path, times):
+    """Make the written enhanced instance one that shows each of its places at two echo times, in ms, the later darker.
+
+    Its frames are those of the first echo, then of the second.
+    """
+    ds = dcmread(path)
+    first = ds.pixel_array
+    groups = [copy.deepcopy(group) for _ in times for group in ds.PerFrameFunctionalGroupsSequence]
+    for number, group in enumerate(groups):
+        group.MREchoSequence = [Dataset()]
+        group.MREchoSequence[0].EffectiveEchoTime = times[number // len(first)]
+    ds.PerFrameFunctionalGroupsSequence, ds.NumberOfFrames = groups, len(groups)
+    ds.PixelData = np.concatenate([first, first // 2]).tobytes()
+    ds.save_as(path)
+
+
+def test_echoes_of_one_instance_are_told_apart_and_the_last_is_used(volume_of, write):
+    volume = volume_of(units="signal")
+    path, = write(volume, Encoding(enhanced=True))
+    two_echoes(path, [10.5, 90.0])
+    report = read_report([path])
+    assert np.array_equal(report.volume.array, volume.array // 2)
+    assert [source.frame for source in report.volume.sources] == [7, 8, 9, 10, 11, 12]
+    assert "told apart by EffectiveEchoTime" in report.notes[0]
+    header = json.loads(json.dumps(header_of(dcmread(path, stop_before_pixels=True)), default=list))
+    assert [s.frame for s in arrange(slice_headers(header)).slices] == [7, 8, 9, 10, 11, 12], "by the index as well"
+
+
+def test_pictures_at_one_place_without_a_difference_that_is_known_are_refused(volume_of, write):
+    path, = write(volume_of(units="signal"), Encoding(enhanced=True))
+    two_echoes(path, [90.0, 90.0])
+    with pytest.raises(BadGeometry, match="no attribute that is looked at tells them apart: frame 7"):
+        read_series([path])
 
 
 def test_takes_the_files_of_a_request(volume_of, write):

@@ -8,8 +8,10 @@ import torch
 
 import inference
 from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, read_bundle
+from inference.errors import ModelError
 from inference.networks.registry import Hybrid
 from inference.tasks import TASKS
+from inference.training import export as exporting
 from inference.training.config import load_settings
 from inference.training.export import engine_configuration, export, half_weights
 from inference.training.loop import Best
@@ -103,3 +105,48 @@ def test_the_shipped_bundles_are_configured_as_they_would_be_today(task):
     assert json.loads((BUNDLES / task / INFERENCE).read_text()) == engine_configuration(settings)
     card = read_bundle(BUNDLES / task).card
     assert (card.recipe, card.window, card.overlap) == (settings.recipe, settings.window, settings.overlap)
+
+
+class Killed(BaseException):
+    """What nobody catches: the disk is left as by SIGKILL."""
+
+
+def die(*_: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("dies_at", ["write_hashes", "half_weights"])
+def test_a_kill_while_it_is_written_leaves_no_bundle(settings, tmp_path, monkeypatch, dies_at):
+    monkeypatch.setattr(exporting, dies_at, die)
+    with pytest.raises(Killed):
+        export(settings(), settings().network.build(1, 1), Best(), tmp_path / "balls", Material([], [], "nothing"))
+    assert not (tmp_path / "balls").exists()
+
+
+def test_a_kill_while_it_is_written_leaves_the_bundle_that_was_there(folder, settings, monkeypatch):
+    before = read_bundle(folder).identity
+    later = settings(version="0.0.2")
+    monkeypatch.setattr(exporting, "write_hashes", die)
+    with pytest.raises(Killed):
+        export(later, later.network.build(1, 1), Best(), folder, Material([], [], "nothing"))
+    assert read_bundle(folder).identity == before
+    monkeypatch.undo()
+    export(later, later.network.build(1, 1), Best(), folder, Material([], [], "nothing"))
+    assert read_bundle(folder).identity.version == "0.0.2"
+    assert list(folder.parent.iterdir()) == [folder], "what the killed one had begun is gone"
+
+
+def test_what_was_put_into_a_bundle_stays_in_the_next(folder, settings):
+    (folder / "images").mkdir()
+    (folder / "images" / "case.nii").write_bytes(b"kept")
+    export(settings(), settings().network.build(1, 1), Best(), folder, Material([], [], "nothing"))
+    assert (folder / "images" / "case.nii").read_bytes() == b"kept"
+    assert read_bundle(folder)
+
+
+def test_a_folder_of_other_things_is_refused(settings, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    with pytest.raises(ModelError, match="thesis holds other things than a bundle"):
+        export(settings(), settings().network.build(1, 1), Best(), tmp_path / "thesis", Material([], [], "nothing"))
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]

@@ -2,9 +2,11 @@
 
 import miniatures
 import numpy as np
+import pytest
 from ruamel.yaml import YAML
 
 from inference.backends import build
+from inference.errors import ModelError
 from inference.evaluation.metrics import dice
 from inference.tasks import TASKS
 from inference.training import cases
@@ -38,3 +40,10 @@ def test_scans_without_a_marked_lesion_become_a_bundle_that_predicts(settings, c
     drawn = miniatures.draw(TASKS["liver_tumour"], 9)
     found = model.load("cpu").segment(drawn.volumes, TASKS["liver_tumour"], lambda *_: None).labels
     assert dice(found > 0, drawn.truth > 0) > 0.6
+
+
+def test_a_folder_that_the_bundle_cannot_go_to_is_said_before_the_training(balls, settings, cache, tmp_path):
+    YAML(typ="safe").dump(settings().model_dump(mode="json"), tmp_path / "balls.yaml")
+    with pytest.raises(ModelError, match="other things than a bundle"):
+        train(tmp_path / "balls.yaml", tmp_path, cache, workers=1)
+    assert balls == []

@@ -7,7 +7,7 @@ from alembic.config import Config
 from sqlalchemy import column, select, table
 
 from storage import migrations
-from storage.arriving.headers import found_by, header_columns, patient_id_of
+from storage.arriving.headers import FORMER, corrected, found_by, header_columns, patient_id_of
 from storage.database import Database
 from storage.sql.engines import WRITING, make_engine
 from storage.tables import studies
@@ -22,6 +22,15 @@ def test_a_name_is_found_in_words_and_without_capitals():
 def test_a_header_without_any_of_it_is_found_by_nothing():
     assert found_by({}) == ""
     assert patient_id_of({"PatientID": None}) == ""
+
+
+def test_a_corrected_header_keeps_whom_earlier_ones_named_each_once():
+    first = {"PatientName": "A", "PatientID": "1", "AccessionNumber": "", "StudyDate": "20250101"}
+    second = corrected(first, {"PatientName": "B", "PatientID": "1"})
+    assert second == {"PatientName": "B", "PatientID": "1", FORMER: [{"PatientName": "A"}]}
+    back = corrected(corrected(second, first), {"PatientName": "B", "PatientID": "1"})
+    assert back == {**second, FORMER: [{"PatientName": "A"}, {"PatientName": "B"}]}
+    assert corrected(first, {**first, "StudyDate": "20250102"}) == {**first, "StudyDate": "20250102"}
 
 
 def test_what_no_database_takes_is_left_out():

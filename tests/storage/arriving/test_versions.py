@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from storage.arriving.headers import FORMER
 from storage.errors import NotFound
 from storage.lifecycle import StudyState
 from storage.records import Arrival, InstanceKind
@@ -72,7 +73,7 @@ def test_a_correction_rules_in_instance_series_and_study(db, two):
         (series,) = tx.studies.series(UID)
         study = tx.studies.get(UID)
         assert (series.header["SeriesDescription"], series.images) == ("better", 1)
-        assert (study.header, study.images) == ({"PatientID": "new"}, 1)
+        assert (study.header, study.images) == ({"PatientID": "new", FORMER: [{"PatientID": "old"}]}, 1)
         both = tx.studies.instances(study_uid=UID, conflicts=True)
         assert both[0] == replace(first, conflict=True, replaced=True), "the old one is kept"
         assert tx.versions.counts(UID) == (1, 0)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from storage.people.sign_ins import FORGOTTEN_S
+from storage.people.sign_ins import FORGIVEN_S, FORGOTTEN_S
 
 
 def test_failures_count_up_until_one_succeeds(db):
@@ -14,17 +14,27 @@ def test_failures_count_up_until_one_succeeds(db):
         assert tx.sign_ins.failures("anne", 3.0) == (0, 0.0)
 
 
-def test_one_that_succeeded_is_taken_back_and_no_more_than_there_were(db):
+def test_those_of_one_who_succeeded_are_taken_back_and_no_more_than_there_were(db):
     with db.transaction() as tx:
-        for at in (1.0, 2.0):
+        for at in (1.0, 2.0, 2.0, 2.0):
             tx.sign_ins.failed("here", at)
         found = []
-        for _ in range(3):
-            tx.sign_ins.taken_back("here")
+        for number in (2, 1, 3):
+            tx.sign_ins.taken_back("here", number)
             found.append(tx.sign_ins.failures("here", 3.0)[0])
-        tx.sign_ins.taken_back("nowhere")
-        assert found == [1, 0, 0]
+        tx.sign_ins.taken_back("nowhere", 1)
+        assert found == [2, 1, 0]
         assert tx.sign_ins.failures("nowhere", 3.0) == (0, 0.0)
+
+
+def test_one_is_forgiven_for_each_while_without_another(db):
+    with db.transaction() as tx:
+        for _ in range(4):
+            tx.sign_ins.failed("here", 1.0)
+        found = [tx.sign_ins.failures("here", 1.0 + quiet * FORGIVEN_S)[0] for quiet in (0.9, 1.0, 2.5, 4.0, 5.0)]
+        assert found == [4, 3, 2, 0, 0]
+        assert tx.sign_ins.failed("here", 1.0 + 2.5 * FORGIVEN_S) == 3
+        assert tx.sign_ins.failures("here", 1.0 + 3.0 * FORGIVEN_S) == (3, 1.0 + 2.5 * FORGIVEN_S)
 
 
 def test_they_are_forgotten_after_a_day(db):

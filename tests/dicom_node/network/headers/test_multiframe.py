@@ -70,6 +70,15 @@ def test_a_frames_own_group_comes_before_the_shared_one():
     assert facts["PixelSpacing"] == facts["Frames"][0]["spacing"] == [2.0, 2.0]
 
 
+def test_each_frame_has_its_own_echo():
+    data = Dataset()
+    data.PerFrameFunctionalGroupsSequence = [
+        group([0, 0, 0], MREchoSequence={"EffectiveEchoTime": time}) for time in (10.5, 90)
+    ]
+    facts = multiframe_facts(as_received(data))
+    assert [frame["echo"] for frame in facts["Frames"]] == [10.5, 90.0]
+
+
 def test_contrast_and_kernel_are_found():
     data = Dataset()
     agent = Dataset()

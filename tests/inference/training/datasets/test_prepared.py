@@ -10,7 +10,7 @@ from miniatures import SPACING, draw, grid_of, write_brats, write_data_set, writ
 
 from inference.errors import BadCase
 from inference.phantom import PhantomCase
-from inference.recipe import Recipe
+from inference.recipe import Channel, Recipe
 from inference.tasks import BRAIN_TUMOUR, LIVER_TUMOUR
 from inference.training import cases
 from inference.training.cases import draw_cases
@@ -82,4 +82,24 @@ def test_a_case_that_the_recipe_does_not_fit_is_named(tmp_path: Path) -> None:
     data = Lits(tmp_path)
     with pytest.raises(BadCase, match="volume-0: "):
         cached_case(data, data.cases()[0], CT.model_copy(update={"roi": "lungs"}), tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*"))
+
+
+@pytest.mark.parametrize(("brightest", "fits"), [(65504, True), (66000, False)])
+def test_voxels_beyond_what_a_case_is_kept_in_are_refused(tmp_path: Path, brightest: int, fits: bool) -> None:
+    """Half precision would make them infinite, and the training's loss with them."""
+    write_brats(tmp_path, {0: draw(BRAIN_TUMOUR, 1, grid_of("axial"))})
+    data, recipe = Brats(tmp_path), WITHOUT_CONTRAST.model_copy(update={
+        "channels": (Channel(role="T1", scale="zscore"), Channel(role="T2", scale="none"))})
+    (ref,) = data.cases()
+    case = data.read(ref)
+    signal = case.volumes["T2"].array.copy()
+    signal[6, 12, 11] = brightest
+    write_image(signal, case.grid, ref.images["T2"])
+    if fits:
+        assert cached_case(data, ref, recipe, tmp_path / "cache").image.max() == 65504
+        return
+    said = f"channel T2 of {ref.images['T2'].name}.* reaches 66000.*65504.*zscore or window"
+    with pytest.raises(BadCase, match=f"{ref.case_id}: {said}"):
+        cached_case(data, ref, recipe, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*"))

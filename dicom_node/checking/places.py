@@ -1,0 +1,44 @@
+"""Whether the node may write where it keeps things: one that may not ends at its start, or at its first image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from storage.sql.engines import make_engine
+
+if TYPE_CHECKING:
+    from dicom_node.settings import NodeSettings
+
+
+def unwritable(node: NodeSettings) -> list[str]:
+    """A sentence for each place that the user who runs this may not write to; nothing is made there.
+
+    StorageError where there cannot be such a database.
+    """
+    return list(dict.fromkeys(sentence for key, folder in _folders(node) for sentence in _told(key, folder)))
+
+
+def _folders(node: NodeSettings) -> Iterator[tuple[str, Path]]:
+    """Every folder that the node writes to, and the key of node.yaml that says where it is."""
+    engine = make_engine(node.database)
+    if engine.dialect.name == "sqlite":
+        yield "database_url" if node.database_url else "data_folder", Path(str(engine.url.database)).parent
+    yield "data_folder", node.data_folder / "scratch"
+    if node.audit.mode != "off":
+        yield "data_folder", node.data_folder / "audit"
+    kept, beside = ("folder", "archive") if node.archive.url is None else ("cache_folder", "archive-cache")
+    elsewhere: Path | None = getattr(node.archive, kept)
+    yield (f"archive.{kept}", elsewhere) if elsewhere else ("data_folder", node.data_folder / beside)
+
+
+def _told(key: str, folder: Path) -> Iterator[str]:
+    """What is wrong with a folder, or with the nearest one above it where it is still to be made."""
+    while not os.path.exists(folder):  # noqa: PTH110 (Path's raises where a folder may not be looked into)
+        folder = folder.parent
+    if not folder.is_dir():
+        yield f"node.yaml: {key}: {folder} is a file where a folder is to be"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield f"node.yaml: {key}: folder {folder} cannot be written to by the user who runs this"
