@@ -24,6 +24,12 @@ def test_the_shipped_configurations_are_valid(task):
     assert max(settings.cases.training.stop, settings.cases.validation.stop) <= 9000, "9000 and on are for scoring"
 
 
+def test_whole_heads_are_learnt_from_by_the_shipped_network():
+    settings, shipped = (load_settings(CONF / f"{name}.yaml") for name in ("brain_whole_heads", "brain_tumour"))
+    assert settings.network_definition == shipped.network_definition, "else the shipped weights would not fit"
+    assert settings.network.window < settings.patch
+
+
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_key_is_explained(path):
     lines = path.read_text().splitlines()

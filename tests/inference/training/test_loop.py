@@ -45,7 +45,11 @@ class Interrupting(Board):
 DROPPING = {"widths": [4, 8, 8], "transformer_layers": 1, "heads": 2, "dropout": 0.3}
 
 
-@pytest.mark.parametrize("changes", [{"network": DROPPING}, {"smoothing": 0.8, "replayed": 20, "hard_share": 0.5}])
+BY_WINDOWS = {"kind": "coarse_to_fine", "window": [8, 8, 8],  # their places are drawn
+              "coarse": {**DROPPING, "dropout": 0.0}, "fine": {"widths": [4, 8], "transformer_layers": 0, "dropout": 0.0}}
+
+
+@pytest.mark.parametrize("changes", [{"network": DROPPING}, {"network": BY_WINDOWS}, {"smoothing": 0.8, "replayed": 20, "hard_share": 0.5}])
 def test_an_interrupted_run_goes_on_to_the_same_end(trainer, changes):
     changes = {"steps": 8, "validate_every": 2, **changes}
     whole = trainer(**changes)
