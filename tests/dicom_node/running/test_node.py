@@ -136,10 +136,16 @@ SLEEPER = textwrap.dedent("""
 
 
 def supervise(
-    code: str, drain_s: float = 0.0, slip: Path | None = None, stdin: int = subprocess.DEVNULL
+    code: str, drain_s: float = 0.0, slip: Path | None = None, stdin: int = subprocess.DEVNULL,
+    hangup: signal.Handlers = signal.SIG_DFL,
 ) -> subprocess.Popen[str]:
+    """`hangup` is what SIGHUP means where the node is started; the tests themselves may run under nohup."""
     command = [sys.executable, "-c", SUPERVISOR, code, str(drain_s), str(slip)]
-    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = signal.signal(signal.SIGHUP, hangup)
+    try:
+        return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def next_pid(node: subprocess.Popen[str]) -> psutil.Process:
@@ -188,12 +194,7 @@ def test_a_terminal_that_closes_ends_the_node_in_good_order() -> None:
 def test_a_node_that_is_to_outlive_its_terminal_does() -> None:
     """As nohup starts it."""
     ours, theirs = os.openpty()
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        node = supervise(SLEEPER, stdin=theirs)
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    with node:
+    with supervise(SLEEPER, stdin=theirs, hangup=signal.SIG_IGN) as node:
         role = next_pid(node)
         node.send_signal(signal.SIGHUP)
         time.sleep(0.5)
