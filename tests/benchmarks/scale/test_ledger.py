@@ -25,7 +25,7 @@ def test_a_transaction_is_counted_with_its_statements():
         database.close()
     assert (spent.writes, spent.inserts, spent.updates) == (20, 20, 0)
     assert spent.commits == 21
-    assert 1 <= spent.selects <= 5  # the ledger asks, too
+    assert 21 <= spent.selects <= 25  # each entry announced how far the journal was; the ledger asks, too
     assert spent.wal_bytes > 20 * 100
     assert spent.cpu_s >= 0.0
 
