@@ -79,25 +79,25 @@ class Journal(Store):
         """The number of the newest entry; 0 before the first."""
         return int(self._connection.execute(select(func.max(journal.c.entry_id))).scalar() or 0)
 
-    def since(self, entry_id: int, limit: int) -> list[JournalEntry]:
-        """The entries after this one, oldest first, as far as none between them is still to come."""
-        later = select(journal).where(journal.c.entry_id > entry_id, journal.c.entry_id <= self._settled())
-        return self._entries(later.order_by(journal.c.entry_id).limit(at_most(limit)))
-
     def follow(self, seen: float | None, limit: int) -> tuple[list[JournalEntry], int]:
         """The entries that one who has seen those up to `seen` has not, oldest first, and up to where it then has.
 
-        Who has seen none follows from here on; so does one that has seen more than there is, since the database was put
-        back from a backup.
+        Nothing is given behind an entry that is still to come. Who has seen none follows from here on; so does one that
+        has seen more than there is, since the database was put back from a backup.
         """
-        if seen is None or seen > self.newest():
-            return [], self._settled()
-        entries = self.since(int(seen), limit)
+        newest = self.newest()
+        settled = self._settled(newest)
+        if seen is None or seen > newest:
+            return [], settled
+        later = select(journal).where(journal.c.entry_id > int(seen), journal.c.entry_id <= settled)
+        entries = self._entries(later.order_by(journal.c.entry_id).limit(at_most(limit)))
         return entries, entries[-1].entry_id if entries else int(seen)
 
-    def _settled(self) -> int:
-        """The newest number before which no entry is still to come."""
-        newest = self.newest()  # before the question who is open: what is written in between has a larger number
+    def _settled(self, newest: int) -> int:
+        """The newest number before which no entry is still to come.
+
+        `newest` was asked before the question who is open: what is written in between has a larger number.
+        """
         if self._dialect != "postgresql":
             return newest
         announced = self._connection.execute(ANNOUNCED, {"open": OPEN}).scalar()

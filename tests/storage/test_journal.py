@@ -49,8 +49,8 @@ def test_what_came_after_an_entry_is_told_in_order(db):
         assert tx.journal.newest() == 0
         first, second, third = (tx.journal.add(1.0, "note", text) for text in ("one", "two", "three"))
         assert tx.journal.newest() == third
-        assert [entry.entry_id for entry in tx.journal.since(first, 10)] == [second, third]
-        assert [entry.text for entry in tx.journal.since(0, 2)] == ["one", "two"]
+        assert [entry.entry_id for entry in tx.journal.follow(first, 10)[0]] == [second, third]
+        assert [entry.text for entry in tx.journal.follow(0, 2)[0]] == ["one", "two"]
 
 
 def test_who_follows_it_sees_each_entry_once_from_when_it_first_looks(db):
@@ -98,5 +98,5 @@ def test_and_not_for_one_that_never_comes(migrated_postgres):
     with database.transaction() as tx:
         tx.journal.add(2.0, "note", "after it")
     with database.reading() as tx:
-        assert [entry.text for entry in tx.journal.since(0, 10)] == ["after it"]
+        assert [entry.text for entry in tx.journal.follow(0, 10)[0]] == ["after it"]
     database.close()
