@@ -102,8 +102,7 @@ def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = 
 def audit_spool(settings: Settings) -> Spool:
     """Where audit messages wait."""
     audit = settings.node.audit
-    folder = settings.node.data_folder / "audit"
-    return Spool(folder, max_bytes=audit.max_bytes, keep_s=audit.keep_days * 86400)
+    return Spool(settings.node.audit_folder, max_bytes=audit.max_bytes, keep_s=audit.keep_days * 86400)
 
 
 def audit_sender(settings: Settings) -> Sender | None:
@@ -252,7 +251,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
             encode=partial(encode_for, parts.database, destinations),
             destinations=destinations,
             limits=limits,
-            scratch=node.data_folder / "scratch",
+            scratch=node.scratch_folder,
             owner=owner(f"infer-{number}"),
             revision=parts.revision,
             name=f"infer-{number}",

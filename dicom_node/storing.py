@@ -25,12 +25,11 @@ def archive_of(settings: Settings) -> Archive:
     node = settings.node
     store = object_store(settings)
     if store is None:
-        folder = node.archive.folder or node.data_folder / "archive"
-        return FolderArchive(folder, low_water_bytes=node.keep_free_bytes)
+        return FolderArchive(node.images_folder, low_water_bytes=node.keep_free_bytes)
     from storage.files.file_cache import FileCache
     from storage.files.object_archive import ObjectArchive
 
-    cache = FileCache(node.archive.cache_folder or node.data_folder / "archive-cache", node.archive.cache_bytes)
+    cache = FileCache(node.images_folder, node.archive.cache_bytes)
     return ObjectArchive(store, cache, low_water_bytes=node.keep_free_bytes)
 
 

@@ -26,12 +26,11 @@ def _folders(node: NodeSettings) -> Iterator[tuple[str, Path]]:
     engine = make_engine(node.database)
     if engine.dialect.name == "sqlite":
         yield "database_url" if node.database_url else "data_folder", Path(str(engine.url.database)).parent
-    yield "data_folder", node.data_folder / "scratch"
+    yield "data_folder", node.scratch_folder
     if node.audit.mode != "off":
-        yield "data_folder", node.data_folder / "audit"
-    kept, beside = ("folder", "archive") if node.archive.url is None else ("cache_folder", "archive-cache")
-    elsewhere: Path | None = getattr(node.archive, kept)
-    yield (f"archive.{kept}", elsewhere) if elsewhere else ("data_folder", node.data_folder / beside)
+        yield "data_folder", node.audit_folder
+    key = "folder" if node.archive.url is None else "cache_folder"
+    yield f"archive.{key}" if getattr(node.archive, key) else "data_folder", node.images_folder
 
 
 def _told(key: str, folder: Path) -> Iterator[str]:

@@ -33,7 +33,7 @@ def explain_model(
     from inference.executors.processes import Processes
 
     with open_storage(conf) as parts:
-        scratch = parts.settings.node.data_folder / "scratch"
+        scratch = parts.settings.node.scratch_folder
         scratch.mkdir(exist_ok=True)
         executor = Processes(resolve(parts.settings.node.devices)[:1])
         with (

@@ -37,7 +37,7 @@ def trials(parts: Parts) -> Sequence[Stage]:
             models=installed_models(settings),
             lease_term_s=node.lease_term_s,
             time_limit_s=node.time_limit_s,
-            scratch=node.data_folder / "scratch",
+            scratch=node.scratch_folder,
             owner=owner("shadow"),
         ),
     ]

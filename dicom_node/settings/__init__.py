@@ -175,6 +175,23 @@ class NodeSettings(Frozen):
         return {name: peer for name, peer in self.peers.items() if isinstance(peer, Peer)}
 
     @property
+    def images_folder(self) -> Path:
+        """Where images lie; of an archive in object storage, what is at hand of it."""
+        if self.archive.url is None:
+            return self.archive.folder or self.data_folder / "archive"
+        return self.archive.cache_folder or self.data_folder / "archive-cache"
+
+    @property
+    def scratch_folder(self) -> Path:
+        """Where what jobs write lies while they run."""
+        return self.data_folder / "scratch"
+
+    @property
+    def audit_folder(self) -> Path:
+        """Where audit messages wait."""
+        return self.data_folder / "audit"
+
+    @property
     def database(self) -> str:
         """The database's URL: SQLite in the data folder unless one is given."""
         return self.database_url or f"sqlite:///{self.data_folder / 'segnode.sqlite'}"
