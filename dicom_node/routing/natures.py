@@ -5,6 +5,8 @@ Only the series description is read for words: a protocol named "thorax with bol
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dicom_node.routing.header import Header, number, plain, text, words
 from dicom_node.routing.vocabulary import Nature, Vocabulary
 
@@ -17,10 +19,12 @@ _IMAGE_TYPES: dict[Nature, frozenset[str]] = {
                            "TTP", "VNC", "IODINE", "MONO", "MONOENERGETIC", "MAP", "VIRTUAL", "EFF_Z", "OVERLAY"}),
     Nature.DIFFUSION: frozenset({"DIFFUSION", "DW"}),
     Nature.PHASE: frozenset({"P", "PHASE", "PHASE MAP", "PHASE CONTRAST", "REAL", "IMAGINARY", "R", "I"}),
-    Nature.FAT: frozenset({"FAT", "F", "FF", "PDFF", "FAT_FRACTION", "FAT FRACTION", "OP", "OPP_PHASE", "OPP PHASE",
-                           "OPPOSED PHASE", "OUT_PHASE", "OUT PHASE", "OUTPHASE"}),
     Nature.SECONDARY_CAPTURE: frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREENSHOT", "CAPTURE"}),
     Nature.DOSE: frozenset({"DOSE", "DOSE_INFO", "DOSE REPORT"}),
+}  # fmt: skip
+_IMAGE_TYPES_OF_MR: dict[Nature, frozenset[str]] = _IMAGE_TYPES | {
+    Nature.FAT: frozenset({"FAT", "F", "FF", "PDFF", "FAT_FRACTION", "FAT FRACTION", "OP", "OPP_PHASE", "OPP PHASE",
+                           "OPPOSED PHASE", "OUT_PHASE", "OUT PHASE", "OUTPHASE"}),
 }  # fmt: skip
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kin below it (PS3.4 B.5)
@@ -33,8 +37,8 @@ def natures_of(header: Header, *, modality: str, images: int, vocabulary: Vocabu
     if not images:
         return {Nature.NO_IMAGE: f"it holds no images ({modality or 'no modality'})"}
     found = _by_object(header)
-    found |= {nature: reason for nature, reason in _by_image_type(header).items()
-              if nature not in found and (modality == "MR" or nature is not Nature.FAT)}
+    marks = _IMAGE_TYPES_OF_MR if modality == "MR" else _IMAGE_TYPES
+    found |= {nature: reason for nature, reason in _by_image_type(header, marks).items() if nature not in found}
     if modality == "MR":
         found |= {nature: reason for nature, reason in _by_sequence(header).items() if nature not in found}
     description = plain(text(header, "SeriesDescription"))
@@ -53,10 +57,10 @@ def _by_object(header: Header) -> dict[Nature, str]:
     return {}
 
 
-def _by_image_type(header: Header) -> dict[Nature, str]:
+def _by_image_type(header: Header, marks: Mapping[Nature, frozenset[str]]) -> dict[Nature, str]:
     values = words(header, "ImageType")
     said = "image type " + "\\".join(values)
-    found = {nature: said for nature, marks in _IMAGE_TYPES.items() if marks & set(values[2:])}
+    found = {nature: said for nature, those in marks.items() if those & set(values[2:])}
     if "LOCALIZER" in values:
         found[Nature.LOCALIZER] = said
     if any(value.endswith(" MPR") for value in values[2:]):
