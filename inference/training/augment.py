@@ -60,9 +60,7 @@ def _coarse(image: torch.Tensor, factor: float) -> torch.Tensor:
 def _relit(image: torch.Tensor, labels: torch.Tensor, most: float, rng: np.random.Generator) -> torch.Tensor:
     """Every label's tissue brighter or darker, with a soft border: which is the brighter one is nothing to rely on."""
     image = image.clone()
-    for label in torch.unique(labels).tolist():
-        if not label:
-            continue
+    for label in torch.unique(labels[labels > 0]).tolist():
         tissue = (labels == label).to(image)[None, None]
         soft = functional.avg_pool3d(tissue, 3, stride=1, padding=1, count_include_pad=False)[0]
         image += soft * _like(rng.uniform(-most, most, (image.shape[0], 1, 1, 1)), image)
