@@ -267,7 +267,8 @@ class CoarseToFine(OfParts):
         from inference.networks import coarse_to_fine
 
         network = super().build(in_channels, out_channels, dimensions)
-        if self.window and isinstance(network, coarse_to_fine.CoarseToFine):
+        assert isinstance(network, coarse_to_fine.CoarseToFine)
+        if self.window:
             network.learn_in(self.window)
         return network
 

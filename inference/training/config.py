@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from inference.errors import ModelError
-from inference.networks.registry import AnyNetwork, Hybrid
+from inference.networks.registry import AnyNetwork, CoarseToFine, Hybrid
 from inference.phantom import VARIANTS
 from inference.recipe import Output, Recipe
 from inference.tasks import TASKS
@@ -170,9 +170,9 @@ class TrainingSettings(BaseModel):
         divisor = self.network.divisor
         if any(size % divisor for window in (self.patch, self.window) for size in window[3 - self.dimensions:]):
             raise ValueError(f"patch and window are multiples of {divisor}, as the network halves its grid")
-        if part := getattr(self.network, "window", None):
-            if any(inner > outer for inner, outer in zip(part, self.patch, strict=True)):
-                raise ValueError(f"the network's window {part} is larger than the patch {self.patch}")
+        if isinstance(self.network, CoarseToFine) and self.network.window:
+            if any(inner > outer for inner, outer in zip(self.network.window, self.patch, strict=True)):
+                raise ValueError(f"the network's window {self.network.window} is larger than the patch {self.patch}")
             if self.replayed:
                 raise ValueError("`replayed` needs answers of whole patches, which the network's `window` takes away")
         return self
