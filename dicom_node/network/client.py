@@ -15,9 +15,10 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
 
-from dicom_node.errors import PeerError, Refused, Rejected, Unreachable
+from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network import proposals
 from dicom_node.network.acceptor.checkpoint import Checkpoint
+from dicom_node.network.association_answer import Answer
 from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, MAX_CONTEXTS
 from dicom_node.network.peer import Peer
 from dicom_node.network.proposals import Proposed
@@ -29,7 +30,6 @@ CONNECT_S = 10.0
 ACSE_S = 30.0
 ANSWER_S = 120.0  # an archive may take its time over a large object
 MAX_PDU_BYTES = 16382  # that we take; most peers send no larger ones to a user
-TRANSIENT = 0x02  # A-ASSOCIATE-RJ result (PS3.8 9.3.4)
 
 
 def send(
@@ -110,6 +110,7 @@ def open_association(
     entity.acse_timeout = min(ACSE_S, limit_s)
     entity.dimse_timeout = min(ANSWER_S, limit_s)
     entity.network_timeout = min(ANSWER_S, limit_s)
+    answer = Answer(peer, entity.acse_timeout)
     dial = Dial(peer) if peer.tls else None
     try:
         association = entity.associate(
@@ -118,17 +119,18 @@ def open_association(
             asked.contexts,
             ae_title=peer.ae_title,
             ext_neg=list(asked.roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, _make_ready), *handlers],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _make_ready), *answer.handlers, *handlers],
             tls_args=dial.arguments if dial else None,
         )
     except OSError as error:  # the host's name has no address
         raise Unreachable(f"{peer}: {error.strerror or error}") from error
     if not association.is_established:
-        if dial and association.acceptor.primitive is None:
+        if dial and not answer.came:
             dial.explain()
-        _explain(association, peer)
+        answer.explain(association)
         yield None
         return
+    answer.stop(association)
     try:
         yield association
     finally:
@@ -140,19 +142,6 @@ def _make_ready(event: Event) -> None:
     """No small PDU waits for the acknowledgement of the ones before (Nagle's algorithm), and no answer is mislaid."""
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     event.assoc._reactor_checkpoint = Checkpoint(event.assoc)
-
-
-def _explain(association: Association, peer: Peer) -> None:
-    """Raise what became of the request; return where only the contexts were declined."""
-    answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
-        words = f"{peer} rejects the association: {answer.reason_str.lower()} ({answer.result_str.lower()})"
-        raise (Unreachable if answer.result == TRANSIENT else Rejected)(words)
-    if association.rejected_contexts:
-        return
-    if answer is None:
-        raise Unreachable(f"{peer} cannot be reached, or does not answer")
-    raise Unreachable(f"{peer} aborted the association")
 
 
 def _has_magic(path: Path) -> bool:
