@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dicom_node.errors import NoSecret
+from dicom_node.errors import NoSecret, PeerError
 from dicom_node.settings.tracing import TracingSettings
 from dicom_node.tracing.spans import Span, spans_of
 from storage.database import Database
@@ -44,12 +44,14 @@ class Traces:
 
     def _sent(self, spans: list[Span]) -> bool:
         try:
-            if self._collector.took(spans):
-                return True
-            why = "did not take them"
+            self._collector.tell(spans)
         except NoSecret as absent:
-            why = f"is not asked: authorization {absent}"
-        log.warning("%d spans are sent again: %s %s", len(spans), self.settings.url, why)
+            why = f"{self.settings.url} is not asked: authorization {absent}"
+        except PeerError as trouble:
+            why = str(trouble)
+        else:
+            return True
+        log.warning("%d spans are sent again: %s", len(spans), why)
         return False
 
     @cached_property

@@ -5,13 +5,16 @@ dicom_node.tracing.spans, dicom_node.tracing.follow, dicom_node.tracing.otlp
 
 from __future__ import annotations
 
-import gzip
+import logging
+import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority, Identity
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from serving import serving
 
@@ -45,15 +48,22 @@ class Collector:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
+    with collecting() as running:
+        yield running
+
+
+@contextmanager
+def collecting(identity: Identity | None = None) -> Iterator[Collector]:
+    """A collector, by TLS with this certificate where there is one."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
             running.headers.append(self.headers)
             if running.status == 200:
                 running.told.append(ExportTraceServiceRequest.FromString(body))
             self.send_response(running.status)
+            self.send_header("Location", f"{running.url}/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -62,6 +72,11 @@ def collector() -> Iterator[Collector]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running = Collector(server.server_port)
+    if identity:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(identity.certificate, identity.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        running.url = running.url.replace("http:", "https:")
     with serving(server):
         yield running
 
@@ -172,6 +187,39 @@ def test_a_password_goes_along(story: Parts, collector: Collector, monkeypatch: 
     monkeypatch.setenv("COLLECTOR", "Bearer sesame")
     assert traces.step(202.0) is True
     assert collector.headers[0]["Authorization"] == "Bearer sesame"
+
+
+@pytest.mark.parametrize("by", ["the file that is named", "the system"])
+def test_by_tls_the_authority_is(
+    story: Parts, hospital: Authority, ours: Identity, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, Any] = {}
+    if by == "the system":
+        monkeypatch.setenv("SSL_CERT_FILE", str(hospital.certificate))  # OpenSSL's name for the system's authorities
+    else:
+        told["authorities"] = hospital.certificate
+    with collecting(ours) as collector:
+        traces = Traces(story.database, TracingSettings(url=collector.url, **told), "SEGNODE")
+        traces.step(200.0)
+        happens(story, *WAY)
+        assert traces.step(201.0) is True
+    assert collector.span("received")
+
+
+def test_nobody_else_is_asked_and_the_log_says_why(
+    traces: Traces,
+    collector: Collector,
+    story: Parts,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    happens(story, *WAY)
+    collector.status = 307
+    with caplog.at_level(logging.WARNING):
+        assert traces.step(201.0) is False
+    assert len(collector.headers) == 1, "a redirect is an answer like any other"
+    assert f"are sent again: {collector.url} answers 307" in caplog.text
 
 
 def test_its_files_lie_beside_the_configuration(conf: Path) -> None:
