@@ -71,6 +71,8 @@ def add(group_conf: Path | None, path: Path, name: str, task: str, conf: Path | 
     for key in ("inputs", "outputs"):
         for word, meant in entry.get(key, {}).items():
             click.echo(f"  {key[:-1]} {word} is {meant}")
+    if left_out := new.left_out(entry):
+        click.echo(f"  left out: {', '.join(left_out)} (--output NAME=STRUCTURE says what one is)", err=True)
     click.echo(f"A route runs it that says model: {name} (routes.yaml); `segnode models bench {name}` tries it.")
 
 

@@ -66,6 +66,12 @@ class NewModel:
         entry = {"task": self.task, **keys, "path": str(shown)}
         return entry, self.recorded if isinstance(backend, Foreign) else {}
 
+    def left_out(self, entry: Mapping[str, Any]) -> list[str]:
+        """What the model finds and the entry has no structure for: results say nothing of it."""
+        backend = self._backend(self.keys)
+        finds = backend.describe().finds if isinstance(backend, Foreign) else ()
+        return [name for name in finds if name not in entry["outputs"]]
+
     def _backend(self, keys: Mapping[str, Any]) -> Any:
         """Settings of the kind; a bundle of ours has its own list of hashes."""
         return build(keys if keys["kind"] == "bundle" else {**keys, "sha256": dict(self.recorded)})

@@ -21,9 +21,11 @@ WORDS = {
     "T2": ("t2", "t2w"),
     "FLAIR": ("flair", "t2f", "t2flair"),
     "CT": ("ct", "image"),
-    "Necrotic core": ("necroticcore", "ncr", "necrosis", "necrotictumorcore", "nonenhancingtumorcore", "tumorcore"),
-    "Oedema": ("oedema", "edema", "ed", "peritumoraledema", "wholetumor"),  # what a whole tumour leaves around its core
-    "Enhancing tumour": ("enhancingtumour", "enhancingtumor", "enhancing", "et"),
+    "Necrotic core": ("necroticcore", "ncr", "necrosis", "necrotictumorcore", "nonenhancingtumorcore", "tumorcore",
+                      "tumourcore", "tc", "nonenhancingtumor", "nonenhancingtumour", "netc"),
+    "Oedema": ("oedema", "edema", "ed", "peritumoraledema", "snfh",
+               "wholetumor", "wholetumour", "wt"),  # what a whole tumour leaves around its core
+    "Enhancing tumour": ("enhancingtumour", "enhancingtumor", "enhancing", "enhancingtissue", "et"),
     "Liver": ("liver",),
     "Liver tumour": ("livertumour", "livertumor", "tumour", "tumor", "lesion", "liverlesion", "liverlesions", "cancer"),
     "Nodule": ("nodule", "nodules", "lungnodule", "lungnodules"),

@@ -26,7 +26,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Nodule:
-    """A true nodule, or a finding that is neither right nor wrong: scan, centre (x, y, z) in LPS mm, diameter in mm."""
+    """A true nodule, or a finding that is neither right nor wrong: scan, centre (x, y, z) in LPS mm, diameter in mm.
+
+    A diameter below 0 says that none was measured.
+    """
 
     scan: str
     centre: Point

@@ -129,7 +129,8 @@ def _home(thing: Candidate | Nodule, place: Mapping[str, int]) -> int:
 def _judge(tally: _Tally, scan: int, marks: Sequence[Candidate], true: Mapping[int, Nodule],
            others: Sequence[Nodule]) -> None:
     """Sort the marks of one scan, the surest first, into hits, repeats, irrelevant ones and false alarms."""
-    on_nodule, on_other = _within(marks, list(true.values())), _within(marks, others)
+    places = np.array([mark.centre for mark in marks], dtype=np.float64).reshape(-1, 3)
+    on_nodule, on_other = within(places, list(true.values())), within(places, others)
     for column, number in enumerate(true):
         hits = np.flatnonzero(on_nodule[:, column])
         if hits.size:
@@ -141,12 +142,11 @@ def _judge(tally: _Tally, scan: int, marks: Sequence[Candidate], true: Mapping[i
     tally.alarms += [(scan, marks[row].score) for row in np.flatnonzero(alarm).tolist()]
 
 
-def _within(marks: Sequence[Candidate], nodules: Sequence[Nodule]) -> NDArray[np.bool_]:
-    """Shape (marks, nodules): does the mark lie nearer to the centre than the radius?"""
+def within(places: Floats, nodules: Sequence[Nodule]) -> NDArray[np.bool_]:
+    """Shape (places, nodules): does the place (x, y, z) in LPS mm lie nearer to the centre than the radius?"""
     radii = np.array([(n.diameter_mm if n.diameter_mm >= 0 else UNSIZED_MM) / 2 for n in nodules])
-    places = np.array([mark.centre for mark in marks], dtype=np.float64).reshape(-1, 1, 3)
     centres = np.array([nodule.centre for nodule in nodules], dtype=np.float64).reshape(1, -1, 3)
-    return np.asarray(np.linalg.norm(places - centres, axis=-1) < radii)
+    return np.asarray(np.linalg.norm(places[:, None] - centres, axis=-1) < radii)
 
 
 class _Steps:

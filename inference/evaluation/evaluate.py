@@ -13,6 +13,8 @@ from pydantic import Field
 from inference.errors import InferenceError, ModelError, Unscorable
 from inference.evaluation import metrics
 from inference.evaluation.calibration import ReliabilityCounter
+from inference.evaluation.candidates import Nodule
+from inference.evaluation.irrelevant import relevant
 from inference.evaluation.lesions import lesion_scores
 from inference.evaluation.metrics import Mask
 from inference.evaluation.overlays import Picture, picture
@@ -29,12 +31,16 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class TruthCase:
-    """A case with its truth: labels uint8 (z, y, x) on `grid`; an image of the same shape, if pictures are wanted."""
+    """A case with its truth: labels uint8 (z, y, x) on `grid`; an image of the same shape, if pictures are wanted.
+
+    What is found on `irrelevant` findings is neither right nor wrong.
+    """
 
     case_id: str
     truth: Labels
     grid: Grid
     image: NDArray[np.generic] | None = None
+    irrelevant: tuple[Nodule, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -151,6 +157,7 @@ def _measure(case: TruthCase, answer: Answer, regions: Sequence[ScoredRegion], s
              seen: _Seen) -> None:
     for region in regions:
         found, truth = (np.isin(labels, region.members) for labels in (answer.labels, case.truth))
+        found = relevant(found, truth, case.grid, case.irrelevant)
         rules = settings.rules.get(region.name, RegionRules())
         seen.scores.append(score_region(case.case_id, region.name, found, truth, case.grid, rules))
         chances = answer.probabilities.get(region.name)

@@ -16,7 +16,8 @@ _DISTANCES = (
 )
 _LESIONS = (
     "As in BraTS 2023: each true lesion against all that was found on it; lesions that touch once grown by the rule of "
-    "the region are one. Each missed and each false lesion counts as Dice 0 and as the penalty distance."
+    "the region are one. Each missed and each false lesion counts as Dice 0 and as the penalty distance. What was "
+    "found on findings that a data set lists as irrelevant (LUNA16) is in no figure."
 )
 _DETECTION = (
     "The rules of LUNA16: a hit lies nearer to the centre of a nodule than its radius; a nodule counts once, with its "

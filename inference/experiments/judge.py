@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inference.backends.base import LoadedBackend
 from inference.errors import Leak
+from inference.evaluation.candidates import Nodule
 from inference.evaluation.evaluate import TruthCase, evaluate, settings_for
 from inference.evaluation.results import DatasetResult, Failure, LossPoint
 from inference.evaluation.score import REGIONS
@@ -67,7 +68,8 @@ def judge(test: Unseen, model: LoadedBackend, *, strict: bool = False, tell: Tel
     def shown(ref: CaseRef) -> Shown:
         tell(len(test.refs))
         case = test.data.read(ref)
-        return Shown(ref.case_id, case.truth, case.grid, case.volumes[case.card.primary].array, case)
+        irrelevant = tuple(Nodule(ref.case_id, mark.centre, mark.diameter_mm or -1.0) for mark in case.irrelevant)
+        return Shown(ref.case_id, case.truth, case.grid, case.volumes[case.card.primary].array, irrelevant, case)
 
     def answer(case: Shown) -> NDArray[np.uint8]:
         assert case.labelled is not None

@@ -70,13 +70,13 @@ def tempered(logits: Sequence[Logits], cases: Sequence[Case], output: Output) ->
     """
     if output.activation == "softmax":
         return output
-    regions = []
+    regions = list(output.regions)  # a channel that is left out keeps its place
     for channel, region in output.foreground():
         counted = tally(((one[channel], case) for one, case in zip(logits, cases, strict=True)), region)
         temperature = counted.temperature()
         log.info("%s: temperature %g, expected calibration error %.4f, without %.4f", region.name, temperature,
                  counted.error(temperature), counted.error(1.0))
-        regions.append(region.model_copy(update={"temperature": temperature}))
+        regions[channel] = region.model_copy(update={"temperature": temperature})
     return output.model_copy(update={"regions": tuple(regions)})
 
 

@@ -107,6 +107,8 @@ def grouped(settings: TrainingSettings, beside: Path = Path()) -> Groups:
         return Groups(data, split, refs["training"], refs["validation"], refs["test"])
     if "training" in refs:
         raise DataError(f"{file.name} holds {split.rule}, which has no folds: leave out `fold`, or name another file.")
+    if settings.split.published and split.seed is not None:
+        raise DataError(f"{file.name} holds {split.rule} that were drawn, not the published ones: name another file.")
     by_id = {ref.case_id: ref for group in refs.values() for ref in group}
     ids = turn(split, settings.split.fold)
     return Groups(data, split, *(tuple(by_id[case_id] for case_id in group) for group in ids))

@@ -91,7 +91,7 @@ def calibrate(seen: Iterable[Chances], cases: Sequence[Case], output: Output,
         for (channel, region), threshold in itertools.product(output.foreground(), _THRESHOLDS):
             parts = _parts(chances[channel], case, region, threshold)
             trials.setdefault((channel, threshold), []).append(parts)
-    regions = []
+    regions = list(output.regions)  # a channel that is left out keeps its place
     for channel, region in output.foreground():
         scores = {(threshold, peak): float(np.mean([parts.dice(peak) for parts in trials[channel, threshold]]))
                   for threshold, peak in itertools.product(_THRESHOLDS, _PEAKS)}
@@ -100,7 +100,7 @@ def calibrate(seen: Iterable[Chances], cases: Sequence[Case], output: Output,
             least = scores[threshold, peak] - given[region.name]
             threshold = min(threshold for (threshold, _), score in scores.items() if score >= least)
             _, peak = _highest({key: score for key, score in scores.items() if key[0] == threshold})
-        regions.append(region.model_copy(update={"threshold": threshold, "peak": peak}))
+        regions[channel] = region.model_copy(update={"threshold": threshold, "peak": peak})
     return output.model_copy(update={"regions": tuple(regions)})
 
 

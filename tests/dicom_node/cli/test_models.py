@@ -109,6 +109,15 @@ class TestAdd:
         assert backend.outputs == {"whole tumor": "Oedema", "tumor core": "Necrotic core",
                                    "enhancing tumor": "Enhancing tumour"}
 
+    def test_what_is_left_out_is_told(self, segnode: Segnode, nnunet: Callable[..., Path]) -> None:
+        folder = nnunet({"background": 0, "liver": 1, "tumour 1": 2, "spleen": 3})
+        told = segnode("models", "add", folder, "--name", "m", "--task", "liver_tumour")
+        assert "output liver is Liver\n" in told.stdout
+        assert "left out: tumour 1, spleen (--output NAME=STRUCTURE" in told.stderr
+        told = segnode("models", "add", folder, "--name", "n", "--task", "liver_tumour", "--output", "liver=Liver",
+                       "--output", "tumour 1=Liver tumour", "--output", "spleen=Liver")  # fmt: skip
+        assert "left out" not in told.output
+
     @pytest.mark.parametrize(("words", "sentence"), [
         ((), "say which is what by --output NAME=STRUCTURE (structures: Liver, Liver tumour)"),
         (("--output", "tumour=Liver tumour"), "does not find 'tumour'. It finds: a, b."),

@@ -49,3 +49,14 @@ def test_names_that_others_use_are_understood():
     assert proposed_outputs(["Edema", "enhancing_tumor", "tumor"], BRAIN_TUMOUR) == {
         "Edema": "Oedema", "enhancing_tumor": "Enhancing tumour"}
     assert proposed_outputs(["lung_nodules", "tumor"], LUNG_NODULE) == {"lung_nodules": "Nodule"}
+
+
+@pytest.mark.parametrize(("core", "oedema", "enhancing"), [
+    ("non-enhancing tumor", "edema", "enhancing tumour"),  # Medical Segmentation Decathlon, task 1
+    ("NETC", "SNFH", "ET"),  # BraTS 2023 and 2024
+    ("TC", "WT", "ET"),  # their regions
+    ("tumour core", "whole tumour", "enhancing tumour"),  # ours
+], ids=str)
+def test_the_parts_of_a_glioma_are_understood_in_the_words_of_each_data_set(core, oedema, enhancing):
+    assert proposed_outputs([core, oedema, enhancing, "RC"], BRAIN_TUMOUR) == {
+        core: "Necrotic core", oedema: "Oedema", enhancing: "Enhancing tumour"}

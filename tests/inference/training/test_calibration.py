@@ -68,6 +68,15 @@ def test_each_region_has_its_own_and_voxels_outside_the_region_of_interest_say_n
     assert [r.temperature for r in tempered([logits], [both], output).regions] == [pytest.approx(2.0, rel=0.1), 1.0]
 
 
+def test_a_channel_that_is_left_out_keeps_its_place_and_is_as_it_was():
+    (first, _), (second, shown) = boasting(1.0, seed=1), boasting(3.0)
+    helper = Region(name="helper", label=0, members=(1,))
+    output = Output(activation="sigmoid", regions=(helper, *NODULE.regions))
+    found = tempered([np.concatenate([first, second])], [shown], output).regions
+    assert [(region.name, region.temperature) for region in found] == [
+        ("helper", 1.0), ("nodule", pytest.approx(3.0, rel=0.06))]
+
+
 def test_a_region_that_no_case_shows_teaches_nothing():
     assert tempered([np.full((1, *SHAPE), -3.0, np.float16)], [case(np.zeros(SHAPE))], NODULE) == NODULE
 

@@ -78,6 +78,12 @@ def test_shares_and_folds_are_not_mixed_up(run, lits):
         grouped(run(file="folds.json", fold=0), lits) and grouped(run(file="folds.json"), lits)
 
 
+def test_folds_that_were_drawn_are_not_taken_for_published_ones(run, lits):
+    grouped(run(fold=0), lits)
+    with pytest.raises(DataError, match=r"lits\.json holds 5 folds that were drawn, not the published ones"):
+        grouped(run(fold=0, published=True), lits)
+
+
 def test_a_case_that_came_later_is_no_secret(run, lits):
     grouped(run(), lits)
     miniatures.write_lits(lits / "LiTS", {20: miniatures.draw(miniatures.LIVER_TUMOUR, 20)})

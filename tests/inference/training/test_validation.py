@@ -54,6 +54,14 @@ def test_what_brings_nothing_is_left_as_it_is(pair):
     assert calibrate(seen[:1], cases[:1], NODULE) == NODULE
 
 
+def test_a_channel_that_is_left_out_keeps_its_place_and_is_as_it_was(pair):
+    seen, cases = pair
+    helper = Region(name="helper", label=0, members=(1,))
+    output = Output(activation="sigmoid", regions=(helper, *NODULE.regions))
+    both = [np.concatenate([1 - chances, chances]) for chances in seen]
+    assert calibrate(both, cases, output).regions == (helper, *calibrate(seen, cases, NODULE).regions)
+
+
 def test_classes_need_no_threshold(pair):
     seen, cases = pair
     classes = NODULE.model_copy(update={"activation": "softmax"})
