@@ -319,7 +319,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
 
 def _senders(parts: Parts) -> Iterator[Stage]:
     """As many senders a destination as it takes deliveries at a time."""
-    from dicom_node.destinations.alternatives import stood_in_by
+    from dicom_node.destinations.alternatives import chain, stood_in_by
     from dicom_node.pipeline.backoff import Backoff
     from dicom_node.pipeline.deliver import Deliver
     from dicom_node.pipeline.patience import Patience
@@ -333,7 +333,8 @@ def _senders(parts: Parts) -> Iterator[Stage]:
         down_after=asked.down_after,
     )
     for place, destination in destinations.items():
-        sender = Sender(place, destination.concurrency, stood_in_by(place, destinations))
+        alternatives = tuple(chain(place, destinations))
+        sender = Sender(place, destination.concurrency, stood_in_by(place, destinations), alternatives)
         for number in range(destination.concurrency):
             name = f"deliver-{place}-{number}"
             yield Deliver(

@@ -43,7 +43,7 @@ class Answer:
         association.unbind(evt.EVT_PDU_RECV, self._hear_pdu)
 
     def explain(self, association: Association) -> None:
-        """Raise what became of the request; return where only the contexts were declined.
+        """Raise what became of the request; return where only the contexts were declined, all of them.
 
         `Rejected` where the peer will not have it, `Unreachable` where it may be asked again.
         """
@@ -51,7 +51,7 @@ class Answer:
             said = self._pdu.to_primitive()
             words = f"{self._peer} rejects the association: {said.reason_str.lower()} ({said.result_str.lower()})"
             raise (Unreachable if said.result == TRANSIENT else Rejected)(words)
-        if association.rejected_contexts:
+        if association.rejected_contexts and not association.accepted_contexts:
             return
         if self.came:
             raise Unreachable(f"{self._peer} aborted the association")

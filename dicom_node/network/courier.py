@@ -55,6 +55,7 @@ class Courier:
         self._fragment = max(2, (min(most, USUAL_FRAGMENT) - FRAGMENT.size) // 2 * 2)  # even (PS3.8 annex E.1)
         self._connection = _taken_over(association)
         self._heard = bytearray()
+        self._asked = b""  # Message ID of what was sent last
         self._answer_s = association.dimse_timeout
         self._release_s = association.acse_timeout
 
@@ -68,6 +69,7 @@ class Courier:
         AssociationLost where the peer does not take it.
         """
         context_id = self._contexts[sop_class, syntax]
+        self._asked = struct.pack("<H", message_id)
         out = bytearray(self._pdu(context_id, COMMAND | LAST, _request(message_id, sop_class, instance)))
         waiting = b""
         for piece in data:
@@ -78,7 +80,7 @@ class Courier:
         self._say(out)
 
     def answer(self) -> Answer:
-        """The response to what was sent last; AssociationLost where there is none in time."""
+        """The response to what was sent last; AssociationLost where there is none in time, or one to something else."""
         command = bytearray()
         while True:
             kind, pdu = self._hear(self._answer_s)
@@ -159,6 +161,8 @@ class Courier:
         status = (values or {}).get(0x0900, b"")
         if values is None or values.get(0x0100) != b"\x01\x80" or len(status) != 2:
             raise self._abort("no response to a C-STORE")
+        if values.get(0x0120) != self._asked:
+            raise self._abort("a response to another request")
         comment = values.get(0x0902, b"").decode("latin-1").strip(" \0")
         return Answer(int.from_bytes(status, "little"), comment)
 

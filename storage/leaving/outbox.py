@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, exists, func, literal, or_, select, update
 
 from storage import leases
 from storage.deliveries import PENDING, delivery_of
@@ -22,18 +22,21 @@ class Sender:
     """Who asks for work: a destination, how many deliveries it takes at a time, and for whom it stands in.
 
     `stands_in` says, by destination, who must have been down for how many seconds before its deliveries come here.
+    `alternatives` are those that stand in for it.
     """
 
     destination: str
     concurrency: int = 1
     stands_in: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    alternatives: Collection[str] = ()
 
 
 class Outbox(Store):
     """The queues of one transaction: by priority, then who waits longest.
 
-    A delivery of which one destination holds a part (`via`) goes to no other. While a circuit is open, one delivery
-    at a time goes, when its pause is over: the one whose turn was longest ago, so that none blocks the rest.
+    A delivery of which one destination holds a part (`via`) goes to no other, as long as that one stands in. While a
+    circuit is open, one delivery at a time goes, when its pause is over: the one whose turn was longest ago, so that
+    none blocks the rest.
     """
 
     def due(self, sender: Sender, now: float) -> bool:
@@ -48,7 +51,13 @@ class Outbox(Store):
         circuit = Circuits(self._connection).locked(sender.destination)
         if not self._room(sender, circuit, now):
             return None
-        attempt = {"attempts": deliveries.c.attempts + 1, "tried_at": now, "via": sender.destination}
+        told_here = deliveries.c.via.in_((sender.destination, EMPTY))  # what another has said counts no more
+        attempt = {
+            "attempts": deliveries.c.attempts + 1,
+            "tried_at": now,
+            "via": sender.destination,
+            "statuses": case((told_here, deliveries.c.statuses), else_=literal({}, deliveries.c.statuses.type)),
+        }
         for queue in self._queues(sender, now):
             first = _in_order(select(deliveries.c.delivery_id).where(queue), circuit)
             row = leases.take(self._connection, first, owner, now + term_s, **attempt)
@@ -86,7 +95,9 @@ class Outbox(Store):
         """Its own queue, then those of the destinations that it stands in for."""
         due = PENDING & (deliveries.c.next_attempt_at <= now) & leases.free(deliveries, now)
         begun_here = deliveries.c.via == sender.destination
-        yield due & (deliveries.c.destination == sender.destination) & (begun_here | (deliveries.c.via == EMPTY))
+        # Who has begun one and does not stand in any more, as where it is configured no more, would never end it.
+        ends_here = deliveries.c.via.not_in(list(sender.alternatives))
+        yield due & (deliveries.c.destination == sender.destination) & ends_here
         circuits = Circuits(self._connection)
         for destination, must_be_down in sender.stands_in.items():
             theirs = due & (deliveries.c.destination == destination)

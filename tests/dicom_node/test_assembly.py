@@ -116,6 +116,16 @@ class TestParts:
         ]
         assert made[8].owner != made[9].owner  # type: ignore[attr-defined]
 
+    def test_senders_know_for_whom_they_stand_in_and_who_stands_in_for_them(self, conf: Path) -> None:
+        with (conf / "node.yaml").open("a") as file:
+            file.write("  pacs: {kind: folder, path: out, alternative: share, alternative_after_s: 60}\n")
+        parts = assemble(load(conf))
+        made = stages(parts, SimpleNamespace(slots=1))  # type: ignore[arg-type]
+        parts.close()
+        senders = {stage.sender.destination: stage.sender for stage in made if isinstance(stage, Deliver)}
+        assert senders["pacs"].alternatives == ("share",)
+        assert (senders["share"].alternatives, senders["share"].stands_in) == ((), {"pacs": {"pacs": 60.0}})
+
     def test_whoever_asks_us_to_keep_is_answered_where_that_is_turned_on(self, conf: Path) -> None:
         with (conf / "node.yaml").open("a") as file:
             file.write(

@@ -60,7 +60,7 @@ class Spool(BytesIO):
             if self.size > self._check_at:
                 self._make_room()
             if self._file is not None:
-                self._file.write(data)
+                _write_all(self._file, data)
             else:
                 super().write(data)
         except OSError as error:
@@ -75,7 +75,6 @@ class Spool(BytesIO):
         """The whole; a large one is mapped, so that the system may take its memory back."""
         if self._file is None:
             return super().getbuffer()
-        self._file.flush()
         return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def _make_room(self) -> None:
@@ -83,8 +82,10 @@ class Spool(BytesIO):
         if not self._has_room():
             return self._drop("free space is below the watermark")
         if self._file is None:
-            self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115 (it lives as long as the request)
-            self._file.write(super().getbuffer())
+            # Unbuffered: what the disk does not take shows at once, not when the whole is asked for or let go.
+            self._file = TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 (it lives as long as the request)
+            with super().getbuffer() as held:
+                _write_all(self._file, held)
             self._empty()
         return None
 
@@ -98,3 +99,11 @@ class Spool(BytesIO):
     def _empty(self) -> None:
         self.seek(0)
         self.truncate()
+
+
+def _write_all(file: IO[bytes], data: bytes | memoryview) -> None:
+    """Let go of what it writes also where that fails: a buffer that is looked at cannot be emptied."""
+    at = 0
+    while at < len(data):
+        with memoryview(data)[at:] as rest:
+            at += file.write(rest)

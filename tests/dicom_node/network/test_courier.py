@@ -112,6 +112,14 @@ def test_what_is_no_answer_ends_the_association(name):
         one.close()  # which may be said of one that has ended
 
 
+def test_a_second_answer_to_one_request_is_none_to_the_next():
+    """Else each object would be told what became of the one before it, and one that was refused would count as kept."""
+    with courier(Peer(p_data((1, 3, TOOK)))) as one:
+        assert sent(one, [b"ab"]).status == 0xB000
+        with pytest.raises(AssociationLost, match="another request"):
+            sent(one, [b"ab"], number=2)
+
+
 def test_a_peer_that_does_not_answer_is_given_up():
     with courier(Peer(slow_s=1.0), patience_s=0.3) as one:
         with pytest.raises(AssociationLost, match="no answer in time"):

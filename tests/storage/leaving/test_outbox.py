@@ -1,5 +1,7 @@
 """Each destination has its queue; what one suffers costs no other."""
 
+from dataclasses import replace
+
 import pytest
 
 from storage.deliveries import Setback
@@ -147,21 +149,35 @@ class TestStandingIn:
         assert claim(self.BACKUP, now=2000.0) is None
         assert claim(PACS, now=2000.0) == number
 
-    def test_what_the_other_holds_a_part_of_stays_there(self, put, claim, do):
+    def test_what_the_other_holds_a_part_of_stays_there(self, put, claim, do, db):
         number = put("a")
         assert claim(PACS, now=2000.0) == number
         do("deliveries", "postpone", number, "a", 2001.0, Setback("aborted", {"2.25.1": "0x0000"}, begun=True))
         do("circuits", "open", "pacs", 3000.0)
         assert claim(self.BACKUP, now=2010.0) is None
         assert claim(PACS, now=3000.0) == number
+        with db.reading() as tx:
+            assert tx.deliveries.get(number).statuses == {"2.25.1": "0x0000"}
 
-    def test_what_it_holds_a_part_of_stays_here(self, put, claim, do):
+    @pytest.fixture
+    def begun(self, put, claim, do):
+        """A delivery of which the backup holds a part, and the other is back."""
         number = put("a")
         assert claim(self.BACKUP) == number
         do("deliveries", "postpone", number, "a", 1001.0, Setback("aborted", {"2.25.1": "0x0000"}, begun=True))
         do("circuits", "worked", "pacs")
-        assert claim(PACS, now=1010.0) is None
-        assert claim(self.BACKUP, now=1010.0) == number
+        return number
+
+    def test_what_it_holds_a_part_of_stays_here(self, begun, claim):
+        assert claim(replace(PACS, alternatives=("backup", "last")), now=1010.0) is None
+        assert claim(self.BACKUP, now=1010.0) == begun
+
+    @pytest.mark.parametrize("left", [(), ("last",)], ids=["none", "another"])
+    def test_what_it_holds_a_part_of_goes_whole_where_it_stands_in_no_more(self, begun, claim, db, left):
+        assert claim(replace(PACS, alternatives=left), now=1010.0) == begun
+        with db.reading() as tx:
+            found = tx.deliveries.get(begun)
+        assert (found.via, found.statuses) == ("pacs", {})
 
     def test_what_comes_here_anyway_does_not_come_twice(self, put, claim, do, db, job):
         put("a")

@@ -1,7 +1,9 @@
 """Where a data set is while it comes in."""
 
 import errno
+import resource
 import tracemalloc
+from collections.abc import Callable, Iterator
 
 import pytest
 from pydicom import dcmread
@@ -59,6 +61,27 @@ def test_a_disk_below_its_watermark_gets_none(tmp_path):
     assert not one.trouble
     one.write(b"x")
     assert "free space" in one.trouble
+
+
+@pytest.fixture
+def full_beyond() -> Iterator[Callable[[int], None]]:
+    """Have the system write no file of this process beyond so many bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("piece", [4000, 16_378], ids=["small fragments", "usual ones"])
+@pytest.mark.parametrize("room", [MIB, IN_MEMORY_BYTES + MIB], ids=["no room at all", "some"])
+@pytest.mark.parametrize("lacking", [1, MIB])
+def test_a_full_disk_is_told_whenever_it_shows(tmp_path, full_beyond, piece, room, lacking):
+    one = spool(tmp_path)
+    full_beyond(room)
+    rest = max(room, IN_MEMORY_BYTES) + lacking
+    while rest:
+        rest -= one.write(bytes(min(piece, rest)))
+    assert "could not be written" in one.trouble
+    assert len(one.getbuffer()) == 0
 
 
 def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
