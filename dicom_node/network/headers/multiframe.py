@@ -47,8 +47,8 @@ def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     if not groups and not shared:
         return {}
     shared = shared or Dataset()
-    facts = dict(_pulse_sequence(data))
     first = groups[0] if groups else Dataset()
+    facts = dict(_pulse_sequence(data, inverted=_in_group(first, shared, "MRModifierSequence", "InversionRecovery")))
     for sequence, attribute, word in CLASSIC_WORDS:
         value = _in_group(first, shared, sequence, attribute)
         if value is not None:
@@ -79,15 +79,17 @@ def _in_group(group: Dataset, shared: Dataset, sequence: str, attribute: str) ->
     return None
 
 
-def _pulse_sequence(data: Dataset) -> Iterator[tuple[str, Any]]:
-    """Enhanced MR names its pulse sequence by other attributes (PS3.3 C.8.13.4)."""
+def _pulse_sequence(data: Dataset, inverted: Any) -> Iterator[tuple[str, Any]]:
+    """Enhanced MR names its pulse sequence by other attributes (PS3.3 C.8.13.4; `inverted`: C.8.13.5.5)."""
     pulses = PULSES.get(value_of(data, "EchoPulseSequence") or "", [])
-    if value_of(data, "InversionRecovery") == "YES":
+    if inverted == "YES":
         pulses = [*pulses, "IR"]
     if value_of(data, "EchoPlanarPulseSequence") == "YES":
         pulses = [*pulses, "EP"]
     if pulses:
         yield "ScanningSequence", "\\".join(pulses)
+    if "YES" in (value_of(data, "TimeOfFlightContrast"), value_of(data, "PhaseContrast")):
+        yield "AngioFlag", "Y"
     agents = items_of(data, "ContrastBolusAgentSequence")
     if agents:
         yield "ContrastBolusAgent", value_of(agents[0], "CodeMeaning") or "present"
