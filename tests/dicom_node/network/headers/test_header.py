@@ -202,6 +202,7 @@ def test_the_most_frames_that_are_read_fit_the_bound():
         ("PixelMeasuresSequence", "PixelSpacing", [0.5, 0.5]),
         ("FrameContentSequence", "TemporalPositionIndex", 1),
         ("MREchoSequence", "EffectiveEchoTime", 30.0),
+        ("MRImageFrameTypeSequence", "FrameType", ["ORIGINAL", "PRIMARY", "M", "NONE"]),
         ("PixelValueTransformationSequence", "RescaleSlope", 1),
         ("FrameVOILUTSequence", "WindowCenter", 40),
     ]:

@@ -80,6 +80,19 @@ def test_each_frame_has_its_own_echo():
     assert [frame["echo"] for frame in facts["Frames"]] == [10.5, 90.0]
 
 
+def test_each_frame_has_its_own_kind():
+    water, phase = ["DERIVED", "PRIMARY", "W", "NONE"], ["ORIGINAL", "PRIMARY", "M", "NONE"]
+    data = Dataset()
+    data.PerFrameFunctionalGroupsSequence = [
+        group(MRImageFrameTypeSequence={"FrameType": water}),
+        group(MRImageFrameTypeSequence={"FrameType": phase, "ComplexImageComponent": "PHASE"}),
+        group(CTImageFrameTypeSequence={"FrameType": phase}),
+    ]
+    assert multiframe_facts(as_received(data))["Frames"] == [
+        {"kind": water}, {"kind": phase, "component": "PHASE"}, {"kind": phase},
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("time_of_flight", "phase_contrast", "flag"), [("YES", "NO", "Y"), ("NO", "YES", "Y"), ("NO", "NO", None)]
 )
