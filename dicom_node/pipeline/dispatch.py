@@ -22,7 +22,8 @@ from dicom_node.pipeline.identity import fresh_identity
 from dicom_node.pipeline.installed import InstalledModel, closed
 from dicom_node.pipeline.priors import priors_of
 from dicom_node.pipeline.succession import add_job, same_inputs, supersede
-from dicom_node.routing.asked import for_task
+from dicom_node.routing.asked import decide_for
+from dicom_node.routing.facts import StudyFacts
 from dicom_node.routing.route import Routing
 from dicom_node.routing.table import Decision, JobPlan, decide
 from storage.database import Database, Transaction
@@ -60,8 +61,7 @@ class Dispatch:
     def _dispatch(self, tx: Transaction, study: Study, now: float) -> None:
         uid = study.study_instance_uid
         found = indexed(tx, study)
-        routes = self.routing.routes if not study.wanted_task else for_task(self.routing.routes, study.wanted_task)
-        decision = decide(routes, found.facts(self.routing.vocabulary), closed(self.models.values()))
+        decision = self._decide(study, found.facts(self.routing.vocabulary))
         self._record_verdicts(tx, uid, decision, now)
         earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
         current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
@@ -84,6 +84,13 @@ class Dispatch:
                 text = f"it is kept; once model {names} is enabled again, `segnode route {uid}` has routes look anew"
             tx.journal.add(now, "not routed", text, study=uid, revision=self.revision)
         log.info("study dispatched", extra={"study": uid, "jobs": len(fresh), "routed": routed})
+
+    def _decide(self, study: Study, facts: StudyFacts) -> Decision:
+        """By the routes, or for the only task that a person wants."""
+        shut = closed(self.models.values())
+        if study.wanted_task:
+            return decide_for(self.routing.routes, facts, study.wanted_task, shut)
+        return decide(self.routing.routes, facts, shut)
 
     def _send_kept(
         self, tx: Transaction, study: Study, current: Sequence[Job], planned: Sequence[Job], now: float

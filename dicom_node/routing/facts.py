@@ -123,13 +123,17 @@ def _series_facts(
 
 
 def _representative(series: Series, headers: Sequence[Header], geometry: Geometry) -> Header:
-    """The header of the volume's middle slice: a stray scout in the series must not speak for it."""
+    """The header of the volume's middle slice: a stray scout in the series must not speak for it.
+
+    Of an instance that holds several echoes a header tells the first frame's; the volume's own counts.
+    """
     if not headers:
         return series.header
     if not geometry.sop_instance_uids:
         return headers[len(headers) // 2]
     middle = geometry.sop_instance_uids[len(geometry.sop_instance_uids) // 2]
-    return next(header for header in headers if header["SOPInstanceUID"] == middle)
+    found = next(header for header in headers if header["SOPInstanceUID"] == middle)
+    return found if geometry.echo_ms is None else {**found, "EchoTime": geometry.echo_ms}
 
 
 def _thickness(header: Header, geometry: Geometry) -> float | None:

@@ -35,6 +35,7 @@ class Geometry:
 
     `sop_instance_uids`: the instances of the one volume in slice order, and after them what lies at the same
     places and only pixels can tell apart. Where they make no volume all of them, so that the reader says why.
+    `echo_ms`: the effective echo time of the volume's frames, where frames name their own.
     """
 
     plane: Plane = Plane.UNKNOWN
@@ -46,6 +47,7 @@ class Geometry:
     problem: str = ""
     notes: tuple[str, ...] = ()
     sop_instance_uids: tuple[str, ...] = ()
+    echo_ms: float | None = None
 
     @property
     def voxel_mm(self) -> float | None:
@@ -85,6 +87,7 @@ def _of_volume(arrangement: Arrangement, plane: Plane) -> Geometry:
         fov_mm=max(rows * grid.spacing.y, columns * grid.spacing.x),
         notes=arrangement.notes,
         sop_instance_uids=tuple(dict.fromkeys(s.sop_instance_uid for s in arrangement.slices + repeats)),
+        echo_ms=arrangement.slices[0].moments.get("EffectiveEchoTime"),
     )
 
 

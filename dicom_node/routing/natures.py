@@ -27,6 +27,11 @@ _IMAGE_TYPES_OF_MR: dict[Nature, frozenset[str]] = _IMAGE_TYPES | {
                            "OPPOSED PHASE", "OUT_PHASE", "OUT PHASE", "OUTPHASE"}),
 }  # fmt: skip
 
+_OF_ENHANCED_MR: dict[str, dict[str, Nature]] = {  # PS3.3 C.8.13.3.1
+    "ComplexImageComponent": dict.fromkeys(("PHASE", "REAL", "IMAGINARY"), Nature.PHASE),
+    "AcquisitionContrast": {"DIFFUSION": Nature.DIFFUSION, "PERFUSION": Nature.FUNCTIONAL, "TOF": Nature.ANGIOGRAPHY},
+}  # fmt: skip
+
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kin below it (PS3.4 B.5)
 _MR_ONLY = frozenset({Nature.CALIBRATION, Nature.DIFFUSION, Nature.ANGIOGRAPHY, Nature.FUNCTIONAL, Nature.PHASE,
                       Nature.FAT})
@@ -79,4 +84,8 @@ def _by_sequence(header: Header) -> dict[Nature, str]:
         found[Nature.FUNCTIONAL] = "an echo-planar sequence"
     if words(header, "AngioFlag") == ("Y",):
         found[Nature.ANGIOGRAPHY] = "the scanner's angio flag"
+    for keyword, marks in _OF_ENHANCED_MR.items():
+        said = text(header, keyword)
+        if said in marks:
+            found.setdefault(marks[said], f"the scanner says {said}")
     return found

@@ -20,7 +20,8 @@ TOLERANCE_MM = 0.1  # how far a slice may lie off its place on the grid: one-dec
 SAME_PLACE_MM = 0.01
 MAX_VOXELS = 2**29  # 512 x 512 x 2048
 
-_KINDS = ("ImageType",)  # images at one place that differ in these are different pictures, not repeats
+# Images at one place that differ in these are different pictures, not repeats.
+_KINDS = ("ImageType", "ComplexImageComponent")
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ MAX_FRAMES = 20_000
 
 # Attributes that tell apart images at the same place, in the order in which they are tried.
 DISCRIMINATORS = ("StackID", "TemporalPositionIdentifier", "EchoNumbers", "EffectiveEchoTime",
-                  "DiffusionBValue", "TriggerTime", "ImageType", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
+                  "DiffusionBValue", "TriggerTime", "ImageType", "ComplexImageComponent", "AcquisitionNumber",
+                  "AcquisitionTime", "ContentTime")
 
 # What a header is made of, beside the frames of an enhanced instance.
 KEYWORDS = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", *DISCRIMINATORS, "InstanceNumber", "Rows",
@@ -27,7 +28,8 @@ KEYWORDS = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", *DISCR
             "SpacingBetweenSlices")
 
 # What a frame says of its own moment, by those attributes.
-_MOMENTS = {"temporal": "TemporalPositionIdentifier", "stack": "StackID", "echo": "EffectiveEchoTime"}
+_MOMENTS = {"temporal": "TemporalPositionIdentifier", "stack": "StackID", "echo": "EffectiveEchoTime",
+            "kind": "ImageType", "component": "ComplexImageComponent"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def frames_of(ds: Dataset) -> list[dict[str, Any]]:
     for group in per_frame:
         content = _macro(group, shared[0], "FrameContentSequence")
         measures = _macro(group, shared[0], "PixelMeasuresSequence")
+        kind = group.get("MRImageFrameTypeSequence") or group.get("CTImageFrameTypeSequence") or [None]
         frames.append({
             "position": _value(_macro(group, shared[0], "PlanePositionSequence"), "ImagePositionPatient"),
             "orientation": _value(_macro(group, shared[0], "PlaneOrientationSequence"), "ImageOrientationPatient"),
@@ -116,6 +119,8 @@ def frames_of(ds: Dataset) -> list[dict[str, Any]]:
             "temporal": _value(content, "TemporalPositionIndex"),
             "stack": _value(content, "StackID"),
             "echo": _value(_macro(group, Dataset(), "MREchoSequence"), "EffectiveEchoTime"),
+            "kind": _value(kind[0], "FrameType"),
+            "component": _value(kind[0], "ComplexImageComponent"),
         })
     return frames
 

@@ -37,15 +37,15 @@ FACTS = (
     "AngioFlag", "MRAcquisitionType", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "ContrastBolusAgent",
     "ContrastBolusVolume", "DiffusionBValue", "SeriesDescription", "ProtocolName", "StudyDescription",
     "BodyPartExamined", "SeriesNumber", "SeriesDate", "SeriesTime", "Manufacturer", "PatientPosition",
-    "ImagedNucleus",
+    "ImagedNucleus", "ComplexImageComponent", "AcquisitionContrast",
 )  # fmt: skip
 STUDY_FACTS = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
     "IssuerOfPatientID", "StudyID", "ReferringPhysicianName", "StudyDescription",
 )  # fmt: skip
 MULTIFRAME = (
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "EchoPulseSequence", "InversionRecovery",
-    "EchoPlanarPulseSequence", "ContrastBolusAgentSequence",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "EchoPulseSequence",
+    "EchoPlanarPulseSequence", "TimeOfFlightContrast", "PhaseContrast", "ContrastBolusAgentSequence",
 )  # fmt: skip
 EQUIPMENT = "ContributingEquipmentSequence"
 

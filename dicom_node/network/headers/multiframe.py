@@ -36,9 +36,9 @@ PULSES = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}
 def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     """Attributes of the first frame in single-frame words, and "Frames": where and when each frame lies.
 
-    A frame is {position, orientation, spacing, temporal, stack, echo}; what its own group does not say, the
-    shared group says, but for the echo: one that all share tells none of them apart. ValueError beyond `MAX_FRAMES` or
-    where a group cannot be read.
+    A frame is {position, orientation, spacing, temporal, stack, echo, kind, component}; what its own group does not
+    say, the shared group says, but for the last three: what all share tells none of them apart. ValueError beyond
+    `MAX_FRAMES` or where a group cannot be read.
     """
     groups = items_of(data, "PerFrameFunctionalGroupsSequence")
     if len(groups) > MAX_FRAMES:
@@ -47,8 +47,8 @@ def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     if not groups and not shared:
         return {}
     shared = shared or Dataset()
-    facts = dict(_pulse_sequence(data))
     first = groups[0] if groups else Dataset()
+    facts = dict(_pulse_sequence(data, inverted=_in_group(first, shared, "MRModifierSequence", "InversionRecovery")))
     for sequence, attribute, word in CLASSIC_WORDS:
         value = _in_group(first, shared, sequence, attribute)
         if value is not None:
@@ -66,8 +66,15 @@ def _frame(group: Dataset, shared: Dataset) -> dict[str, Any]:
         "temporal": _in_group(group, shared, "FrameContentSequence", "TemporalPositionIndex"),
         "stack": _in_group(group, shared, "FrameContentSequence", "StackID"),
         "echo": _in_group(group, Dataset(), "MREchoSequence", "EffectiveEchoTime"),
+        "kind": _of_kind(group, "FrameType"),
+        "component": _of_kind(group, "ComplexImageComponent"),
     }
     return {name: value for name, value in frame.items() if value is not None}
+
+
+def _of_kind(group: Dataset, attribute: str) -> Any:
+    own = (_in_group(group, Dataset(), f"{maker}ImageFrameTypeSequence", attribute) for maker in ("MR", "CT"))
+    return next((value for value in own if value is not None), None)
 
 
 def _in_group(group: Dataset, shared: Dataset, sequence: str, attribute: str) -> Any:
@@ -79,15 +86,17 @@ def _in_group(group: Dataset, shared: Dataset, sequence: str, attribute: str) ->
     return None
 
 
-def _pulse_sequence(data: Dataset) -> Iterator[tuple[str, Any]]:
-    """Enhanced MR names its pulse sequence by other attributes (PS3.3 C.8.13.4)."""
+def _pulse_sequence(data: Dataset, inverted: Any) -> Iterator[tuple[str, Any]]:
+    """Enhanced MR names its pulse sequence by other attributes (PS3.3 C.8.13.4; `inverted`: C.8.13.5.5)."""
     pulses = PULSES.get(value_of(data, "EchoPulseSequence") or "", [])
-    if value_of(data, "InversionRecovery") == "YES":
+    if inverted == "YES":
         pulses = [*pulses, "IR"]
     if value_of(data, "EchoPlanarPulseSequence") == "YES":
         pulses = [*pulses, "EP"]
     if pulses:
         yield "ScanningSequence", "\\".join(pulses)
+    if "YES" in (value_of(data, "TimeOfFlightContrast"), value_of(data, "PhaseContrast")):
+        yield "AngioFlag", "Y"
     agents = items_of(data, "ContrastBolusAgentSequence")
     if agents:
         yield "ContrastBolusAgent", value_of(agents[0], "CodeMeaning") or "present"

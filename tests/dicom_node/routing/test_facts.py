@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from dicom_node.routing.facts import study_facts
 from dicom_node.routing.vocabulary import Kernel, Nature, Region, Vocabulary
+from dicom_node.routing.weighting import Weight
 from storage.records import InstanceKind
 
 
@@ -41,6 +44,19 @@ def test_a_stray_scout_does_not_speak_for_its_series(scanner, facts):
     (one,) = facts(together).series
     assert one.natures == {}
     assert (one.slices, one.images) == (50, 51)
+
+
+@pytest.mark.parametrize(
+    ("echoes", "repetition", "weight"),
+    [((20.0, 95.0), 5200.0, Weight.T2), ((95.0, 20.0), 5200.0, Weight.T2), ((11.0,), 600.0, Weight.T1)],
+)
+def test_of_several_echoes_in_one_instance_the_one_that_is_read_speaks(scanner, series_facts, echoes, repetition,
+                                                                          weight):
+    frames = [{"position": [0.0, 0.0, 4.0 * k], "echo": echo} for echo in echoes for k in range(20)]
+    enhanced = scanner.t2(slices=1, EchoTime=echoes[0], RepetitionTime=repetition, Frames=frames,
+                          NumberOfFrames=len(frames))
+    facts = series_facts(enhanced)
+    assert (facts.slices, facts.weighting.weight) == (20, weight)
 
 
 def test_results_and_conflicting_contents_are_left_out(scanner, records):

@@ -76,6 +76,27 @@ def test_sequences_that_are_no_anatomy():
 
 
 @pytest.mark.parametrize(
+    ("keyword", "value", "nature"),
+    [
+        ("ComplexImageComponent", "PHASE", Nature.PHASE),
+        ("ComplexImageComponent", "REAL", Nature.PHASE),
+        ("AcquisitionContrast", "DIFFUSION", Nature.DIFFUSION),
+        ("AcquisitionContrast", "PERFUSION", Nature.FUNCTIONAL),
+        ("AcquisitionContrast", "TOF", Nature.ANGIOGRAPHY),
+    ],
+)
+def test_what_enhanced_images_show_is_said_by_attributes_of_their_own(keyword, value, nature):
+    found = natures("MR", ImageType="ORIGINAL\\PRIMARY\\VOLUME\\NONE", **{keyword: value})
+    assert list(found) == [nature]
+    assert value in found[nature]
+
+
+def test_the_magnitude_of_any_contrast_is_a_plain_acquisition():
+    assert natures("MR", ComplexImageComponent="MAGNITUDE", AcquisitionContrast="FLUID_ATTENUATED") == {}
+    assert natures("MR", ComplexImageComponent="MIXED", AcquisitionContrast="UNKNOWN") == {}
+
+
+@pytest.mark.parametrize(
     "description", ["ASSET calibration", "Cal scan", "Ref scan", "SENSE Ref", "Ref_Head_32", "SmartBrain", "B1 map"]
 )
 def test_what_sets_the_scanner_up_is_no_image_of_a_patient_though_it_weighs_like_a_t1(description):

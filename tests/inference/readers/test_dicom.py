@@ -107,6 +107,22 @@ def test_pictures_at_one_place_without_a_difference_that_is_known_are_refused(vo
         read_series([path])
 
 
+@pytest.mark.parametrize(("keyword", "values"), [
+    ("FrameType", (["DERIVED", "PRIMARY", "W", "NONE"], ["DERIVED", "PRIMARY", "F", "NONE"])),
+    ("ComplexImageComponent", ("MAGNITUDE", "PHASE")),
+])
+def test_frames_of_several_kinds_at_the_same_places_are_refused_by_their_headers(volume_of, write, keyword, values):
+    path, = write(volume_of(units="signal"), Encoding(enhanced=True))
+    two_echoes(path, [2.5, 2.5])
+    ds = dcmread(path)
+    for number, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        group.MRImageFrameTypeSequence = [Dataset()]
+        setattr(group.MRImageFrameTypeSequence[0], keyword, values[number // 6])
+    header = json.loads(json.dumps(header_of(ds), default=list))
+    with pytest.raises(BadGeometry, match="2 different kinds of image"):
+        arrange(slice_headers(header))
+
+
 def test_takes_the_files_of_a_request(volume_of, write):
     paths = tuple(write(volume_of()))
     files = SeriesFiles("1.2", paths, tuple(str(dcmread(p).SOPInstanceUID) for p in paths))

@@ -79,6 +79,15 @@ def test_every_encoding_gives_the_same_plain_values(syntax):
     assert json.loads(json.dumps(found.facts)) == found.facts
 
 
+def test_an_enhanced_angiography_is_known_as_one_from_its_bytes():
+    data = slice_of(TimeOfFlightContrast="YES", EchoPulseSequence="GRADIENT", ComplexImageComponent="MAGNITUDE",
+                    AcquisitionContrast="TOF", PerFrameFunctionalGroupsSequence=[Dataset()])
+    assert read_header(encode(data), ExplicitVRLittleEndian).facts == {
+        **UIDS, "ScanningSequence": "GR", "AngioFlag": "Y", "ComplexImageComponent": "MAGNITUDE",
+        "AcquisitionContrast": "TOF", "Frames": [{}],
+    }  # fmt: skip
+
+
 def test_names_are_read_in_their_own_letters():
     data = slice_of(SpecificCharacterSet="ISO_IR 192", PatientName="Łukasz^Wójcik")
     assert read_header(encode(data), ExplicitVRLittleEndian).study["PatientName"] == "Łukasz^Wójcik"
@@ -193,6 +202,7 @@ def test_the_most_frames_that_are_read_fit_the_bound():
         ("PixelMeasuresSequence", "PixelSpacing", [0.5, 0.5]),
         ("FrameContentSequence", "TemporalPositionIndex", 1),
         ("MREchoSequence", "EffectiveEchoTime", 30.0),
+        ("MRImageFrameTypeSequence", "FrameType", ["ORIGINAL", "PRIMARY", "M", "NONE"]),
         ("PixelValueTransformationSequence", "RescaleSlope", 1),
         ("FrameVOILUTSequence", "WindowCenter", 40),
     ]:

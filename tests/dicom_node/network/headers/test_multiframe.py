@@ -33,13 +33,14 @@ def as_received(data: Dataset) -> Dataset:
 
 def test_what_all_frames_share_is_told_once_and_each_frame_has_its_place():
     data = Dataset()
-    data.EchoPulseSequence, data.InversionRecovery = "SPIN", "YES"
+    data.EchoPulseSequence = "SPIN"
     data.SharedFunctionalGroupsSequence = [
         group(
             PixelMeasuresSequence={"PixelSpacing": [0.5, 0.6], "SliceThickness": 3},
             PlaneOrientationSequence={"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
             MREchoSequence={"EffectiveEchoTime": 90.0},
             MRTimingAndRelatedParametersSequence={"RepetitionTime": 9000, "FlipAngle": 120},
+            MRModifierSequence={"InversionRecovery": "YES"},
         )
     ]
     data.PerFrameFunctionalGroupsSequence = [
@@ -77,6 +78,30 @@ def test_each_frame_has_its_own_echo():
     ]
     facts = multiframe_facts(as_received(data))
     assert [frame["echo"] for frame in facts["Frames"]] == [10.5, 90.0]
+
+
+def test_each_frame_has_its_own_kind():
+    water, phase = ["DERIVED", "PRIMARY", "W", "NONE"], ["ORIGINAL", "PRIMARY", "M", "NONE"]
+    data = Dataset()
+    data.PerFrameFunctionalGroupsSequence = [
+        group(MRImageFrameTypeSequence={"FrameType": water}),
+        group(MRImageFrameTypeSequence={"FrameType": phase, "ComplexImageComponent": "PHASE"}),
+        group(CTImageFrameTypeSequence={"FrameType": phase}),
+    ]
+    assert multiframe_facts(as_received(data))["Frames"] == [
+        {"kind": water}, {"kind": phase, "component": "PHASE"}, {"kind": phase},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("time_of_flight", "phase_contrast", "flag"), [("YES", "NO", "Y"), ("NO", "YES", "Y"), ("NO", "NO", None)]
+)
+def test_an_angiography_has_the_flag_of_one(time_of_flight, phase_contrast, flag):
+    data = Dataset()
+    data.EchoPulseSequence = "GRADIENT"
+    data.TimeOfFlightContrast, data.PhaseContrast = time_of_flight, phase_contrast
+    data.PerFrameFunctionalGroupsSequence = [group([0, 0, 0])]
+    assert multiframe_facts(as_received(data)).get("AngioFlag") == flag
 
 
 def test_contrast_and_kernel_are_found():
