@@ -41,7 +41,7 @@ class Retried:
 
     @property
     def anything(self) -> bool:
-        return bool(self.jobs or self.deliveries or self.tried_now)
+        return bool(self.jobs or self.deliveries or self.tried_now or self.asked)
 
 
 def resend_dead(tx: Transaction, now: float, destination: str | None = None) -> Retried:
@@ -72,7 +72,7 @@ def retry(
     retention has removed are made again for that, under their UIDs and dates; IllegalStep where the images are gone.
     What has been overtaken since, by a correction or a rejection, stays where it is.
     """
-    jobs_again = 0
+    jobs_again = sent = 0
     asked: set[tuple[Code, str]] = set()
     if study_uid is None:
         jobs = tx.jobs.list(states=[JobState.FAILED], limit=sum(tx.jobs.counts().values()))
@@ -81,8 +81,10 @@ def retry(
     else:
         tx.studies.get(study_uid)
         jobs = [job for job in tx.jobs.of_study(study_uid) if job.state in AGAIN]
-        if resend:
+        if resend and tx.by_hand.has(study_uid):
             let_go(tx, study_uid, "a person asked for it to be sent", 0, now)
+            asked.add((PersonAction.SEND, study_uid))
+            sent += sum(one.state is DeliveryState.PENDING for one in tx.deliveries.of_study(study_uid))
         made_again = _make_again(tx, study_uid, now) if resend else []
         deliveries = [d for d in tx.deliveries.of_study(study_uid) if d.job_id not in made_again]
         jobs_again += len(made_again)
@@ -93,7 +95,6 @@ def retry(
         tx.journal.add(now, "retried", "a person asked for it", study=job.study_instance_uid, job=job.job_id)
     outdated = _not_to_leave(tx, deliveries)
     again = {DeliveryState.DEAD, DeliveryState.SENT, DeliveryState.COMMITTED} if resend else {DeliveryState.DEAD}
-    sent = 0
     for delivery in deliveries:
         if delivery.job_id in outdated:
             continue

@@ -30,7 +30,7 @@ GOES_ON = rf"[^\W_{SPACELESS}]"
 # What is no free text: identifiers of ours and of DICOM, words of ours, names from the configuration.
 OURS = frozenset(
     {
-        "study", "series", "job", "state", "event", "kind", "task", "route", "model", "destination", "via", "note",
+        "study", "series", "job", "state", "event", "kind", "task", "route", "model", "destination", "via",
         "sop_instance_uid", "transaction", "peer", "step", "mark", "device", "purpose", "modality", "assessment",
     }
 )

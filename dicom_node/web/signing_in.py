@@ -14,6 +14,8 @@ from storage.people.tickets import Ticket, TicketKind
 from storage.people.users import Role, User
 
 WRONG = "name or password is wrong"
+OLD_WRONG = "the old password is wrong"
+TOO_MANY = "too many failures before it"
 
 
 class NotSignedIn(NodeError):
@@ -37,15 +39,13 @@ def sign_in(console: Console, comer: Comer) -> str:
     """The token of a new session; NotSignedIn. Every attempt is counted, and told to the audit trail."""
     now, name = console.clock(), comer.name[:LONGEST_NAME]
     with console.parts.database.transaction() as tx:
-        wait = throttle.wait_s(tx, name, comer.address, now)
-        if not wait:
-            throttle.count(tx, name, comer.address, now)
+        wait = throttle.attempt(tx, name, comer.address, now)
         user = tx.users.find(name)
     known = user.name if user else "unknown"  # people type passwords where the name belongs
     who = Participant(known, requestor=True, name=known, address=comer.address)
     if wait:
-        console.parts.audit.signed_in(who, "too many failures before it")
-        raise NotSignedIn(f"too many failed attempts: try again in {wait:.0f} seconds")
+        console.parts.audit.signed_in(who, TOO_MANY)
+        raise NotSignedIn(_again_in(wait))
     if not console.passwords.fits(comer.password, user.password if user else None) or user is None or user.disabled:
         console.parts.audit.signed_in(who, WRONG)
         raise NotSignedIn(WRONG)
@@ -56,6 +56,24 @@ def sign_in(console: Console, comer: Comer) -> str:
         token = open_session(console, tx, user, comer.address, now)
     console.parts.audit.signed_in(who)
     return token
+
+
+def confirm(console: Console, user: User, password: str, who: Participant) -> None:
+    """Make sure that somebody who is in knows the password; NotSignedIn. A browser left open is no place to guess it.
+
+    Failures count as those of signing in do, and are told to the audit trail.
+    """
+    now = console.clock()
+    with console.parts.database.transaction() as tx:
+        wait = throttle.attempt(tx, user.name, who.address, now)
+    if wait:
+        console.parts.audit.signed_in(who, TOO_MANY)
+        raise NotSignedIn(_again_in(wait))
+    if not console.passwords.fits(password, user.password):
+        console.parts.audit.signed_in(who, OLD_WRONG)
+        raise NotSignedIn(OLD_WRONG)
+    with console.parts.database.transaction() as tx:
+        throttle.forgive(tx, user.name, who.address, now)
 
 
 def sign_out(console: Console, user: User, ticket_id: int, who: Participant) -> None:
@@ -101,6 +119,10 @@ def open_session(console: Console, tx: Transaction, user: User, address: str, no
     return tx.tickets.issue(
         TicketKind.SESSION, user.user_id, now, lasts_s=console.settings.session_s, label=address
     )
+
+
+def _again_in(wait_s: float) -> str:
+    return f"too many failed attempts: try again in {wait_s:.0f} seconds"
 
 
 def _link(tx: Transaction, token: str, now: float) -> Ticket:

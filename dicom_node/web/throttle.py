@@ -16,6 +16,14 @@ FREE = {"both": 5, "address": 20, "name": 50}  # so many failures cost no wait
 LONGEST_WAIT_S = 900.0
 
 
+def attempt(tx: Transaction, name: str, address: str, now: float) -> float:
+    """Count an attempt, unless it comes too soon: then give for how many seconds none is looked at."""
+    wait = wait_s(tx, name, address, now)
+    if not wait:
+        count(tx, name, address, now)
+    return wait
+
+
 def wait_s(tx: Transaction, name: str, address: str, now: float) -> float:
     """For how many seconds no further attempt is looked at; 0 where the next one is."""
     waits = []

@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from dicom_node.web.access import Caller, Forbidden, Here, Visit
+from dicom_node.web.access import Caller, Here, Visit
 from dicom_node.web.console import Console
 from dicom_node.web.pages.forms import Text, done
 from dicom_node.web.passwords import SHORTEST, WeakPassword, agreed
 from dicom_node.web.rendering import page
+from dicom_node.web.signing_in import NotSignedIn, confirm
 from storage.errors import NotFound
 from storage.people.tickets import TicketKind
 
@@ -35,10 +36,9 @@ def change_password(
     """Take a new password and end the other sessions."""
     user = caller.somebody
     try:
-        if not console.passwords.fits(old, user.password):
-            raise Forbidden("the old password is wrong")  # noqa: TRY301 (told on the page, as the others are)
+        confirm(console, user, old, caller.participant)
         hashed = console.passwords.hashed(agreed(password, again), user.name)
-    except (WeakPassword, Forbidden) as wrong:
+    except (WeakPassword, NotSignedIn) as wrong:
         return _account(request, console, caller, HTTPStatus.UNPROCESSABLE_ENTITY, wrong=str(wrong))
     with console.parts.database.transaction() as tx:
         tx.users.set_password(user.user_id, hashed)

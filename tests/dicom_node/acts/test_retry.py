@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.acts.retry import Retried, retry
 from dicom_node.assembly import Parts
 from dicom_node.audit.facts import PersonAction
+from dicom_node.outgoing import KEPT_BACK
 from storage.errors import NotFound
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState
@@ -83,6 +85,22 @@ def test_all_means_all(story: Parts) -> None:
             tx.jobs.finish(job_id, "infer", JobState.FAILED, 301.0, "it failed")
             tx.deliveries.add(job_id, "1.2.3", "share", DeliveryState.HELD, 302.0)
     assert again(story, None, release_held=True) == Retried(jobs=151, deliveries=152)
+
+
+@pytest.mark.parametrize(("ended", "number"), [(True, 1), (False, 0)])
+def test_sending_what_a_person_brought_is_told_as_that(parts: Parts, ended: bool, number: int) -> None:
+    with parts.database.transaction() as tx:
+        image = Instance("1.2.3.1.1", CTImageStorage, "1.2.3.1", "1.2.3", ExplicitVRLittleEndian, InstanceKind.IMAGE,
+                         StoredFile("a.dcm", 10, "a"), 100.0, "a-1", {"Modality": "CT"})
+        tx.studies.add_instance(image, {})
+        assert tx.by_hand.take("1.2.3", "a-1")
+        tx.jobs.add(Job("job", "1.2.3", 1, "r", "t", "m", JobState.PENDING, 0, {}, {"by_hand": True}, 100.0))
+        if ended:
+            tx.jobs.claim("infer", 101.0, 5.0)
+            tx.jobs.finish("job", "infer", JobState.DONE, 102.0, "", {KEPT_BACK: [["pacs", "", ""]]})
+    done = again(parts, "1.2.3", resend=True)
+    assert (done.deliveries, done.asked, done.anything) == (number, ((PersonAction.SEND, "1.2.3"),), True)
+    assert states(parts)[1] == ({"pacs": "PENDING"} if ended else {})
 
 
 def test_an_unknown_study_is_told(story: Parts) -> None:

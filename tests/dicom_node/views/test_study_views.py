@@ -22,7 +22,9 @@ from dicom_node.views.study_views import (
     whole_study,
 )
 from storage.database import Transaction
+from storage.deliveries import Setback
 from storage.finding.search import Sought
+from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
@@ -63,6 +65,17 @@ def test_who_may_not_is_told_nothing_of_it_and_finds_nothing_by_it(story: Parts)
         assert "Doe" in json.dumps(whole_study(tx, "1.2.3", SHOWN))
     for view in views:
         assert not [word for word in WHO if word in json.dumps(view)]
+
+
+def test_nor_by_what_a_step_of_the_timeline_quotes_of_a_peer(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        number = tx.deliveries.add("job-1", "1.2.3", "pacs", DeliveryState.PENDING, 130.0)
+        tx.outbox.claim(Sender("pacs"), "deliver", 131.0, 5.0)
+        tx.deliveries.dead(number, "deliver", 132.0, Setback("pacs answers 0xA900 (no order for P-17)"))
+    with story.database.reading() as tx:
+        view = whole_study(tx, "1.2.3", MASKED)
+    (note,) = [step["note"] for step in view["timeline"] if step["of"] == "pacs"]
+    assert note == "pacs answers 0xA900 (no order for hidden)"
 
 
 def test_nor_whom_it_named_before_its_header_was_corrected(story: Parts) -> None:

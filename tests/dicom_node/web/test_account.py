@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from xml.etree.ElementTree import Element
 
 from browsing import PASSWORD, Browser
 from turned_clock import Clock
@@ -28,6 +29,22 @@ def test_who_does_not_know_the_old_one_changes_nothing(signed_in: MakeBrowser, v
     answer = signed_in("vera").fill_in("/account/password", old="guess", **NEW)
     assert (answer.status_code, "The old password is wrong" in answer.text) == (422, True)
     assert visitor.sign_in("vera").status_code == 303
+
+
+def test_guessing_the_old_one_becomes_as_slow_as_signing_in_and_is_audited(
+    signed_in: MakeBrowser, clock: Clock, audited: Callable[[], list[Element]]
+) -> None:
+    browser = signed_in("vera")
+
+    def answered(old: str) -> str:
+        return browser.fill_in("/account/password", old=old, **NEW).text
+
+    assert all("The old password is wrong" in answered(f"guess {number}") for number in range(5))
+    assert "Too many failed attempts: try again in 1 seconds" in answered(PASSWORD)
+    clock.now += 2
+    assert answered(PASSWORD) == ""
+    outcomes = [m.find("EventIdentification").get("EventOutcomeIndicator") for m in audited()]
+    assert outcomes == ["4"] * 6 + ["0"]
 
 
 def test_a_token_is_shown_once_opens_the_api_until_it_ends_and_can_be_revoked(
