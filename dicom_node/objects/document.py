@@ -34,7 +34,7 @@ _COLUMNS = (("Finding", 62.0), ("Volume, mL", 26.0), ("Long × short axis, mm", 
 
 def encode_document(result: Result, sources: Sources, context: EncodeContext,
                     pictures: Sequence[Image.Image] = ()) -> Dataset:
-    """One page about a result; `pictures` are its key slices as they are painted elsewhere, the first four of them."""
+    """A page about a result; `pictures` are its key slices as they are painted elsewhere, the first four of them."""
     header = sources.header
     ds = SOPClass(
         study_instance_uid=header.StudyInstanceUID,
@@ -79,6 +79,7 @@ def _page(result: Result, sources: Sources, context: EncodeContext, pictures: Se
         ),
         created_at=context.created_at,
         tables=trend_tables(result, context.names),
+        reported=context.profile.sr != "none" and context.profile.measurements,
     )
 
 
