@@ -32,6 +32,7 @@ def encode_for(
     Who brought a study by hand gets them in the standard form as well, and a page.
     """
     encoded: list[Encoded] = []
+    kept_in = {kind for name, kinds in _FAMILIES.items() if name not in job.parameters["outputs"] for kind in kinds}
     named = [destinations.get(name) for name in job.parameters["destinations"]]
     wanted = [destination.profile if destination else STANDARD for destination in named]
     if job.parameters.get("by_hand"):
@@ -47,9 +48,9 @@ def encode_for(
             replaces=replaces,
             incomplete=job.parameters.get("incomplete", ""),
             profile=profile,
+            kept_in=frozenset(kept_in),
         )
         encoded += encode(result, job.job_id, files, context)
-    kept_in = set().union(*(kinds for name, kinds in _FAMILIES.items() if name not in job.parameters["outputs"]))
     return tuple(item for item in encoded if item.kind not in kept_in)
 
 

@@ -36,7 +36,8 @@ def assortment(result: Result, sources: Sources, files: Mapping[str, Sequence[Pa
     """
     described = []
     for kind, ds in _described(result, sources, context):
-        described.append(ds)
+        if kind not in context.kept_in:
+            described.append(ds)
         yield kind, ds
     yield from _beside(result, sources, files, context, described)
 

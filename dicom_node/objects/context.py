@@ -26,7 +26,7 @@ class EncodeContext:
 
     `created_at` (epoch seconds) is the job's, not the clock's: a rerun then writes the same bytes.
     `incomplete` says what the study lacked when the job was made, "" where nothing is known to be missing.
-    `profile` says in which form.
+    `profile` says in which form. Objects of the kinds in `kept_in` never leave, so nobody is sent to look there.
     An empty `institution` is taken from the source images. `dciodvfy` runs that checker where it is installed.
     """
 
@@ -41,6 +41,7 @@ class EncodeContext:
     replaces: tuple[Replaced, ...] = ()
     incomplete: str = ""
     profile: Profile = STANDARD
+    kept_in: frozenset[str] = frozenset()
 
     @property
     def names(self) -> JobNames:

@@ -12,7 +12,7 @@ from pydicom.sr.codedict import codes as dictionary
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import DA
 
-from dicom_node.objects import wording
+from dicom_node.objects import sr, wording
 from dicom_node.objects.codes import processing_equipment
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
@@ -34,7 +34,7 @@ _COLUMNS = (("Finding", 62.0), ("Volume, mL", 26.0), ("Long × short axis, mm", 
 
 def encode_document(result: Result, sources: Sources, context: EncodeContext,
                     pictures: Sequence[Image.Image] = ()) -> Dataset:
-    """One page about a result; `pictures` are its key slices as they are painted elsewhere, the first four of them."""
+    """A page about a result; `pictures` are its key slices as they are painted elsewhere, the first four of them."""
     header = sources.header
     ds = SOPClass(
         study_instance_uid=header.StudyInstanceUID,
@@ -79,7 +79,13 @@ def _page(result: Result, sources: Sources, context: EncodeContext, pictures: Se
         ),
         created_at=context.created_at,
         tables=trend_tables(result, context.names),
+        reported=_reported(context),
     )
+
+
+def _reported(context: EncodeContext) -> bool:
+    """Whether reports say what the page has no room for."""
+    return context.profile.sr != "none" and context.profile.measurements and sr.KIND not in context.kept_in
 
 
 def _title(result: Result) -> str:

@@ -6,6 +6,7 @@ from io import BytesIO
 
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
+from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom_node.objects.bulk import in_bulk
@@ -15,7 +16,8 @@ from dicom_node.objects.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.objects.profile import STANDARD, Profile
 from dicom_node.objects.wording import plain
 
-_MANGLED = "ISO_IR 13"  # pydicom writes "?" where a text in it mixes Latin letters with katakana
+_KATAKANA = ("ISO_IR 13", "ISO 2022 IR 13")
+_KANJI = ("ISO 2022 IR 87", "ISO 2022 IR 159")
 
 
 def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
@@ -29,7 +31,7 @@ def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
     institution = plain(context.institution) or header.get("InstitutionName")
     if institution:
         ds.InstitutionName = institution
-    if context.profile.character_set == "utf8" or header.get("SpecificCharacterSet") == _MANGLED:
+    if context.profile.character_set == "utf8" or _mangled(header.get("SpecificCharacterSet")):
         for sequence in (element for element in ds if element.VR == "SQ" and is_copied(element.tag)):
             for item in sequence.value:
                 item.decode()  # else its text stays as it lies in the images
@@ -39,6 +41,16 @@ def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
     ds.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     ds.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     return ds
+
+
+def _mangled(character_set: str | MultiValue[str] | None) -> bool:
+    """Whether pydicom writes other text in it than it read.
+
+    Alone, the set of katakana makes "?" of a text that mixes them with Latin letters; kanji, which may not be the first
+    set (PS3.3 C.12.1.1.2), make another name of one in two parts.
+    """
+    sets = list(character_set) if isinstance(character_set, MultiValue) else [character_set]
+    return sets[0] in _KANJI or (sets[0] in _KATAKANA and len(sets) == 1)
 
 
 def part10(ds: Dataset, profile: Profile = STANDARD) -> bytes:

@@ -67,7 +67,8 @@ class Table:
 class Page:
     """What a page says. `columns` are the table's headings and widths in mm; `closing` stands at the foot.
 
-    With further `tables` there are fewer pictures and rows of the first.
+    With further `tables` there are fewer pictures and rows of the first. What finds no room stands in reports beside
+    the page or, where it is not `reported`, on pages after it.
     """
 
     title: str
@@ -80,10 +81,11 @@ class Page:
     closing: Sequence[str]
     created_at: float  # epoch seconds
     tables: Sequence[Table] = ()
+    reported: bool = True
 
 
 def draw(page: Page) -> bytes:
-    """The page as PDF."""
+    """The page as PDF, with pages after it where no report says what it has no room for."""
     from fpdf import FPDF  # only those who write a document need it
 
     pdf = FPDF(format="A4")
@@ -99,10 +101,12 @@ def draw(page: Page) -> bytes:
     below = max(_pictures(pdf, page.pictures[:most_pictures], top),
                 _facts(pdf, page.facts, top, beside=bool(page.pictures)))
     pdf.set_y(below + 3)
-    for table in (_findings(page, most_rows), *page.tables):
+    for table in (_findings(page, page.rows, most_rows), *page.tables):
         _table(pdf, table)
-    _notes(pdf, page.notes)
+    rows, notes = page.rows[most_rows:], _notes(pdf, page, page.notes)
     _foot(pdf, page)
+    while not page.reported and (rows or notes):
+        rows, notes = _next_page(pdf, page, rows, notes)
     return bytes(pdf.output())
 
 
@@ -158,10 +162,21 @@ def _facts(pdf: FPDF, facts: Sequence[tuple[str, str]], top: float, *, beside: b
     return float(pdf.get_y())
 
 
-def _findings(page: Page, most_rows: int) -> Table:
-    """The first table; that there are more findings than rows is said."""
-    more = len(page.rows) - most_rows
-    return Table(page.columns, page.rows[:most_rows], f"and {more} more, in the measurement report" if more > 0 else "")
+def _next_page(pdf: FPDF, page: Page, rows: Sequence[Row], notes: Sequence[str]) -> tuple[Sequence[Row], Sequence[str]]:
+    """As many of these as a page holds, rows first; gives those that are left."""
+    pdf.add_page()
+    _head(pdf, page)
+    most_rows = int((_BOTTOM - pdf.get_y()) / _CELL.height) - 2  # beside the headings, and that there are more
+    _table(pdf, _findings(page, rows, most_rows))
+    left = notes if rows[most_rows:] else _notes(pdf, page, notes)
+    _foot(pdf, page)
+    return rows[most_rows:], left
+
+
+def _findings(page: Page, rows: Sequence[Row], most: int) -> Table:
+    """A table of these; that there are more findings than rows is said."""
+    more, where = len(rows) - most, "in the measurement report" if page.reported else "on the next page"
+    return Table(page.columns, rows[:most], f"and {more} more, {where}" if more > 0 else "")
 
 
 def _table(pdf: FPDF, table: Table) -> None:
@@ -187,16 +202,18 @@ def _cells(pdf: FPDF, texts: Sequence[str], columns: Sequence[tuple[str, float]]
     pdf.ln(look.height)
 
 
-def _notes(pdf: FPDF, notes: Sequence[str]) -> None:
-    """As many as there is room for; that there are more is said."""
+def _notes(pdf: FPDF, page: Page, notes: Sequence[str]) -> Sequence[str]:
+    """As many as there is room for; that there are more is said. Gives those."""
+    where = "in the summary report" if page.reported else "on the next page"
     _take(pdf, _NOTE)
     for number, note in enumerate(notes):
         text = legible(note)
         lines = cast("list[str]", pdf.multi_cell(_WIDTH, _NOTE.height, text, dry_run=True, output="LINES"))
         if pdf.get_y() + (len(lines) + 1) * _NOTE.height > _BOTTOM:
-            _line(pdf, f"and {len(notes) - number} more notes, in the summary report", _NOTE)
-            return
+            _line(pdf, f"and {len(notes) - number} more notes, {where}", _NOTE)
+            return notes[number:]
         pdf.multi_cell(_WIDTH, _NOTE.height, text, new_x="LMARGIN", new_y="NEXT")
+    return ()
 
 
 def _foot(pdf: FPDF, page: Page) -> None:

@@ -54,7 +54,7 @@ class Profile(BaseModel):
     )
     presentation_state: bool = Field(default=False, description="outlines as a GSPS")
     key_objects: bool = Field(default=False, description="a selection of the key slices (KOS)")
-    document: bool = Field(default=False, description="a one-page report as Encapsulated PDF")
+    document: bool = Field(default=False, description="a short report as Encapsulated PDF")
     structure_set: bool = Field(default=False, description="contours as RT Structure Set")
     probability_map: bool = Field(default=False, description="a parametric map, where the model gives probabilities")
     uncertainty_map: bool = Field(default=False, description="a parametric map of how unsure the model was, if it says")

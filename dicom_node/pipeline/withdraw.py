@@ -1,7 +1,8 @@
 """Destinations that follow IHE IOCM are told which results of ours are no longer valid.
 
 The note on a superseded job's results is a job of its own, DONE from the start: it is delivered, retried and
-shown like any result. Its name derives from that of the job that it rejects.
+shown like any result. Its name derives from that of the job that it rejects. It names the objects of one variant, since
+an archive may refuse a note whole that names what it never got (dcm4chee: 0xA772).
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ EVERY_S = 2.0
 Encode = Callable[[str, Sequence[Replaced], Path, str, float], Encoded]  # note's job, rejected, subject, reason, now
 
 
-def note_job_id(job_id: str) -> str:
-    """The name of the job whose result rejects those of `job_id`."""
-    return hashlib.sha256(f"rejection|{job_id}".encode()).hexdigest()
+def note_job_id(job_id: str, variant: str = "") -> str:
+    """The name of the job whose result rejects those of `job_id` in this variant."""
+    return hashlib.sha256("|".join(["rejection", job_id, *([variant] if variant else [])]).encode()).hexdigest()
 
 
 @dataclass
@@ -55,22 +56,23 @@ class Withdraw:
             return False
         with self.database.reading() as tx:
             owed = tx.rejections.owed(self.destinations, but=self.aside.at(now))
-            superseded = [tx.jobs.get(job_id) for job_id in owed]
+            superseded = [(tx.jobs.get(job_id), _by_variant(tx, job_id, owed[job_id])) for job_id in owed]
         with self.aside.watching(self.database, self.name, now, self.revision) as tell:
-            for job in superseded:
+            for job, told in superseded:
                 tell(job.study_instance_uid)
-                self._tell(job, owed[job.job_id], now)
+                for variant, destinations in told.items():
+                    self._tell(job, variant, destinations, now)
         if not owed:
             self._next_look = now + EVERY_S  # the look is no light one where many jobs were superseded
         return bool(owed)
 
-    def _tell(self, old: Job, destinations: Sequence[str], now: float) -> None:
-        job_id = old.job_id
+    def _tell(self, old: Job, variant: str, destinations: Sequence[str], now: float) -> None:
+        job_id = note_job_id(old.job_id, variant)
         with self.database.reading() as tx:
-            known = tx.jobs.find(note_job_id(job_id))
-            results = tx.results.of_job(job_id)
+            known = tx.jobs.find(job_id)
+            results = tx.results.of_job(old.job_id, variant)
             subject = self._subject(tx, old, results)
-        note, made = known or _job(old, now), None
+        note, made = known or _job(job_id, old, now), None
         if known is None:
             try:
                 made = self._encode(note, old, results, subject, now)
@@ -133,9 +135,18 @@ class Withdraw:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)
 
 
-def _job(old: Job, now: float) -> Job:
+def _by_variant(tx: Transaction, job_id: str, destinations: Sequence[str]) -> dict[str, list[str]]:
+    """Those destinations by the variant of the job's objects that each of them got."""
+    found: dict[str, list[str]] = {}
+    for delivery in tx.deliveries.of_job(job_id):
+        if delivery.destination in destinations:
+            found.setdefault(delivery.variant, []).append(delivery.destination)
+    return found
+
+
+def _job(job_id: str, old: Job, now: float) -> Job:
     return Job(
-        job_id=note_job_id(old.job_id),
+        job_id=job_id,
         study_instance_uid=old.study_instance_uid,
         generation=old.generation,
         route="",

@@ -13,7 +13,7 @@ from storage.lifecycle import DeliveryState, JobState
 from storage.sql.store import Store
 from storage.sql.words import EMPTY, at_most
 
-rejections, deliveries, jobs = tables.rejections, tables.deliveries, tables.jobs
+rejections, deliveries, jobs, results = tables.rejections, tables.deliveries, tables.jobs, tables.results
 
 _LEFT = (DeliveryState.SENT.value, DeliveryState.COMMITTED.value)
 
@@ -57,7 +57,7 @@ class Rejections(Store):
     ) -> dict[str, list[str]]:
         """By superseded job, those of `destinations` that got its results and no note of ours on them yet.
 
-        None of the studies in `but`.
+        None of the studies in `but`, and nobody whose delivery was of no object.
         """
         told, note = deliveries.alias(), jobs.alias()
         of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != EMPTY)  # as the index of notes says it
@@ -66,12 +66,15 @@ class Rejections(Store):
             .select_from(told.join(note, told.c.job_id == note.c.job_id))
             .where(of_this, told.c.destination == deliveries.c.destination)
         )
+        of_delivery = (results.c.job_id == jobs.c.job_id) & (results.c.variant == deliveries.c.variant)
+        got = select(1).where(of_delivery)
         impossible = select(1).where(of_this, note.c.state == JobState.SUPERSEDED.value)
         query = (
             select(jobs.c.job_id, deliveries.c.destination)
             .select_from(jobs.join(deliveries, deliveries.c.job_id == jobs.c.job_id))
             .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == EMPTY, deliveries.c.state.in_(_LEFT))
             .where(deliveries.c.destination.in_(sorted(destinations)))
+            .where(exists(got).correlate(jobs, deliveries))
             .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
             .limit(at_most(limit))
         )

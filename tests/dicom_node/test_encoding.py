@@ -36,12 +36,15 @@ def test_a_job_gets_the_objects_that_its_route_asks_for(
 ) -> None:
     def encode(result: Result, job_id: str, files: Any, context: Any) -> list[Any]:
         assert (job_id, context.created_at) == ("job", 20.0)
+        told.append(context.kept_in & {"seg", "sr", "summary"})
         return [SimpleNamespace(kind=kind, variant=context.profile.variant) for kind in ("seg", "sr", "summary")]
 
+    told: list[frozenset[str]] = []
     monkeypatch.setattr("dicom_node.encoding.encode", encode)
     job = encoded_job(outputs=outputs)
     database = Database.open("sqlite:///" + str(tmp_path / "node.db"))
     assert [item.kind for item in encode_for(database, {}, job, RESULT, {})] == kinds
+    assert told == [{"seg", "sr", "summary"} - set(kinds)], "the others are made so that nothing leads there"
     assert encode_for(database, {}, encoded_job(outputs=[]), RESULT, {}) == ()
     database.close()
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from printed import words
 from pydicom import dcmread
-from pydicom.uid import JPEGLSLossless
+from pydicom.uid import CTImageStorage, JPEGLSLossless, SegmentationStorage
 
 from dicom_node.conformance.contexts import objects_for
 from dicom_node.destinations.folder import FolderDestination
@@ -106,6 +107,18 @@ def test_key_objects_list_the_segmentation_and_the_reports(measured_case) -> Non
     listed = {str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
               for item in selection.ContentSequence if "ReferencedSOPSequence" in item}
     assert {one.sop_instance_uid for one in objects if one.kind != "selection"} <= listed
+
+
+def test_nothing_leads_to_reports_that_a_route_keeps_in(measured_case) -> None:
+    """Outputs of a route may be the segmentation alone; what it keeps in is dropped after it was made."""
+    case = measured_case()
+    case = replace(case, result=replace(case.result, notes=("A note.",) * 80))
+    objects = made(case, Profile(key_objects=True, document=True), kept_in=frozenset({"sr", "summary"}))
+    read = {one.kind: dcmread(BytesIO(one.part10)) for one in objects}
+    listed = {str(item.ReferencedSOPSequence[0].ReferencedSOPClassUID)
+              for item in read["selection"].ContentSequence if "ReferencedSOPSequence" in item}
+    assert listed == {CTImageStorage, SegmentationStorage}
+    assert "summary report" not in words(read["document"].EncapsulatedDocument)
 
 
 FORMS = {

@@ -21,6 +21,7 @@ from dicom_node.objects.finish import part10
 from dicom_node.objects.identity import JobNames
 from dicom_node.objects.overlay import write_overlays
 from dicom_node.objects.places import place_sentence
+from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import load_sources
 from dicom_node.objects.validate import check_objects
 from inference.findings import IntendedUse
@@ -50,6 +51,18 @@ def renamed(**values: str) -> Callable[[list[Path]], None]:
                 setattr(ds, keyword, value)
             ds.save_as(path)
     return edit
+
+
+@pytest.mark.parametrize("preset", ["ohif", "images"])
+def test_every_finding_stands_on_it_where_no_report_is_sent(preset: str, measured_case) -> None:
+    case = measured_case()
+    findings = tuple(replace(case.result.findings[1], number=n, label=f"Lesion {n}x") for n in range(1, 41))
+    case = replace(case, result=replace(case.result, findings=findings, notes=("The last note.",)),
+                   context=replace(case.context, profile=Profile(preset=preset)))
+    said = words(pdf(read(case)))
+    assert [f.label for f in findings if said.count(f.label) < 2] == [], "in the table and with its place"
+    assert "measurement report" not in said
+    assert "summary report" not in said
 
 
 def test_it_is_a_pdf_in_a_series_of_its_own(measured_case) -> None:

@@ -1,4 +1,4 @@
-"""The printed page: always one, always the same bytes, and whatever the letters, legible."""
+"""The printed page: one where reports say the rest, always the same bytes, and whatever the letters, legible."""
 
 from __future__ import annotations
 
@@ -58,6 +58,18 @@ def test_rows_and_notes_that_find_no_room_are_counted() -> None:
     assert "and 44 more, in the measurement report" in said
     left_out = int(re.search(r"and (\d+) more notes, in the summary report", said)[1])
     assert said.count(PAGE.notes[0]) == 80 - left_out
+
+
+def test_without_a_report_what_finds_no_room_stands_on_pages_after_it() -> None:
+    rows = [Row((255, 255, 0), (f"Nodule {n}.", "0.52")) for n in range(1, 91)]
+    notes = [f"Note {n} of the reader." for n in range(1, 201)]
+    pdf = draw(replace(PAGE, rows=rows, notes=notes, reported=False))
+    said = words(pdf)
+    assert all(said.count(text) == 1 for text in (*(row.cells[0] for row in rows), *notes))
+    assert all(text in said for text in ("more, on the next page", "more notes, on the next page"))
+    assert "report," not in said
+    assert pages(pdf) == said.count(PAGE.mark) == said.count(PAGE.closing[0]) > 2
+    assert pages(draw(replace(PAGE, reported=False))) == 1
 
 
 TABLE = Table([("2025-01-07", 30.0)], [Row(None, ("1.50; 10.0",))] * 8, "and 3 earlier dates, not shown here")

@@ -151,9 +151,10 @@ def test_names_keep_their_characters(make_case) -> None:
         assert dcmread(BytesIO(item.part10)).PatientName == "Yamada^Tarou=山田^太郎"
 
 
-def test_katakana_of_half_width_beside_latin_letters_are_kept(make_case) -> None:
+@pytest.mark.parametrize("character_set", ["ISO_IR 13", "ISO 2022 IR 13"])
+def test_katakana_of_half_width_beside_latin_letters_are_kept(character_set: str, make_case) -> None:
     def change(ds, n: int) -> None:
-        ds.SpecificCharacterSet, ds.StudyDescription = "ISO_IR 13", "CT ----"
+        ds.SpecificCharacterSet, ds.StudyDescription = character_set, "CT ----"
 
     def edit(files: list[Path]) -> None:
         rewrite(files, change)
@@ -163,3 +164,22 @@ def test_katakana_of_half_width_beside_latin_letters_are_kept(make_case) -> None
     case = make_case(edit=edit)
     for item in encode(case.result, "job", case.files, case.context):
         assert dcmread(BytesIO(item.part10)).StudyDescription == "CT ﾌｸﾌﾞ"
+
+
+@pytest.mark.parametrize("character_set", [b"ISO 2022 IR 87", b"ISO 2022 IR 87\\ISO 2022 IR 13 "])
+def test_names_are_kept_where_the_first_character_set_is_of_several_bytes(character_set: bytes, make_case) -> None:
+    """None of these may be the first (PS3.3 C.12.1.1.2), and there are scanners that say no other."""
+    name = b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B "
+
+    def change(ds, n: int) -> None:
+        ds.SpecificCharacterSet, ds.PatientName = "C" * len(character_set), "N" * len(name)
+
+    def edit(files: list[Path]) -> None:
+        rewrite(files, change)
+        for path in files:  # pydicom itself would write another name
+            content = path.read_bytes().replace(b"N" * len(name), name)
+            path.write_bytes(content.replace(b"C" * len(character_set), character_set))
+
+    case = make_case(edit=edit)
+    for item in encode(case.result, "job", case.files, case.context):
+        assert dcmread(BytesIO(item.part10)).PatientName == "Yamada^Tarou=山田^太郎"

@@ -62,16 +62,16 @@ def superseded(database: Database, archive: Archive, queue: Callable[..., Job]) 
     send(database, "pacs")
 
 
-def send(database: Database, destination: str, job: str = JOB, study: str = STUDY) -> None:
+def send(database: Database, destination: str, job: str = JOB, study: str = STUDY, variant: str = "") -> None:
     with database.transaction() as tx:
-        delivery = tx.deliveries.add(job, study, destination, DeliveryState.PENDING, 30.0)
+        delivery = tx.deliveries.add(job, study, destination, DeliveryState.PENDING, 30.0, variant=variant)
         tx.outbox.claim(Sender(destination), "me", 30.0, 10.0)
         tx.deliveries.sent(delivery, "me", 31.0, {})
 
 
-def told(database: Database) -> list[tuple[str, DeliveryState]]:
+def told(database: Database, note: str = NOTE) -> list[tuple[str, DeliveryState]]:
     with database.reading() as tx:
-        return [(delivery.destination, delivery.state) for delivery in tx.deliveries.of_job(NOTE)]
+        return [(delivery.destination, delivery.state) for delivery in tx.deliveries.of_job(note)]
 
 
 @pytest.mark.usefixtures("superseded")
@@ -97,6 +97,32 @@ def test_who_got_the_results_later_gets_the_same_note(stage: Withdraw, database:
     assert stage.step(60.0)
     assert [name for name, _ in told(database)] == ["pacs", "ward"]
     assert len(encoder.asked) == 1
+
+
+@pytest.mark.usefixtures("superseded")
+def test_a_note_names_what_its_destination_got_and_nothing_else(
+    stage: Withdraw, database: Database, archive: Archive, encoder: Encoder
+) -> None:
+    """dcm4chee refuses a note whole that names an instance which it does not hold (0xA772)."""
+    with database.transaction() as tx:
+        file = archive.write(STUDY, "2.25.7", [b"a segmentation in another form"])
+        tx.results.add(ResultObject("2.25.7", "1.2", "2.25.8", JOB, "seg", file, variant="beef"))
+    send(database, "ward", variant="beef")
+    assert stage.step(50.0)
+    assert [named for named, _, _ in encoder.asked] == [("2.25.5",), ("2.25.7",)]
+    assert told(database) == [("pacs", DeliveryState.PENDING)]
+    assert told(database, note_job_id(JOB, "beef")) == [("ward", DeliveryState.PENDING)]
+    assert not stage.step(51.0)
+
+
+@pytest.mark.usefixtures("superseded")
+def test_who_was_sent_nothing_is_told_nothing(stage: Withdraw, database: Database) -> None:
+    send(database, "ward", variant="beef")  # a form in which the job made no object
+    assert stage.step(50.0)
+    assert not stage.step(51.0)
+    with database.reading() as tx:
+        assert {one.destination for one in tx.deliveries.of_study(STUDY) if one.job_id != JOB} == {"pacs"}
+        assert "rejection note failed" not in [entry.event for entry in tx.journal.of_study(STUDY)]
 
 
 @pytest.mark.usefixtures("superseded")
@@ -165,6 +191,8 @@ def test_an_unforeseen_fault_at_one_note_keeps_no_other_waiting(
     arrive(1, 10.0, study="1.2.9", series="1.2.9.1")
     with database.transaction() as tx:
         tx.jobs.add(replace(tx.jobs.get(JOB), job_id=other, study_instance_uid="1.2.9"))
+        file = archive.write("1.2.9", "2.25.15", [b"a segmentation"])
+        tx.results.add(ResultObject("2.25.15", "1.2", "2.25.16", other, "seg", file))
     send(database, "pacs", other, "1.2.9")
     encoder.fault = NotImplementedError("unforeseen")
     with pytest.raises(NotImplementedError):

@@ -42,9 +42,10 @@ def send(tx, job_id, destination, now=300.0):
 
 
 @pytest.fixture
-def superseded(db, job):
+def superseded(db, job, make_result):
     """A job whose results are at pacs and ward, and that a later generation has replaced."""
     with db.transaction() as tx:
+        tx.results.add(make_result(job_id=job.job_id))
         send(tx, job.job_id, "pacs")
         send(tx, job.job_id, "ward")
         tx.deliveries.add(job.job_id, STUDY, "never", DeliveryState.HELD, 300.0)
@@ -61,6 +62,14 @@ def test_owed_to_who_holds_superseded_results_and_follows_iocm(db, superseded):
     assert owed(db, "pacs") == {superseded: ["pacs"]}
     assert owed(db, "pacs", "ward", "never", "else") == {superseded: ["pacs", "ward"]}
     assert owed(db, "never") == {}
+
+
+def test_nothing_is_owed_to_who_was_sent_no_object(db, superseded):
+    with db.transaction() as tx:
+        number = tx.deliveries.add(superseded, STUDY, "else", DeliveryState.PENDING, 300.0, variant="beef")
+        tx.outbox.claim(Sender("else"), "me", 300.0, 60.0)
+        tx.deliveries.sent(number, "me", 300.0, {})
+    assert owed(db, "pacs", "else") == {superseded: ["pacs"]}
 
 
 def test_nothing_is_owed_on_results_that_hold(db, job):
