@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_PICTURES = 4
 MAX_ROWS = 16
 BESIDE_TABLES = (2, 10)  # pictures and rows, where further tables need their room
+LONGEST_NOTE = 2000  # characters, of which any page has room for one
 UNSHOWN = "(in letters that this page lacks)"
 _LOST = "\0"  # printable text has none
 _MARGIN, _WIDTH, _BOTTOM = 12.0, 186.0, 274.0  # mm on A4
@@ -207,7 +208,7 @@ def _notes(pdf: FPDF, page: Page, notes: Sequence[str]) -> Sequence[str]:
     where = "in the summary report" if page.reported else "on the next page"
     _take(pdf, _NOTE)
     for number, note in enumerate(notes):
-        text = legible(note)
+        text = legible(note if len(note) <= LONGEST_NOTE else f"{note[:LONGEST_NOTE]}...")
         lines = cast("list[str]", pdf.multi_cell(_WIDTH, _NOTE.height, text, dry_run=True, output="LINES"))
         if pdf.get_y() + (len(lines) + 1) * _NOTE.height > _BOTTOM:
             _line(pdf, f"and {len(notes) - number} more notes, {where}", _NOTE)

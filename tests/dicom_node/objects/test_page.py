@@ -75,6 +75,14 @@ def test_without_a_report_what_finds_no_room_stands_on_pages_after_it() -> None:
 TABLE = Table([("2025-01-07", 30.0)], [Row(None, ("1.50; 10.0",))] * 8, "and 3 earlier dates, not shown here")
 
 
+def test_a_note_longer_than_any_page_ends_in_dots() -> None:
+    full = replace(PAGE, rows=[Row(None, (f"Nodule {n}", "1")) for n in range(MAX_ROWS)], reported=False)
+    pdf = draw(replace(full, notes=["W" * 100_000, "and a short one"]))
+    assert pages(pdf) == 2
+    assert "W..." in words(pdf).replace(" ", "")
+    assert "and a short one" in words(pdf)
+
+
 def test_further_tables_stand_on_the_page_with_what_they_leave_out() -> None:
     pdf = draw(replace(PAGE, tables=[TABLE]))
     said = words(pdf)
