@@ -22,6 +22,7 @@ from storage.identifiers import check_uid
 from storage.records import StoredFile
 
 INCOMING = "incoming"
+NOTE = "note.json"
 
 
 class Lot(NamedTuple):
@@ -158,6 +159,14 @@ class Archive(Protocol):
 
     def drop_folder(self, study_uid: str) -> None:
         """Remove the study's folder if it is empty."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Keep a text beside the files, in the place of the one before."""
+        ...
+
+    def noted(self) -> str:
+        """What was noted last, by whichever machine; "" where nothing was."""
         ...
 
     def save(self, paths: Sequence[str], folder: Path) -> int:

@@ -52,6 +52,7 @@ from storage.watching.notices import Notices
 from storage.watching.processes import Processes
 from storage.watching.revisions import Revisions
 from storage.working.benches import Benches
+from storage.working.due import Due
 from storage.working.handover import Handover
 from storage.working.model_checks import ModelChecks
 from storage.working.results import Results
@@ -128,6 +129,10 @@ class Transaction:
     @cached_property
     def handover(self) -> Handover:
         return Handover(self._connection)
+
+    @cached_property
+    def due(self) -> Due:
+        return Due(self._connection)
 
     @cached_property
     def journal(self) -> Journal:

@@ -55,6 +55,19 @@ def recover(db: Database, archive: Archive, now: float, max_crashes: int, *, rev
     return Recovered(len(jobs), len(failed), deliveries, commitments, associations, parts)
 
 
+def clock_set_back(db: Database, by_s: float, now: float, *, revision: int = 0) -> int:
+    """Have what waits wait no longer than it was to, where the clock that timed it has been set back to `now`.
+
+    Gives the number of rows.
+    """
+    with db.transaction() as tx:
+        moved = tx.due.earlier(by_s, now)
+        if moved:
+            text = f"the machine's clock was set back by {by_s:.0f} s; {moved} rows that wait by it were put right"
+            tx.journal.add(now, "clock set back", text, revision=revision)
+    return moved
+
+
 def clear_parts(db: Database, archive: Archive, now: float) -> int:
     """Name the whole files that rows wait for, and only then sweep what nobody is at any more; gives the number."""
     with db.reading() as tx:

@@ -114,7 +114,7 @@ def restore(source: Path, conf: Path | None) -> None:
     from storage.upkeep.backup import restore as put_back
 
     settings = load(conf)
-    manifest = put_back(source, settings.node.database, archive_of(settings))
+    manifest = put_back(source, settings.node.database, archive_of(settings), time.time())
     click.echo(f"the database of {manifest.made_at} is back; `segnode verify` tells which of its files are here")
 
 

@@ -15,7 +15,7 @@ from dicom_node.running.upkeep import Upkeep
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import StorageError
-from storage.recovery import recover
+from storage.recovery import clock_set_back, recover
 
 log = logging.getLogger(__name__)
 
@@ -90,15 +90,27 @@ class Clock:
 
     def _schedule(self, stop: threading.Event) -> None:
         """Run until `stop`. Where the clock is set back all is due; else nothing was until it is as late again."""
-        before = datetime.now(UTC)
+        before, back_s = datetime.now(UTC), 0.0
         self._scheduler.start()
         while not stop.wait(LOOK_EVERY_S):
             now = datetime.now(UTC)
             if now < before:
                 log.warning("the machine's clock was set back", extra={"by_s": (before - now).total_seconds()})
+                back_s += (before - now).total_seconds()
                 for job in self._scheduler.get_jobs():
                     job.modify(next_run_time=now)
+            if back_s and self._tell_set_back(back_s, now.timestamp()):
+                back_s = 0.0
             before = now
+
+    def _tell_set_back(self, by_s: float, now: float) -> bool:
+        """Have what waits by the clock of before not wait for it; False where that is to be tried again."""
+        try:
+            clock_set_back(self._database, by_s, now, revision=self._revision())
+        except StorageError as trouble:
+            log.warning("what waits is not told yet that the clock was set back: %s", trouble)
+            return False
+        return True
 
 
 def keep(work: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
     ROOT/incoming/                  being written; named or swept after a crash
     ROOT/ab/cd/STUDY/OBJECT.dcm     see archive.py
+    ROOT/note.json                  what `note` was told last
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.archive import INCOMING, Archive, Lot, Placed, file_name, folder_name, object_name
+from storage.archive import INCOMING, NOTE, Archive, Lot, Placed, file_name, folder_name, object_name
 from storage.errors import Damaged, NoRoom, NotFound, Unavailable
 from storage.files.disk import Room, Watermarks, disk_faults, free_space
-from storage.files.durable import link_or_copy, sync
+from storage.files.durable import link_or_copy, put_in_place, sync
 from storage.files.part10 import DataSetDigest, digest_of
 from storage.records import StoredFile
 
@@ -194,6 +195,15 @@ class FolderArchive(Archive):
     def drop_folder(self, study_uid: str) -> None:
         with suppress(OSError):  # something arrived again
             self.folder(study_uid).rmdir()
+
+    def note(self, text: str) -> None:
+        with disk_faults():
+            put_in_place(self.root / NOTE, text)
+
+    def noted(self) -> str:
+        with disk_faults(), suppress(FileNotFoundError):
+            return (self.root / NOTE).read_text(encoding="utf-8")
+        return ""
 
     def save(self, paths: Sequence[str], folder: Path) -> int:
         return sum(_carry(self.root, path, folder) for path in paths)

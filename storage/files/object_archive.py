@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -24,7 +24,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from storage.archive import Archive, Lot, Placed, file_name, folder_name, object_name
+from storage.archive import NOTE, Archive, Lot, Placed, file_name, folder_name, object_name
 from storage.errors import Damaged, NoRoom, NotFound, StorageError, Unavailable
 from storage.files.disk import Room, Watermarks, disk_faults, free_space
 from storage.files.durable import link_or_copy, sync
@@ -150,6 +150,16 @@ class ObjectArchive(Archive):
 
     def drop_folder(self, study_uid: str) -> None:
         """There are none."""
+
+    def note(self, text: str) -> None:
+        content = text.encode()
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        self._store.put(NOTE, BytesIO(content), len(content), md5, anyway=True)
+
+    def noted(self) -> str:
+        with suppress(NotFound):
+            return b"".join(self._store.get(NOTE)).decode()
+        return ""
 
     def save(self, paths: Sequence[str], folder: Path) -> int:
         return sum(_all(self._fetchers, partial(self._save, folder), paths))

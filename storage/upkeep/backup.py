@@ -30,6 +30,7 @@ from storage.files.durable import sync
 from storage.migrations import HEAD
 from storage.sql.engines import make_engine
 from storage.sql.tables_audit import metadata
+from storage.upkeep.reconcile import note_older
 from storage.upkeep.removals import Removals
 
 SQLITE, POSTGRESQL, ARCHIVE, MANIFEST = "database.sqlite", "database.pgdump", "archive", "manifest.json"
@@ -87,12 +88,16 @@ def backup(url: str, archive: Archive, folder: Path, now: float, *, with_files: 
     return final, manifest
 
 
-def restore(source: Path, url: str, archive: Archive) -> Manifest:
-    """Put a backup where nothing is: the database of `url`, and the files it brings. Overwrites nothing."""
+def restore(source: Path, url: str, archive: Archive, now: float) -> Manifest:
+    """Put a backup where nothing is: the database of `url`, and the files it brings. Overwrites nothing.
+
+    The archive knows of it, so that what came after the backup, and that database does not know of, is not swept.
+    """
     manifest = read_manifest(source)
     if manifest.schema > HEAD:
         raise StorageError(f"the backup is of a newer release (schema {manifest.schema}, ours is {HEAD})")
     if manifest.database != SQLITE:
+        note_older(archive, now)  # who asks is about to restore it
         raise StorageError(
             "a dump of PostgreSQL is restored by its own program into an empty database: "
             f"pg_restore --no-owner --dbname URL {source / POSTGRESQL}"
@@ -108,6 +113,7 @@ def restore(source: Path, url: str, archive: Archive) -> Manifest:
         files = source / ARCHIVE
         archive.put_back([path.relative_to(files).as_posix() for path in sorted(files.rglob("*.dcm"))], files)
         target.parent.mkdir(parents=True, exist_ok=True)
+        note_older(archive, now)
         part = target.with_name(target.name + ".part")
         shutil.copyfile(source / SQLITE, part)
         _sync_tree(target.parent, only=part)

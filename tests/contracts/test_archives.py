@@ -188,6 +188,14 @@ def test_the_sweep_takes_old_leftovers_and_no_file(archive: Archive) -> None:
     assert archive.finish_parts(time.time() + 60, lambda _: True) == 0
 
 
+def test_what_was_noted_last_is_known_everywhere_and_is_no_file(kept: Kept) -> None:
+    assert kept.archive.noted() == ""
+    for text in ("first", "second, ü"):
+        kept.archive.note(text)
+        assert (kept.archive.noted(), kept.elsewhere.noted()) == (text, text)
+    assert [lot for n in range(256) for lot in kept.archive.lots(f"{n:02x}")] == []
+
+
 def test_a_copy_is_saved_and_put_back(kept: Kept, tmp_path: Path) -> None:
     stored = [kept.archive.write(STUDY, f"{OBJECT}.{n}", [b"content %d" % n]) for n in range(3)]
     paths = [one.path for one in stored]

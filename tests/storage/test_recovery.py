@@ -11,7 +11,8 @@ from storage.database import Database
 from storage.files.folder_archive import FolderArchive
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
-from storage.recovery import PART_TERM_S, Recovered, recover
+from storage.records import FetchPurpose, Wanted
+from storage.recovery import PART_TERM_S, Recovered, clock_set_back, recover
 
 TERM = 60.0
 
@@ -60,6 +61,53 @@ def test_a_job_that_always_costs_its_worker_fails_with_its_reason(db, archive, c
 def test_running_it_again_changes_nothing(db, archive, crash):
     recover(db, archive, 10_000.0, 2)
     assert not recover(db, archive, 10_000.0, 2).anything
+
+
+class TestAClockThatIsSetBack:
+    """A hardware clock in local time is an hour ahead until NTP has put it right; what waits was timed by it."""
+
+    NOW, AHEAD = 10_000.0, 3600.0
+
+    @pytest.fixture
+    def timed(self, db, job, make_instance):
+        """Work of a minute ago, by the clock that was ahead."""
+        then = self.NOW + self.AHEAD - 60
+        uid = "1.2.9"
+        with db.transaction() as tx:
+            tx.studies.add_instance(make_instance(1, study_instance_uid=uid, received_at=then))
+            tx.deliveries.add("job-1", job.study_instance_uid, "pacs", DeliveryState.PENDING, then)
+            tx.circuits.failed("other", then, "down")
+            tx.circuits.open("other", then + 90)
+            tx.fetches.want(Wanted("1.2.8", "archive", FetchPurpose.PROCESS, 600, then), then, over=())
+            tx.recalls.want(uid, "archive", {}, then, then + 70)
+        return uid
+
+    def test_delays_nothing_that_waits(self, db, timed):
+        assert clock_set_back(db, self.AHEAD, self.NOW) == 5
+        with db.reading() as tx:
+            assert timed in [study.study_instance_uid for study in tx.studies.settled(self.NOW, 30.0)]
+            assert timed not in [study.study_instance_uid for study in tx.studies.settled(self.NOW, 90.0)]
+            assert tx.outbox.due(Sender("pacs"), self.NOW)
+            assert tx.fetches.due(self.NOW, FetchPurpose.PROCESS)
+            recall = tx.recalls.find(timed)
+            assert (recall.deadline, recall.patience_s) == (self.NOW + 10, 70.0)
+            assert tx.circuits.get("other").next_try_at == self.NOW + 30
+            (told,) = tx.journal.recent(1)
+        assert (told.event, told.at) == ("clock set back", self.NOW)
+        assert "by 3600 s" in told.text
+
+    def test_leaves_what_was_timed_before_and_the_terms_of_who_works(self, db, timed, job):
+        with db.transaction() as tx:
+            tx.jobs.claim("infer", self.NOW, TERM)
+            before = tx.studies.get(job.study_instance_uid), tx.jobs.get("job-1")
+        clock_set_back(db, self.AHEAD, self.NOW)
+        with db.reading() as tx:
+            assert (tx.studies.get(job.study_instance_uid), tx.jobs.get("job-1")) == before
+
+    def test_is_not_worth_a_line_where_nothing_waits(self, db):
+        assert clock_set_back(db, self.AHEAD, self.NOW) == 0
+        with db.reading() as tx:
+            assert tx.journal.recent(1) == []
 
 
 def test_it_reads_what_is_open_and_not_all_there_ever_was(tmp_path):

@@ -63,6 +63,37 @@ def test_what_is_due_comes_again_at_once_where_the_machines_clock_is_set_back(
     assert_comes_again(Clock(parts.database, parts.archive, 2, chores=[Chore("audit", 0.01, set_right)]), calls)
 
 
+def test_what_waits_is_told_of_a_clock_that_is_set_back_until_the_database_answers(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, heard = [], threading.Event()
+    at = iter([5000.0, 1000.0])
+
+    def set_back(_: object, by_s: float, *__: object, **___: object) -> int:
+        told.append(by_s)
+        if len(told) < 3:
+            raise Unavailable("the database does not answer")
+        heard.set()
+        return 1
+
+    class Turned(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.fromtimestamp(next(at, 1000.0), tz)
+
+    monkeypatch.setattr(clock, "datetime", Turned)
+    monkeypatch.setattr(clock, "clock_set_back", set_back)
+    monkeypatch.setattr(clock, "LOOK_EVERY_S", 0.01)
+    stop = threading.Event()
+    thread = threading.Thread(target=Clock(parts.database, parts.archive, 2).run, args=(stop,))
+    thread.start()
+    assert heard.wait(PATIENCE_S)
+    stop.wait(0.1)
+    stop.set()
+    thread.join(PATIENCE_S)
+    assert told == [4000.0] * 3
+
+
 def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:
     with story.database.transaction() as tx:
         tx.jobs.claim("a worker of last week", 200.0, 5.0)

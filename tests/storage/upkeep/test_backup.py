@@ -15,7 +15,7 @@ from storage.errors import Damaged, NotFound, StorageError, Unavailable
 from storage.files.folder_archive import FolderArchive
 from storage.upkeep import backup as module
 from storage.upkeep.backup import MANIFEST, POSTGRESQL, SQLITE, backup, read_manifest, restore
-from storage.upkeep.reconcile import audit
+from storage.upkeep.reconcile import PREFIXES, audit, sweep_orphans
 
 UID = "1.2.3"
 NOW = 1_790_000_000.0
@@ -180,17 +180,30 @@ class TestRestore:
 
     def test_brings_rows_and_files_back(self, saved, tmp_path):
         url, archive = f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive")
-        restore(saved, url, archive)
+        restore(saved, url, archive, NOW)
         database = Database.open(url, create=False)
         with database.reading() as tx:
             assert tx.studies.get(UID).images == 1
         assert list(audit(database, archive, [UID])) == []
         database.close()
 
+    def test_what_was_acknowledged_after_the_backup_is_not_swept(self, saved, tmp_path):
+        """The way back after an upgrade: its senders were told Success, and the older database does not know of it."""
+        archive, url = FolderArchive(tmp_path / "archive"), f"sqlite:///{tmp_path}/node.db"
+        late = archive.write("1.2.9", "1.2.9.1.1", [b"image that came after the backup"])
+        os.utime(archive.path(late), (NOW + 60, NOW + 60))
+        (tmp_path / "node.db").rename(tmp_path / "broken.db")
+        restore(saved, url, archive, NOW + 120)
+        database = Database.open(url, create=False)
+        for at in (NOW + 420, NOW + 7 * 86400):
+            assert sum(sweep_orphans(database, archive, prefix, at) for prefix in PREFIXES) == 0
+        database.close()
+        assert archive.read(late) == b"image that came after the backup"
+
     def test_overwrites_nothing(self, saved, tmp_path):
         before = (tmp_path / "node.db").read_bytes()
         with pytest.raises(StorageError, match="overwrites nothing"):
-            restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"))
+            restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"), NOW)
         assert (tmp_path / "node.db").read_bytes() == before
 
     @pytest.mark.parametrize("left", ["-wal", "-shm", "-journal"])
@@ -199,13 +212,13 @@ class TestRestore:
         (tmp_path / "node.db").rename(tmp_path / "broken.db")
         (tmp_path / f"node.db{left}").write_bytes(b"what the dead node had not written into its database yet")
         with pytest.raises(StorageError, match=f"node.db{left} is .* move it away"):
-            restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"))
+            restore(saved, f"sqlite:///{tmp_path}/node.db", FolderArchive(tmp_path / "archive"), NOW)
         assert not (tmp_path / "node.db").exists()
 
     def test_refuses_a_copy_that_is_no_database_any_more(self, saved, tmp_path):
         (saved / SQLITE).write_bytes(b"lost sectors" * 1000)
         with pytest.raises(Damaged, match=r"database\.sqlite"):
-            restore(saved, f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive"))
+            restore(saved, f"sqlite:///{tmp_path}/new/node.db", FolderArchive(tmp_path / "new/archive"), NOW)
         assert list((tmp_path / "new").glob("node.db*")) == []
 
     def test_refuses_a_newer_release_a_damaged_copy_and_what_is_no_backup(self, saved, tmp_path):
@@ -213,12 +226,12 @@ class TestRestore:
         told = json.loads((saved / MANIFEST).read_text())
         (saved / MANIFEST).write_text(json.dumps(told | {"schema": "9999"}))
         with pytest.raises(StorageError, match="newer release"):
-            restore(saved, url, archive)
+            restore(saved, url, archive, NOW)
         (saved / MANIFEST).write_text(json.dumps(told | {"database": POSTGRESQL}))
         with pytest.raises(StorageError, match="pg_restore"):
-            restore(saved, url, archive)
+            restore(saved, url, archive, NOW)
         with pytest.raises(NotFound, match="no backup of segnode"):
-            restore(tmp_path, url, archive)
+            restore(tmp_path, url, archive, NOW)
         assert not (tmp_path / "new/node.db").exists()
 
 

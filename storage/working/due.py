@@ -1,0 +1,48 @@
+"""When what waits is due, for all of it at once: moments that were written by a clock which was ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Table, and_, case, or_, update
+
+from storage import leases
+from storage.lifecycle import StudyState
+from storage.sql.store import Store
+from storage.sql.tables_alerts import notices
+from storage.tables import circuits, commitments, deliveries, fetches, jobs, promises, recalls, studies
+
+# What is compared with now, or puts rows in order; of a recall also that from which its deadline counts.
+QUEUES = {
+    jobs: ("queued_at",),
+    deliveries: ("next_attempt_at", "queued_at"),
+    commitments: ("next_attempt_at",),
+    promises: ("next_attempt_at",),
+    fetches: ("next_attempt_at", "deadline"),
+    recalls: ("next_attempt_at", "deadline", "created_at"),
+    notices: ("next_attempt_at",),
+}
+
+
+class Due(Store):
+    """The moments of what waits, in one transaction."""
+
+    def earlier(self, by_s: float, now: float) -> int:
+        """Put what lies after `now` of all that waits earlier by `by_s` seconds; gives the number of rows.
+
+        Leases stay: the living renew theirs, and no term is long.
+        """
+        down = ("down_since", "next_try_at")
+        moved = self._earlier(circuits, down, by_s, now, circuits.c.failures > 0)  # first: see circuits.py
+        moved += self._earlier(studies, ("changed_at",), by_s, now, studies.c.state == StudyState.RECEIVING.value)
+        for table, columns in QUEUES.items():
+            moved += self._earlier(table, columns, by_s, now, table.c.state == leases.PENDING)
+        return moved
+
+    def _earlier(
+        self, table: Table, columns: Sequence[str], by_s: float, now: float, waits: ColumnElement[bool]
+    ) -> int:
+        moments = [table.c[name] for name in columns]
+        values = {one.name: case((one > now, one - by_s), else_=one) for one in moments}
+        ahead = and_(waits, or_(*(one > now for one in moments)))
+        return self._connection.execute(update(table).where(ahead).values(**values)).rowcount
