@@ -45,7 +45,8 @@ def _deform(image: torch.Tensor, labels: torch.Tensor, settings: AugmentSettings
     if shape[0] == 1:
         grid[..., 2] = 0
     bent = functional.grid_sample(image[None], grid, padding_mode="border", align_corners=False)[0]
-    moved = functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0]
+    named = labels[None, None].float()
+    moved = functional.grid_sample(named, grid, mode="nearest", padding_mode="border", align_corners=False)[0, 0]
     return bent, moved.to(torch.uint8)
 
 

@@ -34,6 +34,15 @@ def test_flips_and_bends_move_image_and_labels_alike(patch):
         assert 2 * both / ((image[0] > 0.5).sum() + labels.sum()) > 0.9
 
 
+def test_tissue_that_is_continued_beyond_the_edge_keeps_its_label():
+    """What turns into a patch from outside is as bright as the edge, so it is what the edge is."""
+    labels = torch.ones((16, 16, 16), dtype=torch.uint8)
+    for seed in range(5):
+        image, turned = augment(labels[None].float(), labels, AugmentSettings(**STILL | {"deform_share": 1}),
+                                np.random.default_rng(seed))
+        torch.testing.assert_close(image[0], turned.float())
+
+
 def test_colour_changes_channel_by_channel_and_leaves_labels(patch):
     settings = AugmentSettings(deform_share=0, gain=0.3, offset=0.3, gamma=0, noise=0)
     image, labels = augment(*patch, settings, np.random.default_rng(0))
