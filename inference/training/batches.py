@@ -69,7 +69,8 @@ class Batches:
         for number in range(self.settings.batch):
             case, place = self._where(rng)
             centre = place + rng.integers(-jitter, jitter + 1)
-            own = np.random.default_rng((self.settings.seed, step, self.rank, number))
+            # From 1 on: a zero at the end of a seed changes nothing, and this would be `rng` once more.
+            own = np.random.default_rng((self.settings.seed, step, self.rank, 1 + number))
             begun.append(self._makers.submit(self._make, case, place, centre, own))
         self._begun[step] = begun
 

@@ -66,6 +66,23 @@ def test_each_process_of_a_run_has_patches_of_its_own(trainer):
         assert not torch.equal(batches.take(0)[0].image, others.take(0)[0].image)
 
 
+def test_how_a_patch_is_varied_does_not_follow_from_where_it_lies(trainer, monkeypatch):
+    """Else a case would be turned and brightened the same way whenever it comes."""
+    before, variations = [], []
+    with trainer(batch=3).batches as batches:
+        where = batches._where
+
+        def remember(rng):
+            before.append(rng.bit_generator.state["state"])
+            return where(rng)
+
+        monkeypatch.setattr(batches, "_where", remember)
+        monkeypatch.setattr(batches, "_make", lambda *given: variations.append(given[-1].bit_generator.state["state"]))
+        batches.take(0)
+    assert len(variations) == 3
+    assert [state for state in variations if state in before] == []
+
+
 def assert_same(some: list[Patch], others: list[Patch]) -> None:
     for one, other in zip(some, others, strict=True):
         assert torch.equal(one.image, other.image)
