@@ -96,8 +96,8 @@ class Outbox(Store):
         due = PENDING & (deliveries.c.next_attempt_at <= now) & leases.free(deliveries, now)
         begun_here = deliveries.c.via == sender.destination
         # Who has begun one and does not stand in any more, as where it is configured no more, would never end it.
-        ends_here = deliveries.c.via.not_in(list(sender.alternatives))
-        yield due & (deliveries.c.destination == sender.destination) & ends_here
+        its_own = due & (deliveries.c.destination == sender.destination)
+        yield its_own & deliveries.c.via.not_in(list(sender.alternatives)) if sender.alternatives else its_own
         circuits = Circuits(self._connection)
         for destination, must_be_down in sender.stands_in.items():
             theirs = due & (deliveries.c.destination == destination)
