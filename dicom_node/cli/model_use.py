@@ -14,15 +14,14 @@ from dicom_node.cli.options import conf_option, json_option, open_storage, plain
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask, though studies wait for it.")
 @conf_option
-@click.pass_obj
 @plainly
-def disable(group_conf: Path | None, name: str, yes: bool, conf: Path | None) -> None:
+def disable(name: str, yes: bool, conf: Path | None) -> None:
     """Have model NAME take no new jobs; those that wait for it stay in the queue, nothing is lost."""
     from dicom_node.configuring.changes import Author
     from dicom_node.errors import StudiesWait
     from dicom_node.models import model_switch
 
-    with open_storage(conf or group_conf) as parts:
+    with open_storage(conf) as parts:
         author = Author(time.time())
         try:
             changed = model_switch.disable(parts, name, author, sure=yes)
@@ -35,14 +34,13 @@ def disable(group_conf: Path | None, name: str, yes: bool, conf: Path | None) ->
 @click.command()
 @click.argument("name")
 @conf_option
-@click.pass_obj
 @plainly
-def enable(group_conf: Path | None, name: str, conf: Path | None) -> None:
+def enable(name: str, conf: Path | None) -> None:
     """Have model NAME take jobs again; `segnode route` has its routes look at what arrived meanwhile."""
     from dicom_node.configuring.changes import Author
     from dicom_node.models import model_switch
 
-    with open_storage(conf or group_conf) as parts:
+    with open_storage(conf) as parts:
         changed = model_switch.enable(parts, name, Author(time.time()))
     click.echo(f"{name} takes jobs again" if changed.change else f"{name} was not disabled")
 
@@ -52,18 +50,17 @@ def enable(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @click.option("--by", metavar="OTHER", help="Have model OTHER run beside the one model NAMES from now on; '' for none.")
 @conf_option
 @json_option
-@click.pass_obj
 @plainly
-def shadow(group_conf: Path | None, names: tuple[str, ...], by: str | None, conf: Path | None, as_json: bool) -> None:
+def shadow(names: tuple[str, ...], by: str | None, conf: Path | None, as_json: bool) -> None:
     """How shadows (models.yaml: shadow) compare with models NAMES, or with all: Dice, volumes, seconds, failures."""
     from dicom_node.models.shadowing import shadow_lines, shadow_view
     from dicom_node.models.verifying import known
     from dicom_node.terminal import present
 
     if by is not None:
-        _put_beside(conf or group_conf, names, by)
+        _put_beside(conf, names, by)
         return
-    with open_storage(conf or group_conf) as parts:
+    with open_storage(conf) as parts:
         wanted = names or sorted(parts.settings.models)
         for name in wanted:
             known(parts.settings, name)

@@ -23,8 +23,7 @@ KINDS = click.Choice(["bundle", "nnunet", "zoo", "torchscript", "exported"])
 @plainly
 def models(context: click.Context, conf: Path | None, as_json: bool) -> None:
     """Installed models: task, version, intended use, hash; and ways to bring your own."""
-    if context.invoked_subcommand is not None:
-        context.obj = conf
+    if context.invoked_subcommand is not None:  # which takes its folder from here (cli.options)
         return
     from dicom_node.models.model_views import model_lines
     from dicom_node.settings import load
@@ -50,14 +49,13 @@ models.add_command(shadow)
 @click.option("--set", "further", multiple=True, metavar="KEY=VALUE", help="Any other key of the entry; VALUE is YAML.")
 @click.option("--trust", is_flag=True, help="Let the code run that the model brings.")
 @conf_option
-@click.pass_obj
 @plainly
-def add(group_conf: Path | None, path: Path, name: str, task: str, conf: Path | None, **asked: Any) -> None:
+def add(path: Path, name: str, task: str, conf: Path | None, **asked: Any) -> None:
     """Write an entry for the model at PATH into models.yaml, and record the SHA-256 of every file of it."""
     from dicom_node.models.models_file import ModelsFile
     from dicom_node.models.new_model import WHAT_TRUST_MEANS, NewModel
 
-    folder = _folder(conf or group_conf)
+    folder = _folder(conf)
     said = {key: _pairs(asked[key]) for key in ("inputs", "outputs") if asked[key]}
     new = NewModel.at(path.resolve(), task, asked["kind"], _yaml(asked["further"]) | said)
     if new.brings_code:
@@ -80,9 +78,8 @@ def add(group_conf: Path | None, path: Path, name: str, task: str, conf: Path | 
 @click.argument("names", nargs=-1)
 @conf_option
 @json_option
-@click.pass_obj
 @plainly
-def verify(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, as_json: bool) -> None:
+def verify(names: tuple[str, ...], conf: Path | None, as_json: bool) -> None:
     """Read every file of the models again; exit code 1 where one is not as it was recorded.
 
     What came out is kept for the page Models, where a node has run with this configuration.
@@ -93,11 +90,11 @@ def verify(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, a
     from dicom_node.terminal import present
     from storage.errors import StorageError
 
-    folder, author = conf or group_conf, Author(time.time())
-    settings = load(folder)
+    author = Author(time.time())
+    settings = load(conf)
     checks = [check(settings, name, author) for name in names or settings.models]
     try:
-        with open_storage(folder) as parts:
+        with open_storage(conf) as parts:
             for one in checks:
                 keep(parts, one, author)
     except StorageError as none:
@@ -114,16 +111,15 @@ def verify(group_conf: Path | None, names: tuple[str, ...], conf: Path | None, a
 @models.command()
 @click.argument("name")
 @conf_option
-@click.pass_obj
 @plainly
-def pin(group_conf: Path | None, name: str, conf: Path | None) -> None:
+def pin(name: str, conf: Path | None) -> None:
     """Record the files of model NAME as they are now, after a change that is meant."""
     from dicom_node.models.models_file import ModelsFile
     from dicom_node.settings import load
     from inference.backends.foreign import Foreign
     from inference.backends.pins import hashes_of
 
-    folder = _folder(conf or group_conf)
+    folder = _folder(conf)
     backend = _known(name, load(folder).models).backend
     if not isinstance(backend, Foreign):
         raise Failed(f"{name} has no files that are recorded here; a bundle's list is its own configs/sha256.json")
@@ -137,14 +133,13 @@ def pin(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @models.command()
 @click.argument("name")
 @conf_option
-@click.pass_obj
 @plainly
-def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
+def remove(name: str, conf: Path | None) -> None:
     """Take model NAME out of models.yaml; its files stay where they are."""
     from dicom_node.models.models_file import ModelsFile
     from dicom_node.settings import load
 
-    folder = _folder(conf or group_conf)
+    folder = _folder(conf)
     settings = load(folder)
     _known(name, settings.models)
     if routes := [route.name for route in settings.routes if route.model == name]:
@@ -163,9 +158,8 @@ def remove(group_conf: Path | None, name: str, conf: Path | None) -> None:
 @click.option("--supervisor", type=int, hidden=True, help="Process that this one ends with.")
 @conf_option
 @json_option
-@click.pass_obj
 @plainly
-def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, **asked: Any) -> None:
+def bench(name: str, conf: Path | None, as_json: bool, **asked: Any) -> None:
     """Run model NAME on a phantom in fp32 and bf16, by torch and by OpenVINO where installed: seconds, memory, Dice."""
     from dicom_node.settings import load
     from dicom_node.terminal import present
@@ -177,7 +171,7 @@ def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, 
         from dicom_node.running.node import die_with
 
         die_with(asked["supervisor"])
-    settings = load(conf or group_conf)
+    settings = load(conf)
     model = _known(name, settings.models)
     device = asked["device"] or resolve(settings.node.devices)[0]
     study = make_case(model.task, asked["seed"]).volumes
@@ -196,7 +190,7 @@ def bench(group_conf: Path | None, name: str, conf: Path | None, as_json: bool, 
     if asked["keep"] and told.better:
         from dicom_node.models.models_file import ModelsFile
 
-        ModelsFile(_folder(conf or group_conf)).set(name, run.settings_of(told.better))
+        ModelsFile(_folder(conf)).set(name, run.settings_of(told.better))
     if as_json:
         present.as_json({"device": device, "runs": lines, "chosen": told.auto, "better": told.better})
         return

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
@@ -20,10 +21,19 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _nearest(context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
+    """What is said before a subcommand holds for it, whatever the environment says; its own `--conf` comes first."""
+    if context.parent is None or context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+        return value
+    return cast("Path | None", context.parent.params.get(str(option.name), value))
+
+
 conf_option = click.option(
     "--conf",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     envvar="SEGNODE_CONF",
+    callback=_nearest,
     help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
 )
 TASK_NAMES = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])  # said here so that no card is loaded for it

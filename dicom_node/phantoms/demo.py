@@ -25,7 +25,7 @@ from dicom_node.network.ports import free_port
 from dicom_node.phantoms import demo_report
 from dicom_node.phantoms.playing import Played, play, watch
 from dicom_node.settings import load
-from dicom_node.terminal.present import console
+from dicom_node.terminal.present import console, said
 from inference.phantom import make_case
 from storage.database import Database
 
@@ -107,7 +107,8 @@ def _node(stage: Stage) -> Iterator[None]:
     with log.open("wb") as sink, subprocess.Popen(command, stdout=sink, stderr=sink) as process:
         try:
             _await_echo(stage, process)
-            stage.console.print(f"[bold]Node[/] {stage.node} is up; results go to {stage.pacs}; log in {log}")
+            where = said(f"{stage.node} is up; results go to {stage.pacs}; log in {log}")
+            stage.console.print(f"[bold]Node[/] {where}")
             yield
         finally:
             process.terminate()

@@ -12,6 +12,7 @@ from rich.table import Table
 from dicom_node.objects.overlay import write_overlays
 from dicom_node.phantoms.against_truth import labels_in, scores
 from dicom_node.phantoms.playing import Played
+from dicom_node.terminal.present import said
 
 
 def show(console: Console, played: list[Played], folder: Path, delivered: dict[str, Path]) -> None:
@@ -24,10 +25,10 @@ def show(console: Console, played: list[Played], folder: Path, delivered: dict[s
         table.add_row(
             study.task,
             str(study.view.get("images", 0)),
-            _route(study),
+            said(_route(study)),
             study.job.get("model", "-"),
             "\n".join(f"{step} {s:.1f}" for step, s in study.job.get("seconds", {}).items()) or "-",
-            "\n".join(_against_truth(study, path)) or study.job.get("reason") or "-",
+            "\n".join(_against_truth(study, path)) or said(study.job.get("reason") or "-"),
         )
         if path:
             pictures += write_overlays(path, list(study.paths), folder / "pictures" / study.task, 3)
@@ -39,7 +40,8 @@ def show(console: Console, played: list[Played], folder: Path, delivered: dict[s
                 console.print(f"{study.task} {name} {uid} {where}")
     if pictures:
         sheet = contact_sheet(pictures, folder / "pictures" / "overview.png")
-        console.print(f"[bold]Pictures[/] of the delivered SEG: {sheet.parent} ({len(pictures)}, and {sheet.name})")
+        where = said(f"{sheet.parent} ({len(pictures)}, and {sheet.name})")
+        console.print(f"[bold]Pictures[/] of the delivered SEG: {where}")
     console.print("Phantoms and models are synthetic: nothing here is for diagnosis.")
 
 

@@ -36,8 +36,8 @@ STATE_STYLE = {
 
 
 def console() -> Console:
-    """Standard output: colours on a terminal, full-width plain text in a pipe."""
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    """Standard output: colours on a terminal, full-width plain text in a pipe; a line `:100:` is no emoji."""
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, emoji=False)
 
 
 class Advance(Protocol):
@@ -81,7 +81,7 @@ def show_status(view: dict[str, Any]) -> None:
     """Roles, queues, disk, and what needs a person first."""
     out = console()
     for line in view["needs_a_person"]:
-        out.print(f"[bold yellow]![/] {line}")
+        out.print(f"[bold yellow]![/] {said(line)}")
     table = Table("role", "pid", "alive", "up", "loaded")
     for role in view["roles"]:
         table.add_row(
@@ -105,7 +105,8 @@ def show_status(view: dict[str, Any]) -> None:
     out.print(f"open associations: {view['open_associations']}; free disk: {view['free_bytes'] / 1e9:.1f} GB")
     if view["audit"]:
         waiting = view["audit"]["waiting"]
-        out.print(f"audit messages in {view['audit']['folder']}: {f'more than {MANY}' if waiting > MANY else waiting}")
+        number = f"more than {MANY}" if waiting > MANY else waiting
+        out.print(f"audit messages in {said(view['audit']['folder'])}: {number}")
 
 
 def show_studies(lines: list[dict[str, Any]]) -> None:

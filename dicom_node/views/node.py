@@ -18,6 +18,7 @@ from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import Commitment, Delivery, Fetch, Job, JournalEntry, Series, Study
 
 ROLE_SILENT_S = 10.0
+NEEDED_ROLES = ("receive", "pipeline", "clock")  # without one of them no study is taken, processed or sent
 EXPIRY_WARNING_DAYS = 30
 CLOCKS_APART_S = 2.0  # leases have terms of 3 s and more (lease_term_s)
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from dicom_node.running.upkeep import gigabytes
 from dicom_node.storing import watermarks
-from dicom_node.views.node import ROLE_SILENT_S
+from dicom_node.views.node import NEEDED_ROLES, ROLE_SILENT_S
 from dicom_node.web.access import Here
 from dicom_node.web.console import Console
 from storage.database import Transaction
@@ -32,7 +32,6 @@ TOLD: dict[str, Any] = {
     "responses": {503: {"model": Health, "description": "Not well"}},
     "openapi_extra": {"security": []},
 }
-NEEDED = ("receive", "pipeline", "clock")
 
 
 @router.get("/healthz", **TOLD)
@@ -60,7 +59,7 @@ def readyz(console: Here) -> JSONResponse:
 
 def _silent(tx: Transaction, now: float) -> list[str]:
     heard = {row.role for row in tx.processes.list(now, ROLE_SILENT_S)}
-    return [f"role {role} is silent" for role in NEEDED if role not in heard]
+    return [f"role {role} is silent" for role in NEEDED_ROLES if role not in heard]
 
 
 def _full(console: Console) -> list[str]:

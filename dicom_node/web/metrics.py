@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from dicom_node.counting import FIGURES
-from dicom_node.views.node import ROLE_SILENT_S
+from dicom_node.views.node import NEEDED_ROLES, ROLE_SILENT_S
 from storage.database import Transaction
 from storage.records import ProcessRow
 from storage.watching.counters import Key
@@ -94,8 +94,11 @@ class Metrics:
             gauge.clear()  # what is not there any more
         for circuit in tx.circuits.in_trouble():
             self._down.labels(circuit.destination).set(circuit.open)
-        for row in sorted(tx.processes.list(now), key=lambda one: one.seen_at):
-            self._roles.labels(row.role).set(now - row.seen_at < ROLE_SILENT_S)
+        processes = tx.processes.list(now)
+        heard = {row.role for row in processes if now - row.seen_at < ROLE_SILENT_S}
+        for role in {*NEEDED_ROLES, *(row.role for row in processes)}:  # who is silent for a minute is listed no more
+            self._roles.labels(role).set(role in heard)
+        for row in sorted(processes, key=lambda one: one.seen_at):
             self._show_gpus(row)
         self._late.set(tx.alerts.open_count())
         self._running.set(len(tx.jobs.running(now)))

@@ -232,6 +232,25 @@ def test_the_shipped_configuration_is_not_written_to() -> None:
     assert "say --conf FOLDER" in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "asked"),
+    [(None, None, "environment"), ("before", None, "before"), (None, "after", "after"), ("before", "after", "after")],
+)
+def test_a_folder_that_is_written_comes_before_that_of_the_environment(
+    tmp_path: Path, before: str | None, after: str | None, asked: str
+) -> None:
+    """On an installed machine SEGNODE_CONF always names the running node, which another folder must not touch."""
+    for name in ("environment", "before", "after"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "node.yaml").write_text(f"data_folder: {tmp_path / name}\n")
+        (tmp_path / name / "routes.yaml").write_text("routes: []\n")
+    first, last = (["--conf", str(tmp_path / name)] if name else [] for name in (before, after))
+    told = CliRunner(env={"SEGNODE_CONF": str(tmp_path / "environment")}).invoke(
+        cli.main, ["models", *first, "enable", "lung_nodule", *last]
+    )
+    assert (told.exit_code, told.stderr) == (1, f"Error: no database at {tmp_path / asked / 'segnode.sqlite'}\n")
+
+
 class TestUse:
     @pytest.fixture
     def known(self, parts: Parts) -> Parts:

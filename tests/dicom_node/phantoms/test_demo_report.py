@@ -32,12 +32,12 @@ def test_the_table_measures_the_delivered_seg_against_the_truth(tmp_path: Path) 
     view = {
         "state": "DISPATCHED", "images": 10, "jobs": [job], "deliveries": [{"job": "j", "state": "SENT"}],
         "results": [{"kind": "seg", "sop_instance_uid": uid, "job": "j"}],
-        "verdicts": [{"route": "r", "series": "", "reason": "it is a volume"}],
+        "verdicts": [{"route": "r", "series": "", "reason": "it is a [/volume]"}],
     }  # fmt: skip
     out = Console(width=160)
     with out.capture() as capture:
         show(out, [Played(case.task, case, images, view)], tmp_path, {uid: written(seg, tmp_path / "seg.dcm")})
     text = capture.get()
-    for said in ("r: it is a volume", "network 2.5", "Liver tumour 1.000", f"SEG {uid} in the archive", "synthetic"):
+    for said in ("r: it is a [/volume]", "network 2.5", "Liver tumour 1.000", f"SEG {uid} in the archive", "synthetic"):
         assert said in text, text
     assert (tmp_path / "pictures" / "overview.png").exists()

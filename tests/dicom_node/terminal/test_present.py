@@ -109,11 +109,23 @@ def test_status(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
         assert words in shown
 
 
+def test_what_needs_a_person_is_said_as_it_is(story: Parts, capsys: pytest.CaptureFixture[str]) -> None:
+    with story.database.reading() as tx:
+        view = status_view(tx, 1000.0, 0, {"folder": "/srv/[a]/audit", "waiting": 0})
+    view["needs_a_person"] = ["node.yaml:3: ports = [1, 2]: wrong", "routes.yaml:5: matches = '[/a-z]+': wrong"]
+    present.show_status(view)
+    shown = capsys.readouterr().out
+    assert "! node.yaml:3: ports = [1, 2]: wrong\n! routes.yaml:5: matches = '[/a-z]+': wrong\n" in shown
+    assert "audit messages in /srv/[a]/audit: 0" in shown
+
+
 def test_a_check(capsys: pytest.CaptureFixture[str]) -> None:
     present.show_check(["node.yaml:3: port"], ["pacs: [no] answer"], ["ward: takes [no] SEG"], ["by the way"])
     assert capsys.readouterr().out.splitlines() == [
         "wrong node.yaml:3: port", "silent pacs: [no] answer", "unfit  ward: takes [no] SEG", "note  by the way",
     ]  # fmt: skip
+    present.show_check(["node.yaml:100: port"], [], [], [])
+    assert capsys.readouterr().out == "wrong node.yaml:100: port\n"
     present.show_check([], [], [], [])
     assert capsys.readouterr().out == "The configuration holds.\n"
 

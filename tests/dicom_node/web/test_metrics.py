@@ -39,6 +39,20 @@ def test_queues_roles_and_destinations_as_they_are(story: Parts, program: MakeBr
     assert found[("segnode_jobs_running",)] == 0
 
 
+def test_a_role_that_is_needed_stays_silent_as_long_as_an_alert_waits(
+    parts: Parts, program: MakeBrowser, clock: Clock
+) -> None:
+    """`for: 2m` of SegnodeRoleSilent: a series that has ended meanwhile would never come to that."""
+    with parts.database.transaction() as tx:
+        tx.processes.beat("receive", 1, "host", 1.0, NOW, [], {})
+        tx.processes.beat("receive", 2, "other", 1.0, NOW + 600, [], {})
+        tx.processes.beat("clock", 3, "host", 1.0, NOW, [], {})
+    clock.now += 600
+    found = figures(program("vera"))
+    roles = {key[1]: value for key, value in found.items() if key[0] == "segnode_role_up"}
+    assert roles == {"receive": 1, "clock": 0, "pipeline": 0}
+
+
 def test_what_ends_between_two_looks_is_counted_once(story: Parts, program: MakeBrowser, clock: Clock) -> None:
     monitor = program("vera")
     steps = ("segnode_step_seconds_count", "network", "liver_tumour")
