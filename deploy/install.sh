@@ -7,6 +7,7 @@
 # The same again with the next release's wheelhouse is the upgrade. The way back: ln -sfn VERSION /opt/segnode/current.
 # DESTDIR: install below this folder, to look at what would come where.
 set -eu
+umask 022 # whatever root's is: the user segnode has to read the program
 here="$(cd "$(dirname "$0")" && pwd)"
 wheelhouse="${1:-$here}" root="${DESTDIR:-}"
 set -- "$wheelhouse"/segnode-*.whl

@@ -94,6 +94,15 @@ class TestWhatIsInstalled:
         assert (done.returncode, own.read_text()) == (0, "ae_title: OURS\n")
 
 
+    def test_can_be_run_by_the_service_whatever_the_umask_of_root(self, tmp_path: Path, wheelhouse: Path) -> None:
+        done = run("sh", "-c", 'umask 077 && exec "$0" "$1"', DEPLOY / "install.sh", wheelhouse,
+                   DESTDIR=str(tmp_path / "machine"))  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        program = tmp_path / "machine/opt/segnode/0.1.0"
+        shut = [path for path in (program.parent, program, *program.rglob("*")) if path.stat().st_mode & 0o005 == 0]
+        assert shut == []
+
+
 class TestUnits:
     @pytest.mark.parametrize("unit", UNITS)
     def test_systemd_understands_them(self, machine: Path, unit: str) -> None:
