@@ -221,7 +221,7 @@ class Deliveries(Store):
         fresh: dict[str, Any] = {"state": DeliveryState.PENDING.value, "attempts": 0, "faults": 0, "reason": ""}
         fresh |= {"next_attempt_at": now, "queued_at": now}
         if state is not DeliveryState.DEAD:  # what arrived is to be sent once more; the rest of a dead one, alone
-            fresh["statuses"] = {}
+            fresh |= {"statuses": {}, "via": ""}  # and not for ever to who stood in when it went first
         self._connection.execute(update(deliveries).where(this).values(**fresh))
 
     def _deliveries(self, query: Select[Any]) -> Deliveries_:

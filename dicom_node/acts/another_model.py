@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dicom_node.pipeline.identity import fresh_identity
-from dicom_node.pipeline.succession import add_job, supersede
+from dicom_node.pipeline.succession import add_jobs, supersede
 from storage.database import Transaction
 from storage.errors import IllegalStep, NotFound
 from storage.lifecycle import JobState, StudyState
@@ -34,15 +34,13 @@ def run_with(tx: Transaction, now: float, study_uid: str, model: InstalledModel,
     _check_held(tx, current)
     ended = {job.job_id for job in jobs if job.state is JobState.SUPERSEDED}
     corrections = {i.sop_instance_uid: i.correction for i in tx.studies.instances(study_uid=study_uid) if i.correction}
-    planned = {job.job_id: job for job in (_as(model, old, ended, corrections, now) for old in current)}
-    if known := planned.keys() & {job.job_id for job in current}:
+    planned = [_as(model, old, ended, corrections, now) for old in reversed(current)]  # it replaces the newest
+    if known := {job.job_id for job in planned} & {job.job_id for job in current}:
         raise IllegalStep(f"model {model.name} has this study already: job {min(known)}")
     generation = tx.studies.open_generation(study_uid)
     for old in current:
         supersede(tx, old, f"a person asked for model {model.name}", generation, now, revision)
-    for job in planned.values():
-        add_job(tx, job, generation, now, revision)
-    return len(planned)
+    return add_jobs(tx, planned, generation, now, revision)
 
 
 def _as(model: InstalledModel, old: Job, ended: set[str], corrections: dict[str, str], now: float) -> Job:

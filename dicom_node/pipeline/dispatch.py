@@ -21,7 +21,7 @@ from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.identity import fresh_identity
 from dicom_node.pipeline.installed import InstalledModel, closed
 from dicom_node.pipeline.priors import priors_of
-from dicom_node.pipeline.succession import add_job, same_inputs, supersede
+from dicom_node.pipeline.succession import add_jobs, same_inputs, supersede
 from dicom_node.routing.asked import decide_for
 from dicom_node.routing.facts import StudyFacts
 from dicom_node.routing.route import Routing
@@ -74,7 +74,7 @@ class Dispatch:
         generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         for job in fresh:
             self._supersede(tx, current, job, generation, now)
-            add_job(tx, job, generation, now, self.revision)
+        add_jobs(tx, fresh, generation, now, self.revision)
         routed = bool(planned or earlier)
         tx.studies.move(uid, StudyState.DISPATCHED if routed else StudyState.NOT_ROUTED, now)
         if not routed:

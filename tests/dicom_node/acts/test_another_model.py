@@ -45,6 +45,17 @@ def test_and_back_again_under_another_name(story: Parts) -> None:
         assert [job.model for job in tx.jobs.list([JobState.PENDING])] == ["one"]
 
 
+def test_of_jobs_that_are_one_then_it_goes_where_any_of_them_went(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        first = tx.jobs.of_study(STUDY)[0]
+        for number, destination in enumerate(("pacs", "research")):
+            parameters = first.parameters | {"destinations": [destination]}
+            tx.jobs.add(replace(first, job_id=f"{number}" * 64, route=f"to_{destination}", parameters=parameters))
+        assert run_with(tx, 500.0, STUDY, model()) == 1
+        new = tx.jobs.of_study(STUDY)[-1]
+    assert (new.model, set(new.parameters["destinations"])) == ("other", {"pacs", "research"})
+
+
 def test_what_cannot_be_is_said(story: Parts) -> None:
     with story.database.transaction() as tx:
         run_with(tx, 500.0, STUDY, model())

@@ -11,6 +11,7 @@ from dispatching import ROUTING, STUDY, image, jobs, reject, state
 
 from dicom_node.acts.route_again import route_again
 from dicom_node.pipeline.dispatch import Dispatch
+from dicom_node.routing.route import Priority
 from dicom_node.routing.table import decide
 from storage.database import Database
 from storage.lifecycle import FetchState, JobState, StudyState
@@ -56,6 +57,25 @@ def test_rejected_images_are_no_input(dispatch: Dispatch, database: Database, sc
     dispatch.step(40.0)
     (job,) = jobs(database)
     assert len(job.inputs["CT"]["instances"]) == 79
+
+
+def test_what_two_routes_want_alike_is_made_once_and_goes_to_the_destinations_of_both(
+    dispatch: Dispatch, database: Database, scan: Callable[..., None]
+) -> None:
+    liver = ROUTING.routes[0]
+    trial = liver.model_copy(update={"name": "trial", "destinations": ("research", "pacs")})
+    trial = trial.model_copy(update={"priority": Priority(default=90)})
+    both = replace(dispatch, routing=ROUTING.model_copy(update={"routes": (liver, trial)}))
+    scan(1, 80)
+    both.step(20.0)
+    (job,) = jobs(database)
+    assert (job.route, job.parameters["destinations"], job.priority) == ("liver", ["pacs", "research"], 90)
+    with database.reading() as tx:
+        told = [entry.text for entry in tx.journal.of_study(STUDY) if entry.event == "job made"]
+    assert told == [
+        "route liver: liver_tumour with model liver, generation 1",
+        "route trial: the same as route liver; what that makes goes to research and pacs as well",
+    ]
 
 
 def test_the_route_names_a_priority(dispatch: Dispatch, database: Database, scan: Callable[..., None]) -> None:

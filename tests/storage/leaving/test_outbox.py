@@ -179,6 +179,17 @@ class TestStandingIn:
             found = tx.deliveries.get(begun)
         assert (found.via, found.statuses) == ("pacs", {})
 
+    def test_what_it_got_whole_goes_where_it_was_meant_to_when_a_person_sends_it_again(self, put, claim, do, db):
+        number = put("a")
+        assert claim(self.BACKUP) == number
+        do("deliveries", "sent", number, "a", 1001.0, {"2.25.1": "0x0000"})
+        do("circuits", "worked", "pacs")
+        do("deliveries", "retry", number, 1002.0)
+        assert claim(self.BACKUP, now=1010.0) is None
+        assert claim(replace(PACS, alternatives=("backup",)), now=1010.0) == number
+        with db.reading() as tx:
+            assert tx.deliveries.get(number).statuses == {}
+
     def test_what_comes_here_anyway_does_not_come_twice(self, put, claim, do, db, job):
         put("a")
         with db.transaction() as tx:
