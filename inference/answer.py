@@ -9,17 +9,20 @@ the box around the rest is computed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from inference.errors import ModelError
 from inference.prepare import Layout
 from inference.recipe import Output
 from inference.tasks.postprocess import Box, bounding_box, components
 from inference.transforms.geometry import neighbours, restore
 from inference.volume import Grid
+
+F = TypeVar("F", bound=np.floating)
 
 LEAST = 0.01  # of a map 0..1: what is smaller everywhere around is left 0
 
@@ -68,6 +71,17 @@ def map_on_source(values: NDArray[np.floating], layout: Layout, nearest: int | N
     for at, (mixed,) in _interpolated(values[None], layout, box, nearest):
         out[at] = _half(mixed)
     return np.asarray(restore(out, layout.source), dtype=np.float16)
+
+
+def sound(values: NDArray[F]) -> NDArray[F]:
+    """A network's answer as it is; ModelError where some of it is NaN.
+
+    NaN is above no threshold: it would pass for healthy tissue, and the study for one in which nothing was found.
+    """
+    if np.isnan(values.min()):
+        raise ModelError("The network's answer is no number (NaN) in some places: nothing can be said of these images. "
+                         "In half precision a network may overflow; precision fp32 then helps.")
+    return values
 
 
 def chance_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating], output: Output) -> NDArray[np.floating]:

@@ -176,12 +176,12 @@ class LoadedNnUNet:
 
     def _consensus(self, data: NDArray[np.float32], output: Output) -> tuple[NDArray[np.float32], Agreement | None]:
         """The mean of the members' logits (channel, …), as nnU-Net takes it, and how well the members agree."""
-        from inference.answer import activated
+        from inference.answer import activated, sound
         from inference.explain.members import agreement, found_by
 
         passes, total, found = self._passes(), None, list["Masks"]()
         for weights, axes in passes:
-            logits = self._member(data, weights, axes, mirrored=len(self.predictor.list_of_parameters) > 1)
+            logits = sound(self._member(data, weights, axes, mirrored=len(self.predictor.list_of_parameters) > 1))
             if len(passes) > 1:
                 found.append(found_by(activated(logits, output), output))
             total = logits if total is None else np.add(total, logits, out=total)

@@ -108,8 +108,12 @@ class BundleWorkflow:
 
     def _keep_logits(self, engine: Any) -> None:
         """The network's answer before the bundle makes a mask of it, where the answer is an image at all."""
+        from inference.answer import sound
+
         found = engine.state.output.get("pred") if isinstance(engine.state.output, dict) else None
         self.logits = found if getattr(found, "ndim", 0) == 5 else None
+        if self.logits is not None:
+            sound(self.logits.detach().float().cpu().numpy())
 
     @contextlib.contextmanager
     def _own_scripts(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.answer import convinced, decode
+from inference.answer import convinced, decode, sound
 from inference.evaluation.metrics import dice
 from inference.findings import Agreement
 from inference.recipe import Output
@@ -33,8 +33,11 @@ class Consensus(NamedTuple):
 
 
 def consensus(members: Iterable[NDArray[np.float32]], output: Output) -> Consensus:
-    """What members' probabilities (channel, z, y, x) say together; they are taken one by one. At least one."""
-    members = iter(members)
+    """What members' probabilities (channel, z, y, x) say together; they are taken one by one. At least one.
+
+    ModelError where a member's answer is no number.
+    """
+    members = map(sound, members)
     total = next(members)
     found: list[Masks] = []
     for member in members:

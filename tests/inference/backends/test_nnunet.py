@@ -284,6 +284,13 @@ def test_memory_that_nowhere_suffices_is_told(tmp_path, plain, monkeypatch):
         segment(loaded, {"CT": plain})
 
 
+def test_an_answer_that_is_no_number_is_not_taken_for_nothing_found(tmp_path, plain):
+    loaded = model(nnunet_folder(tmp_path))
+    with loaded.network.register_forward_hook(lambda _module, _seen, answer: answer * torch.nan), \
+            pytest.raises(ModelError, match="NaN"):
+        segment(loaded, {"CT": plain})
+
+
 class Harm:
     """A pickle that would call a function when it is read."""
 

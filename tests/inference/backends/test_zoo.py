@@ -328,6 +328,14 @@ def test_memory_that_does_not_suffice_is_told(tmp_path, grid, monkeypatch):
         run(loaded, "spleen", noise("spleen", grid))
 
 
+def test_an_answer_that_is_no_number_is_not_taken_for_nothing_found(tmp_path, grid, monkeypatch):
+    loaded = model(zoo_bundle(tmp_path, "spleen"), "spleen")
+    forward = loaded.network.forward
+    monkeypatch.setattr(loaded.network, "forward", lambda *seen: forward(*seen) * torch.nan)
+    with pytest.raises(ModelError, match="NaN"):
+        run(loaded, "spleen", noise("spleen", grid))
+
+
 def test_missing_libraries_are_named(tmp_path, monkeypatch):
     root = zoo_bundle(tmp_path, "lung")
     (root / "scripts/box_writer.py").write_text("import a_library_of_theirs\n")

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from inference.errors import ModelError
 from inference.explain.members import consensus, flipped, flips, in_words, pairwise_dice
 from inference.findings import Agreement
 from inference.recipe import Output, Region
@@ -62,6 +63,16 @@ def test_one_member_agrees_with_nobody():
     found = consensus([alone], NESTED)
     assert found.mean is alone
     assert found.agreement is None
+
+
+@pytest.mark.parametrize("broken", [0, 1], ids=["the first", "a later one"])
+def test_an_answer_that_is_no_number_is_not_taken_for_nothing_found(broken):
+    members = [drawn(2, seed) for seed in range(2)]
+    members[broken][1, 2, 3, 4] = np.nan
+    with pytest.raises(ModelError, match="NaN"):
+        consensus(members, NESTED)
+    with pytest.raises(ModelError, match="NaN"):
+        consensus([members[broken]], NESTED)
 
 
 def test_each_member_decides_by_its_own_peak():
