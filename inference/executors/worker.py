@@ -7,6 +7,7 @@ Messages to the parent: ("progress", fraction, step), ("result", Result or Expla
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -31,7 +32,10 @@ from inference.own_folder import clear_abandoned
 from inference.predict import predict
 from inference.request import ExplainRequest, Request
 
+log = logging.getLogger(__name__)
+
 PARENT_CHECK_S = 1.0
+DEVICE_FAILED = 70  # exit code
 
 
 def main(pipes: Sequence[Connection], device: str, parent: int) -> None:
@@ -59,10 +63,16 @@ def _serve(pipe: Connection, residents: Residents, turn: Device) -> None:
 
 
 def outcome(work: Callable[[], Any]) -> tuple[Any, ...]:
-    """The last message on a piece of work: its result, or what it raised."""
+    """The last message on a piece of work: its result, or what it raised.
+
+    A device that failed fails this process for ever after: it ends, and the job is tried again by one that begins anew.
+    """
     try:
         return "result", work()
     except Exception as error:  # noqa: BLE001 (foreign code: whatever it raises ends the job, not the worker)
+        if _device_failed(error):
+            log.critical("the device has failed: %s", str(error).partition("\n")[0])
+            os._exit(DEVICE_FAILED)  # no clean end: what is left to be tidied up may wait for the device
         return "error", *_told(error)
 
 
@@ -92,6 +102,12 @@ def _out_of_memory(error: Exception) -> bool:
     """Whether a device's memory did not suffice; who has not loaded torch has run on none."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
+
+
+def _device_failed(error: Exception) -> bool:
+    """Whether a device reports an error that stays, as of a kernel that reached beyond its memory or a lost GPU."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.AcceleratorError) and not _out_of_memory(error)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -108,6 +108,25 @@ def test_memory_that_does_not_suffice_is_told_as_such(monkeypatch: pytest.Monkey
     assert sentence.endswith(": tried to allocate 2 GiB")
 
 
+def test_with_a_device_that_has_failed_it_ends_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each later job on it would fail as well; by its end, the job is tried again by another."""
+    import torch
+
+    def lose_it() -> None:
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA")
+
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(worker.os, "_exit", end)
+    with pytest.raises(SystemExit) as ended:
+        worker.outcome(lose_it)
+    assert ended.value.code == worker.DEVICE_FAILED
+    assert caplog.messages == ["the device has failed: CUDA error: unspecified launch failure"]
+
+
 def test_it_leaves_ctrl_c_to_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     converse(REQUEST)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
