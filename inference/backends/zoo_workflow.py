@@ -113,7 +113,7 @@ class BundleWorkflow:
         found = engine.state.output.get("pred") if isinstance(engine.state.output, dict) else None
         self.logits = found if getattr(found, "ndim", 0) == 5 else None
         if self.logits is not None:
-            sound(self.logits.detach().float().cpu().numpy())
+            sound(self.logits.detach().amin().float().cpu().numpy())  # NaN where any is
 
     @contextlib.contextmanager
     def _own_scripts(self) -> Iterator[None]:
