@@ -30,7 +30,7 @@ from storage.files.durable import sync
 from storage.migrations import HEAD
 from storage.sql.engines import make_engine
 from storage.sql.tables_audit import metadata
-from storage.upkeep.reconcile import note_older
+from storage.upkeep.older_database import note_older
 from storage.upkeep.removals import Removals
 
 SQLITE, POSTGRESQL, ARCHIVE, MANIFEST = "database.sqlite", "database.pgdump", "archive", "manifest.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,17 +11,13 @@ from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import Damaged, NotFound
 from storage.records import StoredFile
+from storage.upkeep.older_database import YOUNG_S, unknown_spans
 
 log = logging.getLogger(__name__)
 
 PREFIXES = tuple(f"{number:02x}" for number in range(256))  # the archive's folders, see archive.py
 SOME = 1000  # studies that one transaction writes
-YOUNG_S = 3600.0  # a file may wait so long for the commit of its row
 UNFINISHED_S = 86400.0  # no object takes so long from its first byte to its last
-SWEPT = "archive swept"  # as `Notices.watch` keeps it
-
-Span = tuple[float, float]  # two moments in seconds since 1970
-
 
 class Fault(StrEnum):
     """What is wrong with a file that a row names."""
@@ -47,7 +42,7 @@ def sweep_orphans(db: Database, archive: Archive, prefix: str, now: float) -> in
     They are left by crashes: between file and row of an arrival, whose sender was not told Success, or between
     row and file of a removal. What a database that was put back cannot know of stays.
     """
-    swept, begun, unknown = 0, False, _unknown(db, archive, now)
+    swept, begun, unknown = 0, False, unknown_spans(db, archive, now)
     for lot in archive.lots(prefix):
         if not begun:
             _name_folders(db)
@@ -62,45 +57,6 @@ def sweep_orphans(db: Database, archive: Archive, prefix: str, now: float) -> in
             swept += _sweep(db, archive, lot.folder, orphans)
     archive.drop_unfinished(prefix, now - UNFINISHED_S)
     return swept
-
-
-def note_older(archive: Archive, now: float) -> None:
-    """Have the archive know that its database is put back as it was at an earlier time than `now`."""
-    _note(archive, now, _spans(archive)[1])
-
-
-def _unknown(db: Database, archive: Archive, now: float) -> list[Span]:
-    """When files were written that the database may not name although their senders were told Success.
-
-    Database and archive note each sweep. Where the archive knows of a later one, the database is an older copy, or
-    another. That is noted first with the files, since they outlive such databases.
-    """
-    noted, unknown = _spans(archive)
-    with db.reading() as tx:
-        last = tx.notices.watched(SWEPT) or 0.0
-    if noted == last == now:
-        return unknown
-    if older := noted > last:
-        unknown = [span for span in unknown if span[0] != last - YOUNG_S] + [(last - YOUNG_S, now)]
-        _note(archive, noted, unknown)
-    with db.transaction() as tx:
-        tx.notices.watch(SWEPT, now)
-        if older:
-            text = "the database is older than its files; those that it does not name stay: what came since is lacking"
-            tx.journal.add(now, "older database", text, detail={"since": last, "until": now})
-            log.error("%s", text)
-    _note(archive, now, unknown)
-    return unknown
-
-
-def _spans(archive: Archive) -> tuple[float, list[Span]]:
-    """When the archive was swept last, and the spans of time that databases of it did not know."""
-    noted = json.loads(archive.noted() or "{}")
-    return noted.get("swept", 0.0), [(since, until) for since, until in noted.get("unknown", ())]
-
-
-def _note(archive: Archive, swept: float, unknown: Sequence[Span]) -> None:
-    archive.note(json.dumps({"swept": swept, "unknown": unknown}))
 
 
 def audit(

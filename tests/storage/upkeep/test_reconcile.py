@@ -3,15 +3,10 @@
 The sweep of files that no row names is tested with the crashes that leave them, in test_cleaning.py.
 """
 
-import os
-
 import pytest
 
-from storage.database import Database
-from storage.files.durable import put_in_place
-from storage.files.folder_archive import FolderArchive
 from storage.tables import studies
-from storage.upkeep.reconcile import PREFIXES, SWEPT, YOUNG_S, Fault, Finding, audit, sweep_orphans
+from storage.upkeep.reconcile import PREFIXES, Fault, Finding, audit, sweep_orphans
 
 UID = "1.2.3"
 
@@ -79,69 +74,6 @@ def test_no_file_is_swept_of_a_study_that_an_older_release_wrote(db, archive, st
     in_a_week = max(archive.path(file).stat().st_mtime for file in stored.values()) + 7 * 86400
     assert sweep_orphans(db, archive, prefix, in_a_week) == 0
     assert found(db, archive) == []
-
-
-class TestAnOlderDatabase:
-    """Put back by whatever way, or another one: it does not know what came meanwhile, which was acknowledged."""
-
-    BACK = 1_790_000_000.0  # when the older database begins to run
-
-    def sweep(self, db, archive, at):
-        return sweep_orphans(db, archive, archive.folder("1.2.9").relative_to(archive.root).parts[0], at)
-
-    def arrived(self, archive, at):
-        file = archive.write("1.2.9", f"1.2.9.1.{int(at)}", [b"of %d" % at])
-        os.utime(archive.path(file), (at, at))
-        return file
-
-    @pytest.fixture
-    def lost(self, db, tmp_path, archive):
-        """The database that ran until an hour before; the older one is as it was ten hours earlier."""
-        newer = Database.open(f"sqlite:///{tmp_path}/newer.db")
-        self.sweep(db, archive, self.BACK - 39_600)
-        with newer.transaction() as tx:
-            tx.notices.watch(SWEPT, self.BACK - 39_600)
-        self.sweep(newer, archive, self.BACK - 3600)
-        yield newer
-        newer.close()
-
-    def test_takes_no_file_of_the_time_that_it_does_not_know(self, db, archive, lost):
-        late = self.arrived(archive, self.BACK - 4000)
-        for at in (self.BACK, self.BACK + 300, self.BACK + 30 * 86400):
-            assert self.sweep(db, archive, at) == 0
-        assert archive.read(late) == b"of %d" % (self.BACK - 4000)
-        with db.reading() as tx:
-            (told,) = [entry for entry in tx.journal.recent(9) if entry.event == "older database"]
-        assert (told.at, told.study_instance_uid) == (self.BACK, "")
-
-    def test_knows_what_was_before_and_what_comes_after(self, db, archive, lost):
-        before, later = self.arrived(archive, self.BACK - 50_000), self.arrived(archive, self.BACK + 60)
-        late = self.arrived(archive, self.BACK - 39_000)
-        assert self.sweep(db, archive, self.BACK) == 1
-        assert self.sweep(db, archive, self.BACK + YOUNG_S + 61) == 1
-        assert archive.sizes([before, late, later]) == [None, late.size, None]
-
-    def test_that_is_not_forgotten_where_the_node_ends_over_it(self, db, archive, lost, monkeypatch):
-        late = self.arrived(archive, self.BACK - 4000)
-        notes = []
-
-        def once(path, text):
-            if notes:
-                raise KeyboardInterrupt
-            notes.append(text)
-            put_in_place(path, text)
-
-        with monkeypatch.context() as patched:
-            patched.setattr("storage.files.folder_archive.put_in_place", once)
-            with pytest.raises(KeyboardInterrupt):
-                self.sweep(db, archive, self.BACK)
-        assert self.sweep(db, archive, self.BACK + 30 * 86400) == 0
-        assert archive.sizes([late]) == [late.size]
-
-    def test_a_new_archive_has_no_such_time(self, db, tmp_path):
-        archive = FolderArchive(tmp_path / "new")
-        self.arrived(archive, self.BACK - 4000)
-        assert self.sweep(db, archive, self.BACK) == 1
 
 
 def test_the_prefixes_are_all_that_a_hash_may_begin_with():
