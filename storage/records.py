@@ -177,6 +177,11 @@ class Delivery:
     via: str = ""  # destination that sends it now, or that holds it or a part of it; "" where none does
     variant: str = ""  # the job's objects of this variant are what is sent
 
+    @property
+    def holder(self) -> str:
+        """Who has what was sent: the destination that took it, which may have stood in for the one it was meant for."""
+        return self.via or self.destination
+
 
 @dataclass(frozen=True)
 class Circuit:

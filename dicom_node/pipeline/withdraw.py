@@ -2,7 +2,8 @@
 
 The note on a superseded job's results is a job of its own, DONE from the start: it is delivered, retried and
 shown like any result. Its name derives from that of the job that it rejects. It names the objects of one variant, since
-an archive may refuse a note whole that names what it never got (dcm4chee: 0xA772).
+an archive may refuse a note whole that names what it never got (dcm4chee: 0xA772). So it also goes to whoever took the
+results, which may be an alternative of the destination that they were meant for, and to nobody in its place.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import Damaged, NotFound
 from storage.files.disk import disk_faults
-from storage.lifecycle import DeliveryState, JobState
+from storage.lifecycle import LEFT, DeliveryState, JobState
 from storage.records import Job, ResultObject, StoredFile
 
 log = logging.getLogger(__name__)
@@ -136,12 +137,12 @@ class Withdraw:
 
 
 def _by_variant(tx: Transaction, job_id: str, destinations: Sequence[str]) -> dict[str, list[str]]:
-    """Those destinations by the variant of the job's objects that each of them got."""
-    found: dict[str, list[str]] = {}
+    """Those destinations by the variant of the job's objects that each of them got, be it in another's place."""
+    found: dict[str, dict[str, None]] = {}
     for delivery in tx.deliveries.of_job(job_id):
-        if delivery.destination in destinations:
-            found.setdefault(delivery.variant, []).append(delivery.destination)
-    return found
+        if delivery.state in LEFT and delivery.holder in destinations:
+            found.setdefault(delivery.variant, {})[delivery.holder] = None
+    return {variant: list(holders) for variant, holders in found.items()}
 
 
 def _job(job_id: str, old: Job, now: float) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import case, exists, select
 
 from storage import tables
 from storage.identifiers import check_uid
@@ -16,6 +16,7 @@ from storage.sql.words import EMPTY, at_most
 rejections, deliveries, jobs, results = tables.rejections, tables.deliveries, tables.jobs, tables.results
 
 _LEFT = (DeliveryState.SENT.value, DeliveryState.COMMITTED.value)
+_HOLDER = case((deliveries.c.via == EMPTY, deliveries.c.destination), else_=deliveries.c.via)  # as Delivery.holder
 
 
 @dataclass(frozen=True)
@@ -55,25 +56,26 @@ class Rejections(Store):
     def owed(
         self, destinations: Collection[str], limit: int = 20, *, but: Collection[str] = ()
     ) -> dict[str, list[str]]:
-        """By superseded job, those of `destinations` that got its results and no note of ours on them yet.
+        """By superseded job, those of `destinations` that hold its results and got no note of ours on them yet.
 
-        None of the studies in `but`, and nobody whose delivery was of no object.
+        Where one stood in for another, that is who took them. None of the studies in `but`, and nobody whose delivery
+        was of no object.
         """
         told, note = deliveries.alias(), jobs.alias()
         of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != EMPTY)  # as the index of notes says it
         noted = (
             select(1)
             .select_from(told.join(note, told.c.job_id == note.c.job_id))
-            .where(of_this, told.c.destination == deliveries.c.destination)
+            .where(of_this, told.c.destination == _HOLDER)
         )
         of_delivery = (results.c.job_id == jobs.c.job_id) & (results.c.variant == deliveries.c.variant)
         got = select(1).where(of_delivery)
         impossible = select(1).where(of_this, note.c.state == JobState.SUPERSEDED.value)
         query = (
-            select(jobs.c.job_id, deliveries.c.destination)
+            select(jobs.c.job_id, _HOLDER.label("holder"))
             .select_from(jobs.join(deliveries, deliveries.c.job_id == jobs.c.job_id))
             .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == EMPTY, deliveries.c.state.in_(_LEFT))
-            .where(deliveries.c.destination.in_(sorted(destinations)))
+            .where(_HOLDER.in_(sorted(destinations)))
             .where(exists(got).correlate(jobs, deliveries))
             .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
             .limit(at_most(limit))
@@ -82,6 +84,6 @@ class Rejections(Store):
             query = query.where(jobs.c.study_uid.not_in(but))
         owed: dict[str, list[str]] = {}
         # Sorted here: there it would be done by way of all jobs, the few superseded ones among them.
-        for job_id, destination in sorted((row.job_id, row.destination) for row in self._connection.execute(query)):
-            owed.setdefault(job_id, []).append(destination)
+        for job_id, holder in sorted({(row.job_id, row.holder) for row in self._connection.execute(query)}):
+            owed.setdefault(job_id, []).append(holder)
         return owed

@@ -14,7 +14,9 @@ from storage.leaving.circuits import Circuits
 from storage.records import Circuit, Delivery
 from storage.sql.store import Store
 from storage.sql.words import EMPTY, at_most
-from storage.tables import deliveries
+from storage.tables import deliveries, jobs
+
+_IS_NOTE = exists(select(1).where(jobs.c.job_id == deliveries.c.job_id, jobs.c.rejects != EMPTY)).correlate(deliveries)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Outbox(Store):
 
     A delivery of which one destination holds a part (`via`) goes to no other, as long as that one stands in. While a
     circuit is open, one delivery at a time goes, when its pause is over: the one whose turn was longest ago, so that
-    none blocks the rest.
+    none blocks the rest. A rejection note waits for its own destination, which alone holds what it rejects.
     """
 
     def due(self, sender: Sender, now: float) -> bool:
@@ -102,7 +104,8 @@ class Outbox(Store):
         for destination, must_be_down in sender.stands_in.items():
             theirs = due & (deliveries.c.destination == destination)
             if all(circuits.get(name).down_for(seconds, now) for name, seconds in must_be_down.items()):
-                yield theirs & (begun_here | ((deliveries.c.via == EMPTY) & ~_has_its_own(sender.destination)))
+                open_to_us = (deliveries.c.via == EMPTY) & ~_has_its_own(sender.destination) & ~_IS_NOTE
+                yield theirs & (begun_here | open_to_us)
             else:
                 yield theirs & begun_here
 

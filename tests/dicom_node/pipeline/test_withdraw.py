@@ -62,10 +62,12 @@ def superseded(database: Database, archive: Archive, queue: Callable[..., Job]) 
     send(database, "pacs")
 
 
-def send(database: Database, destination: str, job: str = JOB, study: str = STUDY, variant: str = "") -> None:
+def send(
+    database: Database, destination: str, job: str = JOB, study: str = STUDY, variant: str = "", by: str = ""
+) -> None:
     with database.transaction() as tx:
         delivery = tx.deliveries.add(job, study, destination, DeliveryState.PENDING, 30.0, variant=variant)
-        tx.outbox.claim(Sender(destination), "me", 30.0, 10.0)
+        tx.outbox.claim(Sender(by or destination, stands_in={destination: {}} if by else {}), "me", 30.0, 10.0)
         tx.deliveries.sent(delivery, "me", 31.0, {})
 
 
@@ -113,6 +115,17 @@ def test_a_note_names_what_its_destination_got_and_nothing_else(
     assert told(database) == [("pacs", DeliveryState.PENDING)]
     assert told(database, note_job_id(JOB, "beef")) == [("ward", DeliveryState.PENDING)]
     assert not stage.step(51.0)
+
+
+@pytest.mark.usefixtures("superseded")
+def test_a_note_goes_to_the_alternative_that_took_the_results(stage: Withdraw, database: Database) -> None:
+    for meant_for in ("archive", "workplace"):
+        send(database, meant_for, by="ward")
+    assert stage.step(50.0)
+    assert told(database) == [("pacs", DeliveryState.PENDING), ("ward", DeliveryState.PENDING)]
+    with database.reading() as tx:
+        assert [one.event for one in tx.journal.of_study(STUDY)].count("rejection note") == 2
+    assert not stage.step(60.0)
 
 
 @pytest.mark.usefixtures("superseded")

@@ -1,5 +1,7 @@
 """What notes reject, arrived or not; and which of our results that left are owed a note of ours."""
 
+from dataclasses import replace
+
 import pytest
 
 from storage.arriving.rejections import Rejection
@@ -35,9 +37,9 @@ def test_what_is_no_uid_is_refused(db):
         tx.rejections.add([rejection("../../etc")])
 
 
-def send(tx, job_id, destination, now=300.0):
+def send(tx, job_id, destination, now=300.0, by=None):
     number = tx.deliveries.add(job_id, STUDY, destination, DeliveryState.PENDING, now)
-    tx.outbox.claim(Sender(destination), "me", now, 60.0)
+    tx.outbox.claim(by or Sender(destination), "me", now, 60.0)
     tx.deliveries.sent(number, "me", now, {})
 
 
@@ -62,6 +64,19 @@ def test_owed_to_who_holds_superseded_results_and_follows_iocm(db, superseded):
     assert owed(db, "pacs") == {superseded: ["pacs"]}
     assert owed(db, "pacs", "ward", "never", "else") == {superseded: ["pacs", "ward"]}
     assert owed(db, "never") == {}
+
+
+def test_owed_to_the_alternative_that_took_them_and_not_to_whom_they_were_meant_for(db, job, make_result):
+    with db.transaction() as tx:
+        tx.results.add(make_result(job_id=job.job_id))
+        send(tx, job.job_id, "pacs", by=Sender("spare", stands_in={"pacs": {}}))
+        tx.jobs.supersede(job.job_id, 400.0, "late images")
+    assert owed(db, "pacs") == {}
+    assert owed(db, "pacs", "spare") == {job.job_id: ["spare"]}
+    with db.transaction() as tx:
+        tx.jobs.add(replace(job, job_id="note", state=JobState.DONE, rejects=job.job_id))
+        tx.deliveries.add("note", STUDY, "spare", DeliveryState.PENDING, 500.0)
+    assert owed(db, "pacs", "spare") == {}
 
 
 def test_nothing_is_owed_to_who_was_sent_no_object(db, superseded):

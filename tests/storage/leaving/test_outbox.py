@@ -6,7 +6,7 @@ import pytest
 
 from storage.deliveries import Setback
 from storage.leaving.outbox import Sender
-from storage.lifecycle import DeliveryState
+from storage.lifecycle import DeliveryState, JobState
 
 TERM = 60.0
 PACS = Sender("pacs", concurrency=9)
@@ -195,6 +195,13 @@ class TestStandingIn:
         with db.transaction() as tx:
             own = tx.deliveries.add("a", job.study_instance_uid, "backup", DeliveryState.PENDING, 300.0)
         assert [claim(self.BACKUP), claim(self.BACKUP)] == [own, None]
+
+    def test_takes_no_rejection_note_on_what_the_other_holds(self, put, claim, make_job, db, job):
+        with db.transaction() as tx:
+            tx.jobs.add(make_job("note", state=JobState.DONE, rejects="a"))
+            note = tx.deliveries.add("note", job.study_instance_uid, "pacs", DeliveryState.PENDING, 300.0)
+        assert claim(self.BACKUP, now=1010.0) is None
+        assert claim(PACS, now=2000.0) == note
 
     def test_the_second_in_the_row_waits_for_the_first(self, put, claim, do):
         number = put("a")
