@@ -127,10 +127,22 @@ class Commit:
             self._send_again(tx, item, report, now)
             return
         tx.commitments.end(item.commitment_id, self.owner, CommitmentState.COMMITTED)
-        if item.delivery_id is not None and tx.deliveries.committed(item.delivery_id):
-            tx.commitments.drop(item.delivery_id, "the destination committed it by its report on an earlier request")
+        if item.delivery_id is not None:
+            words += self._commit(tx, item, item.delivery_id)
         self._journal(tx, item, now, "committed", f"{item.destination}: {words}")
         log.info("committed", extra={"study": item.study_instance_uid, "destination": item.destination})
+
+    def _commit(self, tx: Transaction, item: Commitment, delivery_id: int) -> str:
+        """Believe it of what was sent when this was asked for; gives what is to be said where that was sent again.
+
+        All requests about one sending bear its moment, so a late report on any of them counts.
+        """
+        newest = tx.commitments.newest_of(delivery_id)
+        if newest is None or newest.created_at != item.created_at:
+            return "; but it was sent again since, and that is asked for on its own"
+        if tx.deliveries.committed(delivery_id):
+            tx.commitments.drop(delivery_id, "the destination committed it by its report on an earlier request")
+        return ""
 
     def _send_again(self, tx: Transaction, item: Commitment, report: CommitmentReport, now: float) -> None:
         """Back into the queue of deliveries, as long as those are patient; an old report moves nothing."""

@@ -236,6 +236,23 @@ class TestSilence:
         assert case.newest().state is CommitmentState.GIVEN_UP, "nothing more is asked"
         assert not case.step(case.clock.now + 30 * DAY)
 
+    def test_a_late_report_on_what_was_sent_before_says_nothing_of_what_was_sent_since(self, case: Case) -> None:
+        """As where a person sends to the archive again what had gone to the one that stood in for it."""
+        case.step()
+        before = case.newest().transaction_uid
+        with case.database.transaction() as tx:
+            tx.deliveries.retry(case.delivery_id, 200.0)
+        case.clock.now = 200.0
+        case.send()
+        case.report(ALL, before)
+        case.step()
+        assert case.delivery().state is DeliveryState.SENT
+        case.step()
+        assert case.archive.requests[1].TransactionUID == case.newest().transaction_uid != before
+        case.report(ALL)
+        case.step()
+        assert case.delivery().state is DeliveryState.COMMITTED
+
     def test_a_report_after_we_gave_up_commits(self, case: Case) -> None:
         case.stage = replace(case.stage, patience=replace(case.stage.patience, give_up_s=1.0))
         case.step(100.5)
