@@ -72,8 +72,10 @@ class Dispatch:
         fresh = [job for job in planned if not self._is_known(tx, job, current, corrections, now)]
         self._send_kept(tx, study, current, planned, now)
         generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
+        wanted = {job.job_id for job in planned}  # also by a second route, where the job bears the first one's name
+        outlived = [old for old in current if old.job_id not in wanted]
         for job in fresh:
-            self._supersede(tx, current, job, generation, now)
+            outlived = self._supersede(tx, outlived, job, generation, now)
         add_jobs(tx, fresh, generation, now, self.revision)
         routed = bool(planned or earlier)
         tx.studies.move(uid, StudyState.DISPATCHED if routed else StudyState.NOT_ROUTED, now)
@@ -128,12 +130,10 @@ class Dispatch:
             parameters["incomplete"] = study.incomplete
         if plan.notes:
             parameters["notes"] = list(plan.notes)
-        if before := [job.job_id for job in earlier if job.route == plan.route]:
-            parameters["replaces"] = before[-1]
         if study.by_hand:
             parameters["by_hand"] = True
         ended = {job.job_id for job in earlier if job.state is JobState.SUPERSEDED}
-        return Job(
+        job = Job(
             job_id=fresh_identity(ended, plan.task, inputs, identity, defining, corrections=corrections),
             study_instance_uid=study.study_instance_uid,
             generation=study.generation,
@@ -146,6 +146,19 @@ class Dispatch:
             parameters=parameters,
             created_at=now,
         )
+        before = [old.job_id for old in earlier if self._succeeds(job, old)]
+        return replace(job, parameters=parameters | {"replaces": before[-1]}) if before else job
+
+    def _succeeds(self, job: Job, old: Job) -> bool:
+        """Whether `job` is what takes the place of `old`, where that is not to stand: both are of one route.
+
+        One that is there no more, since it was renamed or deleted, is taken for that which now wants the same of one of
+        its series: nobody else would ever end what it made.
+        """
+        if old.route == job.route:
+            return True
+        gone = all(route.name != old.route for route in self.routing.routes)
+        return gone and old.task == job.task and bool(_series(old) & _series(job))
 
     def _with_priors(self, tx: Transaction, study: Study, planned: Sequence[Job], now: float) -> list[Job]:
         """The jobs, each with the earlier result that its own is compared with; it is no part of what the job is."""
@@ -164,7 +177,7 @@ class Dispatch:
         corrected = any(uid in corrections for source in job.inputs.values() for uid in source["instances"])
         for old in current:
             one, same = old.job_id == job.job_id, same_inputs(job.inputs, old.inputs)
-            if not one and not (old.route == job.route and _is_part(job.inputs, old.inputs)):
+            if not one and not (self._succeeds(job, old) and _is_part(job.inputs, old.inputs)):
                 continue
             removed = tx.results.removed(old.job_id)
             if old.mark is not JobMark.NONE and (one or same or removed):
@@ -182,16 +195,23 @@ class Dispatch:
         advice = f"it is not made twice; `segnode retry {uid} --resend` makes it again under the same UIDs"
         tx.journal.add(now, "known", f"{text}; {advice}", study=uid, job=old.job_id, revision=self.revision)
 
-    def _supersede(self, tx: Transaction, current: Sequence[Job], new: Job, generation: int, now: float) -> None:
-        for old in current:
-            if old.route != new.route:
-                continue
+    def _supersede(
+        self, tx: Transaction, current: Sequence[Job], new: Job, generation: int, now: float
+    ) -> list[Job]:
+        """End those whose place the new one takes; gives the others."""
+        ended = [old for old in current if self._succeeds(new, old)]
+        for old in ended:
             why = "late images or a rejection note changed its inputs"
             if same_inputs(old.inputs, new.inputs):
                 why = "a correction changed the header that its results copy"
                 if any(old.parameters.get(key) != new.parameters.get(key) for key in ("model", "task", "outputs")):
                     why = "its route names another model or other parameters"
             supersede(tx, old, why, generation, now, self.revision)
+        return [old for old in current if old not in ended]
+
+
+def _series(job: Job) -> set[str]:
+    return {source["series"] for source in job.inputs.values()}
 
 
 def _is_part(inputs: Mapping[str, Any], of: Mapping[str, Any]) -> bool:

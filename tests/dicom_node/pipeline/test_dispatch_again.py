@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from dispatching import STUDY, correct, image, jobs, mark, reject, settle, state
+from dispatching import ROUTING, STUDY, correct, image, jobs, mark, reject, settle, state
 
 from dicom_node.acts.reissue import reissue
 from dicom_node.acts.retry import Retried, retry
@@ -34,6 +35,79 @@ def test_a_late_slice_opens_the_next_generation(
     with database.reading() as tx:
         assert tx.deliveries.get(held).state is DeliveryState.SUPERSEDED
         assert tx.studies.get(STUDY).generation == 2
+
+
+class TestAnotherRoute:
+    """Late images come when routes.yaml has changed."""
+
+    @pytest.fixture
+    def changed(self, dispatch: Dispatch) -> Callable[..., Dispatch]:
+        def make(*routes: dict[str, object]) -> Dispatch:
+            (route,) = ROUTING.routes
+            made = tuple(route.model_copy(update=changes) for changes in routes)
+            return replace(dispatch, routing=ROUTING.model_copy(update={"routes": made}))
+
+        return make
+
+    def test_a_renamed_route_takes_the_place_of_what_it_made_under_its_old_name(
+        self, dispatch: Dispatch, database: Database, scan: Callable[..., None], changed: Callable[..., Dispatch]
+    ) -> None:
+        scan(1, 80)
+        dispatch.step(20.0)
+        scan(81, 81, now=30.0)
+        changed({"name": "abdomen"}).step(40.0)
+        old, new = sorted(jobs(database), key=lambda job: job.generation)
+        assert (old.route, old.state, new.route, new.state) == (
+            "liver", JobState.SUPERSEDED, "abdomen", JobState.PENDING,
+        )  # fmt: skip
+        assert new.parameters["replaces"] == old.job_id
+
+    def test_the_same_images_make_nothing_anew(
+        self, dispatch: Dispatch, database: Database, scan: Callable[..., None], changed: Callable[..., Dispatch]
+    ) -> None:
+        scan(1, 80)
+        dispatch.step(20.0)
+        with database.transaction() as tx:
+            tx.studies.move(STUDY, StudyState.COMPLETE, 30.0)
+        changed({"name": "abdomen"}).step(40.0)
+        assert [job.state for job in jobs(database)] == [JobState.PENDING]
+
+    def test_a_route_that_went_keeps_what_it_made_of_another_series(
+        self, dispatch: Dispatch, database: Database, scan: Callable[..., None], changed: Callable[..., Dispatch],
+        arrive: Callable[..., None],
+    ) -> None:  # fmt: skip
+        scan(1, 80)
+        dispatch.step(20.0)
+        for number in range(1, 120):
+            arrive(number, 30.0, series="1.2.3.2", **image(number, series="1.2.3.2"))
+        settle(database, 31.0)
+        changed({"name": "abdomen"}).step(40.0)
+        assert [(job.route, job.state) for job in jobs(database)] == [
+            ("liver", JobState.PENDING), ("abdomen", JobState.PENDING),
+        ]  # fmt: skip
+
+    def test_another_route_that_is_there_is_left_alone(
+        self, dispatch: Dispatch, database: Database, scan: Callable[..., None], changed: Callable[..., Dispatch]
+    ) -> None:
+        scan(1, 80)
+        dispatch.step(20.0)
+        scan(81, 81, now=30.0)
+        changed({"enabled": False}, {"name": "abdomen"}).step(40.0)
+        assert [(job.route, job.state) for job in jobs(database)] == [
+            ("liver", JobState.PENDING), ("abdomen", JobState.PENDING),
+        ]  # fmt: skip
+
+    def test_a_job_that_a_second_route_still_wants_stands_when_the_first_wants_another(
+        self, database: Database, scan: Callable[..., None], changed: Callable[..., Dispatch]
+    ) -> None:
+        scan(1, 80)
+        changed({}, {"name": "ward", "destinations": ("ward",)}).step(20.0)
+        with database.transaction() as tx:
+            tx.studies.move(STUDY, StudyState.COMPLETE, 30.0)
+        changed({"outputs": ("seg",)}, {"name": "ward", "destinations": ("ward",)}).step(40.0)
+        assert [(job.parameters["destinations"], job.state) for job in jobs(database)] == [
+            (["pacs", "ward"], JobState.PENDING), (["pacs"], JobState.PENDING),
+        ]  # fmt: skip
 
 
 def test_a_late_image_that_changes_no_input_changes_nothing(
