@@ -133,7 +133,8 @@ class Infer:
         with disk_faults():
             scratch.mkdir(parents=True, exist_ok=True)
         watch = Stopwatch()
-        with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
+        term_s = self.limits.lease_term_s
+        with LeaseKeeper(self.database, job.job_id, self.owner, term_s, job.crashes) as keeper:
             try:
                 with ExitStack() as files:
                     request = _patiently(lambda: files.enter_context(self._request(job, scratch)))
