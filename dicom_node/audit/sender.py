@@ -1,9 +1,14 @@
-"""Sends what the spool holds to the collector, in order, again after an outage, and says how it goes."""
+"""Sends what the spool holds to the collector, in order, again after an outage, and says how it goes.
+
+Every role has a sender, since roles may run on machines that share no disk, where each spool is its own machine's. Of
+those that share one, the first sends and the others stand by.
+"""
 
 from __future__ import annotations
 
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -18,6 +23,8 @@ BATCH = 500
 FIRST_PAUSE_S = 5.0  # after a failure; doubled up to the longest
 LONGEST_PAUSE_S = 300.0
 BOUND_EVERY_S = 300.0
+STEP_EVERY_S = 5.0
+LAST_S = 5.0  # for what waits when its process ends; the rest stays in the spool
 
 
 class Collector(Protocol):
@@ -27,7 +34,7 @@ class Collector(Protocol):
 
 
 class Sender:
-    """One a node: the clock's. Without a collector it only keeps the spool within its bounds."""
+    """Without a collector it only keeps the spool within its bounds; without the spool's place it does nothing."""
 
     def __init__(
         self, spool: Spool, collector: Collector | None, host: str = "", clock: Callable[[], float] = time.time
@@ -41,10 +48,31 @@ class Sender:
         self._bounded_at = float("-inf")
         self._trouble = ""
         self._sent = 0
+        self._over = threading.Event()
+        self._until = float("inf")  # of time.monotonic
+        self._thread = threading.Thread(target=self._run, name="audit-sender", daemon=True)
+
+    def start(self) -> None:
+        """Take steps from now on, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and send for a moment what was written last: the disk may go with this process."""
+        self._until = time.monotonic() + LAST_S
+        self._over.set()
+        self._thread.join()
+        self.step()
+        self._spool.leave()
 
     def step(self) -> None:
         """Send all that waits, unless a pause after a failure lasts; then see to the spool's bounds."""
-        now = self._clock()
+        try:
+            if self._spool.claim():
+                self._send_and_bound(self._clock())
+        except OSError as error:
+            self._failed(f"whose turn it is to read the spool cannot be asked: {error.strerror}")
+
+    def _send_and_bound(self, now: float) -> None:
         try:
             if self._collector is not None and abs(now - self._failed_at) >= self._pause_s:  # it may be set back
                 self._send_all(self._collector)
@@ -55,6 +83,11 @@ class Sender:
         if abs(now - self._bounded_at) >= BOUND_EVERY_S:
             self._bounded_at = now
             self._bound(now)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self.step()
+            self._over.wait(STEP_EVERY_S)
 
     def _bound(self, now: float) -> None:
         try:
@@ -68,6 +101,8 @@ class Sender:
             for one in batch:
                 self._spool.remove(one)
             self._succeeded(len(batch))
+            if time.monotonic() >= self._until:
+                return
 
     def state(self) -> dict[str, object]:
         """How many this process has sent, and what keeps it from sending."""

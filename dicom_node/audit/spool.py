@@ -3,12 +3,14 @@
     FOLDER/NANOSECONDS-PID.xml    one message, in the order of their writing
     FOLDER/YYYYMMDD/…             those of a day that is over (UTC): a folder with the messages of ten years is slow
     FOLDER/dropped                how many were dropped unsent, because the spool was full or they were too old
+    FOLDER/sender                 locked by the one process that reads and removes them
 
-Every process writes files of its own; one sender reads and removes them. Only their owner may read them.
+Every process writes files of its own. Only their owner may read them.
 """
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import logging
 import os
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 MANY = 499  # beyond that nobody counts
 PART_TERM_S = 3600.0  # a file that is being written for longer has lost its writer
 DROPPED = "dropped"
+SENDER = "sender"
+NAMES = f"{'[0-9]' * 20}-*.xml"  # of messages; what somebody else put there is left alone
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,33 @@ class Spool:
         self._last_ns = 0
         self._sizes: dict[Path, int] = {}  # of folders of days, bytes
         self._lock = threading.Lock()
+        self._place: int | None = None
+
+    def claim(self) -> bool:
+        """Whether this process is the one that sends and bounds; it stays that until `leave`, or its end. OSError.
+
+        Each process has a folder of its own, or shares it with others: the lock tells, wherever they run.
+        """
+        if self._place is not None:
+            return True
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = os.open(self.folder / SENDER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as other:
+            os.close(place)
+            if isinstance(other, BlockingIOError):
+                return False
+            raise
+        self._place = place
+        return True
+
+    def leave(self) -> None:
+        """Let another process send; nothing where it was not this one."""
+        if self._place is not None:
+            os.close(self._place)
+            self._place = None
+            self._sizes.clear()  # that one drops as well
 
     def write(self, message: bytes) -> Path:
         """Keep a message; when this returns it is durable. OSError where the disk fails or is full."""
@@ -89,7 +120,7 @@ class Spool:
                 day.rmdir()
 
     def bound(self, now: float) -> int:
-        """Drop the oldest beyond the bounds, loudly; gives the number. Called by one process, the clock's."""
+        """Drop the oldest beyond the bounds, loudly; gives the number. Called by the process that has the place."""
         self._put_away(now)
         excess, old = sum(map(self._size, (*self._days(), self.folder))) - self._max_bytes, now - self._keep_s
         dropped = 0
@@ -178,7 +209,7 @@ class Spool:
 
 
 def _messages(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*-*.xml"))
+    return sorted(folder.glob(NAMES))
 
 
 def _day(at: float) -> str:

@@ -34,7 +34,6 @@ from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-AUDIT_EVERY_S = 5
 LEFTOVERS_EVERY_S = 3600
 TRACES_EVERY_S = 10
 
@@ -109,7 +108,7 @@ def hand_back(parts: Parts) -> None:
 
 
 def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
-    """Recovery, retention and the disk by the clock, and what the audit trail needs; one clock at a time."""
+    """Recovery, retention and the disk by the clock, and what the console's list of the trail needs; one at a time."""
     from dicom_node.acts.people import forget
     from dicom_node.alerts.watch import chores as watching
     from dicom_node.audit.ledger import forget as forget_records
@@ -132,9 +131,6 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
     chores = [Chore("leftovers", LEFTOVERS_EVERY_S, lambda: keep(leftovers))]
     chores += watching(lambda: watch.parts, owner("clock"))
-    if (sender := audit_sender(parts.settings)) is not None:
-        chores.append(Chore("audit", AUDIT_EVERY_S, sender.step))
-        heartbeat.tell("audit_sender", sender.state)
     if (tracing := parts.settings.node.tracing) is not None:
         traces = Traces(parts.database, tracing, parts.settings.node.ae_title)
 
@@ -175,6 +171,9 @@ def run_role(name: str, parts: Parts) -> None:
     heartbeat = Heartbeat(parts.database, name, parts.counts)
     heartbeat.tell("revision", lambda: parts.revision)
     heartbeat.tell("audit", parts.audit.state)
+    if (sender := audit_sender(parts.settings)) is not None:
+        heartbeat.tell("audit_sender", sender.state)
+        sender.start()
     heartbeat.tell("clock_ahead_s", parts.database.clock_ahead_s)
     heartbeat.start()
     log.info("role runs", extra={"role": name, "pid": os.getpid(), "host": socket.gethostname()})
@@ -190,3 +189,5 @@ def run_role(name: str, parts: Parts) -> None:
         parts.audit.stopped(failure)
         heartbeat.stop()
         parts.close()
+        if sender is not None:
+            sender.stop()

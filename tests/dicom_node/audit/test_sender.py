@@ -51,6 +51,23 @@ def test_what_waits_is_sent_and_gone(spool: Spool, sender: Sender, collector: Co
     assert sender.state() == {"sent": 3, "trouble": ""}
 
 
+def test_who_shares_the_spool_stands_by_and_takes_over(
+    spool: Spool, sender: Sender, collector: Collector, clock: Any
+) -> None:
+    same = Spool(spool.folder, max_bytes=1000, keep_s=10 * 86400.0, clock_ns=clock.ns)
+    other = Sender(same, Collector(), "radiology-1", clock)
+    sender.step()
+    spool.write(b"message 0")
+    other.step()
+    assert other.state()["sent"] == 0
+    sender.start()
+    sender.stop()
+    assert [message[-9:] for message in collector.taken] == [b"message 0"], "its last step"
+    spool.write(b"message 1")
+    other.step()
+    assert other.state()["sent"] == 1
+
+
 def test_in_batches(spool: Spool, sender: Sender, collector: Collector) -> None:
     for _ in range(BATCH + 1):
         spool.write(b"x")

@@ -165,3 +165,16 @@ def test_several_processes_share_it(tmp_path: Path) -> None:
     for name in (b"a", b"b"):
         mine = [text for text in found if text.startswith(name)]
         assert mine == sorted(mine), "each one's in its own order"
+
+
+def test_of_those_that_share_it_one_sends_until_it_ends(spool: Spool, clock: Any) -> None:
+    other = Spool(spool.folder, max_bytes=1000, keep_s=DAY_S, clock_ns=clock.ns)
+    assert [spool.claim(), other.claim(), spool.claim()] == [True, False, True]
+    spool.leave()
+    assert [other.claim(), spool.claim()] == [True, False]
+
+
+def test_files_that_are_not_ours_are_left_alone(spool: Spool) -> None:
+    written = spool.write(b"one")
+    (spool.folder / "kept-by-hand.xml").write_bytes(b"<x/>")
+    assert [message.path for message in spool.waiting()] == [written]

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from audit_collector import AuditCollector
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import build_context
@@ -189,6 +190,24 @@ def test_its_start_and_its_end_are_audited(parts: Parts, monkeypatch: pytest.Mon
     monkeypatch.setattr(roles, "setup", lambda settings: None)
     roles.run_role("clock", parts)
     assert events(parts) == [("Application Start", "0"), ("Application Stop", "0")]
+
+
+def test_what_a_role_tells_is_sent_from_its_own_machine(
+    conf: Path, monkeypatch: pytest.MonkeyPatch, signals: None
+) -> None:
+    """Where pods share no disk the clock sees none of it, and the last words would go with the pod."""
+    monkeypatch.setitem(roles.ROLES, "receive", lambda *_: None)
+    monkeypatch.setattr(roles, "setup", lambda settings: None)
+    with AuditCollector() as collector:
+        syslog = f"{{host: 127.0.0.1, port: {collector.port}, protocol: tcp}}"
+        with (conf / "node.yaml").open("a") as file:
+            file.write(f"audit: {{mode: syslog, syslog: {syslog}}}\n")
+        settings = load(conf)
+        roles.run_role("receive", assemble(settings))
+    told = [ElementTree.fromstring(one.partition(b"\xef\xbb\xbf")[2]) for one in collector.messages]
+    kinds = [message.find("EventIdentification/EventTypeCode").get("originalText") for message in told]
+    assert kinds == ["Application Start", "Application Stop"]
+    assert audit_spool(settings).waiting() == []
 
 
 def test_an_end_by_a_failure_is_audited_as_such(
