@@ -16,7 +16,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 from dicom_node.views.masking import GOES_ON, HIDDEN, OURS, SHORTEST_NAME, SPACELESS, identifying
-from storage.database import Transaction
+from storage.database import Database, Transaction
 from storage.finding.search import Sought
 
 KEY = "support bundle"  # name of the key among those of the node
@@ -31,6 +31,12 @@ LONGEST_NAME = 16  # letters of such a word
 NUMBER_LIKE = re.compile(r"[^\W_]+(?:[-./'^][^\W_]+)+")  # P-17, 1901-02-03
 
 IDENTIFIERS = frozenset({"study", "series", "sop_instance_uid", "transaction", "job", "seg", "note_uid"})
+
+
+def site_key(database: Database) -> bytes:
+    """The site's key; made where there is none."""
+    with database.transaction() as tx:
+        return bytes.fromhex(tx.keys.get(KEY))
 
 
 def keyed(key: bytes, identifier: str) -> str:
@@ -50,14 +56,17 @@ class Pseudonyms:
     dates: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def of(cls, tx: Transaction) -> Pseudonyms:
-        """For everybody whose studies, and everybody whose account, this node knows; needs a writing transaction."""
+    def of(cls, tx: Transaction, key: bytes) -> Pseudonyms:
+        """For everybody whose studies, and everybody whose account, this node knows at that moment; reads every header.
+
+        What is hidden by it is to be asked before: who comes later is not known.
+        """
         words = {user.name.casefold() for user in tx.users.list()}
         dates: set[str] = set()
         for header in _headers(tx):
             words.update(word.casefold() for word in identifying(header))
             dates.update(_date(str(header.get("StudyDate") or "")))
-        return cls(bytes.fromhex(tx.keys.get(KEY)), frozenset(words), frozenset(dates))
+        return cls(key, frozenset(words), frozenset(dates))
 
     def of_identifier(self, uid: str) -> str:
         """Its pseudonym; what is empty stays so, and the standard's own UIDs name nobody."""

@@ -15,7 +15,7 @@ from dicom_node.assembly import Parts
 from dicom_node.checking.check import check
 from dicom_node.configuring.configuration_shown import shown, without_secrets
 from dicom_node.models.model_views import model_lines
-from dicom_node.support.pseudonyms import Pseudonyms
+from dicom_node.support.pseudonyms import Pseudonyms, site_key
 from dicom_node.support.support_facts import database, disk, failures, journal, machine, queue, seconds_by_task
 from dicom_node.views.status import node_status
 from storage.database import Transaction
@@ -71,30 +71,27 @@ def bundled(parts: Parts, now: float) -> bytes:
 
 def pseudonym(parts: Parts, uid: str) -> str:
     """By which a study, or another identifier, is called in every bundle of this site."""
-    with parts.database.transaction() as tx:
-        return Pseudonyms.of(tx).of_identifier(uid)
+    return Pseudonyms(site_key(parts.database), frozenset()).of_identifier(uid)
 
 
 def members(parts: Parts, asked: Asked, now: float) -> Iterator[tuple[str, str]]:
     """Each file of the bundle: its name and its text."""
-    with parts.database.transaction() as tx:
-        hide = Pseudonyms.of(tx)
+    key = site_key(parts.database)
     folder = f"segnode-support-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}"
-
-    def told(name: str, data: Any) -> tuple[str, str]:
-        return f"{folder}/{name}", json.dumps(hide.view(data), indent=1, default=str)
 
     yield f"{folder}/README.txt", READ_ME
     yield f"{folder}/about.json", json.dumps(machine() | {"models": model_lines(parts.settings)}, indent=1)
     for name, text in shown(parts.settings.content).items():
         yield f"{folder}/configuration/{name}", text
     report = check(parts.settings.folder, with_echo=asked.with_echo)
-    yield told("check.json", _without_secrets(vars(report)))
     with parts.database.reading() as tx:
-        for name, fact in _facts(parts, tx, now).items():
-            yield told(name, _without_secrets(fact()))
-        lines = (json.dumps(entry, default=str) for entry in journal(tx, hide))
-        yield f"{folder}/journal.jsonl", "\n".join(map(without_secrets, lines))
+        facts = {"check.json": vars(report), **{name: fact() for name, fact in _facts(parts, tx, now).items()}}
+        events = list(journal(tx))
+        hide = Pseudonyms.of(tx, key)  # the last, so that it knows whoever came before these were told
+    for name, fact in facts.items():
+        yield f"{folder}/{name}", json.dumps(hide.view(_without_secrets(fact)), indent=1, default=str)
+    lines = (json.dumps(hide.view(event), default=str) for event in events)
+    yield f"{folder}/journal.jsonl", "\n".join(map(without_secrets, lines))
     for number, path in enumerate(asked.logs, start=1):
         yield f"{folder}/logs/{number}.log", hide.text(without_secrets(_end_of(path)))
 

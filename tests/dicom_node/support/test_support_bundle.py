@@ -17,13 +17,16 @@ from click.testing import CliRunner
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.assembly import Parts
+from dicom_node.checking.check import Report
 from dicom_node.cli.main import main
+from dicom_node.support import support_bundle
 from dicom_node.support.support_bundle import Asked, bundled, pseudonym, write_bundle
 from storage.deliveries import Setback
+from storage.finding.search import Search, Sought
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState, StudyState
 from storage.people.users import Role
-from storage.records import Instance, InstanceKind, Job, StoredFile
+from storage.records import Instance, InstanceKind, Job, StoredFile, Study
 
 STUDY, OTHER = "1.2.826.0.1.3680043.8.498.1234567890", "1.2.826.0.1.3680043.8.498.99"
 HEADER = {
@@ -92,6 +95,43 @@ def test_nothing_in_it_says_whose_studies_they_are(told: Parts, tmp_path: Path) 
     assert len(said) == len(names)
     assert "2026-11-26T10:00:00Z WARNING" in said["logs/1.log"]
     assert "hidden is not hidden hidden, born hidden" in said["logs/1.log"]
+
+
+def test_a_patient_who_comes_while_peers_are_called_is_hidden(
+    told: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer that is silent keeps `check` for its timeout, and images come meanwhile."""
+    who = {**HEADER, "PatientName": "PHOEBUS^CHATEAUPERS"}
+
+    def slow(*_: object, **__: object) -> Report:
+        with told.database.transaction() as tx:
+            tx.associations.open("a3", "receive", "CT1", "SEGNODE", "10.0.0.1", 100.0, 60.0)
+            file = StoredFile("ab/3.dcm", 10, "3")
+            tx.studies.add_instance(
+                Instance("1.2.3.1.1", CTImageStorage, "1.2.3.1", "1.2.3", ExplicitVRLittleEndian, InstanceKind.IMAGE,
+                         file, 100.0, "a3", {}), who,
+            )  # fmt: skip
+            tx.journal.add(122.0, "refused", "0xC000: not Chateaupers, Phoebus")
+        return Report()
+
+    monkeypatch.setattr(support_bundle, "check", slow)
+    said = contents(bundled(told, time.time()))
+    assert "0xC000: not hidden, hidden" in said["journal.jsonl"]
+    assert "phoebus" not in "".join(said.values()).lower()
+
+
+def test_an_image_need_not_wait_until_all_headers_are_read(told: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has one writer, and a node has the headers of years."""
+    waits: list[bool] = []
+
+    def studies(self: Search, sought: Sought) -> list[Study]:
+        waits.append(self._writing)
+        return []
+
+    monkeypatch.setattr(Search, "studies", studies)
+    bundled(told, time.time())
+    assert waits
+    assert not any(waits)
 
 
 def test_one_study_is_one_pseudonym_wherever_it_stands(told: Parts) -> None:
