@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dicom_node.cli.options import json_option, plainly
+from dicom_node.cli.options import Failed, json_option, plainly
 
 
 @click.command()
@@ -17,12 +17,11 @@ from dicom_node.cli.options import json_option, plainly
 @plainly
 def validate(files: tuple[Path, ...], sources: Path | None, as_json: bool) -> None:
     """Examine SEG and SR files (or folders): rules of the standard, and what viewers break on."""
-    from dicom_node.network.client import find_dicom
     from dicom_node.objects.examine import examine
     from dicom_node.terminal import present
 
-    images = find_dicom(sources) if sources else []
-    wanted = [path for place in files for path in ([place] if place.is_file() else find_dicom(place))]
+    images = _found(sources) if sources else []
+    wanted = [path for place in files for path in ([place] if place.is_file() else _found(place))]
     found = {str(path): examine(path, images) for path in wanted}
     if as_json:
         present.as_json(found)
@@ -32,3 +31,12 @@ def validate(files: tuple[Path, ...], sources: Path | None, as_json: bool) -> No
             for problem in problems:
                 click.echo(f"  {problem}")
     sys.exit(1 if any(found.values()) else 0)
+
+
+def _found(place: Path) -> list[Path]:
+    """The DICOM files there; without any, nothing would be examined and all would seem well."""
+    from dicom_node.network.client import find_dicom
+
+    if not (paths := find_dicom(place)):
+        raise Failed(f"no DICOM file was found in {place}")
+    return paths

@@ -28,3 +28,12 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli.main, ["validate", str(tmp_path / "notes.txt")])
     assert done.exit_code == 1
     assert "notes.txt cannot be read as a DICOM file" in done.output
+
+
+def test_where_nothing_was_looked_at_nothing_holds(tmp_path: Path) -> None:
+    seg, empty = get_testdata_file("liver_1frame.dcm"), tmp_path / "empty"
+    empty.mkdir()
+    for asked in ([str(empty)], [seg, str(empty)], [seg, "--sources", str(empty)]):
+        done = CliRunner().invoke(cli.main, ["validate", *asked, "--json"])
+        assert done.exit_code == 1
+        assert done.output == f"Error: no DICOM file was found in {empty}\n"
