@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _nearest(context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
-    """What is said before a subcommand holds for it, whatever the environment says; its own `--conf` comes first."""
+def _nearest(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """What is said before a subcommand holds for it, whatever the environment says; its own option comes first."""
     if context.parent is None or context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
         return value
-    return cast("Path | None", context.parent.params.get(str(option.name), value))
+    return context.parent.params.get(str(option.name), value)
 
 
 conf_option = click.option(
@@ -37,7 +37,7 @@ conf_option = click.option(
     help="Folder with node.yaml, routes.yaml, models.yaml. Default: built-in settings.",
 )
 TASK_NAMES = click.Choice(["brain_tumour", "liver_tumour", "lung_nodule"])  # said here so that no card is loaded for it
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+json_option = click.option("--json", "as_json", is_flag=True, callback=_nearest, help="Print JSON for a script.")
 
 
 def _roles(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:

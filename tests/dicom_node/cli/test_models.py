@@ -73,6 +73,11 @@ class TestList:
         assert "liver_tumour" in told.stdout
 
 
+def test_json_may_be_said_before_a_command_as_well(segnode: Segnode) -> None:
+    told = segnode("models", "--json", "verify")
+    assert "bright" in {one["model"] for one in json.loads(told.stdout)}
+
+
 class TestAdd:
     def test_a_model_is_written_with_its_words_and_its_files(
         self, segnode: Segnode, conf: Path, nnunet: Callable[..., Path]
