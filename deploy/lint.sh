@@ -16,9 +16,10 @@ scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 
 # Laid out as compose.yaml lays it out in the containers.
-cp "$here/compose/prometheus.yaml" "$here/monitoring/prometheus-alerts.yaml" "$scratch"
+cp "$here/compose/prometheus.yaml" "$here"/monitoring/prometheus-alerts*.yaml "$scratch"
 promtool check config --syntax-only "$scratch/prometheus.yaml"
 promtool check rules "$scratch/prometheus-alerts.yaml"
+promtool test rules "$scratch/prometheus-alerts.test.yaml"
 
 sed 's/orthanc:8042/127.0.0.1:8042/' "$here/compose/ohif-nginx.conf" > "$scratch/site.conf"
 echo "pid $scratch/pid; error_log stderr; events {} http { access_log off; include $scratch/site.conf; }" > "$scratch/nginx.conf"

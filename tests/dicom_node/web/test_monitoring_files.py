@@ -82,3 +82,16 @@ def test_the_dashboard_shows_every_count_and_gauge(exported: dict[str, set[str]]
 def test_every_alert_says_what_to_think_of_it() -> None:
     assert all(rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in RULES)
     assert len({rule["alert"] for rule in RULES}) == len(RULES)
+
+
+def test_an_alert_on_what_came_takes_counts_that_have_just_begun_as_a_whole() -> None:
+    """Behaviour: prometheus-alerts.test.yaml, by promtool. increase() of a count whose first value is 300 is 0."""
+    expressions = [text for text in ASKED["alerts"] if "increase(" in text]
+    for text in expressions:
+        count, within = re.findall(r"increase\((.*?)\[(\w+)\]\)", text)[0]
+        assert f"({count} unless {count} offset {within} and on (job, instance) up offset {within} == 1)" in text
+    assert len(expressions) == 3
+
+
+def test_an_alert_adds_nothing_up_that_every_console_tells() -> None:
+    assert [text for text in ASKED["alerts"] if "sum by" in text] == []
