@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dicom_node.checking.fits import unfit
 from dicom_node.checking.outlook import outlook_of
-from dicom_node.checking.places import unwritable
-from dicom_node.destinations.dimse import DimseDestination
+from dicom_node.checking.places import unwritable, why_not_written
+from dicom_node.destinations import DimseDestination, FolderDestination
 from dicom_node.errors import BadTlsFiles, ConfigurationError, PeerError
 from dicom_node.network.client import echo
 from dicom_node.network.dicomweb.qido import ask
@@ -179,20 +179,25 @@ def _knock(settings: Settings, report: Report) -> None:
 
 
 def _echo(settings: Settings, report: Report) -> None:
+    """Ask each as it will be called: a destination under the title by which results are sent to it."""
     destinations = settings.destinations().items()
-    archives = [(name, one.peer) for name, one in destinations if isinstance(one, DimseDestination)]
-    for name, peer in [*settings.peers().items(), *archives]:
+    calls = [(name, peer, settings.node.ae_title) for name, peer in settings.peers().items()]
+    calls += [(name, one.peer, one.calling_ae_title) for name, one in destinations if isinstance(one, DimseDestination)]
+    for name, peer, title in calls:
         try:
-            echo(peer, calling_aet=settings.node.ae_title)
+            echo(peer, calling_aet=title)
         except PeerError as silence:
             report.silent.append(f"{name} ({peer}): {silence}")
         else:
             report.remarks.append(f"{name} ({peer}) answers C-ECHO")
-    for called, one in _web_servers(settings):
+    for called, server in _web_servers(settings):
         name = called.partition(" ")[2]
         try:
-            ask(one.peer)
+            ask(server.peer)
         except PeerError as silence:
             report.silent.append(f"{name}: {silence}")
         else:
-            report.remarks.append(f"{name} ({one.peer}) answers QIDO-RS")
+            report.remarks.append(f"{name} ({server.peer}) answers QIDO-RS")
+    for name, one in destinations:
+        if isinstance(one, FolderDestination) and (sentence := why_not_written(one.path)):
+            report.silent.append(f"{name}: {sentence}")

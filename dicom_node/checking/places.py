@@ -18,7 +18,8 @@ def unwritable(node: NodeSettings) -> list[str]:
 
     StorageError where there cannot be such a database.
     """
-    return list(dict.fromkeys(sentence for key, folder in _folders(node) for sentence in _told(key, folder)))
+    told = ((key, why_not_written(folder)) for key, folder in _folders(node))
+    return list(dict.fromkeys(f"node.yaml: {key}: {sentence}" for key, sentence in told if sentence))
 
 
 def _folders(node: NodeSettings) -> Iterator[tuple[str, Path]]:
@@ -33,11 +34,12 @@ def _folders(node: NodeSettings) -> Iterator[tuple[str, Path]]:
     yield f"archive.{key}" if getattr(node.archive, key) else "data_folder", node.images_folder
 
 
-def _told(key: str, folder: Path) -> Iterator[str]:
-    """What is wrong with a folder, or with the nearest one above it where it is still to be made."""
+def why_not_written(folder: Path) -> str:
+    """What is wrong with a folder, or with the nearest one above it where it is still to be made; "" for nothing."""
     while not os.path.exists(folder):  # noqa: PTH110 (Path's raises where a folder may not be looked into)
         folder = folder.parent
     if not folder.is_dir():
-        yield f"node.yaml: {key}: {folder} is a file where a folder is to be"
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        yield f"node.yaml: {key}: folder {folder} cannot be written to by the user who runs this"
+        return f"{folder} is a file where a folder is to be"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"folder {folder} cannot be written to by the user who runs this"
+    return ""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from certificates import Authority, Identity
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification
 from web_archive import web_archive
 
 from dicom_node.checking.check import Report, check
@@ -67,6 +69,31 @@ def test_peers_and_archives_are_asked_even_under_one_name(conf: Path, tmp_path: 
         report = check(conf, with_echo=True)
     assert [line.split(":")[0] for line in report.silent] == ["pacs (CT1@127.0.0.1"]
     assert f"pacs (ARCHIVE@127.0.0.1:{archive.port}) answers C-ECHO" in report.remarks
+    assert report.exit_code == 1
+
+
+def test_a_destination_is_asked_under_the_title_by_which_results_are_sent_to_it(conf: Path) -> None:
+    """An archive that knows SEG_SENDER alone takes our results, and would reject the title by which we are called."""
+    archive = AE(ae_title="ARCHIVE")
+    archive.add_supported_context(Verification)
+    archive.require_calling_aet = ["SEG_SENDER"]
+    listening = archive.start_server(("127.0.0.1", 0), block=False)
+    try:
+        where = f"ae_title: ARCHIVE, host: 127.0.0.1, port: {listening.server_address[1]}"
+        add(conf, "node", f"  pacs: {{kind: dimse, {where}, calling_ae_title: SEG_SENDER}}\n")
+        add(conf, "node", f"  other: {{kind: dimse, {where}}}\n")
+        report = check(conf, with_echo=True)
+    finally:
+        listening.shutdown()
+    assert [line.partition(" ")[0] for line in report.silent] == ["other"]
+    assert any(line.startswith("pacs (ARCHIVE@") for line in report.remarks)
+
+
+def test_a_folder_that_takes_no_results_is_told_like_a_peer_that_is_silent(conf: Path) -> None:
+    node = (conf / "node.yaml").read_text()
+    (conf / "node.yaml").write_text(node.replace("path: results", "path: node.yaml/results"))
+    report = check(conf, with_echo=True)
+    assert report.silent == [f"share: {conf}/node.yaml is a file where a folder is to be"]
     assert report.exit_code == 1
 
 
