@@ -22,6 +22,7 @@ from dicom_node.storing import object_store
 from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
 from storage.errors import NoAccess, StorageError, Unavailable
+from storage.sql.schema import look
 
 
 @dataclass
@@ -62,6 +63,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     report.problems.extend(outlook.problems)
     report.remarks.extend(outlook.remarks)
     if with_echo:
+        _database(settings, report)
         _archive(settings, report)
         _echo(settings, report)
         _knock(settings, report)
@@ -150,6 +152,21 @@ def _web_servers(settings: Settings) -> Iterator[tuple[str, WebServer]]:
     for name, one in settings.destinations().items():
         if isinstance(one, WebServer):
             yield f"destination {name}", one
+
+
+def _database(settings: Settings, report: Report) -> None:
+    """Whether a PostgreSQL lets us in, and a node could start with what is there."""
+    if not settings.node.database.startswith("postgresql"):
+        return
+    try:
+        look(settings.node.database)
+    except Unavailable as silence:
+        report.silent.append(f"database_url: {silence}")
+    except StorageError as wrong:
+        if (sentence := f"node.yaml: database_url: {wrong}") not in report.problems:  # as of a URL that is none
+            report.problems.append(sentence)
+    else:
+        report.remarks.append("the database answers")
 
 
 def _archive(settings: Settings, report: Report) -> None:

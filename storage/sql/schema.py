@@ -6,13 +6,31 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, inspect, select, text
 
-from storage.errors import SchemaDamaged, SchemaTooNew
+from storage.errors import SchemaDamaged, SchemaTooNew, StorageError
 from storage.migrations import HEAD
+from storage.sql.answering import answering
+from storage.sql.engines import make_engine
 from storage.sql.tables_audit import metadata
 from storage.sql.tables_node import compatibility
 
 VERSION_TABLE = "alembic_version"
 WAY_OUT = "restore the last backup into an empty place (`segnode restore`), or ask whoever changed it"
+MAY_MAKE_TABLES = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
+NO_TABLES = "our user may make no tables in the database: give it to that user (ALTER DATABASE … OWNER TO …)"
+
+
+def look(url: str) -> None:
+    """Ask the PostgreSQL at `url` whether a node can work with it; nothing is changed there.
+
+    Unavailable where it does not answer or does not let us in; another StorageError where no node would start with it.
+    """
+    engine = make_engine(url)
+    try:
+        with answering(), engine.connect() as connection, connection.begin():
+            if not is_up_to_date(connection) and not connection.execute(MAY_MAKE_TABLES).scalar():
+                raise StorageError(NO_TABLES)
+    finally:
+        engine.dispose()
 
 
 def version_of(connection: Connection) -> str | None:

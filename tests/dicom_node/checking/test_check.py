@@ -16,6 +16,7 @@ from dicom_node.checking.check import Report, check
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
 from dicom_node.settings import load
+from storage.errors import SchemaTooNew
 
 
 def add(conf: Path, name: str, text: str) -> None:
@@ -70,6 +71,32 @@ def test_peers_and_archives_are_asked_even_under_one_name(conf: Path, tmp_path: 
     assert [line.split(":")[0] for line in report.silent] == ["pacs (CT1@127.0.0.1"]
     assert f"pacs (ARCHIVE@127.0.0.1:{archive.port}) answers C-ECHO" in report.remarks
     assert report.exit_code == 1
+
+
+def test_a_database_on_another_machine_is_asked(conf: Path) -> None:
+    port = free_port()
+    add(conf, "node", f"database_url: 'postgresql://segnode:hush@127.0.0.1:{port}/segnode'\n")
+    assert check(conf, with_echo=False).silent == []
+    report = check(conf, with_echo=True)
+    (silent,) = report.silent
+    assert silent.startswith("database_url: the database does not answer: ")
+    assert "hush" not in silent
+    assert report.exit_code == 1
+
+
+def test_a_database_that_no_node_would_start_with_is_a_mistake(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def newer(_url: str) -> None:
+        raise SchemaTooNew("the database was written by a newer release")
+
+    monkeypatch.setattr("dicom_node.checking.check.look", newer)
+    add(conf, "node", "database_url: 'postgresql://segnode@host/segnode'\n")
+    report = check(conf, with_echo=True)
+    assert report.problems == ["node.yaml: database_url: the database was written by a newer release"]
+
+
+def test_a_database_that_there_cannot_be_is_told_once(conf: Path) -> None:
+    add(conf, "node", "database_url: 'postgresql://node@host:port/node'\n")
+    assert len(check(conf, with_echo=True).problems) == 1
 
 
 def test_a_destination_is_asked_under_the_title_by_which_results_are_sent_to_it(conf: Path) -> None:

@@ -12,9 +12,10 @@ from alembic.config import Config
 
 from storage import migrations
 from storage.database import Database
-from storage.errors import SchemaDamaged, SchemaTooNew
+from storage.errors import SchemaDamaged, SchemaTooNew, StorageError, Unavailable
 from storage.migrations import HEAD
 from storage.sql.engines import WRITING, make_engine
+from storage.sql.schema import look
 from storage.sql.tables_people import metadata
 
 ROOT = Path(migrations.__file__).parents[2]
@@ -151,6 +152,33 @@ def test_an_upgrade_that_was_killed_left_the_old_release_and_the_next_start_does
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0001"
     engine.dispose()
     Database.open(empty_url).close()
+
+
+def test_who_only_looks_makes_and_changes_nothing(fresh_postgres):
+    url = fresh_postgres()
+    look(url)
+    assert tables(url) == set()
+    older(url)
+    before = tables(url)
+    look(url)
+    assert tables(url) == before
+    Database.open(url).close()
+    look(url)
+
+
+def test_who_looks_is_told_what_would_keep_a_node_from_starting(postgres, fresh_postgres):
+    with pytest.raises(Unavailable, match="does not answer"):
+        look(postgres("nowhere"))
+    url = fresh_postgres()
+    admin = make_engine(url)
+    with admin.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
+        connection.exec_driver_sql("CREATE ROLE guest LOGIN")
+    admin.dispose()
+    stranger = url.replace("segnode@", "guest@")
+    with pytest.raises(StorageError, match="may make no tables in the database"):
+        look(stranger)
+    with pytest.raises(StorageError):
+        Database.open(stranger)
 
 
 def killed(url, call, number):
