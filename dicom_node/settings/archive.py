@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from dicom_node.network.dicomweb.web_call import WebAddress
+from dicom_node.network.dicomweb.web_call import WebRoot
 from dicom_node.network.secret import Secret
 from dicom_node.written_path import WrittenPath
 
@@ -32,7 +32,7 @@ class ArchiveSettings(BaseModel):
 
     folder: WrittenPath | None = None
     url: Annotated[str, AfterValidator(_object_place)] | None = None
-    endpoint: WebAddress | None = None
+    endpoint: WebRoot | None = None
     region: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     access_key: Secret | None = None
     secret_key: Secret | None = None

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dicom_node.errors import NotVouched, PeerError, Rejected, Unreachable
 from dicom_node.network.dicomweb.authentication import Text, client_header, require_https
-from dicom_node.network.dicomweb.web_call import Answer, Line, WebAddress, call
+from dicom_node.network.dicomweb.web_call import Answer, Line, WebRoot, call
 from dicom_node.network.dicomweb.web_words import trouble_of
 from dicom_node.network.secret import Secret
 from dicom_node.network.tls.settings import ClientTls
@@ -44,7 +44,7 @@ class OpenIdClient(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    issuer: WebAddress
+    issuer: WebRoot
     client_id: Text
     client_secret: Secret | None = None
     scopes: tuple[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")], ...] = ("profile",)

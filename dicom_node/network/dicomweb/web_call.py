@@ -42,10 +42,13 @@ def _web_address(text: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("an address ends before ? and #")
     parts.port, parts.hostname.encode("idna")  # both raise ValueError where they are none
-    return text.rstrip("/")
+    return text
 
 
+# Called as it is written: many a server answers for what lacks the slash at its end with a redirect.
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+# Never called itself: what is called begins with it, and goes on with a slash.
+WebRoot = Annotated[WebAddress, AfterValidator(lambda text: text.rstrip("/"))]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dicom_node.network.dicomweb.authentication import Authentication, require_https
-from dicom_node.network.dicomweb.web_call import Line, WebAddress
+from dicom_node.network.dicomweb.web_call import Line, WebRoot
 from dicom_node.network.dicomweb.web_peer import WebPeer
 from dicom_node.network.peer import LONGEST_TITLE, AETitle
 from dicom_node.network.tls.settings import ClientTls
@@ -20,7 +20,7 @@ class WebServer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: WebAddress
+    url: WebRoot
     authentication: Authentication | None = None
     tls: ClientTls | None = None
     connect_s: Seconds = 10.0

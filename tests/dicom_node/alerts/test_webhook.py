@@ -27,12 +27,14 @@ class Hook(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.got: list[tuple[dict[str, str], bytes]] = []
+        self.asked: list[str] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         assert isinstance(self.server, Hook)
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append(self.path)
         self.server.got.append((dict(self.headers), body))
         self.send_response(self.server.status)
         self.send_header("Location", "http://127.0.0.1:1/elsewhere")
@@ -53,6 +55,18 @@ def webhook(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> Webhook:
     monkeypatch.setenv("HOOK", "a secret")
     url = f"http://127.0.0.1:{hook.server_port}/segnode"
     return Webhook(WebhookSettings.model_validate({"url": url, "secret": {"environment": "HOOK"}}))
+
+
+@pytest.mark.parametrize("path", ["/segnode", "/hooks/segnode/", "/"])
+def test_it_is_called_where_the_settings_say_to_the_last_slash(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Many a server answers for what lacks the slash at its end with a redirect, which is not followed."""
+    monkeypatch.setenv("HOOK", "a secret")
+    url = f"http://127.0.0.1:{hook.server_port}{path}"
+    asked = WebhookSettings.model_validate({"url": url, "secret": {"environment": "HOOK"}})
+    Webhook(asked).tell(NOTICE, 1234.9)
+    assert hook.asked == [path]
 
 
 def test_the_server_can_tell_that_it_is_ours(webhook: Webhook, hook: Hook) -> None:

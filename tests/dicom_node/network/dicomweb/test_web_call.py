@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from web_archive import WebArchive, web_archive
 
 from dicom_node.errors import PeerError, Rejected, Unfinished, Unreachable
-from dicom_node.network.dicomweb.web_call import LARGEST_ANSWER, Answer, Line, WebAddress, call, calling
+from dicom_node.network.dicomweb.web_call import LARGEST_ANSWER, Answer, Line, WebAddress, WebRoot, call, calling
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.network.tls.settings import ClientTls, ServerTls
@@ -251,5 +251,6 @@ def test_what_is_no_address_of_a_service(wrong: str) -> None:
         TypeAdapter(WebAddress).validate_python(wrong)
 
 
-def test_a_slash_at_the_end_does_not_count() -> None:
-    assert TypeAdapter(WebAddress).validate_python("https://h:8443/dicom-web/") == "https://h:8443/dicom-web"
+def test_a_slash_at_the_end_counts_in_what_is_called_and_not_in_what_more_is_added_to() -> None:
+    assert TypeAdapter(WebAddress).validate_python("https://h:8443/hooks/") == "https://h:8443/hooks/"
+    assert TypeAdapter(WebRoot).validate_python("https://h:8443/dicom-web/") == "https://h:8443/dicom-web"
