@@ -20,6 +20,7 @@ from dicom_node.models.installed_models import installed_models
 from dicom_node.settings import Settings
 from dicom_node.storing import archive_of, require_archive
 from dicom_node.this_process import this_process
+from dicom_node.views.masking import masked
 from dicom_node.witness import participants, witness
 from storage.archive import Archive
 from storage.database import Database
@@ -96,7 +97,7 @@ def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = 
     """Removes what the site's rules let go, by the clock or because a person asks: `who`, or who runs this process."""
     rules = [rule.rule for rule in parts.settings.node.retention]
     told = partial(parts.audit.study_deleted, by_person=by_person, who=who)
-    return Cleaner(parts.database, parts.archive, rules, parts.revision, told)
+    return Cleaner(parts.database, parts.archive, rules, parts.revision, told, masked)
 
 
 def audit_spool(settings: Settings) -> Spool:

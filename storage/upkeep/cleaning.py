@@ -74,13 +74,17 @@ class _Taken:
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Removes studies by rules; `told` hears of each, since nobody can tell whose it was once its rows are gone."""
+    """Removes studies by rules; `told` hears of each, since nobody can tell whose it was once its rows are gone.
+
+    `masked` gives what stays of a study without whom its header, the second argument, names.
+    """
 
     database: Database
     archive: Archive
     rules: Sequence[Rule]
     revision: int = 0
     told: Callable[[Gone], None] = lambda _: None
+    masked: Callable[[Any, Mapping[str, Any]], Any] = lambda said, _: said
 
     def due(self, now: float, *, short: bool = False) -> list[Due]:
         """What would go now, what has ended longest first; with `short`, by the ages for a short disk."""
@@ -121,7 +125,7 @@ class Cleaner:
     def _take_rows(self, tx: Transaction, uid: str, decision: Decision, now: float) -> _Taken:
         weight = tx.removals.weights([uid])[uid]
         header = tx.studies.get(uid).header
-        files = tx.removals.remove(uid, now)
+        files = tx.removals.remove(uid, now, lambda said: self.masked(said, header))
         text = f"removed {weight.files} files, {weight.bytes} bytes: {decision.reason}"
         detail = {"files": weight.files, "bytes": weight.bytes}
         tx.journal.add(now, "removed", text, study=uid, revision=self.revision, detail=detail)

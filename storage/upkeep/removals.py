@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, bindparam, delete, func, select, text, tuple_, union_all, update
+from sqlalchemy import CompoundSelect, Select, Table, bindparam, delete, func, select, text, tuple_, union_all, update
 
 from storage import tables
 from storage.archive import folder_name
@@ -26,6 +26,15 @@ jobs, results, deliveries = tables.jobs, tables.results, tables.deliveries
 
 ENDED = (StudyState.DISPATCHED, StudyState.NOT_ROUTED)
 NEVER_MADE = (JobState.FAILED, JobState.REFUSED)  # jobs without an object: they go with the study
+QUOTING = (  # sentences that stay, and may quote a description or a peer
+    (studies, ("incomplete",)),
+    (jobs, ("reason", "summary")),
+    (deliveries, ("reason",)),
+    (tables.commitments, ("reason",)),
+    (tables.fetches, ("reason",)),
+    (tables.journal, ("text",)),
+)
+Rewording = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,11 @@ class Removals(Store):
         found = {uid: Weight(int(count), int(total)) for uid, count, total in self._connection.execute(query)}
         return {uid: found.get(uid, Weight(0, 0)) for uid in uids}
 
-    def remove(self, uid: str, now: float) -> list[StoredFile]:
+    def remove(self, uid: str, now: float, reworded: Rewording = lambda said: said) -> list[StoredFile]:
         """Let the study's rows go and give the files that nothing names from the commit on.
 
-        What stays is small and names no patient: that it was here, what was made of it, and every UID of ours.
+        What stays is small and names no patient: that it was here, what was made of it, and every UID of ours. Its
+        sentences are kept as `reworded` gives them, by column: from now on nobody can tell which words are a name.
         """
         files = [StoredFile(row.path, row.size, row.sha256) for row in self._connection.execute(_files([uid]))]
         execute = self._connection.execute
@@ -84,8 +94,18 @@ class Removals(Store):
         execute(delete(jobs).where(jobs.c.study_uid == uid, among(jobs.c.state, NEVER_MADE), *kept))
         empty: dict[str, Any] = {"state": StudyState.REMOVED.value, "images": 0, **header_columns({})}
         execute(update(studies).where(studies.c.study_uid == uid).values(**empty))
+        for table, columns in QUOTING:
+            self._reword(table, columns, uid, reworded)
         Promises(self._connection).forget(uid)
         return files
+
+    def _reword(self, table: Table, columns: Sequence[str], uid: str, reworded: Rewording) -> None:
+        (key,) = table.primary_key.columns
+        query = select(key.label("key"), *(table.c[name] for name in columns)).where(table.c.study_uid == uid)
+        for row in self._connection.execute(query).all():
+            said = {name: getattr(row, name) for name in columns}
+            if (kept := dict(reworded(said))) != said:
+                self._connection.execute(update(table).where(key == row.key).values(**kept))
 
     def hold_files(self) -> None:
         """From now to the commit no other transaction can name a file: what nothing names now may be deleted."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from browsing import Browser
 
-from dicom_node.assembly import Parts
+from dicom_node.assembly import Parts, cleaner
 from dicom_node.web.permissions import ROUTES
 
 MakeBrowser = Callable[[str], Browser]
@@ -55,6 +55,17 @@ def test_who_may_not_know_finds_him_nowhere(
 ) -> None:
     found = shown(signed_in(name) if name else visitor, ASKED)
     assert {place: finds(text) for place, text in found.items() if finds(text)} == {}
+
+
+def test_nor_once_the_study_that_named_him_has_gone(told_on: Parts, signed_in: MakeBrowser) -> None:
+    with told_on.database.transaction() as tx:
+        tx.journal.add(133.0, "verdict", "series description “LOCALIZER JANE DOE”", study="1.2.4", series="1.2.4.1",
+                       detail={"route": "other", "ok": False})
+    cleaner(told_on).remove_now("1.2.4", 200.0)
+    text = signed_in("vera").get("/api/v1/studies/1.2.4/explain").text
+    assert ("LOCALIZER hidden hidden" in text, finds(text)) == (True, [])
+    with told_on.database.reading() as tx:
+        assert not finds("".join(entry.text for entry in tx.journal.of_study("1.2.4")))
 
 
 @pytest.mark.parametrize("name", ["otto", "ada"])

@@ -9,7 +9,7 @@ from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import Arrival, InstanceKind
 from storage.retention import JobFacts
-from storage.tables import studies
+from storage.tables import deliveries, studies
 from storage.upkeep.removals import Weight
 
 UID = "1.2.826.0.1.1"
@@ -140,6 +140,22 @@ def test_a_result_whose_file_was_removed_may_be_made_again(db, delivered, make_r
         tx.jobs.run_again("job-1", 950.0)
         assert tx.jobs.get("job-1").state is JobState.PENDING
         assert tx.deliveries.forget("job-1") == 1
+
+
+def test_what_stays_is_said_without_what_the_header_said(db, delivered):
+    def without(values):
+        return {key: value.replace("Doe", "…") if isinstance(value, str) else value for key, value in values.items()}
+
+    with db.transaction() as tx:
+        tx.journal.add(420.0, "verdict", "series description “HEAD Doe”", study=UID, detail={"route": "brain"})
+        tx.journal.add(420.0, "verdict", "series description “HEAD Doe”", study="1.2.9")
+        tx._connection.execute(deliveries.update().values(reason="pacs answers (no order for Doe)"))
+        tx.removals.remove(UID, 900.0, without)
+    with db.reading() as tx:
+        (told,) = [entry for entry in tx.journal.of_study(UID) if entry.event == "verdict"]
+        assert (told.text, told.detail, told.at) == ("series description “HEAD …”", {"route": "brain"}, 420.0)
+        assert tx.journal.of_study("1.2.9")[0].text == "series description “HEAD Doe”", "another study's"
+        assert tx.deliveries.of_study(UID)[0].reason == "pacs answers (no order for …)"
 
 
 def test_who_is_not_there_is_told(db):
