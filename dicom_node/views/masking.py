@@ -81,17 +81,24 @@ def identifying(header: Mapping[str, Any]) -> Iterator[str]:
     for keyword in ("PatientName", "ReferringPhysicianName"):
         for name in _text(header, keyword).split("="):
             parts = re.split(r"[\^\s,]+", name)
-            yield from (part for part in (*parts, "".join(parts)) if len(part) >= SHORTEST_NAME)
+            halves = re.split(r"[-'’.\^\s,]+", name)  # of double names, which people shorten
+            yield from (part for part in (*parts, *halves, "".join(parts)) if len(part) >= SHORTEST_NAME)
     for keyword in ("PatientID", "AccessionNumber"):
         number = _text(header, keyword)
         if len(number) >= SHORTEST_NUMBER:
             yield number
     birth = _text(header, "PatientBirthDate")
     if len(birth) == 8:
-        year, month, day = birth[:4], birth[4:6], birth[6:]
-        yield from (birth, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}")
+        yield birth
+        yield from _written(birth[:4], birth[4:6], birth[6:])
     for former in header.get(FORMER) or ():
         yield from identifying(former)
+
+
+def _written(year: str, month: str, day: str) -> Iterator[str]:
+    """A date as people in any country write it, with and without zeros before."""
+    for m, d in ((month, day), (month.lstrip("0"), day.lstrip("0"))):
+        yield from (between.join(order) for order in ((year, m, d), (d, m, year), (m, d, year)) for between in "-./")
 
 
 def _text(header: Mapping[str, Any], keyword: str) -> str:
