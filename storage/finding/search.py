@@ -6,6 +6,7 @@ moves from one page to another while new studies arrive.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -63,8 +64,13 @@ def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:
         yield tuple_(studies.c.received_at, studies.c.study_uid) < tuple_(*sought.after)
     if sought.in_trouble:
         yield _in_trouble()
-    for word in as_searched(sought.words).split()[:MOST_WORDS]:
+    for word in _words(sought.words)[:MOST_WORDS]:
         yield _has(word, by_patient=sought.by_patient)
+
+
+def _words(text: str) -> list[str]:
+    """Words of a search, in which a name may stand as people write it (Doe, Jane) or as DICOM does (DOE^JANE)."""
+    return [word for word in re.split(r"[\s,^=]+", as_searched(text)) if word]
 
 
 def _has(word: str, *, by_patient: bool) -> ColumnElement[bool]:
