@@ -12,6 +12,7 @@ from inference.backends.base import Report
 T = TypeVar("T")
 
 WAITS = "wait"  # the step of a job whose turn has not come; its time limit stands still meanwhile
+STARTS = "start"  # the step of one that has waited, once its turn has come: from here its time counts again
 
 
 class Device:
@@ -23,13 +24,20 @@ class Device:
         self._wanted = 0
 
     def do(self, work: Callable[[], T], report: Report) -> T:
-        """What `work` gives when its turn has come, or raises; says so where that takes waiting."""
+        """What `work` gives when its turn has come, or raises; says so where that takes waiting, and when that ends."""
         with self._lock:
             waits, self._wanted = self._wanted > 0, self._wanted + 1
         try:
-            if waits:
-                report(0.0, WAITS)
-            return self._thread.submit(work).result()
+            if not waits:
+                return self._thread.submit(work).result()
+            report(0.0, WAITS)
+            return self._thread.submit(_begun, work, report).result()
         finally:
             with self._lock:
                 self._wanted -= 1
+
+
+def _begun(work: Callable[[], T], report: Report) -> T:
+    """Work of who has waited. Some says nothing before it is done: were it endless, nobody would notice."""
+    report(0.0, STARTS)
+    return work()

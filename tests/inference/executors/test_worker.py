@@ -8,6 +8,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from typing import Any
 import pytest
 from pydicom.charset import convert_encodings
 
+from inference.errors import WorkerDied
 from inference.executors import worker
+from inference.executors.lanes import Lane, Worker
 from inference.request import ExplainRequest, Request
 
+PATIENCE_S = 10.0
 REQUEST = Request("job", "liver_tumour", {}, {"kind": "threshold", "lower": 0, "upper": 1}, Path())
 
 
@@ -71,6 +75,37 @@ def test_progress_then_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
         ("progress", 0.75, "network"),
         ("result", "job on cpu"),
     ]
+
+
+def test_a_job_that_has_waited_for_the_device_has_its_time_limit_again_once_it_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A kernel that never ends would stop this worker for good, and all who wait behind it."""
+    first, second = (multiprocessing.Pipe() for _ in range(2))
+    has_it, goes_on, over = (threading.Event() for _ in range(3))
+    work = {"first": lambda: has_it.set() or goes_on.wait(PATIENCE_S), "second": lambda: over.wait(PATIENCE_S)}
+    monkeypatch.setattr(worker, "predict", lambda request, _, report, __, turn: turn(work[request.job_id], report))
+    ended: list[WorkerDied] = []
+
+    def ask() -> None:
+        first[0].send(replace(REQUEST, job_id="first"))
+        has_it.wait(PATIENCE_S)
+        lane = Lane(Worker("cpu", 0), 0)
+        try:
+            lane._ask(None, second[0], replace(REQUEST, job_id="second", time_limit_s=0.3), lambda *_: goes_on.set())
+        except WorkerDied as died:
+            ended.append(died)
+            over.set()
+            second[0].recv()
+        first[0].recv()
+        first[0].close()
+        second[0].close()
+
+    parent = threading.Thread(target=ask)
+    parent.start()
+    worker.main([first[1], second[1]], "cpu", os.getppid())
+    parent.join()
+    assert [died.timed_out for died in ended] == [True]
 
 
 def test_a_network_is_looked_into_where_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
