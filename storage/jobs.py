@@ -130,12 +130,6 @@ class Jobs(Store):
         """Give the job back to the queue; `crashed` where it cost its worker. LeaseLost."""
         self._change(job_id, owner, crashes=jobs.c.crashes + int(crashed), **leases.NO_LEASE)
 
-    def forgive(self, job_id: str, crashes: int) -> bool:
-        """Take back one crash of those counted since there were so many; False where none was, or the job has ended."""
-        counted = (jobs.c.job_id == job_id, _PENDING, jobs.c.crashes > crashes)
-        forgiven = update(jobs).where(*counted).values(crashes=jobs.c.crashes - 1)
-        return self._connection.execute(forgiven).rowcount == 1
-
     def reap(self, now: float) -> Jobs_:
         """Give back the jobs whose lease ran out, each with a crash more."""
         dead = update(jobs).where(_PENDING, leases.lapsed(jobs, now))

@@ -133,8 +133,7 @@ class Infer:
         with disk_faults():
             scratch.mkdir(parents=True, exist_ok=True)
         watch = Stopwatch()
-        term_s = self.limits.lease_term_s
-        with LeaseKeeper(self.database, job.job_id, self.owner, term_s, job.crashes) as keeper:
+        with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:
                 with ExitStack() as files:
                     request = _patiently(lambda: files.enter_context(self._request(job, scratch)))

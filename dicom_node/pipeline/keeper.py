@@ -47,24 +47,15 @@ class Keeper(Beside):
                 log.warning("lease not renewed yet: %s", trouble)
             except LeaseLost as lost:
                 log.warning("%s", lost)
-                self._lost()
                 return
             self._stop.wait(TELL_EVERY_S)
 
-    def _lost(self) -> None:
-        """What is to be done at once where the lease is another's by now."""
-
 
 class LeaseKeeper(Keeper):
-    """Keeps a job, and tells how far it is.
+    """Keeps a job, and tells how far it is."""
 
-    Whoever found its lease run out has counted a crash of an owner who is alive, as where the database was away for
-    longer than the term. `crashes` are those that the job had cost before: that one more is taken back.
-    """
-
-    def __init__(self, database: Database, job_id: str, owner: str, term_s: float, crashes: int = 0) -> None:
+    def __init__(self, database: Database, job_id: str, owner: str, term_s: float) -> None:
         super().__init__(database, self._renew_job, term_s)
-        self._crashes = crashes
         self._job_id = job_id
         self._owner = owner
         self._progress: tuple[float, str] = (0.0, "")
@@ -77,11 +68,3 @@ class LeaseKeeper(Keeper):
     def _renew_job(self, tx: Transaction) -> None:
         fraction, step = self._progress
         tx.jobs.renew(self._job_id, self._owner, time.time(), self._term_s, progress=fraction, step=step)
-
-    def _lost(self) -> None:
-        try:
-            with self._database.transaction() as tx:
-                if tx.jobs.forgive(self._job_id, self._crashes):
-                    log.warning("the lease of job %s ran out under its living owner: no crash", self._job_id)
-        except Unavailable as trouble:
-            log.warning("a crash that was none stays counted: %s", trouble)

@@ -80,25 +80,6 @@ def test_a_lost_lease_is_left_to_the_end_of_the_job(
     assert job().progress == 0.0
 
 
-def test_a_lease_that_ran_out_under_its_living_owner_counts_as_no_crash(
-    database: Database, job: Callable[[], Job], caplog: pytest.LogCaptureFixture
-) -> None:
-    """As where the database was away, or the machine stood still, for longer than the term."""
-    with database.transaction() as tx:
-        tx.jobs.reap(1e12)
-    assert job().crashes == 1
-    with LeaseKeeper(database, job().job_id, "me", TERM_S, crashes=0):
-        until(lambda: job().crashes == 0)
-    assert "no longer holds" in caplog.text
-
-
-def test_crashes_of_before_stay_counted(database: Database, job: Callable[[], Job]) -> None:
-    with database.transaction() as tx:
-        tx.jobs.reap(1e12)
-        assert not tx.jobs.forgive(job().job_id, 1)
-    assert job().crashes == 1
-
-
 def test_a_database_that_does_not_answer_is_asked_again(
     database: Database, job: Callable[[], Job], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
