@@ -68,7 +68,7 @@ def move(peer: Peer, our_aet: str, parcels: Sequence[Parcel], limit_s: float, to
         def ask(parcel: Parcel) -> Iterator[tuple[Dataset, Dataset | None]]:
             return association.send_c_move(parcel.identifier(), our_aet, StudyRootQueryRetrieveInformationModelMove)
 
-        return _Transfer(association, peer, "C-MOVE", limit_s, told).run(parcels, ask, silence_s=limit_s)
+        return _Transfer(association, peer, "C-MOVE", limit_s, told, silence_s=limit_s).run(parcels, ask)
 
 
 def get(
@@ -88,62 +88,76 @@ def get(
     with open_association(peer, calling_aet, proposals.get(classes), limit_s=limit_s) as association:
         if association is None or not any(cx.abstract_syntax == model for cx in association.accepted_contexts):
             raise Refused(f"{peer} does not offer C-GET")
-        association.bind(evt.EVT_C_STORE, store)
+        transfer = _Transfer(association, peer, "C-GET", limit_s, told, silence_s=ANSWER_S)
+
+        def keep_in_time(event: Event) -> int:
+            status = store(event)
+            transfer.watch()  # here too: a peer need not say how far it is (PS3.4 C.4.3.2.2)
+            return status
+
+        association.bind(evt.EVT_C_STORE, keep_in_time)
 
         def ask(parcel: Parcel) -> Iterator[tuple[Dataset, Dataset | None]]:
             return association.send_c_get(parcel.identifier(), model)
 
-        return _Transfer(association, peer, "C-GET", limit_s, told).run(parcels, ask, silence_s=ANSWER_S)
+        return transfer.run(parcels, ask)
 
 
-@dataclass(frozen=True)
 class _Transfer:
-    """The requests of one retrieval, one after the other."""
+    """The requests of one retrieval, one after the other; its time begins when it is made."""
 
-    association: Association
-    peer: Peer
-    service: str
-    limit_s: float
-    told: Told
+    def __init__(
+        self, association: Association, peer: Peer, service: str, limit_s: float, told: Told, *, silence_s: float
+    ) -> None:
+        self._association, self._peer, self._service = association, peer, service
+        self._limit_s, self._silence_s, self._told = limit_s, silence_s, told
+        self._end = time.monotonic() + limit_s
 
     def run(
-        self,
-        parcels: Sequence[Parcel],
-        ask: Callable[[Parcel], Iterator[tuple[Dataset, Dataset | None]]],
-        silence_s: float,
+        self, parcels: Sequence[Parcel], ask: Callable[[Parcel], Iterator[tuple[Dataset, Dataset | None]]]
     ) -> Brought:
         """What came of all parcels; one that the peer could send in part is no error, its caller counts anew.
 
         One that it cannot or will not send keeps no other from being asked for, and is raised in the end.
         """
-        end, total = time.monotonic() + self.limit_s, Brought()
+        total = Brought()
         troubles: list[PeerError] = []
         for parcel in parcels:
-            rest = end - time.monotonic()
-            if rest <= 0 or not self.association.is_established:
-                raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
-            self.association.dimse_timeout = min(silence_s, rest)
+            self.watch()
+            if not self._association.is_established:
+                raise self._late()
             try:
-                total += self._answers(ask(parcel), total, end)
+                total += self._answers(ask(parcel), total)
             except PeerError as trouble:
-                if not self.association.is_established:
+                if not self._association.is_established:
                     raise
                 troubles.append(trouble)
         if troubles:
             raise troubles[0]
         return total
 
-    def _answers(self, given: Iterator[tuple[Dataset, Dataset | None]], before: Brought, end: float) -> Brought:
+    def watch(self) -> None:
+        """Let the peer be silent for no longer than there is time; end the association where there is none left."""
+        left_s = self._end - time.monotonic()
+        self._association.dimse_timeout = min(self._silence_s, max(left_s, 0.0))
+        if left_s <= 0 and self._association.is_established:
+            self._association.abort()
+
+    def _answers(self, given: Iterator[tuple[Dataset, Dataset | None]], before: Brought) -> Brought:
         """What came of one parcel."""
         so_far = Brought()
         for status, _ in given:
-            more = goes_on(status, self.peer, self.service)
+            if "Status" not in status and time.monotonic() >= self._end:
+                raise self._late()
+            more = goes_on(status, self._peer, self._service)
             so_far = Brought(_suboperations(status, "Completed", "Warning"), _suboperations(status, "Failed"))
-            self.told(before + so_far)
-            if more and time.monotonic() > end:
-                self.association.abort()
-                raise Unreachable(f"{self.peer} has not sent everything within {self.limit_s:.0f} s")
+            self._told(before + so_far)
+            if more:
+                self.watch()
         return so_far
+
+    def _late(self) -> Unreachable:
+        return Unreachable(f"{self._peer} has not sent everything within {self._limit_s:.0f} s")
 
 
 def _suboperations(status: Dataset, *kinds: str) -> int:

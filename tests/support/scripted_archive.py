@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import (
+    CTImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
@@ -15,9 +16,10 @@ from dicom_node.network.peer import Peer
 
 @contextmanager
 def archive(find=None, move_=None, get_=None):
-    """Its answers are generators on the event; it offers what it has one for."""
+    """Its answers are generators on the event; it offers what it has one for, and sends CT images by C-GET."""
     entity = AE(ae_title="ARCHIVE")
     entity.add_supported_context(Verification)
+    entity.add_supported_context(CTImageStorage, scu_role=False, scp_role=True)
     handlers = []
     for model, event, handler in (
         (StudyRootQueryRetrieveInformationModelFind, evt.EVT_C_FIND, find),

@@ -83,6 +83,27 @@ def test_an_archive_that_never_ends_sending_is_left_at_the_limit():
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.9])
+def test_one_that_sends_image_after_image_and_never_says_how_far_it_is_is_left_at_the_limit(ct_series, pause_s):
+    """The answers to C-GET that say so are optional (PS3.4 C.4.3.2.2)."""
+    image = dcmread(ct_series[0])
+
+    def endless(event):
+        give_up = time.monotonic() + 8
+        while time.monotonic() < give_up and event.assoc.is_established:
+            event.assoc.send_c_store(image)
+            time.sleep(pause_s)
+        yield 0
+
+    kept = []
+    wanted = [Parcel(STUDY, SERIES)]
+    started = time.monotonic()
+    with archive(get_=endless) as peer, pytest.raises(Unreachable, match="has not sent everything within 1 s"):
+        get(peer, "SEGNODE", wanted, ([CTImageStorage], lambda event: kept.append(event) or 0), 1.0)
+    assert time.monotonic() - started < 5
+    assert kept, "what came until then is kept"
+
+
 def test_a_move_to_whom_the_archive_does_not_know_is_refused():
     def unknown(event):
         yield None, None
