@@ -13,6 +13,7 @@ from dicom_node.errors import PeerError, Unfinished
 from dicom_node.network.dicomweb.dicom_json import MEDIA_TYPE
 from dicom_node.network.dicomweb.multipart import Multipart
 from dicom_node.network.dicomweb.stow_answers import statuses_of
+from dicom_node.network.dicomweb.web_call import Answer
 from dicom_node.network.dicomweb.web_peer import WebPeer
 from dicom_node.network.dicomweb.web_words import trouble_of
 from dicom_node.network.sending import Outgoing
@@ -66,11 +67,18 @@ def _store(batch: Sequence[Outgoing], peer: WebPeer, statuses: dict[str, Status]
     if answer.status not in ANSWERED:
         raise trouble_of(answer, peer)
     sent = [str(item.sop_instance_uid) for item in batch]
-    # 200 says that everything is stored; some servers leave it at that, and say that there is no more.
-    tacit = answer.status == 200 and answer.headers.get("content-length") == "0"
+    # 200 says that everything is stored; some servers leave it at that.
+    tacit = answer.status == 200 and _is_empty(answer)
     told = dict.fromkeys(sent, Status(SUCCESS)) if tacit else statuses_of(answer)
     statuses.update({uid: told[uid] for uid in sent if uid in told})
     if not any(uid in told for uid in sent):
         raise trouble_of(answer, peer)
     if silent := sum(uid not in told for uid in sent):
         raise Unfinished(f"{peer} does not say what became of {silent} of {len(sent)} objects (HTTP {answer.status})")
+
+
+def _is_empty(answer: Answer) -> bool:
+    """Whether the server said that no body follows, by its length or by a last chunk; one cut off looks alike else."""
+    headers = answer.headers
+    said = headers.get("content-length") == "0" or headers.get("transfer-encoding", "").lower() == "chunked"
+    return said and not answer.body

@@ -97,6 +97,21 @@ class TestAnswers:
         archive.next_answers.append((200, {}, b""))
         assert store() == dict.fromkeys(uids, "0x0000")
 
+    @pytest.mark.parametrize("coding", ["chunked", "Chunked"])
+    def test_also_where_it_says_at_once_that_no_chunk_follows(
+        self, store: Store, archive: WebArchive, uids: list[str], coding: str
+    ) -> None:
+        archive.next_answers.append((200, {"Transfer-Encoding": coding}, [b"0\r\n\r\n"]))
+        assert store() == dict.fromkeys(uids, "0x0000")
+        assert len(archive.stores()) == 1
+
+    @pytest.mark.parametrize("headers", [{}, {"Transfer-Encoding": "chunked"}, {"Content-Length": "4"}])
+    def test_not_where_the_connection_merely_ends(
+        self, failed: Failed, archive: WebArchive, headers: dict[str, str]
+    ) -> None:
+        archive.next_answers.append((200, headers, []))
+        assert type(failed()) is Unfinished
+
     def test_warnings_and_failures_are_each_instances_own(
         self, store: Store, archive: WebArchive, uids: list[str]
     ) -> None:
