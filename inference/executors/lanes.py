@@ -159,7 +159,7 @@ class Lane:
         try:
             pipe.send(request)
             while (left := deadline - time.monotonic()) > 0 and pipe.poll(left):
-                kind, *told = pipe.recv()
+                kind, *told = _message(pipe)
                 if kind != "progress":
                     return kind, *told
                 report(*told)
@@ -175,6 +175,15 @@ class Lane:
         if process.ended_by is not None:
             return WorkerDied(f"the worker on {device} was ended for another job", stopped=True)
         return WorkerDied(f"the worker on {device} ended under the job ({how})")
+
+
+def _message(pipe: Connection) -> tuple[Any, ...]:
+    """The next message; EOFError where the other end is closed, be it in the middle of one."""
+    try:
+        message: tuple[Any, ...] = pipe.recv()
+    except OSError as cut:  # a plain one in the middle, which the caller could not tell from one that `report` raises
+        raise EOFError from cut
+    return message
 
 
 def _seconds_until(pipe: Connection) -> float:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import struct
 import threading
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from inference.errors import WorkerDied
-from inference.executors.lanes import Worker
+from inference.executors.lanes import Lane, Worker, _Process
+from inference.request import Request
 
 PATIENCE_S = 30.0
+
+
+class Killed:
+    """A process that was killed, as a lane looks at it."""
+
+    ended_by = None
+
+    def epitaph(self) -> str:
+        return "signal 9"
 
 
 class Visitor:
@@ -62,3 +77,24 @@ def test_after_its_end_no_process_is_started() -> None:
         worker.current()
     assert died.value.stopped
     assert worker.pid is None
+
+
+MESSAGE = struct.pack("!i", 1000)  # how a message of 1000 bytes begins in a pipe
+
+
+@pytest.mark.parametrize("sent", [b"", MESSAGE[:2], MESSAGE, MESSAGE + bytes(500)])
+def test_one_killed_before_its_answer_was_whole_has_died(tmp_path: Path, sent: bytes) -> None:
+    """Results are large: a kill for want of memory may well come while one goes through the pipe."""
+    ours, theirs = multiprocessing.Pipe()
+
+    def begin_to_answer() -> None:
+        with theirs:
+            theirs.recv()
+            os.write(theirs.fileno(), sent)
+
+    worker = threading.Thread(target=begin_to_answer, daemon=True)
+    worker.start()
+    request = Request("j1", "", {}, {}, tmp_path, time_limit_s=PATIENCE_S)
+    with ours, pytest.raises(WorkerDied, match=r"ended under the job \(signal 9\)"):
+        Lane(Worker("cpu", 1), 0)._ask(cast(_Process, Killed()), ours, request, lambda *_: None)
+    worker.join(PATIENCE_S)
