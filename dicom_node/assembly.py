@@ -81,7 +81,7 @@ def assemble(settings: Settings, role: str = "") -> Parts:
     except (NodeError, StorageError):
         database.close()
         raise
-    return Parts(settings, database, archive, revision, _recorder(settings, database, role))
+    return Parts(settings, database, archive, revision, recorder(settings, database, role))
 
 
 def look_into(settings: Settings) -> Parts:
@@ -90,7 +90,7 @@ def look_into(settings: Settings) -> Parts:
     with database.reading() as tx:
         newest = tx.revisions.newest()
     revision = newest[0] if newest else 0
-    return Parts(settings, database, archive_of(settings), revision, _recorder(settings, database, "command"))
+    return Parts(settings, database, archive_of(settings), revision, recorder(settings, database))
 
 
 def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = None) -> Cleaner:
@@ -117,8 +117,8 @@ def audit_sender(settings: Settings) -> Sender | None:
     return Sender(audit_spool(settings), Syslog(audit.syslog) if audit.mode == "syslog" and audit.syslog else None)
 
 
-def _recorder(settings: Settings, database: Database, role: str) -> Recorder:
-    """The audit trail as this process tells it."""
+def recorder(settings: Settings, database: Database | None, role: str = "command") -> Recorder:
+    """The audit trail as this process tells it; without a database the console's list misses what is told."""
     node, audit = settings.node, settings.node.audit
     if audit.mode == "off":
         return Recorder()

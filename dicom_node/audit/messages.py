@@ -100,6 +100,25 @@ def study_deleted(reporter: Reporter, event: Happened, deleters: Sequence[Partic
     return _finished(root, reporter, images)
 
 
+def data_moved(
+    reporter: Reporter, event: Happened, people: Sequence[Participant], media: Participant, text: str, *, out: bool
+) -> bytes:
+    """Data of many patients is written to media (`out`, A.5.3.4), or read from there (A.5.3.5); `media` has a URI.
+
+    No patient is named, since all of them would not fit into a message; `text` says how much it is.
+    """
+    root = _message(facts.EXPORT if out else facts.IMPORT, "R" if out else "C", event)
+    for one in people:
+        _participant(root, one, facts.SOURCE if out else facts.DESTINATION)
+    place = _participant(root, media, facts.DESTINATION_MEDIA if out else facts.SOURCE_MEDIA)
+    _coded(SubElement(place, "MediaIdentifier"), "MediaType", facts.MEDIA_URI)
+    _source(root, reporter)
+    patients = _object(root, facts.PATIENT_NUMBER, UNKNOWN, PERSON, PATIENT_ROLE)
+    SubElement(patients, "ParticipantObjectName").text = UNKNOWN
+    _detail(patients, "Contents", text)
+    return _bytes(root)
+
+
 def query(
     reporter: Reporter,
     event: Happened,
@@ -176,7 +195,7 @@ def _message(event_id: Code, action: str, event: Happened, kind: Code | None = N
     return root
 
 
-def _participant(root: Element, who: Participant, role: Code | None = None) -> None:
+def _participant(root: Element, who: Participant, role: Code | None = None) -> Element:
     element = SubElement(root, "ActiveParticipant", UserID=_clean(who.user_id) or UNKNOWN)
     if title := _clean(who.ae_title):
         element.set("AlternativeUserID", f"AETITLES={title}")
@@ -188,6 +207,7 @@ def _participant(root: Element, who: Participant, role: Code | None = None) -> N
         element.set("NetworkAccessPointTypeCode", "2" if _is_ip(who.address) else "1")
     if role is not None:
         _coded(element, "RoleIDCode", role)
+    return element
 
 
 def _source(root: Element, reporter: Reporter) -> None:

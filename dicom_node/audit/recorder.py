@@ -218,6 +218,12 @@ class Recorder:
             lambda: messages.security_changed(self._reporter, event, people, subject, text, kind=kind)
         )
 
+    def data_moved(self, uri: str, text: str, who: Participant | None = None, *, out: bool) -> None:
+        """Data of many patients was written to `uri` (`out`), or read from there; `text` says how much it is."""
+        event, people = self._now(), [who or person(), self._ours]
+        media = Participant(uri, address=socket.gethostname())
+        self._tell(lambda: messages.data_moved(self._reporter, event, people, media, text, out=out))
+
     def study_deleted(self, gone: Gone, *, by_person: bool, who: Participant | None = None) -> None:
         """All of a study is gone; a minor failure where files of it are left for the sweep.
 

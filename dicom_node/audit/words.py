@@ -21,12 +21,15 @@ ACTIONS: Mapping[str, str] = MappingProxyType({
     facts.INSTANCES_ACCESSED.value: "images were used, by a model or a person",
     **{code.value: code.meaning[0].lower() + code.meaning[1:] for code in ASKED},
     facts.STUDY_DELETED.value: "a study was deleted",
+    facts.EXPORT.value: "a backup was written",
+    facts.IMPORT.value: "a backup was restored",
     facts.QUERY.value: "an archive was queried",
     facts.LOGIN.value: "signing in",
     facts.LOGOUT.value: "signing out",
     facts.USER_CHANGED.value: "a user was changed",
     facts.ROLES_CHANGED.value: "a user's role was changed",
     facts.NETWORK_CONFIGURATION.value: "a peer or destination was changed",
+    facts.SOFTWARE_CONFIGURATION.value: "a model was added, changed or removed",
     facts.RESTRICTED_FUNCTION.value: "a peer was called by a person, or a function was restricted",
     facts.NODE_AUTHENTICATION.value: "a caller was kept out",
     facts.AUDIT_LOG_USED.value: "the audit trail was read",
@@ -67,6 +70,18 @@ def _accessed(told: Message) -> str:
 
 def _deleted(told: Message) -> str:
     return f"{_who(told)} deleted the study"
+
+
+def _exported(told: Message) -> str:
+    return f"{_who(told)} exported {_contents(told)} to {_in_role(told, facts.DESTINATION_MEDIA)}"
+
+
+def _imported(told: Message) -> str:
+    return f"{_who(told)} imported {_contents(told)} from {_in_role(told, facts.SOURCE_MEDIA)}"
+
+
+def _contents(told: Message) -> str:
+    return next((value for one in told.subjects for kind, value in one.details if kind == "Contents"), "data")
 
 
 def _queried(told: Message) -> str:
@@ -111,6 +126,8 @@ _WORDS = {
     facts.BEGIN_TRANSFERRING.value: _begun,
     facts.INSTANCES_ACCESSED.value: _accessed,
     facts.STUDY_DELETED.value: _deleted,
+    facts.EXPORT.value: _exported,
+    facts.IMPORT.value: _imported,
     facts.QUERY.value: _queried,
     facts.USER_AUTHENTICATION.value: _signed,
     facts.SECURITY_ALERT.value: _security,

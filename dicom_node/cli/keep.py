@@ -6,10 +6,14 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from dicom_node.cli.options import conf_option, json_option, open_storage, plainly
+from dicom_node.cli.options import audit_trail, conf_option, json_option, open_storage, plainly
+
+if TYPE_CHECKING:
+    from storage.upkeep.backup import Manifest
 
 
 @click.command()
@@ -92,6 +96,7 @@ def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> 
         place, manifest = copy(
             parts.settings.node.database, parts.archive, folder, time.time(), with_files=with_files
         )
+        parts.audit.data_moved(place.resolve().as_uri(), _contents(manifest), out=True)
     if as_json:
         present.as_json({"backup": str(place), **asdict(manifest)})
         return
@@ -115,7 +120,16 @@ def restore(source: Path, conf: Path | None) -> None:
 
     settings = load(conf)
     manifest = put_back(source, settings.node.database, archive_of(settings), time.time())
+    with audit_trail(conf) as audit:
+        audit.data_moved(source.resolve().as_uri(), _contents(manifest), out=False)
     click.echo(f"the database of {manifest.made_at} is back; `segnode verify` tells which of its files are here")
+
+
+def _contents(manifest: Manifest) -> str:
+    """What a backup holds, for the audit trail."""
+    copied, named = manifest.files_copied, manifest.files_named
+    files = f"with {copied} of {named} files" if copied else "without their files"
+    return f"the database of {manifest.rows['studies']} studies {files}"
 
 
 COMMANDS = (retention, verify, backup, restore)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dicom_node.cli.model_use import disable, enable, shadow
-from dicom_node.cli.options import TASK_NAMES, Failed, conf_option, json_option, open_storage, plainly
+from dicom_node.cli.options import TASK_NAMES, Failed, audit_trail, conf_option, json_option, open_storage, plainly
 
 KINDS = click.Choice(["bundle", "nnunet", "zoo", "torchscript", "exported"])
 
@@ -64,7 +65,8 @@ def add(path: Path, name: str, task: str, conf: Path | None, **asked: Any) -> No
             raise Failed("nothing was added; --trust adds it as a trusted one")
         new = new.trusted()
     entry, recorded = new.checked(folder)
-    ModelsFile(folder).add(name, entry, recorded)
+    with _audited(name, f"model {name} added for task {task}, from {path.resolve()}", conf):
+        ModelsFile(folder).add(name, entry, recorded)
     click.echo(f"{name}: {task}, kind {entry['kind']}, {len(recorded)} files recorded")
     for key in ("inputs", "outputs"):
         for word, meant in entry.get(key, {}).items():
@@ -124,10 +126,11 @@ def pin(name: str, conf: Path | None) -> None:
     if not isinstance(backend, Foreign):
         raise Failed(f"{name} has no files that are recorded here; a bundle's list is its own configs/sha256.json")
     recorded = hashes_of(backend.path)
-    ModelsFile(folder).record(name, recorded)
-    changed = sorted(file for file in recorded.keys() | backend.sha256.keys()
-                     if recorded.get(file) != backend.sha256.get(file))
-    click.echo(f"{name}: {len(recorded)} files recorded; other than before: {', '.join(changed) or 'none'}")
+    changed = ", ".join(sorted(file for file in recorded.keys() | backend.sha256.keys()
+                               if recorded.get(file) != backend.sha256.get(file))) or "none"
+    with _audited(name, f"files of model {name} recorded as they are; other than before: {changed}", conf):
+        ModelsFile(folder).record(name, recorded)
+    click.echo(f"{name}: {len(recorded)} files recorded; other than before: {changed}")
 
 
 @models.command()
@@ -146,7 +149,8 @@ def remove(name: str, conf: Path | None) -> None:
         raise Failed(f"{name} is still named by route {', '.join(routes)} (routes.yaml)")
     if beside := [other for other, model in settings.models.items() if model.shadow == name]:
         raise Failed(f"{name} is still the shadow of {', '.join(beside)} (models.yaml)")
-    ModelsFile(folder).remove(name)
+    with _audited(name, f"model {name} removed", conf):
+        ModelsFile(folder).remove(name)
     click.echo(f"{name} removed; its files are where they were")
 
 
@@ -190,7 +194,9 @@ def bench(name: str, conf: Path | None, as_json: bool, **asked: Any) -> None:
     if asked["keep"] and told.better:
         from dicom_node.models.models_file import ModelsFile
 
-        ModelsFile(_folder(conf)).set(name, run.settings_of(told.better))
+        folder = _folder(conf)
+        with _audited(name, f"model {name} is run in {told.better} from now on", conf):
+            ModelsFile(folder).set(name, run.settings_of(told.better))
     if as_json:
         present.as_json({"device": device, "runs": lines, "chosen": told.auto, "better": told.better})
         return
@@ -202,6 +208,16 @@ def bench(name: str, conf: Path | None, as_json: bool, **asked: Any) -> None:
         said = ", ".join(f"{key}: {value}" for key, value in run.settings_of(told.better).items())
         where = "models.yaml says so now" if asked["keep"] else f"--keep writes {said} into models.yaml"
         click.echo(f"{told.better} is faster here and finds the same: {where}.")
+
+
+@contextmanager
+def _audited(name: str, text: str, conf: Path | None) -> Iterator[None]:
+    """Tell the audit trail `text` of a model, once what it says is done."""
+    from dicom_node.audit.facts import SOFTWARE_CONFIGURATION
+
+    with audit_trail(conf) as audit:
+        yield
+        audit.model_touched(name, text, kind=SOFTWARE_CONFIGURATION)
 
 
 def _folder(conf: Path | None) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
+    from dicom_node.audit.recorder import Recorder
     from dicom_node.network.peer import Peer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,6 +115,22 @@ def open_storage(conf: Path | None) -> Iterator[Parts]:
         yield parts
     finally:
         parts.close()
+
+
+@contextmanager
+def audit_trail(conf: Path | None) -> Iterator[Recorder]:
+    """Where to tell what a person does to the node, also where none has run yet or its database is away."""
+    from dicom_node.assembly import recorder
+    from dicom_node.settings import load
+    from storage.errors import StorageError
+
+    with ExitStack() as undo:
+        try:
+            audit = undo.enter_context(open_storage(conf)).audit
+        except StorageError:
+            audit = recorder(load(conf), None)
+            undo.callback(audit.close)
+        yield audit
 
 
 def peer_called(text: str, conf: Path | None) -> Peer:

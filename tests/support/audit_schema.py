@@ -46,6 +46,8 @@ SCHEMA: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "RoleIDCode": (NO_CHILDREN, CODE),
+    "MediaIdentifier": ("MediaType", {}),
+    "MediaType": (NO_CHILDREN, CODE),
     "AuditSourceIdentification": (
         "AuditSourceTypeCode*",
         {"AuditEnterpriseSiteID?": TOKEN, "AuditSourceID": TOKEN},

@@ -21,6 +21,7 @@ NOW = Happened(1_750_000_000.25)
 OURS = Participant("4711", ae_title="SEGNODE", name="segnode receive", address="host")
 SCANNER = Participant("CT1@10.0.0.7", requestor=True, ae_title="CT1", address="10.0.0.7")
 ANNE = Participant("anne@host", requestor=True, name="anne", address="host")
+COPY = Participant("file:///backups/segnode-1", address="host")
 IMAGES = Images("1.2.3", "P-17", "Doe^Jane", "A1", {CT: 3, SEG: 1})
 
 MADE: dict[str, bytes] = {
@@ -41,6 +42,11 @@ MADE: dict[str, bytes] = {
         SCANNER,
         kind=facts.NODE_AUTHENTICATION,
     ),
+    "model changed": messages.security_changed(
+        REPORTER, NOW, [ANNE, OURS], "urn:segnode:model:liver", "model added", kind=facts.SOFTWARE_CONFIGURATION
+    ),
+    "export": messages.data_moved(REPORTER, NOW, [ANNE, OURS], COPY, "the database of 2 studies", out=True),
+    "import": messages.data_moved(REPORTER, NOW, [ANNE, OURS], COPY, "the database of 2 studies", out=False),
     "login": messages.user_authentication(REPORTER, NOW, ANNE, OURS, login=True),
     "logout": messages.user_authentication(REPORTER, NOW, ANNE, OURS, login=False),
     "user changed": messages.security_changed(
@@ -61,6 +67,9 @@ TABLES: dict[str, tuple[str, str, str | None, list[str | None], list[tuple[str, 
     "query": ("110112", "E", None, ["110153", "110152"], [("2", "3", "110181")]),  # A.5.3.10
     "alert": ("110113", "E", "110126", [None, None], [("2", "13", "110182")]),  # A.5.3.11
     "user changed": ("110113", "E", "110136", [None, None], [("2", "13", "12")]),
+    "model changed": ("110113", "E", "110129", [None, None], [("2", "13", "12")]),
+    "export": ("110106", "R", None, ["110153", "110153", "110154"], [PATIENT]),  # A.5.3.4
+    "import": ("110107", "C", None, ["110152", "110152", "110155"], [PATIENT]),  # A.5.3.5
     "login": ("110114", "E", "110122", [None, None], []),  # A.5.3.12
     "logout": ("110114", "E", "110123", [None, None], []),
 }
@@ -133,6 +142,18 @@ def test_without_classes_nothing_else_describes_the_study() -> None:
     """SOPClass is required where any other part of the description stands (Table A.5.2-1)."""
     root = read(messages.instances_accessed(REPORTER, NOW, [OURS], Images("1.2.3", accession="A1")))
     assert objects(root)[0].find("ParticipantObjectDescription") is None
+
+
+def test_data_on_a_medium_is_told_by_its_place_and_amount_without_a_patient() -> None:
+    root = read(MADE["export"])
+    *_, medium = root.findall("ActiveParticipant")
+    assert (medium.get("UserID"), medium.get("UserIsRequestor")) == ("file:///backups/segnode-1", "false")
+    assert code(medium.find("MediaIdentifier/MediaType")) == ("110037", "DCM", "URI")
+    (patients,) = objects(root)
+    assert patients.get("ParticipantObjectID") == patients.findtext("ParticipantObjectName") == "unknown"
+    detail = patients.find("ParticipantObjectDetail")
+    assert detail is not None
+    assert decoded(detail.get("value", "")) == b"the database of 2 studies"
 
 
 def test_a_query_tells_its_data_set_and_syntax() -> None:

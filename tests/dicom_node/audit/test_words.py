@@ -50,6 +50,12 @@ SENTENCES = {
     "ada: a support bundle was written": messages.security_changed(
         R, AT, [ADA, US], "urn:segnode:support-bundle", "a support bundle was written", kind=facts.RESTRICTED_FUNCTION
     ),
+    "ada exported the database of 2 studies to file:///b": messages.data_moved(
+        R, AT, [ADA, US], Participant("file:///b"), "the database of 2 studies", out=True
+    ),
+    "ada imported the database of 2 studies from file:///b": messages.data_moved(
+        R, AT, [ADA, US], Participant("file:///b"), "the database of 2 studies", out=False
+    ),
     "name or password is wrong": messages.security_alert(R, FAILED, US, CT1, kind=facts.NODE_AUTHENTICATION),
     "segnode web was started by ada": messages.application_activity(R, AT, US, ADA, start=True),
     "segnode web stopped": messages.application_activity(R, AT, US, ADA, start=False),
@@ -65,7 +71,8 @@ def test_who_did_what(sentence: str) -> None:
 def test_every_event_that_is_written_can_be_looked_for_by_itself_or_by_its_kinds() -> None:
     typed = {facts.APPLICATION_ACTIVITY, facts.SECURITY_ALERT, facts.USER_AUTHENTICATION}
     never_alone = {facts.APPLICATION, facts.APPLICATION_LAUNCHER, facts.DESTINATION, facts.SOURCE, facts.STUDY_UID,
-                   facts.CLASS_UID, facts.NODE_ID, facts.PATIENT_NUMBER, facts.URI}  # fmt: skip
+                   facts.CLASS_UID, facts.NODE_ID, facts.PATIENT_NUMBER, facts.URI, facts.DESTINATION_MEDIA,
+                   facts.SOURCE_MEDIA, facts.MEDIA_URI}  # fmt: skip
     codes = {one for one in vars(facts).values() if isinstance(one, Code)} - typed - never_alone
     asked = {one for one in vars(PersonAction).values() if isinstance(one, Code)}
     assert {code.value for code in codes | asked} == set(ACTIONS)

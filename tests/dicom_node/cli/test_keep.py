@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, tostring
 
 import pytest
 from audit_schema import code
 from click.testing import CliRunner, Result
 
-from dicom_node.assembly import Parts
+from dicom_node.assembly import Parts, audit_spool
+from dicom_node.audit.reading import read_message
 from dicom_node.audit.recorder import person
+from dicom_node.audit.words import sentence_of
 from dicom_node.cli import main as cli
+from dicom_node.settings import load
 from storage.lifecycle import StudyState
 from storage.records import Instance, InstanceKind
 
@@ -117,6 +120,22 @@ class TestBackup:
 
     def test_says_that_the_files_are_not_in_it(self, old: Parts, segnode: Segnode, tmp_path: Path) -> None:
         assert "not in it: the 1 files" in segnode("backup", str(tmp_path / "backups")).stdout
+
+    def test_is_audited_as_an_export_and_its_way_back_as_an_import(
+        self, old: Parts, conf: Path, segnode: Segnode, audited: Callable[[], list[Element]], tmp_path: Path
+    ) -> None:
+        segnode("backup", str(tmp_path / "index"))
+        place = json.loads(segnode("backup", str(tmp_path / "whole"), "--with-files", "--json").stdout)["backup"]
+        index, whole = (sentence_of(read_message(tostring(root))) for root in audited())
+        name = person().name
+        assert index.startswith(f"{name} exported the database of 1 studies without their files to file:///")
+        assert whole == f"{name} exported the database of 1 studies with 1 of 1 files to {Path(place).as_uri()}"
+        node = conf / "node.yaml"
+        node.write_text(node.read_text().replace("data_folder: data", "data_folder: new"))
+        segnode("restore", place)
+        (back,) = audit_spool(load(conf)).waiting()
+        told = sentence_of(read_message(back.path.read_bytes()))
+        assert told == f"{name} imported the database of 1 studies with 1 of 1 files from {Path(place).as_uri()}"
 
 
 def test_status_says_that_the_disk_is_full(old: Parts, conf: Path, segnode: Segnode) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from dicom_node.assembly import Parts
+from dicom_node.assembly import Parts, audit_spool
+from dicom_node.audit.reading import read_message
+from dicom_node.audit.recorder import person
+from dicom_node.audit.words import sentence_of
 from dicom_node.cli import main as cli
 from dicom_node.settings import load
 from inference import bench
@@ -188,6 +192,23 @@ class TestFiles:
         assert "plans.json" in checks["liver_591"].fault
         assert checks["bright"].by
 
+    def test_every_change_is_audited_with_who_made_it(self, segnode: Segnode, conf: Path, added: Path) -> None:
+        """No node has run yet: the trail is kept all the same."""
+        segnode("models", "pin", "liver_591")
+        segnode("models", "remove", "liver_591")
+        told = [read_message(one.path.read_bytes()) for one in audit_spool(load(conf)).waiting()]
+        who = person().name
+        assert [sentence_of(one) for one in told] == [
+            f"{who}: model liver_591 added for task liver_tumour, from {added}",
+            f"{who}: files of model liver_591 recorded as they are; other than before: none",
+            f"{who}: model liver_591 removed",
+        ]
+        assert {one.kind.value for one in told if one.kind} == {"110129"}
+
+    def test_nothing_is_audited_that_was_refused(self, segnode: Segnode, conf: Path) -> None:
+        assert segnode("models", "remove", "bright").exit_code == 1
+        assert audit_spool(load(conf)).waiting() == []
+
     def test_a_changed_file_is_refused_until_it_is_recorded_anew(self, segnode: Segnode, added: Path) -> None:
         (added / "fold_0" / "checkpoint_final.pth").write_bytes(b"others")
         told = segnode("models", "verify", "liver_591", "--json")
@@ -229,6 +250,20 @@ def test_it_is_tried_on_a_phantom(segnode: Segnode, monkeypatch: pytest.MonkeyPa
     assert view["runs"][0]["windows"] == 0
     assert view["runs"][0]["dice_with_fp32"] == 1.0
     assert f"it is run in {view['chosen']}" in segnode("models", "bench", "bright").stdout
+
+
+def test_a_faster_way_that_is_kept_is_audited(
+    segnode: Segnode, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_of_it = SimpleNamespace(runs=(), alike={}, auto="fp32", better="bf16", found=True)
+    monkeypatch.setattr(bench, "bench", lambda *_: told_of_it)
+    monkeypatch.setattr("inference.phantom.make_case", lambda task, seed: type("Case", (), {"volumes": {}}))
+    segnode("models", "bench", "bright")
+    assert audit_spool(parts.settings).waiting() == []
+    segnode("models", "bench", "bright", "--keep")
+    (kept,) = audit_spool(parts.settings).waiting()
+    told = sentence_of(read_message(kept.path.read_bytes()))
+    assert told == f"{person().name}: model bright is run in bf16 from now on"
 
 
 def test_the_shipped_configuration_is_not_written_to() -> None:
