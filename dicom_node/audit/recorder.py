@@ -37,9 +37,10 @@ def process(role: str, ae_title: str) -> Participant:
 
 
 def person() -> Participant:
-    """Who runs this process, as login@host (PS3.15 A.5.2.1)."""
+    """Who runs this process, as login@host (PS3.15 A.5.2.1); of root, who became root by sudo."""
     try:
-        login = getpass.getuser()
+        by_sudo = os.environ.get("SUDO_USER") if os.geteuid() == 0 else None  # others could say what they like
+        login = by_sudo or getpass.getuser()
     except (KeyError, OSError):  # an account that the system has no name for
         login = str(os.getuid())
     host = socket.gethostname()

@@ -103,6 +103,28 @@ class TestWhatIsInstalled:
         assert shut == []
 
 
+class TestCommand:
+    """deploy/systemd/segnode, which root's commands go through to the node's own user."""
+
+    @pytest.mark.parametrize(("by", "told"), [("anne", "anne segnode"), ("", "root segnode")])
+    def test_tells_the_program_who_called_root(self, machine: Path, tmp_path: Path, by: str, told: str) -> None:
+        """By LOGNAME, by which the audit trail names people; runuser sets it to the node's own user."""
+        command = machine / "usr/local/bin/segnode"
+        command.write_text(command.read_text().replace("/opt/segnode", str(machine / "opt/segnode")))
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        runuser = 'shift 3; LOGNAME=segnode USER=segnode exec "$@"'
+        for place, text in (
+            (machine / "opt/segnode/current/bin/segnode", 'echo "$LOGNAME $USER"'),
+            (programs / "id", "echo 0"),
+            (programs / "runuser", runuser),
+        ):
+            place.write_text(f"#!/bin/sh\n{text}\n")
+            place.chmod(0o755)
+        done = run(command, "status", PATH=f"{programs}:{os.environ['PATH']}", SUDO_USER=by)
+        assert (done.stdout.strip(), done.stderr) == (told, "")
+
+
 class TestUnits:
     @pytest.mark.parametrize("unit", UNITS)
     def test_systemd_understands_them(self, machine: Path, unit: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -173,6 +174,22 @@ def test_what_somebody_does_in_the_console_names_who_signed_in(
         ("110114", "E", "0"),
     ]  # fmt: skip
     assert {users(message)[0] for message in messages} == {("bob", "true")}
+
+
+@pytest.mark.parametrize(("user", "told"), [(0, "anne"), (4711, "mallory")])
+def test_who_works_by_sudo_is_named_and_not_root(monkeypatch: pytest.MonkeyPatch, user: int, told: str) -> None:
+    """Anybody can set SUDO_USER for himself, but not for root."""
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setenv("LOGNAME", "root" if user == 0 else "mallory")
+    monkeypatch.setenv("SUDO_USER", "anne")
+    assert (person().name, person().user_id.partition("@")[0]) == (told, told)
+
+
+def test_root_without_sudo_is_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("LOGNAME", "root")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    assert person().name == "root"
 
 
 def test_a_deletion_names_whose_it_was(recorder: Recorder, told: Callable[[], list[Element]]) -> None:
