@@ -15,11 +15,11 @@ from typing import Protocol
 
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.syslog import syslog_message
-from dicom_node.errors import Unreachable
+from dicom_node.errors import Unfinished, Unreachable
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH = 500  # at most; half as many after one that was not read in time, and slowly more again
 FIRST_PAUSE_S = 5.0  # after a failure; doubled up to the longest
 LONGEST_PAUSE_S = 300.0
 BOUND_EVERY_S = 300.0
@@ -28,7 +28,7 @@ LAST_S = 5.0  # for what waits when its process ends; the rest stays in the spoo
 
 
 class Collector(Protocol):
-    """Takes messages of RFC 5424; Unreachable unless all of them have arrived."""
+    """Takes messages of RFC 5424; Unreachable unless all have arrived, Unfinished where they are too many at a time."""
 
     def send(self, messages: Sequence[bytes]) -> None: ...
 
@@ -43,6 +43,7 @@ class Sender:
         self._collector = collector
         self._host = host or socket.gethostname()
         self._clock = clock
+        self._batch = BATCH
         self._pause_s = 0.0
         self._failed_at = 0.0
         self._bounded_at = float("-inf")
@@ -96,10 +97,15 @@ class Sender:
             log.error("the audit spool cannot be kept within its bounds: %s", error.strerror)  # noqa: TRY400
 
     def _send_all(self, collector: Collector) -> None:
-        while batch := self._spool.waiting(BATCH):
-            collector.send([syslog_message(one.path.read_bytes(), one.at, self._host, one.pid) for one in batch])
+        while batch := self._spool.waiting(self._batch):
+            try:
+                collector.send([syslog_message(one.path.read_bytes(), one.at, self._host, one.pid) for one in batch])
+            except Unfinished:
+                self._batch = max(1, len(batch) // 2)
+                raise
             for one in batch:
                 self._spool.remove(one)
+            self._batch = min(BATCH, self._batch + 1 + self._batch // 16)
             self._succeeded(len(batch))
             if time.monotonic() >= self._until:
                 return

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dicom_node.audit.settings import SyslogSettings
-from dicom_node.errors import Unreachable
+from dicom_node.errors import Unfinished, Unreachable
 from dicom_node.network.tls.client_context import client_context
 
 TIMEOUT_S = 5.0
@@ -34,7 +34,10 @@ def syslog_message(xml: bytes, at: float, host: str, pid: str) -> bytes:
 
 
 class Syslog:
-    """One collector. `send` returns when it has taken every message; Unreachable otherwise."""
+    """One collector. `send` returns when it has taken every message; Unreachable otherwise.
+
+    Unfinished, which is one, where it is there and has not read all of them in time: fewer may pass.
+    """
 
     def __init__(self, settings: SyslogSettings) -> None:
         self._settings = settings
@@ -58,24 +61,16 @@ class Syslog:
         with closing(plain):
             stream = self._secured(plain) if self._settings.protocol == "tls" else plain
             with closing(stream):
-                for message in messages:
-                    stream.sendall(b"%d %s" % (len(message), message))
-                self._close_in_order(stream)
+                try:
+                    for message in messages:
+                        stream.sendall(b"%d %s" % (len(message), message))
+                    _close_in_order(stream)
+                except TimeoutError:
+                    late = f"audit collector {self} did not close its side in {TIMEOUT_S:.0f} s"
+                    raise Unfinished(late) from None
 
     def _secured(self, plain: socket.socket) -> ssl.SSLSocket:
         return collector_context(self._settings).wrap_socket(plain, server_hostname=self._settings.host)
-
-    def _close_in_order(self, stream: socket.socket) -> None:
-        """Say that no more comes, and wait until the other has read so far."""
-        try:
-            if isinstance(stream, ssl.SSLSocket):
-                stream = _without_tls(stream)
-            with suppress(OSError):  # the other may have closed already
-                stream.shutdown(socket.SHUT_WR)
-            while stream.recv(4096):
-                pass
-        except TimeoutError:
-            raise Unreachable(f"audit collector {self} did not close its side in {TIMEOUT_S:.0f} s") from None
 
     def _send_datagrams(self, messages: Sequence[bytes]) -> None:
         where = (self._settings.host, self._settings.port)
@@ -95,6 +90,16 @@ def collector_context(settings: SyslogSettings) -> ssl.SSLContext:
     if settings.cert_file is not None:
         context.load_cert_chain(settings.cert_file, _text(settings.key_file))
     return context
+
+
+def _close_in_order(stream: socket.socket) -> None:
+    """Say that no more comes, and wait until the other has read so far."""
+    if isinstance(stream, ssl.SSLSocket):
+        stream = _without_tls(stream)
+    with suppress(OSError):  # the other may have closed already
+        stream.shutdown(socket.SHUT_WR)
+    while stream.recv(4096):
+        pass
 
 
 def _without_tls(stream: ssl.SSLSocket) -> socket.socket:

@@ -13,7 +13,7 @@ from dicom_node.audit.sender import BATCH, Sender
 from dicom_node.audit.settings import SyslogSettings
 from dicom_node.audit.spool import Spool
 from dicom_node.audit.syslog import Syslog
-from dicom_node.errors import Unreachable
+from dicom_node.errors import Unfinished, Unreachable
 from dicom_node.network.ports import free_port
 
 
@@ -30,6 +30,19 @@ class Collector:
         if not self.there:
             raise Unreachable("audit collector: Connection refused")
         self.taken += messages
+
+
+class Slow:
+    """Reads no more than so many messages in the time that is given for a batch."""
+
+    def __init__(self, at_a_time: int) -> None:
+        self.at_a_time = at_a_time
+        self.read: list[bytes] = []
+
+    def send(self, messages: Sequence[bytes]) -> None:
+        self.read += messages[: self.at_a_time]
+        if len(messages) > self.at_a_time:
+            raise Unfinished("audit collector did not close its side in 5 s")
 
 
 @pytest.fixture
@@ -73,6 +86,35 @@ def test_in_batches(spool: Spool, sender: Sender, collector: Collector) -> None:
         spool.write(b"x")
     sender.step()
     assert (collector.calls, len(collector.taken)) == (2, BATCH + 1)
+
+
+def test_a_collector_that_is_too_slow_for_a_batch_gets_smaller_ones(spool: Spool, clock: Any) -> None:
+    """Else the same batch would come again and again, and nothing behind it."""
+    spool, slow = Spool(spool.folder, max_bytes=10**6, keep_s=1e9, clock_ns=clock.ns), Slow(at_a_time=60)
+    sender = Sender(spool, slow, "radiology-1", clock)
+    for number in range(BATCH + 1):
+        spool.write(b"message %03d" % number)
+    for _ in range(20):
+        sender.step()
+        clock.now += 300.0
+    assert spool.waiting() == []
+    first_time = list(dict.fromkeys(slow.read))
+    assert [message[-3:] for message in first_time] == [b"%03d" % number for number in range(BATCH + 1)], "in order"
+    assert len(slow.read) < 2 * BATCH, "what is sent again is the smaller part"
+
+
+def test_an_outage_leaves_batches_as_large_as_they_were(
+    spool: Spool, sender: Sender, collector: Collector, clock: Any
+) -> None:
+    collector.there = False
+    for _ in range(BATCH):
+        spool.write(b"x")
+    for _ in range(5):
+        sender.step()
+        clock.now += 300.0
+    collector.there, collector.calls = True, 0
+    sender.step()
+    assert (collector.calls, len(collector.taken)) == (1, BATCH)
 
 
 def test_an_outage_is_told_once_and_resumed_in_order(

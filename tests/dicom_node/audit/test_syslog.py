@@ -12,7 +12,7 @@ from audit_collector import AuditCollector, Authority, server_context
 from dicom_node.audit import syslog
 from dicom_node.audit.settings import SyslogSettings
 from dicom_node.audit.syslog import Syslog, syslog_message
-from dicom_node.errors import Unreachable
+from dicom_node.errors import Unfinished, Unreachable
 from dicom_node.network.ports import free_port
 
 XML = '<AuditMessage><EventIdentification EventOutcomeIndicator="0"/>Müller</AuditMessage>'.encode()
@@ -115,8 +115,15 @@ class TestTcp:
         monkeypatch.setattr(syslog, "TIMEOUT_S", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as deaf:
             port = deaf.getsockname()[1]
-            with pytest.raises(Unreachable, match="did not close its side"):
+            with pytest.raises(Unfinished, match="did not close its side"):
                 Syslog(SyslogSettings(host="127.0.0.1", port=port, protocol="tcp")).send(MESSAGES)
+
+    def test_one_that_reads_nothing_more_is_not_one_that_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(syslog, "TIMEOUT_S", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            port = deaf.getsockname()[1]
+            with pytest.raises(Unfinished, match="did not close its side"):
+                Syslog(SyslogSettings(host="127.0.0.1", port=port, protocol="tcp")).send([b"x" * 10_000_000] * 3)
 
     def test_nobody_there(self) -> None:
         port = free_port()
