@@ -149,7 +149,7 @@ class Bring:
             known = instance.kind is InstanceKind.RESULT
             with self.files.local([instance.file]) as (path,):
                 said = provenance_of(path, instance.transfer_syntax_uid, known=known, device_uids=self.device_uids)
-                if not said.task:
+                if not said.task or said.probabilities:
                     continue
                 same_id = said.patient.get("PatientID", "") == str(self.header.get("PatientID") or "").strip()
                 if not same_id or contradictions(self.header, said.patient):

@@ -33,8 +33,10 @@ EQUIPMENT, SEGMENTS = "ContributingEquipmentSequence", "SegmentSequence"
 ALGORITHM = "SegmentationAlgorithmIdentificationSequence"
 DIGEST = re.compile(r"SHA-256 of weights and configuration: ([0-9a-f]+)")
 
+FORM = "SegmentationFractionalType"
+
 _WANTED = sorted(
-    tag_of(keyword) for keyword in (*PATIENT, EQUIPMENT, SEGMENTS, "ContentLabel", "SeriesDate", "SeriesTime")
+    tag_of(keyword) for keyword in (*PATIENT, EQUIPMENT, SEGMENTS, FORM, "ContentLabel", "SeriesDate", "SeriesTime")
 )
 
 
@@ -42,12 +44,14 @@ _WANTED = sorted(
 class Provenance:
     """When a segmentation was made (YYYYMMDDHHMMSS) and for which task, "" where it is not ours.
 
-    `patient` holds the attributes that tell whose it is, by keyword.
+    `patient` holds the attributes that tell whose it is, by keyword. `probabilities`: it says how sure the model was,
+    beside another of the same job that says what was found.
     """
 
     patient: dict[str, str] = field(default_factory=dict, repr=False)
     made: str = ""
     task: str = ""
+    probabilities: bool = False
 
 
 def provenance_of(path: Path, syntax: str, *, known: bool, device_uids: frozenset[str] = frozenset()) -> Provenance:
@@ -98,6 +102,7 @@ def _provenance(ds: Dataset, known: bool, device_uids: frozenset[str]) -> Proven
         patient={keyword: said for keyword in PATIENT if (said := _said(ds, keyword))},
         made=_said(ds, "SeriesDate") + _said(ds, "SeriesTime")[:6],
         task=LABELS.get(_said(ds, "ContentLabel"), "") if proven or known else "",
+        probabilities=_said(ds, FORM) == "PROBABILITY",
     )
 
 

@@ -157,6 +157,17 @@ class TestFound:
         assert {prior.seg for prior in recall(database).found} == {ds.SOPInstanceUID for ds in newer}
         assert told(database, "priors") == ["1 earlier result found at pacs"], "one in two objects"
 
+    def test_the_probabilities_beside_it_are_no_mask_to_compare_with(
+        self, database: Database, ask: Ask, pacs: FakePacs, earlier: EarlierStudy
+    ) -> None:
+        pixels = earlier.seg.Rows * earlier.seg.Columns * earlier.seg.NumberOfFrames
+        form = {"SegmentationType": "FRACTIONAL", "SegmentationFractionalType": "PROBABILITY",
+                "MaximumFractionalValue": 255, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}  # fmt: skip
+        pacs.held.append(changed(earlier.seg, **form, PixelData=b"\x80" * (pixels + pixels % 2)))
+        ask.step(1000.0)
+        assert [prior.seg for prior in recall(database).found] == [earlier.seg.SOPInstanceUID]
+        assert told(database, "priors") == ["1 earlier result found at pacs"], "and nobody misses them"
+
     def test_of_many_studies_the_newest_are_brought(
         self, database: Database, archive: Archive, pacs: FakePacs, hand: Clock, tmp_path: Path, earlier: EarlierStudy
     ) -> None:
