@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dicom_node.audit.facts import Code, PersonAction
 from dicom_node.outgoing import let_go
+from dicom_node.pipeline.priors import lacking
 from storage.database import Transaction
 from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobState
@@ -69,7 +70,8 @@ def retry(
 
     A refused job goes again only when its study is named: its input would be refused again otherwise.
     `resend` sends what was sent once more: the same instances, so the archive gets no duplicate. Objects that
-    retention has removed are made again for that, under their UIDs and dates; IllegalStep where the images are gone.
+    retention has removed are made again for that, under their UIDs and dates; IllegalStep where the images are gone, or
+    what they were compared with.
     What has been overtaken since, by a correction or a rejection, stays where it is.
     """
     jobs_again = sent = 0
@@ -130,6 +132,12 @@ def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
             raise IllegalStep(
                 f"study {study_uid} was removed by retention: {missing} of {len(wanted)} images that its result was "
                 "made of are not here; send it to the node again, then retry"
+            )
+        prior = job.parameters.get("prior") if job.summary.get("trend") else None
+        if prior and (why := lacking(tx, prior)):  # without it other names of lesions stand under the same UIDs
+            raise IllegalStep(
+                f"the result of study {study_uid} was compared with study {prior['study']}, and {why}; send "
+                "that to the node again with its results, then retry"
             )
         tx.jobs.run_again(job.job_id, now)
         tx.deliveries.forget(job.job_id)

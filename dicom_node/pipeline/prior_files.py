@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dicom_node.objects.corrected import BadSegmentation, Segment, read_segmentation
 from dicom_node.objects.on_grid import lay_numbers_on, structure_of
+from dicom_node.pipeline.priors import lacking
 from inference.errors import BadGeometry
 from inference.measure import shared_by_several
 from inference.readers.arrange import arrange
@@ -47,17 +48,14 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
         return
     uids = [str(uid) for uid in named["instances"]]
     with database.reading() as tx:
+        if why := lacking(tx, named):
+            raise NoPrior(why)
         images = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
         held = {image.sop_instance_uid: image for image in images}
         found = {i.sop_instance_uid: i.file for i in tx.studies.named(named["segs"])}
         made = {uid: result.file for uid in named["segs"] if (result := tx.results.find(uid)) and not result.removed_at}
         earlier = tx.jobs.find(named["job"]) if named.get("job") else None
-    missing = sum(uid not in held for uid in uids)
-    if missing:
-        raise NoPrior(f"{missing} of {len(uids)} images of the prior are no longer held")
     files = found | made
-    if any(uid not in files for uid in named["segs"]):
-        raise NoPrior("the prior's segmentation is no longer held")
     try:
         grid = arrange([s for uid in uids for s in slice_headers(held[uid].header)]).grid
         labelmap, lesions = _lesions([files[uid] for uid in named["segs"]], archive, grid, TASKS[job.task])

@@ -109,6 +109,18 @@ def priors_of(tx: Transaction, study: Study) -> Priors:
     return Priors(moment.date(), tuple(earlier), tuple(remarks), recall.found if recall else ())
 
 
+def lacking(tx: Transaction, named: Mapping[str, Any]) -> str:
+    """What is no longer held of a prior that a job was given; "" where nothing is lacking."""
+    images = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
+    held, uids = {image.sop_instance_uid for image in images}, [str(uid) for uid in named["instances"]]
+    if missing := sum(uid not in held for uid in uids):
+        return f"{missing} of {len(uids)} images of the prior are no longer held"
+    arrived = {instance.sop_instance_uid for instance in tx.studies.named(named["segs"])}
+    made = (tx.results.find(uid) for uid in named["segs"] if uid not in arrived)
+    gone = any(result is None or result.removed_at is not None for result in made)
+    return "the prior's segmentation is no longer held" if gone else ""
+
+
 def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """What keeps two study headers of one patient ID from being the same patient's, in words without values.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
@@ -9,7 +11,7 @@ from dicom_node.acts.retry import Retried, retry
 from dicom_node.assembly import Parts
 from dicom_node.audit.facts import PersonAction
 from dicom_node.outgoing import KEPT_BACK
-from storage.errors import NotFound
+from storage.errors import IllegalStep, NotFound
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
@@ -125,6 +127,34 @@ def test_what_is_no_longer_valid_goes_neither_from_the_dead_nor_from_the_held(
         tx.jobs.mark("job-0", mark)
     assert again(story, study, release_held=True).deliveries == 0
     assert states(story)[1] == {"held": "HELD", "dead": "DEAD", "sent": "SENT"}
+
+
+@pytest.mark.parametrize("compared", [True, False])
+def test_what_was_compared_is_not_made_again_without_its_prior(parts: Parts, compared: bool) -> None:
+    file = StoredFile("x", 1, "y")
+    image = Instance("1.2.7.1.1", CTImageStorage, "1.2.7.1", "1.2.7", ExplicitVRLittleEndian, InstanceKind.IMAGE, file,
+                     9.0, "", {})  # fmt: skip
+    older = replace(image, sop_instance_uid="1.2.6.1.1", series_instance_uid="1.2.6.1", study_instance_uid="1.2.6")
+    prior = {"study": "1.2.6", "series": "1.2.6.1", "instances": ["1.2.6.1.1"], "segs": ["2.25.66"]}
+    inputs = {"CT": {"series": "1.2.7.1", "instances": ["1.2.7.1.1"]}}
+    with parts.database.transaction() as tx:
+        tx.studies.add_instance(image)
+        tx.jobs.add(Job("job", "1.2.7", 1, "r", "t", "m", JobState.PENDING, 9, inputs, {"prior": prior}, 200.0))
+        tx.jobs.claim("infer", 201.0, 5.0)
+        tx.jobs.finish("job", "infer", JobState.DONE, 202.0, "", {"trend": {"history": []}} if compared else {})
+        tx.results.add(ResultObject("2.25.77", "1.2", "2.25.78", "job", "seg", StoredFile("a", 1, "b")))
+        tx.removals.remove("1.2.7", 300.0)
+        tx.studies.add_instance(replace(image, received_at=400.0))
+    if compared:
+        with pytest.raises(IllegalStep, match="and 1 of 1 images of the prior are no longer held; send that"):
+            again(parts, "1.2.7", resend=True)
+        with parts.database.transaction() as tx:
+            tx.studies.add_instance(older)
+        with pytest.raises(IllegalStep, match="the prior's segmentation is no longer held"):
+            again(parts, "1.2.7", resend=True)
+        with parts.database.transaction() as tx:
+            tx.studies.add_instance(replace(older, sop_instance_uid="2.25.66", kind=InstanceKind.RESULT))
+    assert again(parts, "1.2.7", resend=True).jobs == 1
 
 
 def test_a_rejection_note_goes_once_more_until_retention_has_removed_it(story: Parts) -> None:
