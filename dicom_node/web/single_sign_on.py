@@ -72,6 +72,7 @@ def _admitted(
     claims = provider_of(settings).claims(question, told.get("code", ""), _come_back(console), settings.wanted)
     role = settings.role_of(claims)
     if role is None:
+        _end_all(console, settings, claims, address)
         raise NotVouched("you are known, and in none of the groups that may come in here")
     with console.parts.database.transaction() as tx:
         user, changed = _user(tx, settings, claims, Role(role), console.clock())
@@ -82,9 +83,20 @@ def _admitted(
     return user, token
 
 
+def _end_all(console: Console, settings: OpenIdSettings, claims: Claims, address: str) -> None:
+    """Whom no group lets in any more, neither browser nor program of that one is to go on from before."""
+    with console.parts.database.transaction() as tx:
+        user = tx.users.vouched_for(_subject(settings, claims))
+        ended = tx.tickets.revoke_all(user.user_id) if user else 0
+    if user and ended:
+        who = Participant(user.name, requestor=True, name=user.name, address=address)
+        text = f"sessions and tokens ended: in none of the groups that may come in, as {settings.issuer} says"
+        console.parts.audit.user_changed(user.name, text, who)
+
+
 def _user(tx: Transaction, settings: OpenIdSettings, claims: Claims, role: Role, now: float) -> tuple[User, str]:
     """The person as a user of ours, made where there is none, and in words what was changed of it."""
-    subject = f"{settings.issuer} {claims['sub']}"
+    subject = _subject(settings, claims)
     user = tx.users.vouched_for(subject)
     if user is None:
         name = _free_name(tx, settings, claims)
@@ -95,6 +107,10 @@ def _user(tx: Transaction, settings: OpenIdSettings, claims: Claims, role: Role,
         return user, ""
     tx.users.set_role(user.user_id, role)
     return tx.users.get(user.user_id), f"given role {role}, had {user.role}, as {settings.issuer} says"
+
+
+def _subject(settings: OpenIdSettings, claims: Claims) -> str:
+    return f"{settings.issuer} {claims['sub']}"
 
 
 def _free_name(tx: Transaction, settings: OpenIdSettings, claims: Claims) -> str:

@@ -18,12 +18,14 @@ from turned_clock import Clock
 
 from dicom_node.acts.people import give_role, new_link
 from dicom_node.assembly import Parts
+from dicom_node.audit import facts
 from dicom_node.settings.oidc import OpenIdSettings
 from dicom_node.web.app import open_console
 from dicom_node.web.console import Console
 from dicom_node.web.passwords import Passwords
 from dicom_node.web.single_sign_on import ASKED_S
 from storage.errors import IllegalStep
+from storage.people.tickets import TicketKind
 from storage.people.users import Role
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of the provider's own
@@ -141,6 +143,24 @@ def test_a_role_follows_the_groups_at_the_next_sign_in(visitor: Browser, console
     come(visitor, "1")
     with console.parts.database.reading() as tx:
         assert tx.users.get(user.user_id).role is Role.OPERATOR
+
+
+def test_who_is_in_no_group_any_more_has_neither_session_nor_token_left(
+    visitor: Browser, console: Console, people: dict[str, int], audited: Callable[[], list[Element]]
+) -> None:
+    with console.parts.database.transaction() as tx:
+        subject = f"{console.settings.oidc.issuer} 3"  # type: ignore[union-attr]
+        mallory = tx.users.add("mallory", Role.OPERATOR, console.clock(), subject=subject).user_id
+        for somebody in (mallory, people["vera"]):
+            for kind in (TicketKind.SESSION, TicketKind.PROGRAM):
+                tx.tickets.issue(kind, somebody, console.clock())
+    assert [come(visitor, "3").status_code for _ in range(2)] == [401, 401]
+    with console.parts.database.reading() as tx:
+        left = {one: sum(len(tx.tickets.of_user(one, kind)) for kind in TicketKind) for one in (mallory, people["vera"])}
+        assert not tx.users.get(mallory).disabled, "comes in again as soon as a group says so"
+    assert left == {mallory: 0, people["vera"]: 2}
+    kinds = [one.get("csd-code") for message in audited() for one in message.iter("EventTypeCode")]
+    assert kinds.count(facts.USER_CHANGED.value) == 1, "the second time there is nothing to end"
 
 
 def test_who_is_shut_out_here_stays_out(visitor: Browser, console: Console) -> None:
