@@ -49,9 +49,12 @@ def timeline_view(
 
 
 def time_to_result(study: Study, deliveries: Sequence[Delivery]) -> float | None:
-    """Seconds from the last image to the first result that was delivered; None where none was."""
+    """Seconds from the last image to the first result that was delivered after it; None where none was.
+
+    What was delivered before a late image says nothing of how long the study took.
+    """
     sent = [one.sent_at for one in deliveries if one.sent_at is not None and one.state in LEFT]
-    return max(0.0, min(sent) - study.changed_at) if sent else None
+    return min((at - study.changed_at for at in sent if at >= study.changed_at), default=None)
 
 
 def _received(study: Study) -> Step:

@@ -21,8 +21,8 @@ LATELY = 1000  # jobs of a model that are looked at
 
 @dataclass(frozen=True)
 class Figures:
-    """Studies that arrived, jobs that ended well and badly, and of each delivered result the seconds since its
-    study's last image."""
+    """Studies that arrived, jobs that ended well and badly, and of each result that was delivered after its study's
+    last image the seconds since that."""
 
     studies: int
     results: int
@@ -73,11 +73,14 @@ class FiguresStore(Store):
         return [(task, summary.get("seconds") or {}) for task, summary in found]
 
     def sent_between(self, after: float, until: float) -> list[tuple[str, float]]:
-        """Destination of each delivery that was sent in that time, with the seconds since its study's last image."""
+        """Destination of each delivery that was sent in that time, with the seconds since its study's last image.
+
+        One that was sent before a late image is left out: it has no such time.
+        """
         took = deliveries.c.sent_at - studies.c.changed_at
         query = select(deliveries.c.destination, took).join(studies, studies.c.study_uid == deliveries.c.study_uid)
         sent = query.where(deliveries.c.sent_at > after, deliveries.c.sent_at <= until).limit(at_most(MOST_TIMES))
-        return [(destination, max(0.0, float(seconds))) for destination, seconds in self._connection.execute(sent)]
+        return [(where, float(seconds)) for where, seconds in self._connection.execute(sent) if seconds >= 0]
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""
@@ -111,7 +114,7 @@ class FiguresStore(Store):
         # By time: of an index on the state nearly every row is one that left.
         newest = query.where(deliveries.c.sent_at >= moment(at)).order_by(deliveries.c.sent_at.desc())
         sent = self._connection.execute(newest.limit(at_most(MOST_TIMES)))
-        return [max(0.0, float(seconds)) for seconds, state in sent if state in LEFT]
+        return [float(seconds) for seconds, state in sent if state in LEFT and seconds >= 0]
 
 
 def _ended(state: JobState, at: float) -> Select[Any]:

@@ -39,6 +39,12 @@ def test_a_study_that_went_all_the_way() -> None:
     assert time_to_result(STUDY, [SENT]) == 75.0
 
 
+def test_a_result_that_was_sent_before_a_late_image_is_none_of_all_images() -> None:
+    later = replace(STUDY, changed_at=300.0)
+    assert time_to_result(later, [SENT]) is None
+    assert time_to_result(later, [SENT, replace(SENT, delivery_id=2, sent_at=360.0)]) == 60.0
+
+
 def test_one_that_still_comes_has_not_been_anywhere() -> None:
     found = steps(replace(STUDY, state=StudyState.RECEIVING), (), (), [], now=112.0)
     assert [(one["step"], one["state"], one["seconds"]) for one in found] == [

@@ -19,6 +19,18 @@ def test_what_came_what_was_made_and_how_long_it_took(db, job):
         assert tx.figures.since(241.0) == Figures(0, 0, 0, [])
 
 
+def test_a_result_that_was_sent_before_a_late_image_has_no_time(db, job):
+    with db.transaction() as tx:
+        tx.jobs.claim("me", 200.0, 60.0)
+        tx.jobs.finish(job.job_id, "me", JobState.DONE, 230.0)
+        number = tx.deliveries.add(job.job_id, job.study_instance_uid, "pacs", DeliveryState.PENDING, 230.0)
+        tx.outbox.claim(Sender("pacs"), "me", 231.0, 60.0)
+        tx.deliveries.sent(number, "me", 240.0, {})
+        tx.studies.reopen(job.study_instance_uid, 250.0)
+        assert tx.figures.since(200.0) == Figures(0, 1, 0, [])
+        assert tx.figures.sent_between(239.0, 240.0) == []
+
+
 def test_jobs_and_deliveries_by_what_they_are(db, job):
     with db.transaction() as tx:
         tx.deliveries.add(job.job_id, job.study_instance_uid, "pacs", DeliveryState.HELD, 230.0)
