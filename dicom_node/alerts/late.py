@@ -14,7 +14,7 @@ from storage.lifecycle import DeliveryState, JobState, StudyState
 
 log = logging.getLogger(__name__)
 
-HORIZON_S = 7 * 86400.0  # what is older is history when it is first looked at
+HORIZON_S = 7 * 86400.0  # what has been late for longer is history when it is first looked at
 MOST_NAMED = 50  # in one message
 
 
@@ -31,11 +31,12 @@ class Late:
     def step(self, now: float) -> bool:
         """Raise and resolve what is to be; one message a channel for all that is new."""
         before = now - self.settings.goal_minutes * 60
+        since = before - HORIZON_S
         with self.database.reading() as tx:
-            if not tx.alerts.late(before, now - HORIZON_S) and not tx.alerts.over(before):
+            if not tx.alerts.late(before, since) and not tx.alerts.over(before):
                 return False
         with self.database.transaction() as tx:
-            late = [uid for uid in tx.alerts.late(before, now - HORIZON_S) if tx.alerts.raise_(uid, now)]
+            late = [uid for uid in tx.alerts.late(before, since) if tx.alerts.raise_(uid, now)]
             over = [uid for uid in tx.alerts.over(before) if tx.alerts.resolve(uid, now)]
             self._tell(tx, "late", late, now)
             self._tell(tx, "resolved", over, now)

@@ -60,6 +60,12 @@ def test_what_is_old_when_it_is_first_looked_at_is_no_news(late: Late) -> None:
     assert not late.step(9 * 86400.0)
 
 
+def test_the_longest_goal_that_may_be_set_is_told_too(story: Parts) -> None:
+    settings = AlertSettings.model_validate({"goal_minutes": 7 * 24 * 60, "mail": MAIL})
+    assert Late(story.database, settings, "SEGNODE", "https://node").step(8 * 86400.0)
+    assert [channel for channel, _ in told(story)] == ["mail"]
+
+
 def test_when_it_is_over_that_is_told_once(late: Late, story: Parts) -> None:
     late.step(AT)
     told(story)
