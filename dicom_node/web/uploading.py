@@ -149,8 +149,12 @@ class _Form:
         if b"filename" in options:
             if not self._trusted:
                 raise Forbidden(EXPIRED)
+            name = options[b"filename"].decode("utf-8", "replace")
             if self._field in FILE_FIELDS:
-                self._file = self._bringing.file(options[b"filename"].decode("utf-8", "replace"))
+                self._file = self._bringing.file(name)
+            elif name:  # an empty field has none
+                reason = f"its field {self._field[:40]!r} is not looked at: files come as file or folder"
+                self._bringing.brought.skip(name, reason)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:

@@ -81,6 +81,17 @@ def test_what_is_no_dicom_is_named_and_the_rest_is_taken(
     assert list((parts.archive.root / INCOMING).iterdir()) == []
 
 
+def test_a_file_in_a_field_of_another_name_is_named_with_the_right_one(
+    program: MakeBrowser, ct_series: list[Path]
+) -> None:
+    sent = [("files", ("one.dcm", ct_series[0].read_bytes())), ("other", ("", b""))]
+    answer = program("otto").post("/api/v1/studies", files=sent).json()
+    assert answer["studies"] == []
+    assert [one["name"] for one in answer["skipped"]] == ["one.dcm"]
+    assert "'files'" in answer["skipped"][0]["reason"]
+    assert "file or folder" in answer["skipped"][0]["reason"]
+
+
 def test_a_picked_task_is_kept_and_an_unknown_one_is_refused(
     parts: Parts, signed_in: MakeBrowser, ct_series: list[Path]
 ) -> None:
