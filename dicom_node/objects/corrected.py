@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
+from pydicom.sr.coding import snomed_mapping
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -145,10 +146,16 @@ def _segment(item: Dataset) -> Segment:
 
 
 def _code(item: Dataset, keyword: str) -> Coded | None:
-    """The first code of a sequence, of harmless characters only: it is journalled where it is unknown."""
+    """The first code of a sequence, of harmless characters only: it is journalled where it is unknown.
+
+    Of SNOMED's old scheme, which older viewers write, the number that took its place (PS3.16 8.1).
+    """
     for code in items_of(item, keyword):
         texts = (value_of(code, "CodeValue"), value_of(code, "CodingSchemeDesignator"))
-        return Coded(*(re.sub(r"[^\w.-]", "", str(text or "?"), flags=re.ASCII)[:16] for text in texts))
+        value, scheme = (re.sub(r"[^\w.-]", "", str(text or "?"), flags=re.ASCII)[:16] for text in texts)
+        if scheme == "SRT" and value in snomed_mapping["SRT"]:
+            return Coded(snomed_mapping["SRT"][value], "SCT")
+        return Coded(value, scheme)
     return None
 
 

@@ -60,6 +60,15 @@ def test_it_says_what_it_is_and_what_it_cites(case: Any, seg: Dataset, read: Cal
     assert "Liver" not in repr(found), "free text may name a patient"
 
 
+def test_a_code_of_snomeds_old_scheme_is_the_number_that_took_its_place(seg: Dataset, read: Callable[..., Any]) -> None:
+    """As older viewers write them (PS3.16 8.1)."""
+    for segment, value in zip(seg.SegmentSequence, ("T-62000", "M-8FFFF", "M-03000"), strict=True):
+        (code,) = segment.SegmentedPropertyTypeCodeSequence
+        code.CodeValue, code.CodingSchemeDesignator = value, "SRT"
+    assert [one.type for one in read(seg).segments] == [
+        Coded("10200004", "SCT"), Coded("108369006", "SCT"), Coded("4147007", "SCT")]
+
+
 def test_frames_tell_what_the_root_does_not(case: Any, seg: Dataset, read: Callable[..., Any]) -> None:
     del seg.ReferencedSeriesSequence, seg.SourceImageSequence
     assert read(seg).cites < {s.sop_instance_uid for s in case.result.sources["CT"]}
