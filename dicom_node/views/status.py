@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from dicom_node.assembly import audit_spool, cleaner
@@ -40,7 +40,8 @@ def _disabled_models(settings: Settings, tx: Transaction, now: float) -> list[st
 
 def today_view(tx: Transaction, now: float, goal_s: float) -> dict[str, Any]:
     """What was done since midnight of the node's time zone, and how long a result took after its last image."""
-    midnight = datetime.fromtimestamp(now, UTC).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime.fromtimestamp(now, UTC).astimezone().date()
+    midnight = datetime.combine(today, time.min).astimezone()  # by the offset of then: clocks may change during a day
     figures = tx.figures.since(midnight.timestamp())
     took = sorted(figures.result_s)
     return {

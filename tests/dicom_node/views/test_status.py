@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime
 
+import pytest
 from listening import asked
 
 from dicom_node.assembly import Parts
@@ -26,6 +29,23 @@ def test_today_begins_at_midnight_here(story: Parts) -> None:
         today = today_view(tx, 1000.0, 15.0)
     assert (today["studies"], today["results"], today["failed"], today["delivered"]) == (2, 1, 1, 1)
     assert (today["median_s"], today["within_goal"]) == (32.0, 0)
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(("day", "hours"), [(28, 20), (29, 19), (30, 20)])
+@pytest.mark.usefixtures("berlin")
+def test_also_on_the_day_on_which_the_clocks_change(story: Parts, day: int, hours: int) -> None:
+    evening = datetime(2026, 3, day, 20).astimezone().timestamp()
+    with story.database.reading() as tx:
+        assert evening - today_view(tx, evening, 900.0)["since"] == hours * 3600
 
 
 def test_it_asks_as_often_of_a_full_node_as_of_an_empty_one(story: Parts) -> None:
