@@ -67,7 +67,7 @@ class Metrics:
         self._gpu_busy = self._gauge("gpu_busy_ratio", "How busy a GPU is, 0 to 1", "host", "gpu")
         self._counted = _Counted()
         self._registry.register(self._counted)
-        self._free = self._gauge("disk_free_bytes", "Free space on the disk of the data folder")
+        self._free = self._gauge("disk_free_bytes", "Free space on the disk of the images, or of their cache")
         self._steps = Histogram(
             "segnode_step_seconds", "What each step of a job took", ("task", "step"), buckets=STEP_S,
             registry=self._registry,
