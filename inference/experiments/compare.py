@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from inference.answer import convinced, decode
+from inference.evaluation.candidates import Nodule
 from inference.evaluation.comparison import ComparisonText, ModelRuns, compare_models
 from inference.evaluation.evaluate import EvaluationSettings, TruthCase, evaluate, settings_for
 from inference.evaluation.files import write_comparison
@@ -134,7 +135,10 @@ def _judged(chosen: Chosen, exam: _Exam) -> DatasetResult:
 
     def shown(ref: CaseRef) -> _Prepared:
         case = cached_case(test.data, ref, settings.recipe, exam.cache)
-        return _Prepared(ref.case_id, np.array(case.labels), working_grid(case, settings), case=case)
+        grid = working_grid(case, settings)
+        irrelevant = tuple(Nodule(ref.case_id, tuple(grid.to_lps(middle)), diameter_mm or -1.0)
+                           for *middle, diameter_mm in case.irrelevant.tolist())
+        return _Prepared(ref.case_id, np.array(case.labels), grid, irrelevant=irrelevant, case=case)
 
     def answer(case: _Prepared) -> NDArray[np.uint8]:
         assert case.case is not None

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ PLACES_PER_LABEL = 4000
 ABANDONED_S = 3600.0  # after which a case that was begun is taken for left behind
 REGISTRATION_SLACK_MM = 0.7  # what registration of phantoms leaves, along each axis
 _ARRAYS = ("image", "labels", "foreground")
+_IRRELEVANT = "irrelevant.npy"
 _DRAWN_BY = ("phantom", "transforms", "writers/acquisition.py", "prepare.py", "roi.py")
 
 
@@ -36,7 +37,8 @@ class Case:
     """A prepared case: image float16 (channel, z, y, x), labels uint8 (z, y, x), places to look at by label.
 
     Arrays lie on disk until they are looked at: a data set need not fit into memory.
-    `places[0]` are indices (n, 3) of the region's voxels of any label, `places[label]` those of a label.
+    `places[0]` are indices (n, 3) of the region's voxels of any label, `places[label]` those of a label. `irrelevant`
+    (n, 4) are findings that are neither right nor wrong: the middle as an index (z, y, x), and the diameter in mm.
     """
 
     seed: int
@@ -44,6 +46,7 @@ class Case:
     labels: NDArray[np.uint8]
     foreground: NDArray[np.bool_]
     places: dict[int, NDArray[np.int16]]
+    irrelevant: NDArray[np.float64] = field(default_factory=partial(np.zeros, (0, 4)))
 
 
 def draw_cases(name: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, workers: int = 2,
@@ -58,7 +61,8 @@ def draw_cases(name: str, recipe: Recipe, seeds: Sequence[int], cache: Path, *, 
     return [load_case(path, seed) for seed, path in zip(seeds, paths, strict=True)]
 
 
-def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: int, channels: Sequence[str]) -> None:
+def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: int, channels: Sequence[str],
+              irrelevant: NDArray[np.float64] | None = None) -> None:
     """Keep a prepared case and its labels (z, y, x) on the working grid in the folder `path`: all of it, or nothing.
 
     `seed` chooses the places to look at, where there are more than are kept. Unfit where half precision does not hold
@@ -72,6 +76,8 @@ def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: i
     np.save(beside / "labels.npy", labels)
     np.save(beside / "foreground.npy", prepared.foreground)
     places = _places(labels, prepared.foreground, seed)
+    if irrelevant is not None:
+        np.save(beside / _IRRELEVANT, irrelevant)
     np.savez(beside / "places.npz", **{str(label): at for label, at in places.items()})  # type: ignore[arg-type]
     try:
         beside.rename(path)
@@ -104,7 +110,9 @@ def load_case(path: Path, seed: int) -> Case:
     """A case from its folder; `seed` is its name among the others."""
     image, labels, foreground = (_on_disk(path / f"{name}.npy") for name in _ARRAYS)
     with np.load(path / "places.npz") as kept:
-        return Case(seed, image, labels, foreground, {int(label): kept[label] for label in kept})
+        case = Case(seed, image, labels, foreground, {int(label): kept[label] for label in kept})
+    listed = path / _IRRELEVANT  # phantoms have none
+    return replace(case, irrelevant=np.load(listed)) if listed.exists() else case
 
 
 def _on_disk(path: Path) -> NDArray[Any]:

@@ -44,7 +44,10 @@ def cached_case(data: DataSet, ref: CaseRef, recipe: Recipe, folder: Path) -> Ca
         names = [f"{one.role} of {ref.images[one.role].name}" if one.role in ref.images else one.role
                  for one in recipe.channels]
         try:
-            save_case(path, *prepared_case(data.read(ref), recipe), seed, names)
+            labelled = data.read(ref)
+            prepared, labels = prepared_case(labelled, recipe)
+            marks = [(*prepared.grid.to_index(one.centre), one.diameter_mm) for one in labelled.irrelevant]
+            save_case(path, prepared, labels, seed, names, np.array(marks).reshape(-1, 4))
         except Unfit as fault:
             raise BadCase(ref.case_id, str(fault)) from fault
     return load_case(path, seed)

@@ -1,16 +1,21 @@
 """Variants are trained and judged on the same cases; what is done is not done again."""
 
 import json
+from types import SimpleNamespace
 
 import miniatures
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from inference.evaluation.files import read_comparison
 from inference.experiments import compare as module
 from inference.experiments.compare import compare
-from inference.experiments.judge import unseen
+from inference.experiments.judge import Unseen, unseen
 from inference.training.config import load_settings
+from inference.training.datasets.base import Mark
+from inference.training.datasets.luna16 import Luna16
+from inference.training.datasets.prepared import prepared_case
 
 
 @pytest.fixture
@@ -81,6 +86,39 @@ def test_a_test_case_that_cannot_be_read_is_counted(experiment, lits):
     image.write_bytes(bytes(image.stat().st_size))
     _, data, _ = compare(experiment, lits / "out", lits / "cache", workers=1)
     assert [(model.cases, model.failures) for model in read_comparison(data).models] == [(1, 2), (1, 2)], "of two seeds"
+
+
+@pytest.mark.parametrize("directions", ["axial", "oblique"])
+def test_what_is_found_on_an_irrelevant_finding_of_luna16_is_neither_right_nor_wrong(
+    directions, configuration, lits, monkeypatch
+):
+    """As a bundle is judged (test_judge.py); here on the working grid, which lies elsewhere than the images."""
+    grid = miniatures.grid_of(directions)
+    irrelevant, elsewhere = grid.to_lps([(2, 3, 3), (9, 20, 18)])
+    mark = Mark(tuple(map(float, irrelevant)), 6.0)
+    miniatures.write_luna16(lits / "LUNA16", {0: miniatures.draw(miniatures.LUNG_NODULE, 1, grid)}, {0: [mark]})
+    nodules = {"activation": "sigmoid", "regions": [{"name": "nodule", "label": 1, "members": [1]}]}
+    settings = load_settings(configuration(
+        task="lung_nodule", data={"kind": "luna16", "folder": "LUNA16"}, output=nodules,
+        recipe={"primary": "CT", "channels": [{"role": "CT", "scale": "window", "low": -1000, "high": 400}],
+                "spacing_mm": [1, 1, 1]}))
+    data = Luna16(lits / "LUNA16")
+    (ref,) = data.cases()
+    working = prepared_case(data.read(ref), settings.recipe)[0].grid
+
+    def answer(case, *_):
+        """The truth, and a ball of 4 mm on either place."""
+        labels = np.array(case.labels)
+        for place in (irrelevant, elsewhere):
+            labels[miniatures.distance(working, place) <= 2] = 1
+        return labels
+
+    for name, stub in (("look", lambda network, case, *_: case), ("convinced", lambda case, _: case),
+                       ("decode", answer)):  # fmt: skip
+        monkeypatch.setattr(module, name, stub)
+    exam = module._Exam("", Unseen(data, (ref,), "LUNA16", synthetic=False), lits / "cache", "cpu")
+    (score,) = module._judged(SimpleNamespace(settings=settings, network=None), exam).scores
+    assert (score.lesions.hits, score.lesions.found, score.lesions.false) == (1, 2, 1)
 
 
 def test_a_pool_is_judged_on_each_part_beside_a_network_for_each(pool, lits):
