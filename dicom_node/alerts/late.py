@@ -14,7 +14,7 @@ from storage.lifecycle import DeliveryState, JobState, StudyState
 
 log = logging.getLogger(__name__)
 
-HORIZON_S = 7 * 86400.0  # what has been late for longer is history when it is first looked at
+HORIZON_S = 7 * 86400.0  # beyond the goal; what is older is history when it is first looked at
 MOST_NAMED = 50  # in one message
 
 

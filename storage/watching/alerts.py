@@ -20,14 +20,11 @@ class Alerts(Store):
     """Alerts of one transaction; a study has one open alert at most."""
 
     def late(self, before: float, since: float) -> list[str]:
-        """Studies without an open alert that are late: their last image came before `before`.
-
-        What they wait for came, or was asked for again, after `since`.
-        """
+        """Studies without an open alert that are late: their last image came before `before`, and after `since`."""
         known = exists(select(1).where(alerts.c.study_uid == studies.c.study_uid, alerts.c.resolved_at.is_(None)))
-        quiet = (studies.c.changed_at <= before, ~known.correlate(studies))
+        quiet = (studies.c.changed_at > since, studies.c.changed_at <= before, ~known.correlate(studies))
         # Asked apart, each can begin at the few that are not done; with OR all studies of that time are gone through.
-        each = [select(studies.c.study_uid).where(reason, *quiet) for reason in _reasons(before, since)]
+        each = [select(studies.c.study_uid).where(reason, *quiet) for reason in _reasons(before)]
         found = self._connection.execute(union_all(*each).limit(at_most(MOST_AT_ONCE))).scalars()
         return list(dict.fromkeys(found))  # two things may keep a study
 
@@ -70,19 +67,14 @@ _UNDONE = and_(among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.
 _UNSENT = among(deliveries.c.state, (DeliveryState.PENDING, DeliveryState.DEAD))
 
 
-def _reasons(before: float, since: float = 0.0) -> Sequence[ColumnElement[bool]]:
+def _reasons(before: float) -> Sequence[ColumnElement[bool]]:
     """Why a study has no result, each of which does: it has not settled, or what it waits for was queued so long ago.
-
-    Nothing counts that is from before `since`.
 
     Refused input, held results and studies that no route wanted have none by a rule: they are not late. Nor is what
     somebody has just asked for again.
     """
-    undone = select(jobs.c.study_uid).where(_UNDONE, jobs.c.queued_at <= before, jobs.c.queued_at > since)
-    unsent = select(deliveries.c.study_uid).where(
-        _UNSENT, deliveries.c.queued_at <= before, deliveries.c.queued_at > since
-    )
+    undone = select(jobs.c.study_uid).where(_UNDONE, jobs.c.queued_at <= before)
+    unsent = select(deliveries.c.study_uid).where(_UNSENT, deliveries.c.queued_at <= before)
     dispatched = studies.c.state == StudyState.DISPATCHED.value
     waits = [and_(dispatched, studies.c.study_uid.in_(work)) for work in (undone, unsent)]
-    unsettled = and_(among(studies.c.state, UNSETTLED), studies.c.changed_at > since)
-    return [unsettled, *waits]
+    return [among(studies.c.state, UNSETTLED), *waits]

@@ -203,7 +203,7 @@ class TestFiles:
             f"{who}: files of model liver_591 recorded as they are; other than before: none",
             f"{who}: model liver_591 removed",
         ]
-        assert {one.kind.value for one in told if one.kind} == {"110129"}
+        assert {one.kind.value for one in told if one.kind} == {"110131"}
 
     def test_nothing_is_audited_that_was_refused(self, segnode: Segnode, conf: Path) -> None:
         assert segnode("models", "remove", "bright").exit_code == 1

@@ -57,27 +57,6 @@ def test_a_result_that_has_not_arrived(
         assert [one[2:] for one in tx.alerts.why(study)] == ([(state, "pacs")] if is_late else [])
 
 
-@pytest.mark.parametrize("what", ["job", "delivery"])
-def test_what_was_asked_for_again_of_an_old_study_counts_from_then(
-    db: Database, study: str, make_job: Callable[..., Job], what: str
-) -> None:
-    with db.transaction() as tx:
-        tx.studies.move(study, StudyState.COMPLETE, 1100.0)
-        tx.studies.move(study, StudyState.DISPATCHED, 1100.0)
-        tx.jobs.add(make_job(study_instance_uid=study, job_id="j", created_at=1100.0))
-        tx.jobs.claim("me", 1200.0, 60.0)
-        tx.jobs.finish("j", "me", JobState.FAILED if what == "job" else JobState.DONE, 1300.0)
-        if what == "delivery":
-            number = tx.deliveries.add("j", study, "pacs", DeliveryState.DEAD, 1300.0)
-    assert late(db, since=1500.0) == [], "what has waited since before then is history"
-    with db.transaction() as tx:
-        if what == "job":
-            tx.jobs.retry("j", 1800.0)
-        else:
-            tx.deliveries.retry(number, 1800.0)
-    assert late(db, since=1500.0) == [study]
-
-
 def test_one_is_raised_once_and_resolved_once(db: Database, study: str) -> None:
     with db.transaction() as tx:
         assert [tx.alerts.raise_(study, NOW) for _ in range(2)] == [True, False]
