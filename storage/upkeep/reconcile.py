@@ -19,6 +19,7 @@ PREFIXES = tuple(f"{number:02x}" for number in range(256))  # the archive's fold
 SOME = 1000  # studies that one transaction writes
 UNFINISHED_S = 86400.0  # no object takes so long from its first byte to its last
 
+
 class Fault(StrEnum):
     """What is wrong with a file that a row names."""
 
