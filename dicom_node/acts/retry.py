@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dicom_node.audit.facts import Code, PersonAction
 from dicom_node.outgoing import let_go
-from dicom_node.pipeline.priors import lacking
+from dicom_node.pipeline.priors import held_prior
 from storage.database import Transaction
 from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobState
@@ -134,9 +134,10 @@ def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
                 "made of are not here; send it to the node again, then retry"
             )
         prior = job.parameters.get("prior") if job.summary.get("trend") else None
-        if prior and (why := lacking(tx, prior)):  # without it other names of lesions stand under the same UIDs
+        # Without it other names of lesions would stand under the same UIDs.
+        if prior and (lacks := held_prior(tx, prior).lacks):
             raise IllegalStep(
-                f"the result of study {study_uid} was compared with study {prior['study']}, and {why}; send "
+                f"the result of study {study_uid} was compared with study {prior['study']}, and {lacks}; send "
                 "that to the node again with its results, then retry"
             )
         tx.jobs.run_again(job.job_id, now)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dicom_node.objects.corrected import BadSegmentation, Segment, read_segmentation
 from dicom_node.objects.on_grid import lay_numbers_on, structure_of
-from dicom_node.pipeline.priors import lacking
+from dicom_node.pipeline.priors import held_prior
 from inference.errors import BadGeometry
 from inference.measure import shared_by_several
 from inference.readers.arrange import arrange
@@ -48,22 +48,18 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
         return
     uids = [str(uid) for uid in named["instances"]]
     with database.reading() as tx:
-        if why := lacking(tx, named):
-            raise NoPrior(why)
-        images = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
-        held = {image.sop_instance_uid: image for image in images}
-        found = {i.sop_instance_uid: i.file for i in tx.studies.named(named["segs"])}
-        made = {uid: result.file for uid in named["segs"] if (result := tx.results.find(uid)) and not result.removed_at}
+        images, segs, lacks = held_prior(tx, named)
         earlier = tx.jobs.find(named["job"]) if named.get("job") else None
-    files = found | made
+    if lacks:
+        raise NoPrior(lacks)
     try:
-        grid = arrange([s for uid in uids for s in slice_headers(held[uid].header)]).grid
-        labelmap, lesions = _lesions([files[uid] for uid in named["segs"]], archive, grid, TASKS[job.task])
+        grid = arrange([s for uid in uids for s in slice_headers(images[uid].header)]).grid
+        labelmap, lesions = _lesions([segs[uid] for uid in named["segs"]], archive, grid, TASKS[job.task])
     except (BadSegmentation, BadGeometry) as bad:
         raise NoPrior(f"the prior cannot be read: {bad}") from bad
     path = scratch / "prior.npy"
     np.save(path, labelmap)
-    with archive.local([held[uid].file for uid in uids]) as paths:
+    with archive.local([images[uid].file for uid in uids]) as paths:
         yield Prior(
             study_instance_uid=named["study"],
             taken=date.fromisoformat(named["taken"]),

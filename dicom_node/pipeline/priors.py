@@ -18,7 +18,7 @@ from inference.tasks import TASKS
 from storage.arriving.recalls import Prior as Recalled
 from storage.database import Transaction
 from storage.lifecycle import JobMark, JobState
-from storage.records import Job, ResultObject, Study
+from storage.records import Instance, Job, ResultObject, StoredFile, Study
 
 SEG = "seg"
 
@@ -28,6 +28,14 @@ class Earlier(NamedTuple):
 
     taken: datetime
     study: Study
+
+
+class Held(NamedTuple):
+    """Images and segmentations of a prior by SOP Instance UID; `lacks` says what is no longer held, "" where all is."""
+
+    images: Mapping[str, Instance]
+    segs: Mapping[str, StoredFile]
+    lacks: str
 
 
 @dataclass(frozen=True)
@@ -109,16 +117,18 @@ def priors_of(tx: Transaction, study: Study) -> Priors:
     return Priors(moment.date(), tuple(earlier), tuple(remarks), recall.found if recall else ())
 
 
-def lacking(tx: Transaction, named: Mapping[str, Any]) -> str:
-    """What is no longer held of a prior that a job was given; "" where nothing is lacking."""
-    images = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
-    held, uids = {image.sop_instance_uid for image in images}, [str(uid) for uid in named["instances"]]
-    if missing := sum(uid not in held for uid in uids):
-        return f"{missing} of {len(uids)} images of the prior are no longer held"
-    arrived = {instance.sop_instance_uid for instance in tx.studies.named(named["segs"])}
-    made = (tx.results.find(uid) for uid in named["segs"] if uid not in arrived)
-    gone = any(result is None or result.removed_at is not None for result in made)
-    return "the prior's segmentation is no longer held" if gone else ""
+def held_prior(tx: Transaction, named: Mapping[str, Any]) -> Held:
+    """What is here of a prior that a job was given."""
+    instances = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
+    images = {image.sop_instance_uid: image for image in instances}
+    arrived = {seg.sop_instance_uid: seg.file for seg in tx.studies.named(named["segs"])}
+    made = {uid: result.file for uid in named["segs"] if (result := tx.results.find(uid)) and not result.removed_at}
+    segs, lacks = arrived | made, ""
+    if missing := sum(str(uid) not in images for uid in named["instances"]):
+        lacks = f"{missing} of {len(named['instances'])} images of the prior are no longer held"
+    elif any(uid not in segs for uid in named["segs"]):
+        lacks = "the prior's segmentation is no longer held"
+    return Held(images, segs, lacks)
 
 
 def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
