@@ -158,7 +158,10 @@ class Reconcile:
         log.info("study reconciled", extra={"study": uid, "images": here, "expected": expected, "fetched": fetched})
 
     def _not_asked(self, fetch: Fetch, reason: str) -> None:
-        """The quiet time must do."""
+        """The quiet time must do, unless the archive has told before what is missing."""
+        if fetch.tally.missing:
+            self._give_up(fetch, reason)
+            return
         text = f"whether anything is missing could not be asked: {reason}"
         self._end(fetch, "complete" if fetch.purpose is FetchPurpose.MISSING else "not fetched", text, incomplete="")
 
@@ -168,7 +171,8 @@ class Reconcile:
             incomplete = f"perhaps incomplete: {fetch.peer} could not be asked"
         else:
             incomplete = f"incomplete: {tally.missing} of {tally.expected} images missing"
-        text = f"{incomplete}; waited {fetch.patience_s:.0f} s for {fetch.peer}, {fetch.attempts} attempts"
+        waited = fetch.patience_s - max(0.0, (fetch.deadline or 0.0) - self.clock())
+        text = f"{incomplete}; waited {waited:.0f} s for {fetch.peer}, {fetch.attempts} attempts"
         self._end(fetch, "incomplete", f"{text}: {trouble}" if trouble else text, incomplete)
         log.warning("study incomplete", extra={"study": fetch.study_instance_uid, "missing": tally.missing})
 

@@ -169,6 +169,24 @@ def test_a_source_without_c_find_leaves_it_to_the_quiet_time(
     )
 
 
+def test_what_an_archive_has_counted_is_not_forgotten_when_it_refuses_to_be_asked_again(
+    database: Database, stage: Reconcile, source: FakeArchive, arrive_fetched: Callable[..., None],
+    let_settle: Callable[..., None], hand: Clock,
+) -> None:  # fmt: skip
+    arrive_fetched(1, 990.0)
+    let_settle()
+    source.keeps = frozenset({4, 5})
+    stage.step(hand.now)
+    source.refuses, hand.now = True, 1010.0
+    assert stage.step(hand.now)
+    found = study(database)
+    assert (found.state, found.incomplete) == (StudyState.COMPLETE, "incomplete: 2 of 5 images missing")
+    assert journal(database)[-1] == (
+        "incomplete",
+        "incomplete: 2 of 5 images missing; waited 10 s for pacs, 2 attempts: PACS does not offer C-FIND",
+    )
+
+
 @pytest.mark.parametrize("how", ["down", "refuses"])
 def test_a_patient_whom_the_archive_quotes_is_not_repeated(
     stage: Reconcile, source: FakeArchive, hand: Clock, database: Database, how: str,
