@@ -205,7 +205,7 @@ class Reconcile:
         """
         self._journal(tx, fetch, event, text, now)
         study = tx.studies.find(fetch.study_instance_uid)
-        if study is None or study.state in (StudyState.RECEIVING, StudyState.COMPLETE):
+        if study is None or study.state in (StudyState.RECEIVING, StudyState.COMPLETE, StudyState.REMOVED):
             return
         if study.state is StudyState.FETCHING or again:
             settle(tx, study.study_instance_uid, self.priors, now, incomplete=incomplete)

@@ -42,6 +42,18 @@ class TestWish:
             FetchState.GIVEN_UP, "0 images, as many as pacs holds",
         )  # fmt: skip
 
+    def test_a_study_that_retention_removed_and_the_archive_does_not_hold_either_is_given_up(
+        self, database: Database, backfill: Reconcile, source: FakeArchive, queue: Callable[..., Any], hand: Clock
+    ) -> None:
+        queue()
+        with database.transaction() as tx:
+            tx.removals.remove(STUDY, 900.0)
+        source.images = 0
+        self.wish(database)
+        assert backfill.step(hand.now)
+        assert (fetch(database).state, study(database).state) == (FetchState.GIVEN_UP, StudyState.REMOVED)
+        assert fetch(database).reason == "0 images, as many as pacs holds"
+
     def test_a_study_that_was_through_is_dispatched_once_more(
         self, database: Database, backfill: Reconcile, queue: Callable[..., Any], hand: Clock
     ) -> None:
