@@ -49,7 +49,9 @@ class Studies(Store):
             check_uid(uid)
         if arrivals.is_result(self._connection, {"sop_uid": instance.sop_instance_uid}).fetchone() is not None:
             instance = replace(instance, kind=InstanceKind.RESULT)
-        if arrivals.add_instance(self._connection, _instance_values(instance, conflict=False)).rowcount == 1:
+        values = _instance_values(instance, conflict=False)
+        is_new = arrivals.add_instance(self._connection, values).rowcount == 1
+        if is_new or arrivals.comes_to_count(self._connection, values):
             self._count(instance, study_header or {})
             return Arrival.NEW
         return self._add_again(instance, study_header or {})
@@ -276,15 +278,11 @@ class Studies(Store):
         purpose = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
         return None if purpose is None else FetchPurpose(purpose)
 
-    def _see(
-        self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None = None
-    ) -> None:
+    def _see(self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None = None) -> None:
         """Make the study visible for what is no new image of it; where it was removed it begins anew."""
         arrivals.see_study(self._connection, _study_values(instance, study_header, awaited))
 
-    def _open_again(
-        self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None
-    ) -> None:
+    def _open_again(self, instance: Instance, study_header: Mapping[str, Any], awaited: FetchPurpose | None) -> None:
         this = {"uid": instance.study_instance_uid, "at": instance.received_at}
         if awaited is None and arrivals.one_image_more(self._connection, this).rowcount == 1:
             return  # as nearly always

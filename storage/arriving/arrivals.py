@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, case, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, case, exists, select, update
 
 from storage.arriving.headers import HEADER_COLUMNS
 from storage.lifecycle import StudyState
@@ -107,3 +108,15 @@ def open_study_again(dialect: str, awaited: FetchPurpose | None) -> Executable:
         reopened["state"] = case((stays, studies.c.state), else_=new.excluded.state)
         reopened["changed_at"] = case((REMOVED, new.excluded.changed_at), else_=studies.c.changed_at)
     return new.on_conflict_do_update(index_elements=[studies.c.study_uid], set_=reopened)
+
+
+def comes_to_count(connection: Connection, values: Mapping[str, Any]) -> bool:
+    """Whether this content stood beside another study's image that has been removed since: from now on it counts.
+
+    Asked only of what is here already, so it need not be prepared.
+    """
+    this = and_(instances.c.sop_uid == values["sop_uid"], instances.c.sha256 == values["sha256"])
+    beside = and_(this, instances.c.conflict, instances.c.replaced.is_(False))
+    other = instances.alias()
+    counts = exists(select(1).where(other.c.sop_uid == values["sop_uid"], other.c.conflict.is_(False)))
+    return connection.execute(update(instances).where(beside, ~counts).values(**values)).rowcount == 1

@@ -83,6 +83,20 @@ def test_a_conflict_that_names_another_study_makes_that_study_visible_without_im
     assert look(db, "1.2.3").images == 0
 
 
+def test_a_conflict_counts_when_it_is_sent_again_after_the_other_study_was_removed(db, make_instance):
+    first = make_instance()
+    stray = make_instance(content="other", study_instance_uid="1.2.3", sop_instance_uid=first.sop_instance_uid)
+    add(db, first, stray)
+    with db.transaction() as tx:
+        tx.versions.mark_read(stray)
+        tx.removals.remove(UID, 500.0)
+    again = replace(stray, received_at=900.0)
+    assert add(db, again, again) == [Arrival.NEW, Arrival.DUPLICATE]
+    assert (look(db, "1.2.3").images, look(db, "1.2.3").changed_at) == (1, 900.0)
+    with db.reading() as tx:
+        assert tx.studies.instances(study_uid="1.2.3") == [again]
+
+
 @pytest.mark.parametrize("state", REST)
 def test_a_new_image_opens_its_study_again(db, make_instance, state):
     add(db, make_instance(1))
