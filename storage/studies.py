@@ -265,15 +265,15 @@ class Studies(Store):
             arrivals.add_sender(self._connection, sender)
 
     def _awaited(self, instance: Instance) -> FetchPurpose | None:
-        """Why the instance is waited for by a fetch that has begun, and that cannot end before this commit.
+        """Why the instance is waited for by a fetch that is queued or runs, and that cannot end before this commit.
 
         What comes of a prior is one also after its fetch has ended: archives go on sending when nobody waits any more.
         """
         if not instance.fetched:
             return None
         prior = fetches.c.purpose == FetchPurpose.PRIOR.value
-        begun = and_(fetches.c.state == FetchState.PENDING.value, fetches.c.attempts > 0)
-        awaits = prior if instance.kind is InstanceKind.RESULT else or_(prior, begun)
+        pending = fetches.c.state == FetchState.PENDING.value
+        awaits = prior if instance.kind is InstanceKind.RESULT else or_(prior, pending)
         query = select(fetches.c.purpose).where(fetches.c.study_uid == instance.study_instance_uid, awaits)
         purpose = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
         return None if purpose is None else FetchPurpose(purpose)

@@ -224,9 +224,12 @@ class TestWhatIsFetched:
         claim(db, purpose=PROCESS)
         assert self.arrive(db, make_instance(2, fetched=True)).state is StudyState.FETCHING
 
-    def test_a_wish_that_has_not_begun_waits_for_nothing(self, db, make_instance):
+    def test_what_comes_as_a_prior_of_a_study_that_a_person_wants_waits_for_the_rest_of_it(self, db, make_instance):
         want(db, replace(WISH, purpose=PROCESS))
-        assert self.arrive(db, make_instance(1, fetched=True)).state is StudyState.RECEIVING
+        with db.transaction() as tx:
+            tx.fetches.mark_prior(UID, "pacs", 200.0)
+        assert self.arrive(db, make_instance(1, fetched=True)).state is StudyState.FETCHING
+        assert claim(db, purpose=PROCESS) is not None, "the wish has its turn"
 
     def test_what_is_here_is_known_without_its_headers(self, db, study, make_instance):
         with db.transaction() as tx:
