@@ -43,3 +43,14 @@ def test_an_unknown_role_is_wrong_usage(conf) -> None:
     done = CliRunner().invoke(cli.main, ["health", "--conf", str(conf), "--roles", "wab"])
     assert done.exit_code == 2
     assert "allowed: receive, pipeline, web, clock" in done.output
+
+
+@pytest.mark.parametrize(("words", "code", "told"), [((), 2, ""), (("--alive",), 0, "no restart mends that: ")])
+def test_a_mistake_in_the_configuration_has_no_role_killed_that_works_on(
+    receiving: Parts, conf, words: tuple[str, ...], code: int, told: str
+) -> None:
+    """Kubernetes brings a changed ConfigMap into running pods as well; one that is killed would not start again."""
+    (conf / "routes.yaml").write_text("routes: [oops\n")
+    done = CliRunner().invoke(cli.main, ["health", "--conf", str(conf), "--roles", "receive", *words])
+    assert done.exit_code == code
+    assert f"{told}routes.yaml:2: no valid YAML" in done.output
