@@ -30,11 +30,18 @@ for unit in segnode segnode@ segnode-raylet; do
 done
 put 0755 segnode /usr/local/bin/segnode
 
+# A version that is there of another wheel, as of an earlier state of the same checkout, stays as it is, beside this one.
+sum="$(sha256sum "$1" | cut -c1-8)"
 program="$root/opt/segnode/$version"
+if [ -x "$program/bin/segnode" ] && [ "$(cat "$program/made-of" 2>/dev/null)" != "$sum" ]; then
+    version="$version-$sum"
+    program="$root/opt/segnode/$version"
+fi
 if [ ! -x "$program/bin/segnode" ]; then # the last thing to come: what lacks it was not finished
     rm -rf "$program"
     mkdir -p "$root/opt/segnode"
     "$wheelhouse/install-venv.sh" "$wheelhouse" "$program"
+    echo "$sum" > "$program/made-of"
 fi
 ln -sfn "$version" "$root/opt/segnode/current"
 

@@ -93,6 +93,18 @@ class TestWhatIsInstalled:
         done = run(DEPLOY / "install.sh", wheelhouse, DESTDIR=str(machine))
         assert (done.returncode, own.read_text()) == (0, "ae_title: OURS\n")
 
+    def test_is_what_the_wheelhouse_holds_also_where_its_version_is_there(
+        self, machine: Path, wheelhouse: Path
+    ) -> None:
+        """Two states of one checkout call themselves alike; the program that runs is left whole, for the way back."""
+        (wheelhouse / "segnode-0.1.0-py3-none-any.whl").write_bytes(b"another one")
+        for _ in range(2):  # the second time nothing is left to do
+            done = run(DEPLOY / "install.sh", wheelhouse, DESTDIR=str(machine))
+            assert done.returncode == 0, done.stderr
+        place = (machine / "opt/segnode/current").readlink()
+        assert re.fullmatch(r"0\.1\.0-[0-9a-f]{8}", place.name)
+        assert f"Segnode {place} is installed" in done.stdout
+        assert {path.name for path in (machine / "opt/segnode").iterdir()} == {"0.1.0", place.name, "current"}
 
     def test_can_be_run_by_the_service_whatever_the_umask_of_root(self, tmp_path: Path, wheelhouse: Path) -> None:
         done = run("sh", "-c", 'umask 077 && exec "$0" "$1"', DEPLOY / "install.sh", wheelhouse,
