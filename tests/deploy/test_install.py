@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,31 @@ class TestWhatIsInstalled:
         program = tmp_path / "machine/opt/segnode/0.1.0"
         shut = [path for path in (program.parent, program, *program.rglob("*")) if path.stat().st_mode & 0o005 == 0]
         assert shut == []
+
+
+class TestFolders:
+    """deploy/systemd/segnode.tmpfiles, which systemd goes by at every start of the machine."""
+
+    @pytest.fixture
+    def configuration(self, machine: Path) -> Path:
+        (machine / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nsegnode:x:999:999::/:/bin/sh\n")
+        (machine / "etc/group").write_text("root:x:0:\nsegnode:x:999:\n")
+        return machine / "etc/segnode"
+
+    def made(self, machine: Path) -> None:
+        done = run("systemd-tmpfiles", "--create", f"--root={machine}", "--prefix=/etc/segnode", "segnode.conf")
+        assert done.returncode == 0, done.stderr
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make folders of others")
+    def test_the_console_may_change_the_configuration_until_somebody_forbids_it(
+        self, machine: Path, configuration: Path
+    ) -> None:
+        shutil.rmtree(configuration)
+        self.made(machine)
+        assert configuration.stat().st_mode & 0o7777 == 0o2770
+        configuration.chmod(0o2750)
+        self.made(machine)
+        assert configuration.stat().st_mode & 0o7777 == 0o2750
 
 
 class TestCommand:
