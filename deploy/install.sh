@@ -30,7 +30,7 @@ for unit in segnode segnode@ segnode-raylet; do
 done
 put 0755 segnode /usr/local/bin/segnode
 
-# A version that is there of another wheel, as of an earlier state of the same checkout, stays as it is, beside this one.
+# What is there of this version by another wheel (of an earlier state of the same checkout, say) stays, beside this one.
 sum="$(sha256sum "$1" | cut -c1-8)"
 program="$root/opt/segnode/$version"
 if [ -x "$program/bin/segnode" ] && [ "$(cat "$program/made-of" 2>/dev/null)" != "$sum" ]; then
