@@ -111,6 +111,18 @@ class Volume:
         return replace(self, array=array)
 
 
+def unit_axes(orientation: ArrayLike) -> NDArray[np.float64]:
+    """Row and column as unit vectors, shape (2, 3), of Image Orientation (Patient), PS3.3 C.7.6.2.1.1.
+
+    Some scanners write three decimals: along a row of 1024 pixels such cosines, taken as they are, miss by most of one.
+    What has no length, or is no number, becomes no unit vector; whoever asks finds that it lies nowhere.
+    """
+    axes = np.asarray(orientation, dtype=np.float64).reshape(2, 3)
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(axes, axis=1, keepdims=True)
+        return np.asarray(axes / np.where(lengths > 0, lengths, 1.0))
+
+
 def regular_affine(origin: Sequence[float], directions: ArrayLike, spacing: Spacing) -> NDArray[np.float64]:
     """Affine of a regular grid from its first voxel's centre, unit axes (z, y, x) as columns, and spacing."""
     affine = np.eye(4)

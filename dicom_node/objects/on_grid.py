@@ -18,7 +18,7 @@ from dicom_node.objects.corrected import FAULTS, BadSegmentation, Coded, Frame, 
 from dicom_node.objects.decode import frames
 from inference.findings import Structure
 from inference.tasks.card import TaskCard
-from inference.volume import Grid
+from inference.volume import Grid, unit_axes
 
 OFF_GRID = 0.1  # share of a voxel that a pixel may lie off its voxel: decimals are rounded
 _UNDESCRIBED = 255
@@ -151,7 +151,8 @@ def _voxels(frame: Frame, seen: Labels, grid: Grid) -> tuple[tuple[NDArray[np.in
 
 def _steps(frame: Frame, shape: tuple[int, ...], grid: Grid) -> tuple[NDArray[np.int64], ...]:
     """The first pixel's voxel (z, y, x), and the steps from row to row and from column to column."""
-    down, right = frame.orientation[3:] * frame.spacing[0], frame.orientation[:3] * frame.spacing[1]
+    along_row, along_column = unit_axes(frame.orientation)
+    down, right = along_column * frame.spacing[0], along_row * frame.spacing[1]
     far = frame.position + down * (shape[0] - 1), frame.position + right * (shape[1] - 1)
     exact = grid.to_index([frame.position, frame.position + down, frame.position + right, *far])
     if not np.isfinite(exact).all() or np.abs(exact).max() > 1e6:

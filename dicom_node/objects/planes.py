@@ -17,7 +17,7 @@ from pydicom.valuerep import DSfloat
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.identity import uid_from
-from inference.volume import SliceSource
+from inference.volume import SliceSource, unit_axes
 
 _SINGLE_FRAME = {"CT": CTImageStorage, "MR": MRImageStorage}
 
@@ -98,7 +98,7 @@ def to_lps(plane: Dataset, pixels: ArrayLike) -> NDArray[np.float64]:
 
     Whole numbers are pixels' centres: 0\\0 is the centre of the first.
     """
-    along_row, along_column = np.array(plane.ImageOrientationPatient, dtype=float).reshape(2, 3)
+    along_row, along_column = unit_axes(plane.ImageOrientationPatient)
     between_rows, between_columns = (float(v) for v in plane.PixelSpacing)
     steps = np.stack([along_row * between_columns, along_column * between_rows])
     return np.asarray(np.array(plane.ImagePositionPatient, dtype=float) + np.asarray(pixels, dtype=float) @ steps)

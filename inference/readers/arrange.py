@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inference.errors import BadGeometry
 from inference.readers.headers import DISCRIMINATORS, SliceHeader
-from inference.volume import Grid
+from inference.volume import Grid, unit_axes
 
 TOLERANCE_MM = 0.1  # how far a slice may lie off its place on the grid: one-decimal rounding passes
 SAME_PLACE_MM = 0.01
@@ -174,8 +174,7 @@ def _by_place(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[tuple[
 
 def _grid(ordered: list[SliceHeader], notes: list[str]) -> Grid:
     first = ordered[0]
-    row, column = _axes(first)
-    row, column = row / np.linalg.norm(row), column / np.linalg.norm(column)
+    row, column = unit_axes(_axes(first))
     normal = np.cross(row, column)
     positions = np.array([s.position for s in ordered])
     if len(ordered) == 1:

@@ -19,7 +19,7 @@ from pydicom.uid import SegmentationStorage
 from inference.errors import BadGeometry, Unfit
 from inference.readers.faults import DICOM_FAULTS
 from inference.tasks.card import TaskCard
-from inference.volume import Grid, Volume
+from inference.volume import Grid, Volume, unit_axes
 
 TOLERANCE = 0.1  # voxels that a frame may lie off its slice
 
@@ -83,11 +83,11 @@ def _frames(seg: Dataset, labels: dict[int, int]) -> Iterator[_Frame]:
     masks = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns)  # bits run on across frames: all at once
     for group, mask in zip(seg.PerFrameFunctionalGroupsSequence, masks, strict=True):
         segment = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        orientation = np.array(_macro(group, shared, "PlaneOrientationSequence").ImageOrientationPatient, dtype=float)
+        along_row, along_column = unit_axes(_macro(group, shared, "PlaneOrientationSequence").ImageOrientationPatient)
         first = np.array(_macro(group, shared, "PlanePositionSequence").ImagePositionPatient, dtype=float)
         between_rows, between_columns = _macro(group, shared, "PixelMeasuresSequence").PixelSpacing
-        row = orientation[:3] * float(between_columns) * (mask.shape[1] - 1)
-        column = orientation[3:] * float(between_rows) * (mask.shape[0] - 1)
+        row = along_row * float(between_columns) * (mask.shape[1] - 1)
+        column = along_column * float(between_rows) * (mask.shape[0] - 1)
         yield _Frame(mask, labels[segment], first + np.stack([np.zeros(3), row, column]))
 
 

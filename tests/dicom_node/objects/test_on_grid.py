@@ -13,6 +13,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from rounded_cosines import LONG_ROWS, round_cosines
 
 from dicom_node.objects.corrected import BadSegmentation, Coded, Segment, read_segmentation
 from dicom_node.objects.encode import encode
@@ -54,6 +55,11 @@ def test_every_form_gives_the_mask_back(
     found = laid(seg_of(case, **FORMS[form]), case.result.grid, tmp_path)
     np.testing.assert_array_equal(found.labels, np.minimum(case.labels, 2))
     assert (found.described, found.unknown) == ({1, 2}, ())
+
+
+def test_cosines_of_three_decimals_lead_back_to_the_voxels(make_case: Callable[..., Any], tmp_path: Path) -> None:
+    case = make_case(LONG_ROWS, edit=round_cosines)
+    np.testing.assert_array_equal(laid(seg_of(case), case.result.grid, tmp_path).labels, np.minimum(case.labels, 2))
 
 
 def shuffle(seg: Dataset) -> None:

@@ -10,6 +10,7 @@ import pytest
 from beside_prior import GROWN_UID
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from rounded_cosines import LONG_ROWS, round_cosines
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.capture import encode_key_images
@@ -145,6 +146,11 @@ def test_slices_that_lie_elsewhere_than_the_models_grid_do_not_leave(made) -> No
     result = replace(case.result, grid=replace(case.result.grid, affine=moved))
     with pytest.raises(ResultInvalid, match="not where its image is"):
         check_objects([part10(ds) for ds in datasets], result, sources, NAMES)
+
+
+def test_cosines_of_three_decimals_put_no_long_row_elsewhere(make_case) -> None:
+    case = make_case(LONG_ROWS, edit=round_cosines)
+    assert {one.kind for one in encode(case.result, "job", case.files, case.context)} == {"seg", "sr", "summary"}
 
 
 def cite_nothing(picture: Dataset) -> None:

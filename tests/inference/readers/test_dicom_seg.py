@@ -12,6 +12,7 @@ import pydicom
 import pytest
 from miniatures import Miniature, draw, grid_of, write_lits_series
 from pydicom.sr.coding import Code
+from rounded_cosines import LONG_ROWS, round_cosines
 
 from inference.errors import BadCase, BadGeometry, Unfit
 from inference.readers.dicom import read_series
@@ -63,6 +64,15 @@ def test_a_lits_case_in_dicom_comes_back_voxel_for_voxel(segmented, drawn: Minia
     assert set(np.unique(case.truth)) == {0, 1, 2}
     np.testing.assert_array_equal(case.truth, drawn.truth)
     assert case.grid.matches(drawn.grid, 1e-3)
+
+
+def test_cosines_of_three_decimals_lead_back_to_the_slices(tmp_path: Path) -> None:
+    drawn = draw(LIVER_TUMOUR, 1, LONG_ROWS)
+    sources = write_lits_series(tmp_path, 4, drawn)
+    round_cosines(sources)
+    write_seg(sources, [(drawn.truth > 0, LIVER), (drawn.truth == 2, TUMOUR)], tmp_path / "seg.dcm")
+    read = read_labels(tmp_path / "seg.dcm", read_series(sources), LIVER_TUMOUR)
+    np.testing.assert_array_equal(read, drawn.truth)
 
 
 def test_a_segment_of_another_kind_is_named(segmented) -> None:
