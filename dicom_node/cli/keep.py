@@ -13,6 +13,7 @@ import click
 from dicom_node.cli.options import audit_trail, conf_option, json_option, open_storage, plainly
 
 if TYPE_CHECKING:
+    from dicom_node.settings import Settings
     from storage.upkeep.backup import Manifest
 
 
@@ -88,7 +89,7 @@ def verify(study_uid: str | None, conf: Path | None, as_json: bool) -> None:
 @json_option
 @plainly
 def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> None:
-    """Copy the database into FOLDER, consistent, while the node runs."""
+    """Copy the database into FOLDER, consistent, while the node runs; the audit trail's own files are not in it."""
     from dicom_node.terminal import present
     from storage.upkeep.backup import backup as copy
 
@@ -97,8 +98,9 @@ def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> 
             parts.settings.node.database, parts.archive, folder, time.time(), with_files=with_files
         )
         parts.audit.data_moved(place.resolve().as_uri(), _contents(manifest), out=True)
+        trail = _trail(parts.settings)
     if as_json:
-        present.as_json({"backup": str(place), **asdict(manifest)})
+        present.as_json({"backup": str(place), **asdict(manifest), "audit_trail": str(trail) if trail else None})
         return
     click.echo(f"backup written: {place}")
     named = f"{manifest.files_named} files, {manifest.bytes_named / 1e9:.3f} GB"
@@ -106,6 +108,8 @@ def backup(folder: Path, with_files: bool, conf: Path | None, as_json: bool) -> 
         click.echo(f"{manifest.files_copied} of {named} are in it; {manifest.files_missing} had gone by retention")
     else:
         click.echo(f"not in it: the {named} that it refers to (--with-files, or save {parts.archive} after it)")
+    if trail:
+        click.echo(f"not in it: the audit trail, one file a message in {trail} of each machine: save that too")
 
 
 @click.command()
@@ -123,6 +127,13 @@ def restore(source: Path, conf: Path | None) -> None:
     with audit_trail(conf) as audit:
         audit.data_moved(source.resolve().as_uri(), _contents(manifest), out=False)
     click.echo(f"the database of {manifest.made_at} is back; `segnode verify` tells which of its files are here")
+    if trail := _trail(settings):
+        click.echo(f"the audit trail is not in a backup; what was saved of it goes into {trail}")
+
+
+def _trail(settings: Settings) -> Path | None:
+    """Where audit messages lie on each machine: all of them, or, with a collector, those that it has not got yet."""
+    return settings.node.audit_folder if settings.node.audit.mode != "off" else None
 
 
 def _contents(manifest: Manifest) -> str:

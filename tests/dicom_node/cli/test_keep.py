@@ -121,6 +121,19 @@ class TestBackup:
     def test_says_that_the_files_are_not_in_it(self, old: Parts, segnode: Segnode, tmp_path: Path) -> None:
         assert "not in it: the 1 files" in segnode("backup", str(tmp_path / "backups")).stdout
 
+    def test_says_that_the_audit_trail_is_not_in_it(
+        self, old: Parts, conf: Path, segnode: Segnode, tmp_path: Path
+    ) -> None:
+        trail = str(old.settings.node.audit_folder)
+        words = segnode("backup", str(tmp_path / "a")).stdout
+        assert f"not in it: the audit trail, one file a message in {trail}" in words
+        told = json.loads(segnode("backup", str(tmp_path / "b"), "--json").stdout)
+        assert told["audit_trail"] == trail
+        node = conf / "node.yaml"
+        node.write_text(node.read_text().replace("data_folder: data", "data_folder: new") + "audit: {mode: off}\n")
+        assert "audit trail" not in segnode("restore", told["backup"]).stdout, "none is kept here"
+        assert "audit trail" not in segnode("backup", str(tmp_path / "c")).stdout
+
     def test_is_audited_as_an_export_and_its_way_back_as_an_import(
         self, old: Parts, conf: Path, segnode: Segnode, audited: Callable[[], list[Element]], tmp_path: Path
     ) -> None:
