@@ -175,9 +175,9 @@ class Recorder:
         """A person has the node do something about a study (`PersonAction`): `who`, or who runs this process."""
         self._accessed("U", action, study_uid, who or person())
 
-    def looked_at(self, study_uid: str, who: Participant) -> None:
-        """A person was shown a study."""
-        self._accessed("R", facts.PersonAction.LOOK, study_uid, who)
+    def looked_at(self, study_uid: str, who: Participant | None = None) -> None:
+        """A person, `who` or who runs this process, was shown a study."""
+        self._accessed("R", facts.PersonAction.LOOK, study_uid, who or person())
 
     def downloaded(self, study_uid: str, who: Participant) -> None:
         """A person is given files of a study."""

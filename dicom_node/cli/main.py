@@ -181,8 +181,10 @@ def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node.terminal import present
     from dicom_node.views.node import study_view
 
-    with open_storage(conf) as parts, parts.database.reading() as tx:
-        view = study_view(tx, study_uid, time.time())
+    with open_storage(conf) as parts:
+        with parts.database.reading() as tx:
+            view = study_view(tx, study_uid, time.time())
+        parts.audit.looked_at(study_uid)
     (present.as_json if as_json else present.show_study)(view)
 
 
@@ -196,8 +198,10 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node.terminal import present
     from dicom_node.views.node import explain_view
 
-    with open_storage(conf) as parts, parts.database.reading() as tx:
-        view = explain_view(tx, study_uid, time.time())
+    with open_storage(conf) as parts:
+        with parts.database.reading() as tx:
+            view = explain_view(tx, study_uid, time.time())
+        parts.audit.looked_at(study_uid)
     (present.as_json if as_json else present.show_explain)(view)
 
 

@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import pytest
+from audit_schema import code
 from click.testing import CliRunner, Result
 
 import inference.evaluation
 from dicom_node.assembly import Parts
+from dicom_node.audit.facts import PersonAction
+from dicom_node.audit.recorder import person
 from dicom_node.cli import main as cli
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
@@ -98,6 +102,17 @@ class TestLookingAtStudies:
         result = segnode(command, "1.9.9")
         assert result.exit_code == 1
         assert result.stderr == "Error: no study 1.9.9\n"
+
+    @pytest.mark.parametrize("command", ["study", "explain"])
+    def test_who_is_shown_a_study_is_audited_as_on_its_page(
+        self, story: Parts, segnode: Segnode, audited: Callable[[], list[Element]], command: str
+    ) -> None:
+        segnode(command, "1.2.3", "--json")
+        segnode(command, "1.2.77")
+        (look,) = audited()
+        assert code(look.find("EventIdentification/EventTypeCode"))[0] == PersonAction.LOOK.value
+        assert look.find("ParticipantObjectIdentification").get("ParticipantObjectID") == "1.2.3"
+        assert look.find("ActiveParticipant").get("UserID") == person().user_id
 
     def test_without_a_node_nothing_is_made(self, conf: Path, segnode: Segnode) -> None:
         result = segnode("status")
