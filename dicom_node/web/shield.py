@@ -22,6 +22,7 @@ LARGEST_BODY = 1024 * 1024  # bytes; forms and commands are small
 BODY_S, SLOWEST = 20.0, 1000.0  # so long is waited for a body, and a second more for each so many bytes that came
 STATIC = "/static/"
 GONE: Message = {"type": "http.disconnect"}
+NOTHING: Message = {"type": "http.response.body"}
 
 POLICY = "; ".join(
     (
@@ -47,7 +48,9 @@ HEADERS: Mapping[str, str] = {
 
 
 class Shield:
-    """Wraps the application. `secure`: browsers come by TLS, and are told to come by nothing else for a year.
+    """Wraps the application. HEAD, by which monitors ask, is answered as GET is, without the content.
+
+    `secure`: browsers come by TLS, and are told to come by nothing else for a year.
 
     `larger`: how many bytes may be sent to addresses that take more than usual.
     """
@@ -64,19 +67,26 @@ class Shield:
             await self._app(scope, receive, send)
             return
 
+        head = scope["method"] == "HEAD"
+        asked = {**scope, "method": "GET"} if head else scope
+
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            begins = message["type"] == "http.response.start"
+            if begins:
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
                 headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith(STATIC) else "no-store")
-            await send(message)
+            if begins or not head:
+                await send(message)
+            if begins and head:
+                await send(NOTHING)  # the answer is over: who streams is told that the caller has gone
 
         announced = Headers(scope=scope).get("content-length", "0")
         largest = self._larger.get(scope["path"], LARGEST_BODY) if scope["method"] == "POST" else LARGEST_BODY
         if announced.isdigit() and int(announced) <= largest:
-            await self._app(scope, _bounded(receive, largest), answer)
+            await self._app(asked, _bounded(receive, largest), answer)
         else:
-            await _too_large(scope["path"], largest)(scope, receive, answer)
+            await _too_large(scope["path"], largest)(asked, receive, answer)
 
 
 def _too_large(path: str, largest: int) -> Response:

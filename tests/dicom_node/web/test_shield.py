@@ -34,6 +34,25 @@ def test_what_nobody_foresaw_bears_them_too_and_tells_nothing(visitor: Browser, 
     assert "Doe" not in answer.text
 
 
+@pytest.mark.parametrize("place", ["/healthz", "/", "/sign-in", "/gone", "/static/console.css"])
+def test_who_asks_for_the_head_alone_is_answered_without_content(visitor: Browser, place: str) -> None:
+    """Load balancers and monitors do (RFC 9110 9.3.2)."""
+    whole, head = visitor.get(place, follow_redirects=False), visitor.head(place, follow_redirects=False)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert {name: head.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_the_head_of_what_has_no_end_is_an_answer(program) -> None:
+    head = program("vera").head("/api/v1/changes")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"].startswith("text/event-stream")
+
+
+def test_what_changes_something_has_no_head(visitor: Browser) -> None:
+    assert visitor.head("/sign-out").status_code == 405
+
+
 def test_over_tls_browsers_are_told_to_stay_there(console) -> None:
     browser = Browser(Shield(create_app(console), secure=True))
     assert browser.get("/healthz").headers["Strict-Transport-Security"] == "max-age=31536000"
