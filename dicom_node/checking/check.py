@@ -56,6 +56,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     report.problems.extend(_authorities(settings))
     uses = _models(settings, report)
     report.remarks.extend(_held(settings, uses))
+    report.remarks.extend(_pointing_nowhere(settings))
     report.remarks.extend(_in_the_clear(settings))
     if settings.node.executor == "processes" and find_spec("torch") is None:
         report.remarks.append("torch is not installed here, so a pipeline on this machine cannot run models itself")
@@ -125,6 +126,18 @@ def _held(settings: Settings, uses: dict[str, IntendedUse]) -> Iterator[str]:
                     f"route {route.name}: model {route.model} is for {use}, destination {name} accepts {accepted}: "
                     f"its results are HELD and shown by `segnode status`; to send them, add {use} to 'accepts' of "
                     f"destination {name} in node.yaml"
+                )
+
+
+def _pointing_nowhere(settings: Settings) -> Iterator[str]:
+    """Routes that send the SR of the measurements without the SEG whose segments it measures (TID 1411)."""
+    for route in settings.routes:
+        for name in route.destinations if "seg" not in route.outputs else ():
+            profile = settings.destinations()[name].profile
+            if profile.seg != "none" and profile.sr != "none" and profile.measurements:
+                yield (
+                    f"route {route.name}: destination {name} gets an SR of the measurements and not the SEG that it "
+                    "refers to: viewers there show numbers without a place, or nothing; outputs: [seg, sr] sends both"
                 )
 
 

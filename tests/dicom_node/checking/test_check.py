@@ -56,6 +56,22 @@ def test_nothing_is_held_where_the_destination_accepts_it(conf: Path) -> None:
     assert check(conf, with_echo=False).remarks == []
 
 
+@pytest.mark.parametrize(("outputs", "profile", "told"), [
+    ("[sr]", "standard", True), ("[seg, sr]", "standard", False), ("[seg]", "standard", False),
+    ("[sr]", "{measurements: false, diameters: true}", False), ("[sr]", "{seg: none}", False),
+])  # fmt: skip
+def test_reports_that_refer_to_a_segmentation_that_is_not_sent_are_a_remark(
+    conf: Path, outputs: str, profile: str, told: bool
+) -> None:
+    node, routes = ((conf / name).read_text() for name in ("node.yaml", "routes.yaml"))
+    changed = f"path: results, accepts: [demonstration], profile: {profile}"
+    (conf / "node.yaml").write_text(node.replace("path: results", changed))
+    (conf / "routes.yaml").write_text(routes.replace("outputs: [seg]", f"outputs: {outputs}"))
+    report = check(conf, with_echo=False)
+    assert ["not the SEG that it refers to: " in remark for remark in report.remarks] == [True] * told
+    assert report.problems == []
+
+
 def test_an_installation_without_torch_is_told_that_it_runs_no_models(
     conf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
