@@ -31,6 +31,12 @@ def names_in(expressions: list[str]) -> set[str]:
     return {name for text in expressions for name in re.findall(r"segnode_\w+", text)}
 
 
+@pytest.mark.parametrize("text", ASKED["dashboard"])
+def test_what_several_consoles_export_of_one_node_is_not_summed(text: str) -> None:
+    """Quantiles are the same of twice the observations."""
+    assert not re.search(r"sum [^(]*\([^)]*\) \((increase\()?segnode_", text)
+
+
 @pytest.fixture
 def exported(story: Parts, program: Callable[[str], Browser], clock: Clock) -> dict[str, set[str]]:
     """The names of the samples of a node on which everything has happened, with their labels."""
