@@ -133,7 +133,7 @@ REGIONS: dict[Region, str] = {
 
 NATURES: dict[Nature, str] = {
     Nature.LOCALIZER: (
-        r"locali[sz]er|\bloc\b|lokali[sz]|\bscout|topogra|surview|\bsurvey|scanogra|\bpilot\b|\b(3|three) ?plane|"
+        r"locali[sz]er|\bloc\b|lokali[sz]|scout|topogra|surview|\bsurvey|scanogra|\bpilot\b|\b(3|three) ?plane|"
         r"\bplan scan|reperage|ubersicht|uebersicht|localizador|\bscano\b"
     ),
     Nature.CALIBRATION: (

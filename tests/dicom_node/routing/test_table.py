@@ -108,6 +108,17 @@ def test_the_sequence_of_a_vestibular_schwannoma_is_refused_by_name(scanner, dec
     )
 
 
+def test_a_three_dimensional_scout_is_no_t1_though_it_has_the_smaller_voxels(scanner, decision):
+    scout = scanner.t1(SeriesDescription="AAHScout", plane="sagittal", slices=128, spacing=1.6, fov=260,
+                       ScanningSequence="GR", SequenceVariant="SP", EchoTime=1.37, RepetitionTime=3.15,
+                       InversionTime=None, ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "NORM"])  # fmt: skip
+    spin_echo = scanner.t1(SeriesDescription="t1_se_tra", slices=28, spacing=5.5, ScanningSequence="SE",
+                           SequenceVariant="SK", EchoTime=9, RepetitionTime=550, InversionTime=None)  # fmt: skip
+    flair, t2, _, after = brain(scanner)
+    (plan,) = decision(scout, spin_echo, flair, t2, after, description="MRT Kopf").plans
+    assert plan.inputs["T1"].series_uid == "1.2.3.2"
+
+
 def test_every_route_has_its_word_on_every_series_and_on_the_study(scanner, decision, routes):
     made = decision(scanner.ct(), scanner.report(), description="CT Thorax")
     told = {(v.route, v.series_uid) for v in made.verdicts}

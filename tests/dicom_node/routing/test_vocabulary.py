@@ -40,6 +40,7 @@ def test_regions(description, regions):
     [
         ("localizer", Nature.LOCALIZER), ("Scout", Nature.LOCALIZER), ("Topogramm 0.6", Nature.LOCALIZER),
         ("3 Plane Loc", Nature.LOCALIZER), ("Surview", Nature.LOCALIZER), ("AAHead_Scout", Nature.LOCALIZER),
+        ("AAHScout", Nature.LOCALIZER),
         ("Dose Report", Nature.DOSE), ("Patient Protocol", Nature.DOSE), ("PreMonitoring", Nature.MONITORING),
         ("SmartPrep Series", Nature.MONITORING), ("Screen Save", Nature.SECONDARY_CAPTURE),
         ("MIP ax", Nature.PROJECTION),
