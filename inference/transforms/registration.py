@@ -40,14 +40,19 @@ class RigidTransform:
 def register_rigid(fixed: Volume, moving: Volume, name: str = "series") -> RigidTransform:
     """The motion that lays `moving` onto `fixed`; the same volumes always give the same answer.
 
-    Series of one frame of reference start from where they lie, others from their centres of mass.
+    Series of one frame of reference start from where they lie, and stay there unless they agree better elsewhere;
+    others start from their centres of mass.
     Unfit where the result is no movement of a patient in a scanner: the series will not be of one head.
     """
     fixed_image, moving_image = _image(fixed), _image(moving)
     uid = fixed.grid.frame_of_reference_uid
     same_frame = uid != "" and uid == moving.grid.frame_of_reference_uid
     start = _start(fixed_image, moving_image, same_frame)
-    found = _matrix(_optimise(fixed_image, moving_image, start))
+    end = _optimise(fixed_image, moving_image, start)
+    # A search over samples that got stuck ends where the series agree less than where the scanner says they lie.
+    if same_frame and _mismatch(fixed_image, moving_image, end) > _mismatch(fixed_image, moving_image, start):
+        return RigidTransform(np.eye(4))
+    found = _matrix(end)
     motion = np.linalg.inv(_matrix(start)) @ found
     transform = RigidTransform(found, _translation(motion, fixed.grid), _rotation(motion))
     if transform.translation_mm > MAX_TRANSLATION_MM or transform.rotation_deg > MAX_ROTATION_DEG:
@@ -91,14 +96,32 @@ def _start(fixed: sitk.Image, moving: sitk.Image, same_frame: bool) -> sitk.Eule
     return start
 
 
-def _optimise(fixed: sitk.Image, moving: sitk.Image, start: sitk.Euler3DTransform) -> sitk.Euler3DTransform:
+def _method() -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)
     method.SetNumberOfWorkUnits(1)  # sums in one order: the same answer every time
     method.SetMetricAsMattesMutualInformation(32)
+    method.SetInterpolator(sitk.sitkLinear)
+    return method
+
+
+def _mismatch(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Euler3DTransform) -> float:
+    """The mutual information over all voxels where both show something, negative: the less the better.
+
+    Infinite where they hardly overlap.
+    """
+    method = _method()
+    method.SetInitialTransform(transform)
+    try:
+        return float(method.MetricEvaluate(fixed, moving))
+    except RuntimeError:
+        return float("inf")
+
+
+def _optimise(fixed: sitk.Image, moving: sitk.Image, start: sitk.Euler3DTransform) -> sitk.Euler3DTransform:
+    method = _method()
     method.SetMetricSamplingStrategy(method.RANDOM)
     method.SetMetricSamplingPercentagePerLevel([0.5, 0.3, 0.05], _SEED)
-    method.SetInterpolator(sitk.sitkLinear)
     # Steps halve: from a start this near, slower ones (0.9) end no nearer and take twice the time.
     method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 200, gradientMagnitudeTolerance=1e-8)
     method.SetOptimizerScalesFromPhysicalShift()

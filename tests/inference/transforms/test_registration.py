@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy import ndimage
 
 from inference.errors import Unfit
+from inference.transforms import registration
 from inference.transforms.geometry import resample
 from inference.transforms.registration import RigidTransform, register_rigid, resample_onto
 from inference.volume import Grid, Spacing, Volume
@@ -73,6 +75,25 @@ def test_the_answer_is_the_same_every_time(fixed):
 
 def test_a_patient_who_lay_still_is_left_alone(fixed):
     assert register_rigid(fixed, fixed).is_identity
+
+
+def shifted_by(mm: float) -> sitk.Euler3DTransform:
+    transform = sitk.Euler3DTransform()
+    transform.SetTranslation((0.0, mm, 0.0))
+    return transform
+
+
+@pytest.mark.parametrize("mm", [6.0, 60.0])
+def test_a_search_that_ends_where_the_series_agree_less_moves_nothing(fixed, monkeypatch, mm):
+    still = moved(np.eye(4))
+    monkeypatch.setattr(registration, "_optimise", lambda *_: shifted_by(mm))
+    assert register_rigid(fixed, still, "T2").is_identity
+
+
+def test_a_search_that_ends_nearer_is_believed(fixed, monkeypatch):
+    monkeypatch.setattr(registration, "_optimise", lambda *_: shifted_by(6.0))
+    found = register_rigid(fixed, moved(motion_of(0.0, (0.0, 6.0, 0.0))))
+    assert found.translation_mm == pytest.approx(6.0)
 
 
 def test_another_frame_of_reference_starts_from_the_centres(fixed):
