@@ -16,7 +16,10 @@ _IMAGE_TYPES: dict[Nature, frozenset[str]] = {
     Nature.REFORMATTED: frozenset({"MPR", "REFORMATTED", "CURVED MPR", "RESAMPLED", "CSA MPR", "CSAPARALLEL"}),
     Nature.SUBTRACTION: frozenset({"SUBTRACT", "SUBTRACTION", "SUB"}),
     Nature.MAP: frozenset({"ADC", "FA", "TRACEW", "PERFUSION", "T1 MAP", "T2 MAP", "T2_STAR MAP", "RCBV", "RCBF", "MTT",
-                           "TTP", "VNC", "IODINE", "MONO", "MONOENERGETIC", "MAP", "VIRTUAL", "EFF_Z", "OVERLAY"}),
+                           "TTP", "VNC", "IODINE", "MONO", "MONOENERGETIC", "MAP", "VIRTUAL", "EFF_Z", "OVERLAY",
+                           # of multi-energy CT, called ORIGINAL\PRIMARY (PS3.3 C.8.2.1.1.1, PS3.17 JJJJ)
+                           "VMI", "MAT_SPECIFIC", "MAT_REMOVED", "MAT_FRACTIONAL", "MAT_MODIFIED", "MAT_VALUE_BASED",
+                           "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"}),
     Nature.DIFFUSION: frozenset({"DIFFUSION", "DW"}),
     Nature.PHASE: frozenset({"P", "PHASE", "PHASE MAP", "PHASE CONTRAST", "REAL", "IMAGINARY", "R", "I"}),
     Nature.SECONDARY_CAPTURE: frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREENSHOT", "CAPTURE"}),

@@ -149,7 +149,8 @@ NATURES: dict[Nature, str] = {
     Nature.PROJECTION: r"\b((m|min|mn|max) ?ip|vrt|ssd|thick ?slab)\b|volume render|\b3d ?vr\b|projection",
     Nature.SUBTRACTION: r"\bsubtr|\bsub\b",
     Nature.MAP: (
-        r"\b((e ?)?adc|trace ?w?|col ?fa|r?cb[vf]|mtt|ttp|tmax|ktrans|vnc|z ?eff|rho|mono ?\d+ ?kev)\b|\bt[12]s? ?map|"
+        r"\b((e ?)?adc|trace ?w?|col ?fa|r?cb[vf]|mtt|ttp|tmax|ktrans|vnc|z ?eff|rho)\b|\bt[12]s? ?map|"
+        r"\b(mono|gsi|vmi)\b.*\d ?ke ?v\b|calcium supp|electron dens|hu\*|"  # "keV" is plain as "ke v"
         r"iodine|\biod ?(map|karte)|virtual|monoenerg|perfusion|overlay|fused|fusion|field ?map"
     ),
     Nature.DIFFUSION: r"\b(dwi|dti|diff|diffusion|diffusie|difusion|hardi|b ?(500|800|1000|2000))\b|\bdiff ?w",

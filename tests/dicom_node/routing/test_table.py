@@ -119,6 +119,18 @@ def test_a_three_dimensional_scout_is_no_t1_though_it_has_the_smaller_voxels(sca
     assert plan.inputs["T1"].series_uid == "1.2.3.2"
 
 
+def test_what_a_spectral_scanner_makes_of_a_scan_never_stands_for_the_scan(scanner, decision):
+    made = decision(
+        scanner.ct(SeriesDescription="Abdomen 1.0"),
+        scanner.ct(SeriesDescription="MonoE 40keV[HU]"),
+        scanner.ct(SeriesDescription="Z Effective[Z]", ImageType=["ORIGINAL", "PRIMARY", "AXIAL", "EFF_ATOMIC_NUM"]),
+        scanner.ct(SeriesDescription="Abdomen 4", ImageType=["ORIGINAL", "PRIMARY", "AXIAL", "MAT_SPECIFIC"]),
+        description="CT Abdomen",
+    )
+    (plan,) = made.plans
+    assert plan.inputs["CT"].series_uid == "1.2.3.1"
+
+
 def test_every_route_has_its_word_on_every_series_and_on_the_study(scanner, decision, routes):
     made = decision(scanner.ct(), scanner.report(), description="CT Thorax")
     told = {(v.route, v.series_uid) for v in made.verdicts}

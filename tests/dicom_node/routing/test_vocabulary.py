@@ -46,6 +46,9 @@ def test_regions(description, regions):
         ("MIP ax", Nature.PROJECTION),
         ("mIP_Images(SW)", Nature.PROJECTION), ("VRT", Nature.PROJECTION), ("Reformatted", Nature.REFORMATTED),
         ("ADC", Nature.MAP), ("ep2d_diff_ADC", Nature.DIFFUSION), ("Iodine no water", Nature.MAP), ("rCBV", Nature.MAP),
+        ("MonoE 40keV[HU]", Nature.MAP), ("Mono 40 keV", Nature.MAP), ("Mono+ 50 keV", Nature.MAP),
+        ("GSI 70 KeV", Nature.MAP), ("Calcium Suppression 75 Index[HU*]", Nature.MAP),
+        ("Electron Density[%EDW]", Nature.MAP),
         ("DWI b1000", Nature.DIFFUSION), ("TOF 3D", Nature.ANGIOGRAPHY), ("SUB T1", Nature.SUBTRACTION),
         ("t1_vibe_dixon_tra_F", Nature.FAT), ("t1_vibe_dixon_tra_opp", Nature.FAT), ("FAT: Ax T1 Flex", Nature.FAT),
         ("T1 out of phase", Nature.FAT), ("mDIXON fat fraction", Nature.FAT),
@@ -58,7 +61,8 @@ def test_natures(description, nature):
 @pytest.mark.parametrize(
     "description",
     ["t1_mpr_tra_gk_v4", "Thorax Low Dose 1.0", "AX T2 FLAIR", "Abdomen portal 3.0", "t1_mprage_sag_km", "Chest lung",
-     "t1_vibe_dixon_tra_W", "t1_vibe_dixon_tra_in", "WATER: Ax T1 Flex", "Fat Sat T1 ax", "T2 Dixon fat sat", "FS T1"],
+     "t1_vibe_dixon_tra_W", "t1_vibe_dixon_tra_in", "WATER: Ax T1 Flex", "Fat Sat T1 ax", "T2 Dixon fat sat", "FS T1",
+     "Abdomen 120 kV"],
 )
 def test_plain_acquisitions_have_no_nature(description):
     assert Vocabulary().natures_in(plain(description)) == set()
