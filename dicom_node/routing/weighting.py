@@ -75,6 +75,7 @@ _OTHER_WORDS = (
     r"\b(ciss|fiesta|b ?ffe|drive|swi|swan|myelo|mt|mtc|dir|dual ?ir|inv ?[12]|qsm)\b|mp2rage.*t1 ?(images|map)"
 )
 _WEIGHT_WORDS = (
+    (Weight.T1, r"\bt1w? ?(tse |fse )?flair"),
     (Weight.FLAIR, r"flair|dark ?fluid|\btirm ?(da|dark|tra|cor|sag)?\b|\bdf\b"),
     (Weight.STIR, r"\bstir\b"),
     (Weight.T2_STAR, r"\bt2 ?(star|\*)|t2star|\bhemo|\bffe ?t2|\bgre ?t2|\bt2 ?gre"),

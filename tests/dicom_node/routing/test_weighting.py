@@ -58,6 +58,7 @@ def test_the_physics_outranks_a_wrong_description():
 @pytest.mark.parametrize(
     ("description", "weight"),
     [
+        ("Ax T1 FLAIR", Weight.T1), ("T1W_TSE_FLAIR", Weight.T1),
         ("AX T2 FLAIR", Weight.FLAIR), ("t2_tirm_tra_dark-fluid", Weight.FLAIR), ("Sag T1 MPRAGE", Weight.T1),
         ("t1_mpr_tra", Weight.T1), ("BRAVO", Weight.T1), ("COR T2 TSE", Weight.T2), ("T2* GRE", Weight.T2_STAR),
         ("AX PD", Weight.PD), ("STIR SAG", Weight.STIR), ("MRT Kopf", Weight.UNKNOWN), ("", Weight.UNKNOWN),
