@@ -32,6 +32,7 @@ from storage.journal import Journal
 from storage.leaving.circuits import Circuits
 from storage.leaving.commitments import Commitments
 from storage.leaving.outbox import Outbox
+from storage.leaving.parts import Parts
 from storage.leaving.promises import Promises
 from storage.people.audit_records import AuditRecords
 from storage.people.commands import Commands
@@ -105,6 +106,10 @@ class Transaction:
     @cached_property
     def outbox(self) -> Outbox:
         return Outbox(self._connection)
+
+    @cached_property
+    def parts(self) -> Parts:
+        return Parts(self._connection)
 
     @cached_property
     def circuits(self) -> Circuits:

@@ -10,6 +10,7 @@ from sqlalchemy import Row, Select, case, delete, exists, or_, select, update
 
 from storage import leases
 from storage.errors import IllegalStep, NotFound
+from storage.leaving.parts import Parts
 from storage.lifecycle import DELIVERY_STEPS, DeliveryState, JobState, check_step
 from storage.records import Delivery
 from storage.sql.store import Store, among
@@ -28,12 +29,12 @@ _JOB_OUTDATED = exists(select(1).where(jobs.c.job_id == deliveries.c.job_id, _OU
 @dataclass(frozen=True)
 class Setback:
     """Why a delivery did not arrive whole: the reason, what the peer answered for each instance so far, whose
-    fault it was, and whether the peer holds a part of it by now."""
+    fault it was, and which of its objects the peer holds by now."""
 
     reason: str
     statuses: Mapping[str, str] = field(default_factory=dict)
     own_fault: bool = False
-    begun: bool = False
+    held: Collection[str] = ()
 
 
 class Deliveries(Store):
@@ -119,6 +120,8 @@ class Deliveries(Store):
     def sent(self, delivery_id: int, owner: str, now: float, statuses: Mapping[str, str], reason: str = "") -> None:
         """The peer took every object; `reason` holds its warnings. LeaseLost."""
         self._end(delivery_id, owner, statuses, reason, state=DeliveryState.SENT.value, sent_at=now)
+        delivery = self.get(delivery_id)
+        Parts(self._connection).remove(delivery.job_id, delivery.holder, statuses)
 
     def committed(self, delivery_id: int) -> bool:
         """The peer took responsibility; False where the delivery is not SENT any more, and nothing changes."""
@@ -202,16 +205,20 @@ class Deliveries(Store):
 
     def _set_back(self, delivery_id: int, owner: str, setback: Setback, **values: Any) -> None:
         faults = deliveries.c.faults + int(setback.own_fault)
-        if not setback.begun:  # nobody holds a part of it: it may go another way
+        delivery = self.get(delivery_id)
+        Parts(self._connection).add(delivery.job_id, delivery.holder, setback.held)
+        if not setback.held:  # nobody holds a part of it: it may go another way
             values["via"] = ""
         self._end(delivery_id, owner, setback.statuses, setback.reason, faults=faults, **values)
 
     def _from_sent(self, delivery_id: int, to: DeliveryState, lost: Collection[str] = (), **values: Any) -> bool:
         check_step(DELIVERY_STEPS, f"delivery {delivery_id}", DeliveryState.SENT, to)
         this = (deliveries.c.delivery_id == delivery_id) & (deliveries.c.state == DeliveryState.SENT.value)
-        if lost:
-            told = self._locked(deliveries.c.statuses, this) or {}
-            values["statuses"] = {uid: answer for uid, answer in told.items() if uid not in lost}
+        told = self._locked(deliveries.c.statuses, this) or {}
+        rest = {uid: answer for uid, answer in told.items() if uid not in lost}
+        if to is not DeliveryState.COMMITTED:
+            values["statuses"] = rest
+            self._still_held(delivery_id, rest)
         return self._connection.execute(update(deliveries).where(this).values(state=to.value, **values)).rowcount == 1
 
     def _to_pending(self, delivery_id: int, now: float) -> None:
@@ -221,8 +228,14 @@ class Deliveries(Store):
         fresh: dict[str, Any] = {"state": DeliveryState.PENDING.value, "attempts": 0, "faults": 0, "reason": ""}
         fresh |= {"next_attempt_at": now, "queued_at": now}
         if state is not DeliveryState.DEAD:  # what arrived is to be sent once more; the rest of a dead one, alone
+            self._still_held(delivery_id, self.get(delivery_id).statuses)
             fresh |= {"statuses": {}, "via": ""}  # and not for ever to who stood in when it went first
         self._connection.execute(update(deliveries).where(this).values(**fresh))
+
+    def _still_held(self, delivery_id: int, uids: Collection[str]) -> None:
+        """What was sent whole does not say so any more; these objects are there all the same."""
+        delivery = self.get(delivery_id)
+        Parts(self._connection).add(delivery.job_id, delivery.holder, uids)
 
     def _deliveries(self, query: Select[Any]) -> Deliveries_:
         return [delivery_of(row) for row in self._connection.execute(query)]

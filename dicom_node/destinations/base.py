@@ -15,6 +15,7 @@ from dicom_node.objects.profile import STANDARD, Profile
 from inference.findings import IntendedUse
 from storage.records import CommitmentReport, Reference
 
+Told = Callable[[Mapping[str, Status]], None]  # hears at once what became of which instances, by SOP instance UID
 Heard = Callable[[str, CommitmentReport], bool]  # keeps a report by its Transaction UID; False where it is not ours
 
 
@@ -62,8 +63,8 @@ class Destination(BaseModel, ABC):
         raise NotOffered("this kind of destination has no storage commitment")
 
     @abstractmethod
-    def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
-        """Hand over Part 10 files; each one's answer by SOP instance UID.
+    def deliver(self, files: Sequence[Path], told: Told = lambda _: None) -> Mapping[str, Status]:
+        """Hand over Part 10 files; each one's answer by SOP instance UID, which `told` hears as it comes.
 
         Returns only when all of them are kept there, be it with a warning. Raises `Unreachable` where trying
         again may help, `Unfinished` where the objects themselves may be what hinders, `Refused` where it will not

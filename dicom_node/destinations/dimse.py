@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from dicom_node.destinations.base import Destination, Heard, require_stored
+from dicom_node.destinations.base import Destination, Heard, Told, require_stored
 from dicom_node.network.peer import AETitle, Host, Peer, Port
 from dicom_node.network.statuses import Status
 from dicom_node.network.tls.settings import ClientTls
@@ -47,9 +47,9 @@ class DimseDestination(Destination):
 
         ask(self.peer, self.calling_ae_title, transaction_uid, references, heard=heard, wait_s=wait_s)
 
-    def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
+    def deliver(self, files: Sequence[Path], told: Told = lambda _: None) -> Mapping[str, Status]:
         from dicom_node.network.client import send  # who only reads settings loads no pynetdicom
 
-        statuses = send(files, self.peer, calling_aet=self.calling_ae_title)
+        statuses = send(files, self.peer, calling_aet=self.calling_ae_title, told=told)
         require_stored(statuses, self.peer)
         return statuses

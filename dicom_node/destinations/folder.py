@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydicom.filereader import read_file_meta_info
 
-from dicom_node.destinations.base import Destination
+from dicom_node.destinations.base import Destination, Told
 from dicom_node.errors import Unreachable
 from dicom_node.network.statuses import SUCCESS, Status
 from dicom_node.written_path import WrittenPath
@@ -23,10 +23,14 @@ class FolderDestination(Destination):
     kind: Literal["folder"] = "folder"
     path: WrittenPath
 
-    def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
+    def deliver(self, files: Sequence[Path], told: Told = lambda _: None) -> Mapping[str, Status]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            kept = {self._copy(file): Status(SUCCESS) for file in files}
+            kept: dict[str, Status] = {}
+            for file in files:
+                copied = {self._copy(file): Status(SUCCESS)}
+                told(copied)
+                kept |= copied
             self._keep_names()  # lest a power cut take what we have told as sent
         except OSError as error:
             raise Unreachable(f"folder {self.path} cannot be written: {error.strerror}") from error

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dicom_node.destinations.base import Destination, require_stored
+from dicom_node.destinations.base import Destination, Told, require_stored
 from dicom_node.network.dicomweb.web_server import WebServer
 from dicom_node.network.statuses import Status
 
@@ -19,9 +19,9 @@ class StowDestination(WebServer, Destination):
     kind: Literal["stow"] = "stow"
     request_bytes: Annotated[int, Field(ge=1)] = 64_000_000
 
-    def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
+    def deliver(self, files: Sequence[Path], told: Told = lambda _: None) -> Mapping[str, Status]:
         from dicom_node.network.dicomweb.stow import send
 
-        statuses = send(files, self.peer, self.request_bytes)
+        statuses = send(files, self.peer, self.request_bytes, told)
         require_stored(statuses, self.peer)
         return statuses

@@ -7,7 +7,7 @@ other plain one, is it written anew on the way. Nothing is ever decompressed.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,10 @@ MAX_PDU_BYTES = 16382  # that we take; most peers send no larger ones to a user
 
 
 def send(
-    files: Sequence[Path], peer: Peer, calling_aet: str = "SEGNODE", told: Callable[[Status], None] = lambda _: None
+    files: Sequence[Path],
+    peer: Peer,
+    calling_aet: str = "SEGNODE",
+    told: Callable[[Mapping[str, Status]], None] = lambda _: None,
 ) -> dict[str, Status]:
     """Send Part 10 files by C-STORE; answers by SOP instance UID, each as the peer gave it.
 
@@ -49,7 +52,7 @@ def send(
             with open_association(peer, calling_aet, asked) as association:
                 for item, status in store_all(association, batch, peer):
                     statuses[item.sop_instance_uid] = status
-                    told(status)
+                    told({str(item.sop_instance_uid): status})
     except PeerError as error:
         error.answers = {str(uid): str(status) for uid, status in statuses.items()}
         raise

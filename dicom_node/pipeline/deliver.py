@@ -24,7 +24,7 @@ from dicom_node.pipeline.reasons import reason_of
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.deliveries import Setback
-from storage.errors import Damaged, NotFound
+from storage.errors import Damaged, NotFound, Unavailable
 from storage.leaving.outbox import Sender
 from storage.records import Circuit, Delivery, Reference, ResultObject
 
@@ -113,11 +113,20 @@ class Deliver:
         def renew(tx: Transaction) -> None:
             tx.deliveries.renew(delivery.delivery_id, self.owner, self.clock(), self.lease_term_s)
 
+        def told(answers: Mapping[str, Status]) -> None:
+            """Kept at once: were we killed before the last answer, nobody would know what is there."""
+            held = [uid for uid, said in answers.items() if said.stored]
+            try:
+                with self.database.transaction() as tx:
+                    tx.parts.add(delivery.job_id, self.sender.destination, held)
+            except Unavailable as trouble:  # it is written at the end as well
+                log.warning("an answer is not kept yet: %s", trouble)
+
         with (
             Keeper(self.database, renew, self.lease_term_s),  # else it would be sent twice at once
             self.archive.local([item.file for item in rest], checked=True) as files,
         ):
-            return self.destination.deliver(files)
+            return self.destination.deliver(files, told)
 
     def _sent(self, delivery: Delivery, objects: Sequence[ResultObject], statuses: dict[str, str]) -> None:
         now, name = self.clock(), self.sender.destination
@@ -169,7 +178,7 @@ class Deliver:
             reason=str(trouble),
             statuses=statuses,
             own_fault=own_fault and isinstance(trouble, Unfinished),
-            begun=any(is_stored(answer) for answer in statuses.values()),
+            held=[uid for uid, answer in statuses.items() if is_stored(answer)],
         )
 
     def _pause(self, tx: Transaction, circuit: Circuit, now: float, asked_s: float) -> None:

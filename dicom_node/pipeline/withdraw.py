@@ -1,8 +1,9 @@
 """Destinations that follow IHE IOCM are told which results of ours are no longer valid.
 
 The note on a superseded job's results is a job of its own, DONE from the start: it is delivered, retried and
-shown like any result. Its name derives from that of the job that it rejects. It names the objects of one variant, since
-an archive may refuse a note whole that names what it never got (dcm4chee: 0xA772). So it also goes to whoever took the
+shown like any result. Its name derives from that of the job that it rejects and from the objects that it names: those
+that its destination said it keeps and no others, since an archive may refuse a note whole that names what it never got
+(dcm4chee: 0xA772). A delivery that never ended whole has left a part. The note also goes to whoever took the
 results, which may be an alternative of the destination that they were meant for, and to nobody in its place.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,9 +35,9 @@ EVERY_S = 2.0
 Encode = Callable[[str, Sequence[Replaced], Path, str, float], Encoded]  # note's job, rejected, subject, reason, now
 
 
-def note_job_id(job_id: str, variant: str = "") -> str:
-    """The name of the job whose result rejects those of `job_id` in this variant."""
-    return hashlib.sha256("|".join(["rejection", job_id, *([variant] if variant else [])]).encode()).hexdigest()
+def note_job_id(job_id: str, uids: Collection[str]) -> str:
+    """The name of the job whose result rejects these objects of `job_id`."""
+    return hashlib.sha256("|".join(["rejection", job_id, *sorted(uids)]).encode()).hexdigest()
 
 
 @dataclass
@@ -57,21 +58,21 @@ class Withdraw:
             return False
         with self.database.reading() as tx:
             owed = tx.rejections.owed(self.destinations, but=self.aside.at(now))
-            superseded = [(tx.jobs.get(job_id), _by_variant(tx, job_id, owed[job_id])) for job_id in owed]
+            superseded = [(tx.jobs.get(job_id), _by_objects(tx, job_id, owed[job_id])) for job_id in owed]
         with self.aside.watching(self.database, self.name, now, self.revision) as tell:
             for job, told in superseded:
                 tell(job.study_instance_uid)
-                for variant, destinations in told.items():
-                    self._tell(job, variant, destinations, now)
+                for uids, destinations in told.items():
+                    self._tell(job, uids, destinations, now)
         if not owed:
             self._next_look = now + EVERY_S  # the look is no light one where many jobs were superseded
         return bool(owed)
 
-    def _tell(self, old: Job, variant: str, destinations: Sequence[str], now: float) -> None:
-        job_id = note_job_id(old.job_id, variant)
+    def _tell(self, old: Job, uids: Collection[str], destinations: Sequence[str], now: float) -> None:
+        job_id = note_job_id(old.job_id, uids)
         with self.database.reading() as tx:
             known = tx.jobs.find(job_id)
-            results = tx.results.of_job(old.job_id, variant)
+            results = [one for one in tx.results.of_job(old.job_id) if one.sop_instance_uid in uids]
             subject = self._subject(tx, old, results)
         note, made = known or _job(job_id, old, now), None
         if known is None:
@@ -136,13 +137,17 @@ class Withdraw:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)
 
 
-def _by_variant(tx: Transaction, job_id: str, destinations: Sequence[str]) -> dict[str, list[str]]:
-    """Those destinations by the variant of the job's objects that each of them got, be it in another's place."""
-    found: dict[str, dict[str, None]] = {}
+def _by_objects(tx: Transaction, job_id: str, destinations: Sequence[str]) -> dict[frozenset[str], list[str]]:
+    """Those destinations by the job's objects that each of them holds, be it in another's place."""
+    held = tx.parts.of_job(job_id)
     for delivery in tx.deliveries.of_job(job_id):
-        if delivery.state in LEFT and delivery.holder in destinations:
-            found.setdefault(delivery.variant, {})[delivery.holder] = None
-    return {variant: list(holders) for variant, holders in found.items()}
+        if delivery.state in LEFT:
+            objects = tx.results.of_job(job_id, delivery.variant)
+            held.setdefault(delivery.holder, set()).update(one.sop_instance_uid for one in objects)
+    found: dict[frozenset[str], list[str]] = {}
+    for holder in destinations:
+        found.setdefault(frozenset(held[holder]), []).append(holder)
+    return found
 
 
 def _job(job_id: str, old: Job, now: float) -> Job:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, select
+from sqlalchemy import ColumnElement, case, exists, select, union
 
 from storage import tables
 from storage.identifiers import check_uid
 from storage.lifecycle import DeliveryState, JobState
 from storage.sql.store import Store
+from storage.sql.tables_leaving import parts
 from storage.sql.words import EMPTY, at_most
 
 rejections, deliveries, jobs, results = tables.rejections, tables.deliveries, tables.jobs, tables.results
@@ -58,30 +59,36 @@ class Rejections(Store):
     ) -> dict[str, list[str]]:
         """By superseded job, those of `destinations` that hold its results and got no note of ours on them yet.
 
-        Where one stood in for another, that is who took them. None of the studies in `but`, and nobody whose delivery
-        was of no object.
+        Where one stood in for another, that is who took them; where a delivery did not end whole, who took a part, as
+        soon as no more of it is on the way. None of the studies in `but`, and nobody whose delivery was of no object.
         """
-        told, note = deliveries.alias(), jobs.alias()
+        note = jobs.alias()
         of_this = (note.c.rejects == jobs.c.job_id) & (note.c.rejects != EMPTY)  # as the index of notes says it
-        noted = (
-            select(1)
-            .select_from(told.join(note, told.c.job_id == note.c.job_id))
-            .where(of_this, told.c.destination == _HOLDER)
-        )
+        impossible = exists(select(1).where(of_this, note.c.state == JobState.SUPERSEDED.value)).correlate(jobs)
+
+        def without_note(holder: ColumnElement[str]) -> list[ColumnElement[bool]]:
+            told = deliveries.alias()
+            noted = select(1).select_from(told.join(note, told.c.job_id == note.c.job_id))
+            noted = noted.where(of_this, told.c.destination == holder).correlate(jobs, deliveries, parts)
+            superseded = [jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == EMPTY, ~impossible]
+            fine = [jobs.c.study_uid.not_in(but)] if but else []
+            return [*superseded, *fine, holder.in_(sorted(destinations)), ~exists(noted)]
+
         of_delivery = (results.c.job_id == jobs.c.job_id) & (results.c.variant == deliveries.c.variant)
         got = select(1).where(of_delivery)
-        impossible = select(1).where(of_this, note.c.state == JobState.SUPERSEDED.value)
-        query = (
+        whole = (
             select(jobs.c.job_id, _HOLDER.label("holder"))
             .select_from(jobs.join(deliveries, deliveries.c.job_id == jobs.c.job_id))
-            .where(jobs.c.state == JobState.SUPERSEDED.value, jobs.c.rejects == EMPTY, deliveries.c.state.in_(_LEFT))
-            .where(_HOLDER.in_(sorted(destinations)))
-            .where(exists(got).correlate(jobs, deliveries))
-            .where(~exists(noted).correlate(jobs, deliveries), ~exists(impossible).correlate(jobs))
-            .limit(at_most(limit))
+            .where(*without_note(_HOLDER), deliveries.c.state.in_(_LEFT), exists(got).correlate(jobs, deliveries))
         )
-        if but:
-            query = query.where(jobs.c.study_uid.not_in(but))
+        of_job = (deliveries.c.job_id == jobs.c.job_id, deliveries.c.state == DeliveryState.PENDING.value)
+        leaving = select(1).where(*of_job, parts.c.destination == _HOLDER)
+        half = (
+            select(jobs.c.job_id, parts.c.destination.label("holder"))
+            .select_from(jobs.join(parts, parts.c.job_id == jobs.c.job_id))
+            .where(*without_note(parts.c.destination), ~exists(leaving).correlate(jobs, parts))
+        )
+        query = union(whole, half).limit(at_most(limit))
         owed: dict[str, list[str]] = {}
         # Sorted here: there it would be done by way of all jobs, the few superseded ones among them.
         for job_id, holder in sorted({(row.job_id, row.holder) for row in self._connection.execute(query)}):

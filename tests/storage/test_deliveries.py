@@ -84,7 +84,7 @@ def test_postpone_waits_for_its_time(put, claim, do, look):
 def test_a_setback_tells_whose_fault_it_was_and_who_holds_a_part(put, claim, do, look):
     number = put()
     claim()
-    do("postpone", number, "a", 1030.0, Setback("0xA700", {"2.25.1": "0x0000"}, own_fault=True, begun=True))
+    do("postpone", number, "a", 1030.0, Setback("0xA700", {"2.25.1": "0x0000"}, own_fault=True, held=["2.25.1"]))
     found = look(number)
     assert (found.faults, found.via, found.statuses) == (1, "pacs", {"2.25.1": "0x0000"})
     claim(now=1030.0)
@@ -151,7 +151,7 @@ def test_retry_sends_again_with_fresh_attempts(put, claim, do, look, ended):
 def test_of_a_dead_one_the_rest_is_sent_and_of_a_sent_one_all_of_it(put, claim, do, look):
     dead, sent = put("pacs"), put("share")
     claim()
-    do("dead", dead, "a", 1001.0, Setback("no", {"2.25.1": "0x0000", "2.25.2": "0xA900"}, begun=True))
+    do("dead", dead, "a", 1001.0, Setback("no", {"2.25.1": "0x0000", "2.25.2": "0xA900"}, held=["2.25.1"]))
     claim(destination="share")
     do("sent", sent, "a", 1001.0, OK)
     do("retry", dead, 2000.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from turned_clock import Clock
 
+from dicom_node.destinations.base import Told
 from dicom_node.errors import PeerError
 from dicom_node.network.statuses import Status, meaning_of
 from dicom_node.pipeline.backoff import Backoff
@@ -33,14 +34,19 @@ class Peer:
     answer: PeerError | int = 0x0000
     taken: list[list[str]] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
+    after: Callable[[str], None] = lambda _: None  # one answer and before the next
 
-    def deliver(self, files: Sequence[Path]) -> dict[str, Status]:
+    def deliver(self, files: Sequence[Path], told: Told) -> dict[str, Status]:
         self.before()
         uids = [path.read_text() for path in files]
         self.taken.append([uid.rpartition(".")[0] for uid in uids])
         if isinstance(self.answer, PeerError):
             raise self.answer
-        return {uid: meaning_of(self.answer) for uid in uids}
+        answers = {uid: meaning_of(self.answer) for uid in uids}
+        for uid, status in answers.items():
+            told({uid: status})
+            self.after(uid)
+        return answers
 
 
 @pytest.fixture

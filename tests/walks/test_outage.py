@@ -18,6 +18,7 @@ from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
 from turned_clock import Clock
 
 from dicom_node.destinations import Destination, DimseDestination, FolderDestination
+from dicom_node.destinations.base import Told
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
 from dicom_node.network.statuses import Status
@@ -63,13 +64,13 @@ class Watched:
     _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def deliver(self, files: Sequence[Path]) -> Mapping[str, Status]:
+    def deliver(self, files: Sequence[Path], told: Told) -> Mapping[str, Status]:
         with self._lock:
             self.calls.append(self.clock.now)
             self._now += 1
             self.most_at_a_time = max(self.most_at_a_time, self._now)
         try:
-            return self.inner.deliver(files)
+            return self.inner.deliver(files, told)
         finally:
             with self._lock:
                 self._now -= 1

@@ -6,7 +6,7 @@ memory, raises before it reads the answers of a 409, follows redirects, and trie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dicom_node.errors import PeerError, Unfinished
@@ -23,9 +23,15 @@ JSON = {"Accept": MEDIA_TYPE}
 ANSWERED = (200, 202, 409)  # statuses whose body speaks of each instance
 TOO_LARGE = 413
 
+Told = Callable[[Mapping[str, Status]], None]
 
-def send(files: Sequence[Path], peer: WebPeer, request_bytes: int) -> dict[str, Status]:
+
+def send(
+    files: Sequence[Path], peer: WebPeer, request_bytes: int, told: Told = lambda _: None
+) -> dict[str, Status]:
     """Store Part 10 files, as many a request as `request_bytes` holds; answers by SOP instance UID.
+
+    `told` hears those of each request as they come.
 
     Raises `Unreachable`, `Unfinished`, `Refused` or `Rejected` as C-STORE does (client.send), each with the answers
     until then.
@@ -33,7 +39,7 @@ def send(files: Sequence[Path], peer: WebPeer, request_bytes: int) -> dict[str, 
     statuses: dict[str, Status] = {}
     try:
         for batch in batches([Outgoing.of(path) for path in files], request_bytes):
-            _store(batch, peer, statuses)
+            _store(batch, peer, statuses, told)
     except PeerError as error:
         error.answers = {uid: str(status) for uid, status in statuses.items()}
         raise
@@ -55,25 +61,27 @@ def batches(items: Iterable[Outgoing], at_most: int) -> Iterator[list[Outgoing]]
         yield batch
 
 
-def _store(batch: Sequence[Outgoing], peer: WebPeer, statuses: dict[str, Status]) -> None:
+def _store(batch: Sequence[Outgoing], peer: WebPeer, statuses: dict[str, Status], told: Told) -> None:
     """One request, or two of half the size where it takes none so large; `statuses` gets the answers."""
     body = Multipart([item.path for item in batch])
     answer = peer.ask("POST", "/studies", {**JSON, **body.headers}, body)
     if answer.status == TOO_LARGE and len(batch) > 1:
         middle = len(batch) // 2
-        _store(batch[:middle], peer, statuses)
-        _store(batch[middle:], peer, statuses)
+        _store(batch[:middle], peer, statuses, told)
+        _store(batch[middle:], peer, statuses, told)
         return
     if answer.status not in ANSWERED:
         raise trouble_of(answer, peer)
     sent = [str(item.sop_instance_uid) for item in batch]
     # 200 says that everything is stored; some servers leave it at that.
     tacit = answer.status == 200 and _is_empty(answer)
-    told = dict.fromkeys(sent, Status(SUCCESS)) if tacit else statuses_of(answer)
-    statuses.update({uid: told[uid] for uid in sent if uid in told})
-    if not any(uid in told for uid in sent):
+    answers = dict.fromkeys(sent, Status(SUCCESS)) if tacit else statuses_of(answer)
+    ours = {uid: answers[uid] for uid in sent if uid in answers}
+    statuses.update(ours)
+    told(ours)
+    if not ours:
         raise trouble_of(answer, peer)
-    if silent := sum(uid not in told for uid in sent):
+    if silent := len(sent) - len(ours):
         raise Unfinished(f"{peer} does not say what became of {silent} of {len(sent)} objects (HTTP {answer.status})")
 
 

@@ -21,7 +21,7 @@ from storage.lifecycle import DeliveryState, JobState
 from storage.records import Instance, InstanceKind, Job, ResultObject
 
 STUDY, JOB = "1.2.3", "a" * 64
-NOTE = note_job_id(JOB)
+NOTE = note_job_id(JOB, ["2.25.5"])
 
 
 @dataclass
@@ -113,7 +113,7 @@ def test_a_note_names_what_its_destination_got_and_nothing_else(
     assert stage.step(50.0)
     assert [named for named, _, _ in encoder.asked] == [("2.25.5",), ("2.25.7",)]
     assert told(database) == [("pacs", DeliveryState.PENDING)]
-    assert told(database, note_job_id(JOB, "beef")) == [("ward", DeliveryState.PENDING)]
+    assert told(database, note_job_id(JOB, ["2.25.7"])) == [("ward", DeliveryState.PENDING)]
     assert not stage.step(51.0)
 
 

@@ -152,7 +152,7 @@ class TestStandingIn:
     def test_what_the_other_holds_a_part_of_stays_there(self, put, claim, do, db):
         number = put("a")
         assert claim(PACS, now=2000.0) == number
-        do("deliveries", "postpone", number, "a", 2001.0, Setback("aborted", {"2.25.1": "0x0000"}, begun=True))
+        do("deliveries", "postpone", number, "a", 2001.0, Setback("aborted", {"2.25.1": "0x0000"}, held=["2.25.1"]))
         do("circuits", "open", "pacs", 3000.0)
         assert claim(self.BACKUP, now=2010.0) is None
         assert claim(PACS, now=3000.0) == number
@@ -164,7 +164,7 @@ class TestStandingIn:
         """A delivery of which the backup holds a part, and the other is back."""
         number = put("a")
         assert claim(self.BACKUP) == number
-        do("deliveries", "postpone", number, "a", 1001.0, Setback("aborted", {"2.25.1": "0x0000"}, begun=True))
+        do("deliveries", "postpone", number, "a", 1001.0, Setback("aborted", {"2.25.1": "0x0000"}, held=["2.25.1"]))
         do("circuits", "worked", "pacs")
         return number
 
