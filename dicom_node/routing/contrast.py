@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_node.routing.header import Header, number, plain, text
 from dicom_node.routing.vocabulary import compiled
 
+DESCRIPTIONS = {"SeriesDescription": "series description", "ProtocolName": "protocol name"}
 # What "with", "before" and "post" speak of as often, and what says nothing of contrast medium.
 NO_FAT = r"(?! ?(fs|fat|fett|sat|spa?ir|supp))"
 NO_EVENT = (
@@ -52,9 +54,12 @@ class Contrast:
     by_text: bool = False
 
 
-def contrast_of(header: Header) -> Contrast:
-    """The evidence for contrast medium in one series' header (PS3.3 C.7.6.4)."""
-    for keyword, name in (("SeriesDescription", "series description"), ("ProtocolName", "protocol name")):
+def contrast_of(header: Header, descriptions: Mapping[str, str] = DESCRIPTIONS) -> Contrast:
+    """The evidence for contrast medium in one series' header (PS3.3 C.7.6.4).
+
+    `descriptions` are the attributes that speak of the series, and what people call them.
+    """
+    for keyword, name in descriptions.items():
         said = _by_words(text(header, keyword), name)
         if said:
             return said

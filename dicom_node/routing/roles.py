@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Literal
 
 from dicom_node.routing.choice import Candidate, Choice, Scored, Selection, coverage_share
@@ -33,12 +34,14 @@ class MrBrain(Selection):
         return tuple(NAMES)
 
     def choose(self, candidates: Sequence[Candidate]) -> Choice:
-        split = split_by_contrast([c for c in candidates if c.series.weighting.weight is Weight.T1])
+        by_weight = {weight: [c for c in candidates if c.series.weighting.weight is weight] for weight in Weight}
+        t1 = by_weight.pop(Weight.T1)
+        split = split_by_contrast(t1, list(chain.from_iterable(by_weight.values())))
         pools: dict[str, Sequence[Candidate]] = {
             "T1": split.before,
             "T1ce": split.after,
-            "T2": [c for c in candidates if c.series.weighting.weight is Weight.T2],
-            "FLAIR": [c for c in candidates if c.series.weighting.weight is Weight.FLAIR],
+            "T2": by_weight[Weight.T2],
+            "FLAIR": by_weight[Weight.FLAIR],
         }
         ranked = {role: _ranked(pool, candidates, split) for role, pool in pools.items()}
         inputs = {role: scored[0].series for role, scored in ranked.items() if scored}

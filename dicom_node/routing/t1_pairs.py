@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dicom_node.routing.choice import Candidate
+from dicom_node.routing.contrast import DESCRIPTIONS, contrast_of
 from dicom_node.routing.facts import SeriesFacts
 from dicom_node.routing.header import number
 
+OWN = {name: called for name, called in DESCRIPTIONS.items() if name != "ProtocolName"}
 ALIKE = 0.1  # relative difference of echo time, repetition time and spacing within one sequence run twice
 
 
@@ -22,8 +24,14 @@ class Split:
     doubtful: frozenset[str] = frozenset()
 
 
-def split_by_contrast(candidates: Sequence[Candidate]) -> Split:
-    """Descriptions and agent first; time decides on what they leave open, or where all claim the same."""
+def split_by_contrast(candidates: Sequence[Candidate], others: Sequence[Candidate] = ()) -> Split:
+    """Descriptions and agent first; time decides on what they leave open, or where all claim the same.
+
+    A protocol name that one of the `others`, of other weightings, bears as well is that of the examination (GE) and
+    says nothing of a series.
+    """
+    shared = {other.series.texts["protocol_name"] for other in others}
+    candidates = [_by_its_own(c) if c.series.texts["protocol_name"] in shared else c for c in candidates]
     after = [c for c in candidates if c.series.contrast.given]
     if not after:
         return _nobody_claims(candidates)
@@ -39,6 +47,12 @@ def split_by_contrast(candidates: Sequence[Candidate]) -> Split:
             because[series.uid] = "acquired after a series with contrast medium"
     late = {c.series.uid for c in after}
     return Split(tuple(c for c in candidates if c.series.uid not in late), tuple(after), because)
+
+
+def _by_its_own(candidate: Candidate) -> Candidate:
+    """The candidate without what its protocol name says of contrast medium."""
+    series = candidate.series
+    return replace(candidate, series=replace(series, contrast=contrast_of(series.header, OWN)))
 
 
 def _nobody_claims(candidates: Sequence[Candidate]) -> Split:

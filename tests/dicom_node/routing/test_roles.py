@@ -1,5 +1,7 @@
 """Series of a brain MR in their roles, on headers as the vendors write them."""
 
+from itertools import chain
+
 import pytest
 
 from dicom_node.routing.choice import Candidate
@@ -92,6 +94,23 @@ def test_a_tumour_protocol_of(scanner, choose, vendor):
 def test_the_order_of_arrival_does_not_matter(scanner, choose):
     roles, _ = choose(*reversed(siemens(scanner)))
     assert roles == {"FLAIR": 1, "T2": 2, "T1": 3, "T1ce": 4}
+
+
+@pytest.mark.parametrize("examination", ["BRAIN TUMOR W CONTRAST", "BRAIN WITHOUT"])
+def test_a_protocol_name_that_all_weightings_bear_is_the_examinations(scanner, choose, examination):
+    """GE writes it so; of one series it says nothing, and the agent decides."""
+    series = ge(scanner)
+    for image in chain(*series):
+        image.header["ProtocolName"] = examination
+        image.header["SeriesDescription"] = image.header["SeriesDescription"].removesuffix(" +C")
+    roles, _ = choose(*series)
+    assert roles == {"FLAIR": 1, "T2": 2, "T1": 3, "T1ce": 4}
+
+
+def test_a_protocol_name_of_the_series_own_says_whether_contrast_was_given(scanner, choose):
+    after, before = (scanner.t1(ProtocolName=f"t1_mprage_{word}") for word in ("km", "nativ"))
+    roles, _ = choose(after, before, scanner.flair(ProtocolName="dark-fluid"), scanner.t2(ProtocolName="t2_tse"))
+    assert roles == {"T1": 2, "T1ce": 1, "FLAIR": 3, "T2": 4}
 
 
 def test_isotropic_goes_before_thick_slices(scanner, choose):
