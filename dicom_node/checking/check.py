@@ -17,7 +17,7 @@ from dicom_node.network.client import echo
 from dicom_node.network.dicomweb.qido import ask
 from dicom_node.network.dicomweb.web_server import WebServer
 from dicom_node.network.tls.settings import ClientTls
-from dicom_node.settings import Settings, load
+from dicom_node.settings import FILES, Settings, load
 from dicom_node.storing import object_store
 from inference.errors import ClusterError, ModelError
 from inference.findings import IntendedUse
@@ -55,6 +55,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     report.problems.extend(_places(settings))
     report.problems.extend(_authorities(settings))
     uses = _models(settings, report)
+    report.remarks.extend(_shipped(conf))
     report.remarks.extend(_held(settings, uses))
     report.remarks.extend(_pointing_nowhere(settings))
     report.remarks.extend(_in_the_clear(settings))
@@ -70,6 +71,12 @@ def check(conf: Path | None, with_echo: bool) -> Report:
         _knock(settings, report)
         report.unfit.extend(unfit(settings.destinations()))
     return report
+
+
+def _shipped(conf: Path | None) -> Iterator[str]:
+    """Files of which the shipped ones count; the name of a site's own may be mistyped. Few have a log of their own."""
+    if conf and (lacking := [name for name in FILES if name != "logging.yaml" and not (conf / name).exists()]):
+        yield f"{conf} holds no {', '.join(lacking)}: what is shipped counts there"
 
 
 def _places(settings: Settings) -> Iterator[str]:

@@ -56,6 +56,15 @@ def test_nothing_is_held_where_the_destination_accepts_it(conf: Path) -> None:
     assert check(conf, with_echo=False).remarks == []
 
 
+def test_files_that_the_folder_does_not_hold_are_told_since_the_shipped_ones_count(conf: Path) -> None:
+    """As where one is called node.yml."""
+    (conf / "node.yaml").rename(conf / "node.yml")
+    for name in ("routes.yaml", "models.yaml"):
+        (conf / name).unlink()
+    told = f"{conf} holds no node.yaml, routes.yaml, models.yaml: what is shipped counts there"
+    assert told in check(conf, with_echo=False).remarks
+
+
 @pytest.mark.parametrize(("outputs", "profile", "told"), [
     ("[sr]", "standard", True), ("[seg, sr]", "standard", False), ("[seg]", "standard", False),
     ("[sr]", "{measurements: false, diameters: true}", False), ("[sr]", "{seg: none}", False),
