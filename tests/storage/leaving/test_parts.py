@@ -1,4 +1,4 @@
-"""What destinations hold of deliveries that have not ended whole; the notes that are owed on it."""
+"""What destinations hold of deliveries that ended by half, and the notes owed on it; storage.sql.tables_leaving."""
 
 import pytest
 from alembic import command
