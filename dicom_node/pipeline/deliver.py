@@ -107,8 +107,8 @@ class Deliver:
 
     def _send(self, delivery: Delivery, objects: Sequence[ResultObject]) -> Mapping[str, Status]:
         """What is not there yet; all of it where all is there, since then somebody wants it once more."""
-        told = delivery.statuses
-        rest = [item for item in objects if not is_stored(told.get(item.sop_instance_uid, ""))] or objects
+        before = delivery.statuses
+        rest = [item for item in objects if not is_stored(before.get(item.sop_instance_uid, ""))] or objects
 
         def renew(tx: Transaction) -> None:
             tx.deliveries.renew(delivery.delivery_id, self.owner, self.clock(), self.lease_term_s)
