@@ -49,17 +49,17 @@ def register_rigid(fixed: Volume, moving: Volume, name: str = "series") -> Rigid
     same_frame = uid != "" and uid == moving.grid.frame_of_reference_uid
     start = _start(fixed_image, moving_image, same_frame)
     end = _optimise(fixed_image, moving_image, start)
+    found = _matrix(end)
+    if same_frame and _farthest(found, fixed.grid) < STILL_MM:
+        return RigidTransform(np.eye(4))
     # A search over samples that got stuck ends where the series agree less than where the scanner says they lie.
     if same_frame and _mismatch(fixed_image, moving_image, end) > _mismatch(fixed_image, moving_image, start):
         return RigidTransform(np.eye(4))
-    found = _matrix(end)
     motion = np.linalg.inv(_matrix(start)) @ found
     transform = RigidTransform(found, _translation(motion, fixed.grid), _rotation(motion))
     if transform.translation_mm > MAX_TRANSLATION_MM or transform.rotation_deg > MAX_ROTATION_DEG:
         raise Unfit(f"The {name} series does not lie on the others: it would have to be moved by "
                     f"{transform.translation_mm:.0f} mm and turned by {transform.rotation_deg:.0f} degrees.")
-    if same_frame and _farthest(found, fixed.grid) < STILL_MM:
-        return RigidTransform(np.eye(4))
     return transform
 
 
