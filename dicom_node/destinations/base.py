@@ -10,12 +10,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from dicom_node.errors import NotOffered, Refused, Unfinished
-from dicom_node.network.statuses import Outcome, Status
+from dicom_node.network.statuses import Outcome, Status, Told
 from dicom_node.objects.profile import STANDARD, Profile
 from inference.findings import IntendedUse
 from storage.records import CommitmentReport, Reference
 
-Told = Callable[[Mapping[str, Status]], None]  # hears at once what became of which instances, by SOP instance UID
 Heard = Callable[[str, CommitmentReport], bool]  # keeps a report by its Transaction UID; False where it is not ours
 
 

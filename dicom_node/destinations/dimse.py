@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from dicom_node.destinations.base import Destination, Heard, Told, require_stored
+from dicom_node.destinations.base import Destination, Heard, require_stored
 from dicom_node.network.peer import AETitle, Host, Peer, Port
-from dicom_node.network.statuses import Status
+from dicom_node.network.statuses import Status, Told
 from dicom_node.network.tls.settings import ClientTls
 from storage.records import Reference
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydicom.filereader import read_file_meta_info
 
-from dicom_node.destinations.base import Destination, Told
+from dicom_node.destinations.base import Destination
 from dicom_node.errors import Unreachable
-from dicom_node.network.statuses import SUCCESS, Status
+from dicom_node.network.statuses import SUCCESS, Status, Told
 from dicom_node.written_path import WrittenPath
 from storage.files.durable import sync
 

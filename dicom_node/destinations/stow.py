@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dicom_node.destinations.base import Destination, Told, require_stored
+from dicom_node.destinations.base import Destination, require_stored
 from dicom_node.network.dicomweb.web_server import WebServer
-from dicom_node.network.statuses import Status
+from dicom_node.network.statuses import Status, Told
 
 
 class StowDestination(WebServer, Destination):

@@ -7,7 +7,7 @@ other plain one, is it written anew on the way. Nothing is ever decompressed.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from dicom_node.network.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.network.peer import Peer
 from dicom_node.network.proposals import Proposed
 from dicom_node.network.sending import Outgoing, store_all
-from dicom_node.network.statuses import Status
+from dicom_node.network.statuses import Status, Told
 from dicom_node.network.tls.tls_dial import Dial
 
 CONNECT_S = 10.0
@@ -36,7 +36,7 @@ def send(
     files: Sequence[Path],
     peer: Peer,
     calling_aet: str = "SEGNODE",
-    told: Callable[[Mapping[str, Status]], None] = lambda _: None,
+    told: Told = lambda _: None,
 ) -> dict[str, Status]:
     """Send Part 10 files by C-STORE; answers by SOP instance UID, each as the peer gave it.
 

@@ -5,6 +5,7 @@ PS3.4 B.2.3 and PS3.7 C. One table each way.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -74,6 +75,9 @@ class Status:
 
     def __str__(self) -> str:
         return f"0x{self.code:04X} {self.text}".rstrip()
+
+
+Told = Callable[[Mapping[str, Status]], None]  # hears at once what became of which instances, by SOP instance UID
 
 
 def meaning_of(code: int, comment: str = "") -> Status:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from turned_clock import Clock
 
-from dicom_node.destinations.base import Told
 from dicom_node.errors import PeerError
-from dicom_node.network.statuses import Status, meaning_of
+from dicom_node.network.statuses import Status, Told, meaning_of
 from dicom_node.pipeline.backoff import Backoff
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.pipeline.patience import Patience

@@ -18,10 +18,9 @@ from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
 from turned_clock import Clock
 
 from dicom_node.destinations import Destination, DimseDestination, FolderDestination
-from dicom_node.destinations.base import Told
 from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.ports import free_port
-from dicom_node.network.statuses import Status
+from dicom_node.network.statuses import Status, Told
 from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.backoff import Backoff
 from dicom_node.pipeline.deliver import Deliver

@@ -6,7 +6,7 @@ memory, raises before it reads the answers of a 409, follows redirects, and trie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dicom_node.errors import PeerError, Unfinished
@@ -17,13 +17,11 @@ from dicom_node.network.dicomweb.web_call import Answer
 from dicom_node.network.dicomweb.web_peer import WebPeer
 from dicom_node.network.dicomweb.web_words import trouble_of
 from dicom_node.network.sending import Outgoing
-from dicom_node.network.statuses import SUCCESS, Status
+from dicom_node.network.statuses import SUCCESS, Status, Told
 
 JSON = {"Accept": MEDIA_TYPE}
 ANSWERED = (200, 202, 409)  # statuses whose body speaks of each instance
 TOO_LARGE = 413
-
-Told = Callable[[Mapping[str, Status]], None]
 
 
 def send(
