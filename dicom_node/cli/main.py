@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,6 +41,9 @@ from dicom_node.cli.probe import probe
 from dicom_node.cli.review import export_reviewed
 from dicom_node.cli.users import users
 from dicom_node.cli.validate import validate
+
+if TYPE_CHECKING:
+    from storage.database import Transaction
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -171,6 +175,17 @@ def status(conf: Path | None, as_json: bool, limit: int) -> None:
     present.show_studies(view["newest"])
 
 
+def _looked_at(
+    study_uid: str, conf: Path | None, view: Callable[[Transaction, str, float], dict[str, Any]]
+) -> dict[str, Any]:
+    """What `view` shows of a study now, as the audit trail is told."""
+    with open_storage(conf) as parts:
+        with parts.database.reading() as tx:
+            shown = view(tx, study_uid, time.time())
+        parts.audit.looked_at(study_uid)
+    return shown
+
+
 @main.command()
 @click.argument("study_uid")
 @conf_option
@@ -181,10 +196,7 @@ def study(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node.terminal import present
     from dicom_node.views.node import study_view
 
-    with open_storage(conf) as parts:
-        with parts.database.reading() as tx:
-            view = study_view(tx, study_uid, time.time())
-        parts.audit.looked_at(study_uid)
+    view = _looked_at(study_uid, conf, study_view)
     (present.as_json if as_json else present.show_study)(view)
 
 
@@ -198,10 +210,7 @@ def explain(study_uid: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node.terminal import present
     from dicom_node.views.node import explain_view
 
-    with open_storage(conf) as parts:
-        with parts.database.reading() as tx:
-            view = explain_view(tx, study_uid, time.time())
-        parts.audit.looked_at(study_uid)
+    view = _looked_at(study_uid, conf, explain_view)
     (present.as_json if as_json else present.show_explain)(view)
 
 
