@@ -50,10 +50,9 @@ def register_rigid(fixed: Volume, moving: Volume, name: str = "series") -> Rigid
     start = _start(fixed_image, moving_image, same_frame)
     end = _optimise(fixed_image, moving_image, start)
     found = _matrix(end)
-    if same_frame and _farthest(found, fixed.grid) < STILL_MM:
-        return RigidTransform(np.eye(4))
     # A search over samples that got stuck ends where the series agree less than where the scanner says they lie.
-    if same_frame and _mismatch(fixed_image, moving_image, end) > _mismatch(fixed_image, moving_image, start):
+    if same_frame and (_farthest(found, fixed.grid) < STILL_MM or
+                       _mismatch(fixed_image, moving_image, end) > _mismatch(fixed_image, moving_image, start)):
         return RigidTransform(np.eye(4))
     motion = np.linalg.inv(_matrix(start)) @ found
     transform = RigidTransform(found, _translation(motion, fixed.grid), _rotation(motion))
