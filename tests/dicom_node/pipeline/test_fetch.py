@@ -88,14 +88,22 @@ def test_an_archive_that_is_down_is_asked_again_more_and_more_seldom_until_it_an
     assert (study(database).state, study(database).incomplete) == (StudyState.COMPLETE, "")
 
 
-def test_at_its_deadline_a_study_goes_on_and_says_what_it_lacks(
-    database: Database, stage: Reconcile, source: FakeArchive, arrive_fetched: Callable[..., None],
-    let_settle: Callable[..., None], hand: Clock,
-) -> None:  # fmt: skip
+@pytest.fixture
+def gap(
+    stage: Reconcile, source: FakeArchive, arrive_fetched: Callable[..., None], let_settle: Callable[..., None],
+    hand: Clock,
+) -> FakeArchive:  # fmt: skip
+    """The archive, which has told of five images and could not send two of them."""
     arrive_fetched(1, 990.0)
     let_settle()
     source.keeps = frozenset({4, 5})
     stage.step(hand.now)
+    return source
+
+
+def test_at_its_deadline_a_study_goes_on_and_says_what_it_lacks(
+    database: Database, stage: Reconcile, gap: FakeArchive, hand: Clock
+) -> None:
     assert fetch(database).reason == "2 of 5 images are not here; pacs could not send 2 images"
     hand.now = 1100.0
     assert stage.step(hand.now)
@@ -170,14 +178,9 @@ def test_a_source_without_c_find_leaves_it_to_the_quiet_time(
 
 
 def test_what_an_archive_has_counted_is_not_forgotten_when_it_refuses_to_be_asked_again(
-    database: Database, stage: Reconcile, source: FakeArchive, arrive_fetched: Callable[..., None],
-    let_settle: Callable[..., None], hand: Clock,
-) -> None:  # fmt: skip
-    arrive_fetched(1, 990.0)
-    let_settle()
-    source.keeps = frozenset({4, 5})
-    stage.step(hand.now)
-    source.refuses, hand.now = True, 1010.0
+    database: Database, stage: Reconcile, gap: FakeArchive, hand: Clock
+) -> None:
+    gap.refuses, hand.now = True, 1010.0
     assert stage.step(hand.now)
     found = study(database)
     assert (found.state, found.incomplete) == (StudyState.COMPLETE, "incomplete: 2 of 5 images missing")
