@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from dicom_node.running.upkeep import Upkeep
 from storage.archive import Archive
@@ -35,6 +36,19 @@ class Chore:
     run: Callable[[], None]
 
 
+class Every(IntervalTrigger):
+    """Fires at an interval; turns missed while the machine slept or its clock was wrong are one.
+
+    `IntervalTrigger` has the scheduler list each of them first: where a dead battery has the machine start in
+    1970, 350 million turns of 5 s lie before the moment that NTP sets, and take all its memory.
+    """
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        following: datetime = super().get_next_fire_time(previous_fire_time, now)
+        missed = previous_fire_time is not None and following <= now
+        return now + self.interval if missed else following
+
+
 class Clock:
     """Runs recovery at start and then by the clock (APScheduler); one at a time, missed turns fold into one."""
 
@@ -54,7 +68,7 @@ class Clock:
         self._upkeep = upkeep
         self._chores = chores
         self._scheduler = BackgroundScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
 
     def recover(self) -> None:
@@ -70,7 +84,7 @@ class Clock:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
         self.recover()
-        self._scheduler.add_job(self.recover, "interval", seconds=RECOVER_EVERY_S)
+        self._scheduler.add_job(self.recover, Every(seconds=RECOVER_EVERY_S, timezone="UTC"))
         if self._upkeep is not None:
             upkeep = self._upkeep(stop.is_set)
             keep(upkeep.watch)
@@ -79,12 +93,10 @@ class Clock:
                 (upkeep.retain, RETAIN_EVERY_S),
                 (upkeep.sweep, SWEEP_EVERY_S),
             ):
-                self._scheduler.add_job(keep, "interval", [work], seconds=seconds)
+                self._scheduler.add_job(keep, Every(seconds=seconds, timezone="UTC"), [work])
         for chore in self._chores:
-            at_once = datetime.now(UTC)
-            self._scheduler.add_job(
-                chore.run, "interval", seconds=chore.every_s, id=chore.name, next_run_time=at_once
-            )
+            turns = Every(seconds=chore.every_s, timezone="UTC")
+            self._scheduler.add_job(chore.run, turns, id=chore.name, next_run_time=datetime.now(UTC))
         self._schedule(stop)
         self._scheduler.shutdown(wait=True)
 

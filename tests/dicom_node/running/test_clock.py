@@ -91,7 +91,30 @@ def test_what_waits_is_told_of_a_clock_that_is_set_back_until_the_database_answe
     stop.wait(0.1)
     stop.set()
     thread.join(PATIENCE_S)
+    assert not thread.is_alive()
     assert told == [4000.0] * 3
+
+
+def test_turns_missed_while_the_machines_clock_stood_half_a_century_back_are_one(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose battery is dead starts in 1970, until NTP has put it right."""
+    behind = timedelta(days=365 * 50)
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) - behind
+
+    def set_right() -> None:
+        nonlocal behind
+        behind = timedelta()
+        calls.release()
+
+    for module in (clock, apscheduler.schedulers.base, apscheduler.executors.base):
+        monkeypatch.setattr(module, "datetime", Wrong)
+    calls = threading.Semaphore(0)
+    assert_comes_again(Clock(parts.database, parts.archive, 2, chores=[Chore("audit", 0.01, set_right)]), calls)
 
 
 def test_a_dead_owners_job_goes_back_and_is_journalled(story: Parts) -> None:
@@ -146,4 +169,5 @@ def test_upkeep_is_done_by_the_clock_and_what_fails_is_done_at_the_next_turn(
     assert all(turn.acquire(timeout=PATIENCE_S) for turn in done.values() for _ in range(2))
     stop.set()
     thread.join(PATIENCE_S)
+    assert not thread.is_alive()
     assert "retain will be tried again: the database does not answer" in caplog.text
