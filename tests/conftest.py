@@ -19,6 +19,7 @@ import pytest
 from certificates import expired, hospital, ours, scanner, strangers  # noqa: F401 (fixtures for all)
 from drawn_study import drawn_case, drawn_place, drawn_study  # noqa: F401 (fixtures for all)
 from empty_sqlite import empty_sqlite  # noqa: F401 (a fixture for all)
+from ended_threads import ended_threads  # noqa: F401 (a fixture for all)
 from object_server import object_server, road  # noqa: F401 (fixtures for all)
 from running_node import make_node, make_shared_node  # noqa: F401 (fixtures for all)
 
