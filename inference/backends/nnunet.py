@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 Weights = dict[str, Any]
 T = TypeVar("T", bound=np.generic)
 
-RAS_READER = "NibabelIOWithReorient"
+Lay = Literal["LPS", "RPS", "LAS", "RAS", "LPI", "RPI", "LAI", "RAI"]  # where x, y, z run to
+RAS_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")  # turn what they read
 SECOND_STAGE = ("{} is the second stage of a cascade, which is not run here; take a configuration that stands alone "
                 "(3d_fullres, 3d_lowres, 2d).")
 
@@ -61,8 +62,9 @@ class NnUNet(Foreign):
     """The trained-model folder `path` (TRAINER__PLANS__CONFIGURATION, with plans.json in it).
 
     `folds` are averaged; all that are there where none is named. `mirror` averages over every flip that the training
-    allowed. `orientation` is how the training images lay in memory: what SimpleITK reads of most NIfTI
-    files is LPS (x to the left, y to the back, z to the head); images made canonical by nibabel are RAS.
+    allowed. `orientation` is how the training images lay in memory, which only some readers decide: those of BraTS are
+    LPS (x to the left, y to the back, z to the head), what dcm2niix writes of axial slices is LAS, images made
+    canonical by nibabel are RAS.
     """
 
     kind: Literal["nnunet"] = "nnunet"
@@ -70,7 +72,7 @@ class NnUNet(Foreign):
     checkpoint: str = "checkpoint_final.pth"
     mirror: bool = False
     step: float = Field(default=0.5, gt=0, le=1)  # between windows, as a share of one
-    orientation: Literal["LPS", "RAS"] | None = None
+    orientation: Lay | None = None
     register_roles: bool = True
     engine: Engine = "torch"
 
@@ -154,14 +156,15 @@ class LoadedNnUNet:
         return Segmented(labels, watch.seconds, prepared.notes, chances, unsure, agreed)
 
     @property
-    def _ras(self) -> bool:
-        """Whether the training images ran to the right and to the front."""
+    def _backwards(self) -> tuple[int, ...]:
+        """The axes of (z, y, x) along which the training images ran the other way than LPS."""
         reader = str(self.folder.plans.get("image_reader_writer"))
-        return (self.settings.orientation or ("RAS" if reader.startswith(RAS_READER) else "LPS")) == "RAS"
+        lay = self.settings.orientation or ("RAS" if reader.startswith(RAS_READERS) else "LPS")
+        return tuple(axis for axis, (theirs, ours) in enumerate(zip(lay[::-1], "SPL", strict=True)) if theirs != ours)
 
     def _turned(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """(channel, z, y, x) from LPS to the training's orientation, or back."""
-        return array[:, :, ::-1, ::-1] if self._ras else array
+        return np.flip(array, tuple(axis + 1 for axis in self._backwards))
 
     def _preprocessed(self, prepared: Prepared) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """The network's input, and where nnU-Net cropped it; axes in the plans' order."""
@@ -261,9 +264,9 @@ class LoadedNnUNet:
         back = self.predictor.plans_manager.transpose_backward
         logits = self._turned(np.transpose(logits, (0, *(axis + 1 for axis in back))))
         edges = [tuple(told["bbox_used_for_cropping"][axis]) for axis in back]
-        if self._ras:
-            edges[1:] = [(size - high, size - low)
-                         for (low, high), size in zip(edges[1:], prepared.grid.shape[1:], strict=True)]
+        for axis in self._backwards:
+            size, (low, high) = prepared.grid.shape[axis], edges[axis]
+            edges[axis] = (size - high, size - low)
         box = (slice(*edges[0]), slice(*edges[1]), slice(*edges[2]))
         part = crop_grid(prepared.grid, box)
         shown = replace(prepared, grid=_stretched(part, logits.shape[1:]), canonical=part, source=part)

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 from nnunet_folders import ARCHITECTURE, BRATS_REGIONS, nnunet_folder
+from nnunetv2.imageio.reader_writer_registry import recursive_find_reader_writer_by_name
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from scipy import ndimage
@@ -180,11 +182,29 @@ def test_slices_from_head_to_feet_are_the_same_patient(tmp_path, plain):
     assert np.array_equal(segment(loaded, {"CT": plain}).labels, segment(loaded, {"CT": upside_down}).labels[::-1])
 
 
-@pytest.mark.parametrize(("reader", "keys"), [("NibabelIOWithReorient", {}), ("SimpleITKIO", {"orientation": "RAS"})])
-def test_images_that_lay_ras_in_training_are_shown_so(tmp_path, plain, reader, keys):
+@pytest.mark.parametrize(("reader", "keys", "backwards"), [
+    ("NibabelIOWithReorient", {}, (1, 2)),
+    ("SimpleITKIOWithReorient", {}, (1, 2)),
+    ("SimpleITKIO", {}, ()),
+    ("SimpleITKIO", {"orientation": "RAS"}, (1, 2)),
+    ("SimpleITKIO", {"orientation": "LAS"}, (1,)),
+    ("NibabelIOWithReorient", {"orientation": "RPI"}, (0, 2)),
+])
+def test_images_are_shown_as_they_lay_in_training(tmp_path, plain, reader, keys, backwards):
+    """Which the reader tells, or models.yaml; also where nnU-Net crops more on one side than on the other."""
+    shown = np.zeros_like(plain.array)
+    shown[1:16, 4:18, 2:17] = plain.array[1:16, 4:18, 2:17]
     folder = nnunet_folder(tmp_path, reader=reader)
-    theirs, _ = by_nnunet(folder, plain.array[None, :, ::-1, ::-1], SPACING)
-    assert np.mean(theirs[:, ::-1, ::-1] == segment(model(folder, **keys), {"CT": plain}).labels) > 0.999
+    theirs, _ = by_nnunet(folder, np.flip(shown, backwards)[None], SPACING)
+    ours = segment(model(folder, **keys), {"CT": plain.with_array(shown)}).labels
+    assert np.mean(np.flip(theirs, backwards) == ours) > 0.999
+
+
+@pytest.mark.parametrize("reader", ["NibabelIOWithReorient", "SimpleITKIOWithReorient"])
+def test_readers_that_turn_images_turn_them_to_ras(tmp_path, plain, reader):
+    sitk.WriteImage(sitk.GetImageFromArray(plain.array), tmp_path / "lps.nii")
+    array, _ = recursive_find_reader_writer_by_name(reader)().read_images([str(tmp_path / "lps.nii")])
+    assert np.array_equal(array[0], plain.array[:, ::-1, ::-1])
 
 
 def test_channels_are_found_by_their_names(tmp_path):
