@@ -116,7 +116,7 @@ def build_network(folder: ModelFolder, configuration: ConfigurationManager, chec
     """The network of the plans with this checkpoint's weights; BundleBroken where they do not fit one another."""
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
-    kind, arguments = configuration.network_arch_class_name, configuration.network_arch_init_kwargs
+    kind, arguments = _moved(configuration.network_arch_class_name), configuration.network_arch_init_kwargs
     imported = configuration.network_arch_init_kwargs_req_import
     _only_layers(folder, kind, [arguments.get(name) for name in imported])
     try:
@@ -127,6 +127,13 @@ def build_network(folder: ModelFolder, configuration: ConfigurationManager, chec
         raise BundleBroken(f"The weights of {folder.path.name} do not fit the network of its plans. Its trainer "
                            f"{checkpoint.trainer} may build another one, which is not run here: {fault}") from fault
     return network.eval()
+
+
+def _moved(kind: str) -> str:
+    """Where the library has a network now: of old plans nnU-Net gives residual ones a module that is no more."""
+    now = f"{NETWORKS}architectures.unet.{kind.rpartition('.')[2]}"
+    gone = kind.startswith(NETWORKS) and not _is_layer(kind, network=True)
+    return now if gone and _is_layer(now, network=True) else kind
 
 
 def _only_layers(folder: ModelFolder, kind: str, named: list[str | None]) -> None:

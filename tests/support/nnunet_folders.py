@@ -23,8 +23,13 @@ ARCHITECTURE = {
     },
     "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
 }
-OLD_ARCHITECTURE = {  # the same network in the words of plans of 2023
-    "UNet_class_name": "PlainConvUNet", "UNet_base_num_features": 4, "unet_max_num_features": 8,
+RESIDUAL = {
+    **ARCHITECTURE, "network_class_name": "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet",
+    "arch_kwargs": {"n_blocks_per_stage" if key == "n_conv_per_stage" else key: value
+                    for key, value in ARCHITECTURE["arch_kwargs"].items()},
+}
+OLD_ARCHITECTURE = {  # the same networks in the words of plans of 2023, but for the class
+    "UNet_base_num_features": 4, "unet_max_num_features": 8,
     "n_conv_per_stage_encoder": [1, 1], "n_conv_per_stage_decoder": [1], "num_pool_per_axis": [1, 1, 1],
     "pool_op_kernel_sizes": [[1, 1, 1], [2, 2, 2]], "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]],
 }
@@ -36,24 +41,25 @@ def nnunet_folder(parent: Path, *, channels: Sequence[str] = ("CT",), labels: di
                   spacing: Sequence[float] = (3.0, 2.0, 2.0), transpose: Sequence[int] = (0, 1, 2),
                   reader: str = "SimpleITKIO", folds: Sequence[int] = (0,), trainer: str = "nnUNetTrainer",
                   mirror_axes: Sequence[int] | None = (0, 1, 2), old_plans: bool = False,
-                  architecture: dict[str, Any] | None = None) -> Path:
+                  residual: bool = False, architecture: dict[str, Any] | None = None) -> Path:
     """A folder for patches of 16 voxels; each fold has weights of its own, the same ones every time."""
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
-    labels = labels or LIVER
+    labels, made = labels or LIVER, RESIDUAL if residual else ARCHITECTURE
     folder = parent / "Dataset003_Toy" / f"{trainer}__nnUNetPlans__3d_fullres"
     folder.mkdir(parents=True)
     _dataset(folder, channels, labels)
     plans = _plans(len(channels), spacing, transpose, reader)
     plans["configurations"]["3d_fullres"] |= (
-        OLD_ARCHITECTURE if old_plans else {"architecture": architecture or ARCHITECTURE})
+        OLD_ARCHITECTURE | {"UNet_class_name": made["network_class_name"].rpartition(".")[2]} if old_plans
+        else {"architecture": architecture or made})
     (folder / "plans.json").write_text(json.dumps(plans))
     heads = len(labels) - 1 if any(isinstance(value, list) for value in labels.values()) else len(labels)
     for fold in folds:
         torch.manual_seed(fold)
         network = get_network_from_plans(
-            ARCHITECTURE["network_class_name"], ARCHITECTURE["arch_kwargs"], ARCHITECTURE["_kw_requires_import"],
-            len(channels), heads, deep_supervision=False)
+            made["network_class_name"], made["arch_kwargs"], made["_kw_requires_import"], len(channels), heads,
+            deep_supervision=False)
         torch.nn.init.normal_(network.decoder.seg_layers[-1].weight, std=8.0)  # so that no class wins everywhere
         (folder / f"fold_{fold}").mkdir()
         torch.save(_checkpoint(network, trainer, mirror_axes), folder / f"fold_{fold}" / "checkpoint_final.pth")

@@ -235,8 +235,10 @@ def test_a_trainer_that_nobody_here_has_is_no_obstacle(tmp_path, plain):
     assert segment(model(folder, mirror=True), {"CT": plain}).labels.any()
 
 
-def test_plans_of_earlier_versions_give_the_same_network(tmp_path, plain):
-    new, old = nnunet_folder(tmp_path / "new"), nnunet_folder(tmp_path / "old", old_plans=True)
+@pytest.mark.parametrize("residual", [False, True])
+def test_plans_of_earlier_versions_give_the_same_network(tmp_path, plain, residual):
+    """nnU-Net itself brings them up to date; the module that it then names for residual networks is no more."""
+    new, old = (nnunet_folder(tmp_path / name, residual=residual, old_plans=name == "old") for name in ("new", "old"))
     assert np.array_equal(*(segment(model(folder), {"CT": plain}).labels for folder in (new, old)))
 
 
