@@ -42,8 +42,9 @@ def recognised(path: Path) -> tuple[str, Path]:
         return kind, path
     if (path / METADATA).is_file():
         return ("bundle" if "segnode" in json_object(path, METADATA) else "zoo"), path
-    inside = [path, *sorted(folder for folder in path.glob("*") if folder.is_dir())]
-    trained = [folder for folder in inside if (folder / PLANS).is_file() and (folder / DATASET).is_file()]
+    if _trained(path):  # whatever its cross-validation left in it
+        return "nnunet", path
+    trained = [folder for folder in sorted(path.glob("*")) if _trained(folder)]
     if len(trained) == 1:
         return "nnunet", trained[0]
     if trained:
@@ -51,6 +52,10 @@ def recognised(path: Path) -> tuple[str, Path]:
         raise BundleBroken(f"{path} holds several nnU-Net models; name one of {there}.")
     raise BundleBroken(f"{path} is no model that is known: neither a bundle ({METADATA}) nor an nnU-Net folder "
                        f"({PLANS}, {DATASET}) nor a file.")
+
+
+def _trained(folder: Path) -> bool:
+    return (folder / PLANS).is_file() and (folder / DATASET).is_file()
 
 
 def proposed_inputs(channels: Iterable[str], card: TaskCard) -> dict[str, str]:

@@ -34,6 +34,15 @@ def test_an_nnunet_folder_may_be_named_by_the_one_around_it(tmp_path):
         recognised(tmp_path)
 
 
+def test_an_nnunet_folder_is_itself_beside_its_cross_validation(tmp_path):
+    """`nnUNetv2_find_best_configuration` leaves a folder with copies of plans and data set in the model's own."""
+    for folder in (tmp_path, tmp_path / "crossval_results_folds_0_1_2_3_4"):
+        folder.mkdir(exist_ok=True)
+        for name in ("plans.json", "dataset.json"):
+            (folder / name).touch()
+    assert recognised(tmp_path) == ("nnunet", tmp_path)
+
+
 def test_what_is_none_of_them_is_told(tmp_path):
     with pytest.raises(BundleBroken, match="no model that is known"):
         recognised(tmp_path)
