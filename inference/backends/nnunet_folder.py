@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -36,9 +37,14 @@ class ModelFolder:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Input channels by name, in the network's order."""
+        """Input channels by name, in the network's order; those of one name with their number behind it.
+
+        The name of a channel chose its normalisation, so that several may well have the same.
+        """
         named = self.dataset.get("channel_names") or self.dataset.get("modality") or {}
-        return tuple(str(named[number]) for number in sorted(named, key=int))
+        often = Counter(map(str, named.values()))
+        return tuple(f"{named[number]} {number}" if often[str(named[number])] > 1 else str(named[number])
+                     for number in sorted(named, key=int))
 
     @property
     def regions(self) -> bool:

@@ -230,6 +230,17 @@ def test_channels_are_found_by_their_names(tmp_path):
     assert np.mean(answers[0] == answers[1]) > 0.999
 
 
+def test_channels_of_one_name_are_told_apart_by_their_numbers(tmp_path):
+    """nnU-Net takes a channel's name for its normalisation, so that several may be called zscore."""
+    folder = nnunet_folder(tmp_path, channels=("zscore", "T1", "zscore", "zscore"), labels=BRATS_REGIONS)
+    inputs = {"zscore 0": "T2", "T1": "T1", "zscore 2": "FLAIR", "zscore 3": "T1ce"}
+    settings = model(folder, outputs=GLIOMA, inputs=inputs).settings
+    channels = settings.describe().channels
+    assert settings.names.roles(channels, TASKS["brain_tumour"]) == ("T2", "T1", "FLAIR", "T1ce")
+    with pytest.raises(BundleBroken, match=r"has no input 'zscore'\. It has: zscore 0, T1, zscore 2, zscore 3"):
+        model(folder, outputs=GLIOMA, inputs={"zscore": "T2", "T1": "T1"})
+
+
 def test_a_trainer_that_nobody_here_has_is_no_obstacle(tmp_path, plain):
     folder = nnunet_folder(tmp_path, trainer="nnUNetTrainer_Of_Another_House", mirror_axes=None)
     assert segment(model(folder, mirror=True), {"CT": plain}).labels.any()
