@@ -60,7 +60,7 @@ class Left(NodeError):
 def export_reviewed(
     database: Database, archive: Archive, folder: Path, tasks: Collection[str] | None = None, since: float = 0.0
 ) -> Iterator[Line]:
-    """Write every job with reviewed truth, of these tasks, reviewed since then, that is not in `folder` yet. OSError.
+    """Write every job with reviewed truth, of these tasks, that came since then and is not in `folder` yet. OSError.
 
     Nothing that is there is overwritten. The newest review of a job counts.
     """

@@ -64,7 +64,8 @@ class Reject:
     def _follow(self, tx: Transaction, instance: Instance, note: RejectionNote, now: float) -> None:
         for study, uids in sorted(note.named.items()):
             tx.rejections.add(
-                Rejection(uid, instance.sop_instance_uid, study, note.title.value, now) for uid in sorted(uids)
+                Rejection(uid, instance.sop_instance_uid, study, note.title.value, instance.received_at)
+                for uid in sorted(uids)
             )
             code = f"{note.title}, DCM, {note.title.words}"
             text = f"note {instance.sop_instance_uid} ({code}) rejects {len(uids)} instances"

@@ -64,7 +64,7 @@ class Review:
         refusal, review = "", None
         judge = self._report if instance.kind is InstanceKind.REPORT else self._segmentation
         try:
-            review = judge(instance, now)
+            review = judge(instance)
         except (BadReport, BadSegmentation, BadGeometry) as bad:
             refusal = str(bad)
         with self.database.transaction() as tx:
@@ -83,7 +83,7 @@ class Review:
         tx.journal.add(now, event, text, study=study, series=series, job=job, revision=self.revision)
         log.info("%s read: %s", instance.kind, event, extra={"study": study})
 
-    def _report(self, instance: Instance, now: float) -> Reviewed | None:
+    def _report(self, instance: Instance) -> Reviewed | None:
         """The review that a report is; None where nobody would take it for one, BadReport where somebody might."""
         study = instance.study_instance_uid
         with self.database.reading() as tx:
@@ -96,9 +96,9 @@ class Review:
         if report is None:  # dose reports are many
             return None
         job, summary = judge_report(report, made, earlier, self.archive)
-        return Reviewed(instance.sop_instance_uid, job, study, now, summary, ReviewKind.SR)
+        return Reviewed(instance.sop_instance_uid, job, study, instance.received_at, summary, ReviewKind.SR)
 
-    def _segmentation(self, instance: Instance, now: float) -> Reviewed | None:
+    def _segmentation(self, instance: Instance) -> Reviewed | None:
         """The review that a segmentation is; BadSegmentation with the reason where it is none.
 
         None of an earlier study's, fetched to compare with: nobody sent it back.
@@ -121,7 +121,8 @@ class Review:
             summary["assessment"] = str(Assessment.MODIFIED)
         elif not seg.automatic:  # a machine's copy of ours says nothing of it
             summary["assessment"] = str(Assessment.ACCEPTED)
-        return Reviewed(instance.sop_instance_uid, of.job.job_id, instance.study_instance_uid, now, summary)
+        uid, study = instance.sop_instance_uid, instance.study_instance_uid
+        return Reviewed(uid, of.job.job_id, study, instance.received_at, summary)
 
     def _grid(self, of: Made) -> Grid:
         """The grid that the job's answer lies on, from the index: the arithmetic is the reader's."""

@@ -22,7 +22,10 @@ _HOLDER = case((deliveries.c.via == EMPTY, deliveries.c.destination), else_=deli
 
 @dataclass(frozen=True)
 class Rejection:
-    """One instance that a rejection note names; `title` is the note's code (IHE RAD TF-3 4.66)."""
+    """One instance that a rejection note names; `title` is the note's code (IHE RAD TF-3 4.66).
+
+    `at`: when the note came, in seconds since 1970.
+    """
 
     sop_instance_uid: str
     note_uid: str

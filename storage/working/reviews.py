@@ -28,7 +28,10 @@ class ReviewKind(StrEnum):
 
 @dataclass(frozen=True)
 class Reviewed:
-    """One corrected object; `summary` is the comparison with what the job made, as plain data of its kind."""
+    """One corrected object; `summary` is the comparison with what the job made, as plain data of its kind.
+
+    `at`: when it came, in seconds since 1970; several may be read at one moment, and in another order.
+    """
 
     sop_instance_uid: str
     job_id: str
@@ -58,7 +61,7 @@ class Reviews(Store):
         return self._reviews(select(reviews).where(reviews.c.study_uid == uid))
 
     def counting(self, since: float = 0.0, tasks: Collection[str] | None = None) -> list[Reviewed]:
-        """The newest segmentation of each job, of those read since then, oldest first; of these tasks where said.
+        """The newest segmentation of each job, of those that came since then, oldest first; of these tasks where said.
 
         Reports have no voxels: they are no truth to train or score with.
         """

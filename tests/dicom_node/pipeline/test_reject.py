@@ -135,7 +135,8 @@ def test_a_note_on_what_has_not_come_is_kept(say: Callable[..., None], database:
     say(["1.2.88.1"], study="1.2.88")
     assert events(database, "1.2.88") == ["rejected"]
     with database.reading() as tx:
-        assert [one.sop_instance_uid for one in tx.rejections.of_study("1.2.88")] == ["1.2.88.1"]
+        told = [(one.sop_instance_uid, one.at) for one in tx.rejections.of_study("1.2.88")]
+        assert told == [("1.2.88.1", 60.0)], "said when it came, not when it was read"
         assert tx.studies.find("1.2.88") is None
 
 

@@ -28,7 +28,7 @@ def stage(database: Database, archive: Archive) -> Review:
 def test_a_correction_is_compared_with_ours(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
     node = scene()
     review = send_back(node, node.corrected(CORRECTED))
-    assert (review.job_id, review.at, review.study_instance_uid) == (JOB, 101.0, node.study)
+    assert (review.job_id, review.at, review.study_instance_uid) == (JOB, 100.0, node.study)
     summary = review.summary
     both = 18 + 18  # KEPT and GROWN have 18 voxels each
     assert summary["lesions"] == {"added": 1, "removed": 1, "changed": 1, "same": 1}
@@ -101,6 +101,21 @@ def test_a_second_review_counts_and_the_first_stays(
         assert tx.reviews.of_study(node.study) == [first, second]
         assert tx.reviews.counting() == [second]
     assert second.summary["structures"][1]["dice"] == 1.0
+
+
+def test_of_two_that_wait_together_the_one_that_came_last_counts(
+    scene: Callable[..., Scene], stage: Review
+) -> None:
+    node = scene()
+    draft, final = node.corrected(FOUND), node.corrected(CORRECTED)
+    for seg, uid in ((draft, "1.2.840.9"), (final, "1.2.840.1")):
+        seg.SOPInstanceUID = seg.file_meta.MediaStorageSOPInstanceUID = uid
+    node.arrive(draft, 100.0)
+    node.arrive(final, 101.0)
+    assert stage.step(500.0), "the pipeline was down, and reads both at once"
+    with node.database.reading() as tx:
+        assert [one.sop_instance_uid for one in tx.reviews.of_study(node.study)] == ["1.2.840.9", "1.2.840.1"]
+        assert [one.sop_instance_uid for one in tx.reviews.counting()] == ["1.2.840.1"]
 
 
 def test_what_we_missed_altogether(scene: Callable[..., Scene], send_back: Callable[..., Any]) -> None:
