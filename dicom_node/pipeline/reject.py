@@ -107,8 +107,15 @@ class Reject:
         self._journal(tx, job, now, event, f"{reason}; {stopped} deliveries had not left and never will")
 
     def _withdraw_results(self, tx: Transaction, job: Job, title: Title, now: float) -> None:
-        """Our own result was rejected: it is not made again of the same images, and goes nowhere else."""
-        tx.deliveries.supersede_unsent(job.job_id, now)
+        """Our own result was rejected: it is not made again of the same images, and goes nowhere else.
+
+        One whose retention has expired there was right: later studies are compared with it as before.
+        """
+        stopped = tx.deliveries.supersede_unsent(job.job_id, now)
+        if title is Title.RETENTION_EXPIRED:
+            text = f"its results were rejected by a note: {title.words}; {stopped} deliveries had not left"
+            self._journal(tx, job, now, "delivery stopped", text)
+            return
         tx.jobs.mark(job.job_id, JobMark.WITHDRAWN, "its results were rejected by a note")
         self._journal(tx, job, now, "withdrawn", f"its results were rejected by a note: {title.words}")
 

@@ -123,6 +123,20 @@ def test_our_own_result_may_be_rejected(
         assert tx.deliveries.of_job(JOB)[1].state is DeliveryState.SUPERSEDED
 
 
+def test_our_own_result_may_expire_and_was_right(
+    queue: Callable[..., Job], say: Callable[..., None], database: Database
+) -> None:
+    queue(state=JobState.DONE)
+    with database.transaction() as tx:
+        tx.results.add(ResultObject("2.25.5", "1.2", "2.25.6", JOB, "seg", StoredFile("x", 1, "x")))
+    deliver(database, DeliveryState.SENT, DeliveryState.PENDING)
+    say(["2.25.5"], Title.RETENTION_EXPIRED)
+    assert (job(database).state, job(database).mark) == (JobState.DONE, JobMark.NONE), "later studies compare with it"
+    with database.reading() as tx:
+        assert tx.deliveries.of_job(JOB)[1].state is DeliveryState.SUPERSEDED
+    assert events(database) == ["rejected", "delivery stopped"]
+
+
 def test_a_note_on_other_images_ends_nothing(
     queue: Callable[..., Job], say: Callable[..., None], database: Database
 ) -> None:
