@@ -110,16 +110,18 @@ class Provider:
     def claims(self, question: Question, code: str, come_back: str, wanted: Collection[str]) -> Claims:
         """What the provider says of the person that brought `code`, with `wanted` as far as it is said at all.
 
-        PeerError where it does not answer or refuses the code; NotVouched where its token is not what it must be.
+        PeerError where it does not answer or refuses the code; NotVouched where its token is not what it must be, or
+        it only says where else to ask for one of `wanted`.
         """
         told = self._tokens(question, code, come_back)
         token = told.get("id_token")
         if not isinstance(token, str):
             raise NotVouched(f"{self._client.issuer} gives no ID token: it must know us as a client of OpenID Connect")
-        claims = self._verified(token, question)
-        if set(wanted) <= claims.keys() or not self._discovered().get("userinfo_endpoint"):
-            return claims
-        return {**self._more(str(told.get("access_token", "")), str(claims["sub"])), **claims}
+        claims: Claims = self._verified(token, question)
+        if not set(wanted) <= claims.keys() and self._discovered().get("userinfo_endpoint"):
+            claims = {**self._more(str(told.get("access_token", "")), str(claims["sub"])), **claims}
+        self._check_told(claims, wanted)
+        return claims
 
     def _tokens(self, question: Question, code: str, come_back: str) -> Claims:
         fields = {
@@ -163,6 +165,18 @@ class Provider:
         if told.get("sub") != subject:
             raise NotVouched(f"{self._client.issuer} speaks of two persons at once")
         return told
+
+    def _check_told(self, claims: Claims, wanted: Collection[str]) -> None:
+        """NotVouched where one lies elsewhere (OpenID Connect Core 5.6.2): that is not to say that there is none.
+
+        Entra ID does so with the groups of who is in more than 200.
+        """
+        names = claims.get("_claim_names")
+        elsewhere = [name for name in sorted(wanted) if isinstance(names, Mapping) and name in names.keys() - claims]
+        if elsewhere:
+            only = f"{self._client.issuer} says only where else to ask for {' and '.join(elsewhere)} of this person"
+            hint = "as it does of who is in very many groups: have it tell the groups of this application alone"
+            raise NotVouched(f"{only}, {hint}, or its roles")
 
     def _key(self, number: str | None) -> PyJWK:
         """The key that signed; asked for again where it is not known: providers change them."""

@@ -35,6 +35,7 @@ PEOPLE = (
     User(sub="2", claims={"preferred_username": "Ada", "groups": ["pacs-admins", "radiology"]}),
     User(sub="3", claims={"preferred_username": "Mallory", "groups": ["kitchen"]}),
     User(sub="4", claims={"groups": ["radiology"]}),
+    User(sub="5", claims={"preferred_username": "Emmy", "_claim_names": {"groups": "src1"}}),  # of Entra's overage
 )
 ROLES = {"viewer": ["all"], "operator": ["radiology"], "admin": ["pacs-admins"]}
 
@@ -162,6 +163,17 @@ def test_who_is_in_no_group_any_more_has_neither_session_nor_token_left(
     assert left == [0, 2]
     kinds = [one.get("csd-code") for message in audited() for one in message.iter("EventTypeCode")]
     assert kinds.count(facts.USER_CHANGED.value) == 1, "the second time there is nothing to end"
+
+
+def test_who_is_in_too_many_groups_to_be_told_loses_nothing(visitor: Browser, console: Console) -> None:
+    with console.parts.database.transaction() as tx:
+        subject = f"{console.settings.oidc.issuer} 5"  # type: ignore[union-attr]
+        emmy = tx.users.add("emmy", Role.ADMIN, console.clock(), subject=subject).user_id
+        tx.tickets.issue(TicketKind.PROGRAM, emmy, console.clock())
+    answer = come(visitor, "5")
+    assert (answer.status_code, "very many groups" in read(answer.text)) == (401, True)
+    with console.parts.database.reading() as tx:
+        assert len(tx.tickets.of_user(emmy, TicketKind.PROGRAM)) == 1
 
 
 def test_who_is_shut_out_here_stays_out(visitor: Browser, console: Console) -> None:

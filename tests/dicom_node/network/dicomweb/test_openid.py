@@ -179,6 +179,18 @@ def test_what_the_token_does_not_say_is_asked_for(provider: Provider, question: 
         provider.claims(question, "c0de", BACK, {"sub", "groups"})
 
 
+@pytest.mark.parametrize("in_token", [True, False])
+def test_what_is_to_be_asked_for_elsewhere_is_not_taken_for_none(
+    provider: Provider, question: Question, odd: OddProvider, in_token: bool
+) -> None:
+    overage = {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.example"}}}
+    odd.claims = overage if in_token else {}
+    odd.said["/person"] = (200, {"sub": "4711"} if in_token else {"sub": "4711", **overage})
+    with pytest.raises(NotVouched, match=r"says only where else to ask for groups .* very many groups"):
+        provider.claims(question, "c0de", BACK, {"sub", "groups"})
+    assert provider.claims(question, "c0de", BACK, {"sub"})["sub"] == "4711", "who needs no groups misses none"
+
+
 @pytest.mark.parametrize(
     ("path", "status", "told", "kind"),
     [
