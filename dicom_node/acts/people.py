@@ -83,11 +83,11 @@ def forget(parts: Parts, now: float) -> None:
         tx.commands.forget(now)
 
 
-def checked_name(name: str) -> str:
+def checked_name(name: str, longest: int = LONGEST_NAME) -> str:
     """The name as it is kept; IllegalStep where it is none."""
     kept = as_name(name)
-    if not kept or len(kept) > LONGEST_NAME or not kept.isprintable():
-        raise IllegalStep(f"a name has 1 to {LONGEST_NAME} characters")
+    if not kept or len(kept) > longest or not kept.isprintable():
+        raise IllegalStep(f"a name has 1 to {longest} characters")
     return kept
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from storage.people.users import Role, User
 
 COME_BACK = "/sign-in/oidc/back"
 ASKED_S = 600.0  # for so long somebody may look for his password there
+LONGEST_TOLD = 256  # characters of a name there: often an address of mail (RFC 5321: 254)
 REFUSALS = {  # RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6; its own words are shown nowhere
     "access_denied": "you were not let through there",
     "temporarily_unavailable": "it cannot be used now: try again later",
@@ -114,12 +116,17 @@ def _subject(settings: OpenIdSettings, claims: Claims) -> str:
 
 
 def _free_name(tx: Transaction, settings: OpenIdSettings, claims: Claims) -> str:
-    """The person's name there; with the provider's host behind it where somebody here has that name."""
+    """The person's name there; with the provider's host behind it where somebody here has that name, then a number.
+
+    The same person is another subject there once the client, or the provider, is set up anew.
+    """
     told = settings.name_of(claims)
     if not told:
         raise NotVouched(f"{settings.issuer} tells no {settings.name_claim}: look at name_claim and scopes")
-    name = checked_name(told)
-    return name if tx.users.find(name) is None else checked_name(f"{name}@{urlsplit(settings.issuer).hostname}")
+    name = checked_name(told, LONGEST_TOLD)
+    there = f"{name}@{urlsplit(settings.issuer).hostname}"
+    names = chain((name, there), (f"{there} {number}" for number in count(2)))
+    return next(one for one in names if tx.users.find(one) is None)
 
 
 def _come_back(console: Console) -> str:

@@ -16,7 +16,7 @@ from browsing import Browser
 from oidc_provider_mock import User, run_server_in_thread
 from turned_clock import Clock
 
-from dicom_node.acts.people import give_role, new_link
+from dicom_node.acts.people import LONGEST_NAME, give_role, new_link
 from dicom_node.assembly import Parts
 from dicom_node.audit import facts
 from dicom_node.settings.oidc import OpenIdSettings
@@ -35,6 +35,9 @@ PEOPLE = (
     User(sub="2", claims={"preferred_username": "Ada", "groups": ["pacs-admins", "radiology"]}),
     User(sub="3", claims={"preferred_username": "Mallory", "groups": ["kitchen"]}),
     User(sub="4", claims={"groups": ["radiology"]}),
+    User(sub="2b", claims={"preferred_username": "Ada", "groups": ["pacs-admins"]}),  # the same, registered anew
+    User(sub="2c", claims={"preferred_username": "Ada", "groups": ["pacs-admins"]}),  # and once more
+    User(sub="long", claims={"preferred_username": f"{'x' * LONGEST_NAME}@hospital.example", "groups": ["all"]}),
     User(sub="5", claims={"preferred_username": "Emmy", "_claim_names": {"groups": "src1"}}),  # of Entra's overage
 )
 ROLES = {"viewer": ["all"], "operator": ["radiology"], "admin": ["pacs-admins"]}
@@ -122,6 +125,21 @@ def test_nobody_becomes_somebody_here_by_the_name(visitor: Browser, console: Con
     with console.parts.database.reading() as tx:
         assert tx.users.get(people["ada"]).subject is None
         assert tx.users.named("ada@localhost").role is Role.ADMIN
+
+
+def test_who_is_another_one_at_the_provider_each_time_comes_in_each_time(
+    visitor: Browser, console: Console, people: dict[str, int]
+) -> None:
+    for subject in ("2", "2b", "2c"):  # as when the client is registered anew there, which makes new subjects
+        assert come(visitor, subject).status_code == 303
+    with console.parts.database.reading() as tx:
+        named = [one.name for one in tx.users.list() if one.name.startswith("ada")]
+    assert named == ["ada", "ada@localhost", "ada@localhost 2", "ada@localhost 3"]
+
+
+def test_a_name_there_may_be_longer_than_one_that_is_chosen_here(visitor: Browser) -> None:
+    assert come(visitor, "long").status_code == 303
+    assert f"{'x' * LONGEST_NAME}@hospital.example" in visitor.get("/account").text
 
 
 def test_who_is_in_no_group_stays_out(visitor: Browser, console: Console) -> None:
