@@ -70,6 +70,11 @@ def read_outlines(path: Path) -> list[list[list[Outline]]]:
     return [_nodules(session, path) for session in _children(root, "readingSession")]
 
 
+def alike(one: Sequence[Sequence[Sequence[Outline]]], other: Sequence[Sequence[Sequence[Outline]]]) -> bool:
+    """Whether two files outline the same, reader for reader and nodule for nodule, whatever else they say."""
+    return _plain(one) == _plain(other)
+
+
 def agreed(readers: Sequence[Sequence[Sequence[Outline]]], grid: Grid) -> list[Nodule]:
     """What at least half of a nodule's readers outlined, nodule by nodule; Unfit where an outline leaves the grid."""
     drawn = [(reader, _voxels(outlines, grid)) for reader, nodules in enumerate(readers) for outlines in nodules]
@@ -83,6 +88,11 @@ def agreed(readers: Sequence[Sequence[Sequence[Outline]]], grid: Grid) -> list[N
         voxels, votes = np.unique(np.concatenate(each), return_counts=True)
         found.append(Nodule(voxels[2 * votes >= len(each)], len(each)))
     return found
+
+
+def _plain(readers: Sequence[Sequence[Sequence[Outline]]]) -> list[list[list[tuple[object, ...]]]]:
+    return [[[(outline.z_mm, outline.included, outline.pixels.tolist()) for outline in nodule] for nodule in nodules]
+            for nodules in readers]
 
 
 def _clusters(drawn: list[NDArray[np.int64]]) -> list[int]:

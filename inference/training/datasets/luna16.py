@@ -7,9 +7,12 @@
 
 Which nodules count is the list's word; their voxels are, in this order: those of masks/; those that half of the readers
 outlined in LIDC's XML (`lidc.py`), outlines that meet no listed nodule left out; else a sphere of the listed diameter.
-A note on the case says which. LUNA16 does not say which scans are of one patient, and some of LIDC's patients were
-scanned twice: `patients` names a table that does (NBIA's metadata.csv); without it each scan counts as a patient, but
-for those of our own export, which tells (`exported.py`).
+A note on the case says which. TCIA publishes the XML of a few series more than once, nearly always with the same
+outlines below another header; a case whose files outline it differently is refused, and the others are not.
+
+LUNA16 does not say which scans are of one patient, and some of LIDC's patients were scanned twice: `patients` names a
+table that does (NBIA's metadata.csv); without it each scan counts as a patient, but for those of our own export, which
+tells (`exported.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from inference.training.datasets.base import CaseRef, DataSet, LabelledCase, Mar
 from inference.training.datasets.checks import labels_from, labels_on, read_images, read_volume
 from inference.training.datasets.exported import exported_patients
 from inference.training.datasets.files import check_once, files_under, wrong_folder
-from inference.training.datasets.lidc import Nodule, agreed, read_outlines, series_of
+from inference.training.datasets.lidc import Nodule, agreed, alike, read_outlines, series_of
 from inference.training.datasets.luna16_tables import read_marks, read_patients
 from inference.volume import Grid
 
@@ -62,7 +65,7 @@ class Luna16(DataSet):
         if unknown and self.patients:
             raise DataError(f"{self.patients.name} does not say whose {len(unknown)} of {len(scans)} scans are, such "
                             f"as {unknown[0]}.")
-        return [CaseRef(series, patients[series], {"CT": path}, self._masks.get(series) or self._xml.get(series),
+        return [CaseRef(series, patients[series], {"CT": path}, next(iter(self._truths(series)), None),
                         int(path.parent.name.removeprefix("subset")))
                 for series, path in sorted(scans.items())]
 
@@ -83,7 +86,7 @@ class Luna16(DataSet):
                             registered=True, notes=tuple(notes))
 
     def fingerprint(self, ref: CaseRef) -> str:
-        return digest_files(ref.images, () if ref.truth is None else (ref.truth,),
+        return digest_files(ref.images, self._truths(ref.case_id),
                             (self._annotations or {}).get(ref.case_id, ()), (self._excluded or {}).get(ref.case_id, ()))
 
     def _truth(self, ref: CaseRef, lesions: tuple[Mark, ...], grid: Grid) -> tuple[NDArray[np.uint8], list[str]]:
@@ -93,7 +96,7 @@ class Luna16(DataSet):
             return labels_from(array, {NODULE: NODULE}, ref.truth, ref.case_id), []
         if self._annotations is None:
             raise BadCase(ref.case_id, f"it has no masks/{ref.case_id}.mhd, and there is no annotations.csv.")
-        nodules = [] if ref.truth is None else _outlined(ref.truth, ref.case_id, grid)
+        nodules = _outlined(self._xml.get(ref.case_id, []), ref.case_id, grid)
         truth = np.zeros(grid.shape, dtype=np.uint8)
         spheres, used = 0, set()
         for mark in lesions:
@@ -103,6 +106,10 @@ class Luna16(DataSet):
             spheres += best is None
             truth.reshape(-1)[sphere if best is None else nodules[best].voxels] = NODULE
         return truth, _notes(nodules, len(used - {None}), spheres, len(lesions))
+
+    def _truths(self, series: str) -> list[Path]:
+        """What a case's truth is made of: its mask, else LIDC's files of it, of which there may be several."""
+        return [self._masks[series]] if series in self._masks else self._xml.get(series, [])
 
     @cached_property
     def _files(self) -> list[Path]:
@@ -125,19 +132,17 @@ class Luna16(DataSet):
         return found
 
     @cached_property
-    def _xml(self) -> dict[str, Path]:
-        """LIDC's files by series; files of other things are passed over, a second one of a series is not."""
-        found: dict[str, Path] = {}
+    def _xml(self) -> dict[str, list[Path]]:
+        """LIDC's files by series, copies left out; files of other things are passed over."""
+        found: dict[str, list[Path]] = {}
         if self.lidc_xml is None:
             return found
         files = [path for path in files_under(self.lidc_xml) if path.suffix == ".xml"]
         for path in files:
-            series = series_of(path)
-            if series in found and series and found[series].read_bytes() != path.read_bytes():
-                raise DataError(f"{self.lidc_xml} holds two different files of series {series}: {found[series].name} "
-                                f"and {path.name}.")
-            if series:
-                found.setdefault(series, path)
+            if series := series_of(path):
+                known = found.setdefault(series, [])
+                if all(path.read_bytes() != other.read_bytes() for other in known):
+                    known.append(path)
         if not found:
             raise wrong_folder(self.lidc_xml, "LIDC-IDRI", "*.xml with outlines (LidcReadMessage)", files)
         return found
@@ -183,11 +188,25 @@ def sphere_voxels(mark: Mark, grid: Grid, case_id: str) -> NDArray[np.int64]:
     return np.asarray(np.ravel_multi_index(tuple(inside.T), grid.shape), dtype=np.int64)
 
 
-def _outlined(path: Path, case_id: str, grid: Grid) -> list[Nodule]:
+def _outlined(paths: list[Path], case_id: str, grid: Grid) -> list[Nodule]:
+    """What the readers of a case agree on, none where it has no file; BadCase where its files outline other things."""
+    if not paths:
+        return []
     try:
-        return agreed(read_outlines(path), grid)
+        first, *others = map(read_outlines, paths)
+        nodules = agreed(first, grid)
     except (Unfit, OSError) as fault:
-        raise BadCase(case_id, f"{path.name}: {fault}") from fault
+        raise BadCase(case_id, f"{paths[0].name}: {fault}") from fault
+    for path, other in zip(paths[1:], others, strict=True):
+        if not alike(first, other):
+            raise BadCase(case_id, f"{_in_folder(paths[0])} and {_in_folder(path)} outline it differently: leave the "
+                                   "one there that counts, the corrected one where LIDC has corrected it.")
+    return nodules
+
+
+def _in_folder(path: Path) -> str:
+    """A file with its folder: LIDC calls several by one name."""
+    return "/".join(path.parts[-2:])
 
 
 def _best(nodules: list[Nodule], sphere: NDArray[np.int64]) -> int | None:

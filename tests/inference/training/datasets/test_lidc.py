@@ -10,7 +10,7 @@ from miniatures import distance, grid_of, lidc_xml, region, regions_around
 
 from inference.errors import Unfit
 from inference.training.datasets import lidc
-from inference.training.datasets.lidc import agreed, read_outlines, series_of
+from inference.training.datasets.lidc import agreed, alike, read_outlines, series_of
 from inference.volume import Grid
 
 SQUARE = [(3, 2), (4, 2), (5, 2), (6, 2), (6, 3), (6, 4), (6, 5), (5, 5), (4, 5), (3, 5), (3, 4), (3, 3)]
@@ -109,6 +109,18 @@ def test_one_reader_counts_once_however_often_he_outlines(grid: Grid, tmp_path: 
     readers = [[square, square, square], [wide], [wide]]
     (mask,) = masks_of(write(tmp_path / "a.xml", lidc_xml("1.2", readers)), grid)
     assert mask.sum() == 36
+
+
+def test_files_are_alike_where_they_outline_the_same(grid: Grid, tmp_path: Path) -> None:
+    def told(uid: str, *regions: str):
+        return read_outlines(write(tmp_path / "a.xml", lidc_xml("1.2", [[list(regions)]]).replace("1.3.6", uid)))
+
+    one, other = region(z(grid, 3), SQUARE), region(z(grid, 4), SQUARE)
+    assert alike(told("1.3.6", one, other), told("1.3.7", one, other))
+    assert not alike(told("1.3.6", one, other), told("1.3.6", one))
+    assert not alike(told("1.3.6", one), told("1.3.6", other))
+    assert not alike(told("1.3.6", one), told("1.3.6", region(z(grid, 3), SQUARE, included=False)))
+    assert not alike(told("1.3.6", one), told("1.3.6", region(z(grid, 3), SQUARE[1:])))
 
 
 def test_the_series_is_found_in_the_header(tmp_path: Path) -> None:

@@ -225,16 +225,45 @@ def test_wrong_folders_are_told_apart(tmp_path: Path) -> None:
         Luna16(tmp_path).cases()
 
 
-def test_two_files_of_one_scan_are_refused(tmp_path: Path) -> None:
+def test_a_scan_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     """The same scan in two subsets would be learnt from and scored."""
     drawn = draw(LUNG_NODULE, 1)
     write_luna16(tmp_path, {0: drawn})
-    for name in ("a.xml", "b.xml"):
-        (tmp_path / name).write_text(lidc_xml(series_uid(0), []))
-    assert len(Luna16(tmp_path, tmp_path).cases()) == 1, "a copy says nothing new"
-    (tmp_path / "b.xml").write_text(lidc_xml(series_uid(0), [[]]))
-    with pytest.raises(DataError, match=r"two different files of series .*: a\.xml and b\.xml"):
-        Luna16(tmp_path, tmp_path).cases()
     write_image(drawn.truth, drawn.grid, tmp_path / "subset7" / f"{series_uid(0)}.mhd")
     with pytest.raises(WrongFolder, match="twice"):
         Luna16(tmp_path).cases()
+
+
+def write_submissions(folder: Path, drawn: Miniature, *radii: int) -> None:
+    """LIDC files of one series as TCIA publishes them again: the same name in another folder, a uid of its own."""
+    for n, radius in enumerate(radii):
+        nodule = regions_around(distance(drawn.grid, drawn.nodules[0].centre) < radius, drawn.grid)
+        text = lidc_xml(series_uid(0), [[nodule]] * 3).replace('uid="1.3.6"', f'uid="1.3.6.{n}"')
+        (folder / f"{157 + n}").mkdir(parents=True, exist_ok=True)
+        (folder / f"{157 + n}" / "158.xml").write_text(text)
+
+
+def test_an_lidc_file_that_was_submitted_twice_is_read_once(tmp_path: Path) -> None:
+    """LIDC-XML-only.zip holds 1036 files of 1018 CT series; all but one repeat the same outlines in another header."""
+    drawn = draw(LUNG_NODULE, 1)
+    write_luna16(tmp_path / "luna", {0: drawn})
+    write_submissions(tmp_path / "xml", drawn, 6, 6)
+    data = Luna16(tmp_path / "luna", tmp_path / "xml")
+    np.testing.assert_array_equal(read_only(data).truth, distance(drawn.grid, drawn.nodules[0].centre) < 6)
+    (tmp_path / "xml" / "copy.xml").write_bytes((tmp_path / "xml" / "157" / "158.xml").read_bytes())
+    (ref,) = data.cases()
+    assert Luna16(tmp_path / "luna", tmp_path / "xml").fingerprint(ref) == data.fingerprint(ref), "a copy says nothing"
+
+
+def test_two_lidc_files_that_outline_other_nodules_cost_their_case_alone(tmp_path: Path) -> None:
+    drawn = draw(LUNG_NODULE, 1)
+    write_luna16(tmp_path / "luna", {0: drawn, 1: drawn})
+    write_submissions(tmp_path / "xml", drawn, 6, 6, 5)
+    data = Luna16(tmp_path / "luna", tmp_path / "xml")
+    contested, other = data.cases()
+    assert data.read(other).truth.any()
+    with pytest.raises(BadCase, match=r"157/158\.xml and 159/158\.xml outline it differently"):
+        data.read(contested)
+    before = data.fingerprint(contested)
+    write_submissions(tmp_path / "xml", drawn, 6, 6, 6)
+    assert Luna16(tmp_path / "luna", tmp_path / "xml").fingerprint(contested) != before, "kept cases are made anew"
