@@ -27,12 +27,13 @@ class _Stored(NamedTuple):
     dtype: np.dtype[np.floating] | None
 
 
-def read(path: Path, units: Units = "signal") -> Volume:
+def read(path: Path, units: Units = "signal", placed_as: Path | None = None) -> Volume:
     """The volume of a .nii or .nii.gz file; a NIfTI does not say whether its values are HU, so `units` does.
 
-    Unfit where voxels are missing or no numbers.
+    `placed_as` is a NIfTI file that says where the voxels lie, in place of a header that does not. Unfit where voxels
+    are missing or no numbers.
     """
-    volume = read_image(path, "NiftiImageIO", units)
+    volume = read_image(path, "NiftiImageIO", units, placed_as)
     _check_voxels(path)
     return volume
 

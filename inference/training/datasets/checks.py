@@ -40,9 +40,14 @@ def read_image(path: Path, case_id: str, units: Units) -> Volume:
     return volume.with_array(array)
 
 
-def read_volume(path: Path, case_id: str, units: Units) -> Volume:
-    """A NIfTI file, a MetaImage file or a folder of one DICOM series; BadCase names it where it cannot be read."""
+def read_volume(path: Path, case_id: str, units: Units, placed_as: Path | None = None) -> Volume:
+    """A NIfTI file, a MetaImage file or a folder of one DICOM series; BadCase names it where it cannot be read.
+
+    A NIfTI file whose own header tells no place may be `placed_as` another one.
+    """
     try:
+        if placed_as is not None:
+            return nifti.read(path, units, placed_as)
         if path.is_dir():
             return read_series([file for file in sorted(path.iterdir()) if file.is_file() and file.name[0] != "."])
         return (metaimage if path.suffix in (".mhd", ".mha") else nifti).read(path, units)

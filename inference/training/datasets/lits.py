@@ -10,7 +10,8 @@ Accepted, anywhere below the folder (Training Batch 1 and 2, or one folder):
 Each N is a patient: the data set names no others, but our own export does (`exported.py`). What its headers say of
 orientation is not to be relied on, so that only the agreement of image and truth is checked. Twenty volumes from 28 on
 are published with an identity affine instead of their own; a note says so, for their lengths in mm and volumes in ml
-mean little.
+mean little. A few about number 50 tell where they lie and their truths do not, which have the identity instead,
+moved by a voxel: those lie on their images voxel by voxel, in the order of the files; a note says so.
 """
 
 from __future__ import annotations
@@ -36,8 +37,11 @@ _VOLUME = re.compile(r"volume-(\d+)\.nii(\.gz)?")
 _SERIES = re.compile(r"volume-(\d+)")
 _TRUTH = re.compile(r"segmentation-(\d+)\.(nii|nii\.gz|dcm)")
 _LABELS = {LIVER: LIVER, TUMOUR: TUMOUR}
+_IDENTITY = np.array([[0, 0, -1], [0, -1, 0], [1, 0, 0]])  # NIfTI's, whose x and y run against LPS; columns z, y, x
 
 UNKNOWN_SPACING = "Its header says voxels of 1 x 1 x 1 mm, as LiTS has it where it does not tell their true size."
+NO_PLACE = ("The header of its truth does not say where it lies, as LiTS has it of a few: its voxels are the image's "
+            "in the order of the files.")
 
 
 @dataclass
@@ -74,20 +78,26 @@ class Lits(DataSet):
         if ref.truth is None:
             raise BadCase(ref.case_id, f"its truth segmentation-{number}.nii is missing.")
         volumes = read_images(self.card, ref, {"CT": f"volume-{number}.nii"})
-        truth = self._truth(ref.truth, volumes["CT"], ref.case_id)
+        truth, notes = self._truth(ref.truth, ref, volumes["CT"])
         if not truth.any():
             raise BadCase(ref.case_id, f"{ref.truth.name} is empty: every case shows a liver.")
-        notes = (UNKNOWN_SPACING,) if _spacing_unknown(volumes["CT"].grid) else ()
-        return LabelledCase(ref.case_id, ref.patient_id, self.card, volumes, truth, registered=True, notes=notes)
+        if _spacing_unknown(volumes["CT"].grid):
+            notes.append(UNKNOWN_SPACING)
+        return LabelledCase(ref.case_id, ref.patient_id, self.card, volumes, truth, registered=True, notes=tuple(notes))
 
-    def _truth(self, path: Path, image: Volume, case_id: str) -> NDArray[np.uint8]:
+    def _truth(self, path: Path, ref: CaseRef, image: Volume) -> tuple[NDArray[np.uint8], list[str]]:
+        """The truth in `path` on its image, and what to mind of it."""
+        notes: list[str] = []
         if path.suffix == ".dcm":
             try:
-                return read_labels(path, image, self.card)
+                return read_labels(path, image, self.card), notes
             except Unfit as fault:
-                raise BadCase(case_id, f"{path.name}: {fault}") from fault
-        stored = read_volume(path, case_id, "signal")
-        return labels_from(labels_on(stored, image.grid, path, case_id), _LABELS, path, case_id)
+                raise BadCase(ref.case_id, f"{path.name}: {fault}") from fault
+        stored = read_volume(path, ref.case_id, "signal")
+        if _tells_no_place(stored.grid, image.grid) and ref.images["CT"].is_file():
+            stored = read_volume(path, ref.case_id, "signal", placed_as=ref.images["CT"])
+            notes.append(NO_PLACE)
+        return labels_from(labels_on(stored, image.grid, path, ref.case_id), _LABELS, path, ref.case_id), notes
 
     def _file(self, path: Path, found: dict[int, _Found]) -> None:
         """Sort one file into its case, if it belongs to any."""
@@ -107,3 +117,9 @@ class Lits(DataSet):
 
 def _spacing_unknown(grid: Grid) -> bool:
     return bool(np.allclose(grid.spacing, 1.0, atol=1e-6))
+
+
+def _tells_no_place(truth: Grid, image: Grid) -> bool:
+    """Whether a truth's header is an identity, a voxel off at most, and not meant: the image's voxels are no 1 mm."""
+    identity = np.allclose(truth.affine[:3, :3], _IDENTITY, atol=1e-6) and np.abs(truth.origin).max() <= 1
+    return bool(identity and truth.shape == image.shape and not _spacing_unknown(image))

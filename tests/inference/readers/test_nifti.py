@@ -40,6 +40,21 @@ def test_a_left_handed_file_is_turned_and_nothing_moves(tmp_path, volume_of):
     assert np.array_equal(read_back.array, volume.array)
 
 
+def test_another_files_header_says_where_voxels_lie(tmp_path, volume_of):
+    volume = volume_of("oblique")
+    mirrored = volume.grid.affine.copy()
+    mirrored[:3, 3] = volume.grid.to_lps((5, 0, 0))
+    mirrored[:3, 0] *= -1
+    save(tmp_path / "image.nii", np.zeros_like(volume.array), mirrored)
+    save(tmp_path / "v.nii", volume.array[::-1].copy(), np.eye(4)[:, [2, 1, 0, 3]])
+    read_back = read(tmp_path / "v.nii", placed_as=tmp_path / "image.nii")
+    assert read_back.grid.matches(volume.grid, 1e-3)
+    assert np.array_equal(read_back.array, volume.array)
+    save(tmp_path / "image.nii", volume.array[1:].copy(), mirrored)
+    with pytest.raises(BadGeometry, match=r"v\.nii has not as many voxels"):
+        read(tmp_path / "v.nii", placed_as=tmp_path / "image.nii")
+
+
 def test_a_time_series_is_refused(tmp_path):
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.float32)), str(tmp_path / "v.nii"))
     with pytest.raises(BadGeometry, match="three-dimensional"):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from miniatures import SHAPE, draw, grid_of, write_image, write_lits, write_lits_series
+import SimpleITK as sitk
+from miniatures import SHAPE, SPACING, Miniature, draw, grid_of, write_image, write_lits, write_lits_series
 
 from inference.errors import BadCase, WrongFolder
 from inference.tasks import LIVER_TUMOUR
-from inference.training.datasets.lits import UNKNOWN_SPACING, Lits
-from inference.volume import Spacing
+from inference.training.datasets.lits import NO_PLACE, UNKNOWN_SPACING, Lits
+from inference.volume import Grid, Spacing
 from inference.writers.training_layout import write_case
 
 
@@ -31,6 +33,48 @@ def test_a_case_comes_back_voxel_for_voxel(directions: str, ending: str, tmp_pat
     assert case.grid.matches(drawn.grid, 1e-3)
     assert case.volumes["CT"].units == "HU"
     assert case.notes == ()
+
+
+def write_as_published(folder: Path, drawn: Miniature) -> None:
+    """As about number 50: the CT's columns run to the left, the truth's header is an identity, their voxels agree."""
+    for name, array, header in (("volume-48.nii", drawn.volumes["CT"].array.astype(np.int16),
+                                 (SPACING[::-1], (-208.9, 213.2, -632.8), (1, 0, 0, 0, -1, 0, 0, 0, 1))),
+                                ("segmentation-48.nii", drawn.truth,
+                                 ((1, 1, 1), (-1, -1, 1), (-1, 0, 0, 0, -1, 0, 0, 0, 1)))):
+        image = sitk.GetImageFromArray(array)
+        for put, value in zip((image.SetSpacing, image.SetOrigin, image.SetDirection), header, strict=True):
+            put(value)
+        sitk.WriteImage(image, str(folder / name))
+
+
+def test_a_truth_whose_header_tells_no_place_lies_on_its_image_voxel_by_voxel(tmp_path: Path) -> None:
+    drawn = draw(LIVER_TUMOUR, 1, grid_of("axial"))
+    write_as_published(tmp_path, drawn)
+    data = Lits(tmp_path)
+    case = data.read(data.cases()[0])
+    np.testing.assert_array_equal(case.volumes["CT"].array[::-1], drawn.volumes["CT"].array)
+    np.testing.assert_array_equal(case.truth[::-1], drawn.truth)
+    assert case.grid.spacing == pytest.approx(SPACING)
+    assert case.notes == (NO_PLACE,)
+
+
+def test_a_truth_whose_header_tells_no_place_has_as_many_voxels_as_its_image(tmp_path: Path) -> None:
+    drawn = draw(LIVER_TUMOUR, 1, grid_of("axial"))
+    write_as_published(tmp_path, replace(drawn, truth=np.ascontiguousarray(drawn.truth[:, :, 1:])))
+    data = Lits(tmp_path)
+    with pytest.raises(BadCase, match=r"-48\.nii does not lie on its image \(12 x 24 x 21 and 12 x 24 x 22"):
+        data.read(data.cases()[0])
+
+
+def test_an_identity_is_believed_where_voxels_are_1_mm(tmp_path: Path) -> None:
+    """As a converter turns axes: rows and columns of the truth run against the CT's, over the same millimetres."""
+    drawn = draw(LIVER_TUMOUR, 1, grid_of("axial", spacing=Spacing(1, 1, 1)))
+    identity = Grid(SHAPE, np.array([[0, 0, -1, 0], [0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]]))
+    turned = Grid(SHAPE, np.array([[0, 0, 1, 1.0 - SHAPE[2]], [0, 1, 0, 1.0 - SHAPE[1]], [1, 0, 0, 0], [0, 0, 0, 1]]))
+    write_image(drawn.volumes["CT"].array.astype(np.int16), turned, tmp_path / "volume-0.nii")
+    write_image(drawn.truth[:, ::-1, ::-1], identity, tmp_path / "segmentation-0.nii")
+    data = Lits(tmp_path)
+    np.testing.assert_array_equal(data.read(data.cases()[0]).truth, drawn.truth)
 
 
 def test_our_own_export_is_read(tmp_path: Path) -> None:
