@@ -10,7 +10,7 @@ from pathlib import Path
 from inference.errors import WrongFolder
 
 MAX_FILES = 2_000_000
-DEPTH = 6  # folders below the one that is named; archives unpack into two or three
+DEPTH = 8  # folders below the one that is named; an archive of LiTS unpacks into six, often in a folder of its name
 
 # How each layout's files are called: as people write it, and as a pattern of the path below the folder.
 _TRACES = (

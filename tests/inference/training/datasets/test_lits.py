@@ -112,6 +112,14 @@ def test_a_dicom_series_goes_with_a_nifti_truth(directions: str, tmp_path: Path)
     assert len(data.fingerprint(ref)) == 64
 
 
+def test_both_batches_are_found_as_their_archives_unpack(tmp_path: Path) -> None:
+    """Training_Batch1.zip and 2 hold media/nas/01_Datasets/CT/LITS/…; many unpack each into a folder of its name."""
+    drawn = draw(LIVER_TUMOUR, 1)
+    for n, folder in ((0, ""), (1, "Training_Batch2/media/nas/01_Datasets/CT/LITS")):
+        write_lits(tmp_path / folder, {n: drawn})
+    assert [ref.case_id for ref in Lits(tmp_path).cases()] == ["volume-0", "volume-1"]
+
+
 def test_an_identity_affine_is_said(tmp_path: Path) -> None:
     drawn = draw(LIVER_TUMOUR, 1, grid_of("axial", spacing=Spacing(1, 1, 1)))
     write_lits(tmp_path, {28: drawn})
