@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import inference
-from inference.errors import Unfit
+from inference.errors import DataError, Unfit
 from inference.phantom import make_case
 from inference.prepare import Prepared, prepare
 from inference.recipe import Recipe
@@ -66,19 +66,25 @@ def save_case(path: Path, prepared: Prepared, labels: NDArray[np.uint8], seed: i
     """Keep a prepared case and its labels (z, y, x) on the working grid in the folder `path`: all of it, or nothing.
 
     `seed` chooses the places to look at, where there are more than are kept. Unfit where half precision does not hold
-    a voxel; `channels` are what its sentence calls each of them.
+    a voxel; `channels` are what its sentence calls each of them. DataError where the disk has no room for it.
     """
-    image = _halved(prepared.array, channels)
+    stored: tuple[NDArray[Any], ...] = (_halved(prepared.array, channels), labels, prepared.foreground)
+    arrays = dict(zip(_ARRAYS, stored, strict=True))
+    places = _places(labels, prepared.foreground, seed)
     beside = path.with_name(f".{path.name}-{os.getpid()}")
     _clear(path)
     beside.mkdir()
-    np.save(beside / "image.npy", image)
-    np.save(beside / "labels.npy", labels)
-    np.save(beside / "foreground.npy", prepared.foreground)
-    places = _places(labels, prepared.foreground, seed)
-    if irrelevant is not None:
-        np.save(beside / _IRRELEVANT, irrelevant)
-    np.savez(beside / "places.npz", **{str(label): at for label, at in places.items()})  # type: ignore[arg-type]
+    try:
+        for name, array in arrays.items():
+            np.save(beside / f"{name}.npy", array)
+        if irrelevant is not None:
+            np.save(beside / _IRRELEVANT, irrelevant)
+        np.savez(beside / "places.npz", **{str(label): at for label, at in places.items()})  # type: ignore[arg-type]
+    except OSError as fault:  # numpy's names neither the file nor the cause
+        shutil.rmtree(beside, ignore_errors=True)
+        size = sum(array.nbytes for array in arrays.values()) / 1e6
+        raise DataError(f"{path.parent} holds no further prepared case, which takes {size:.1f} MB "
+                        f"({fault.strerror or 'its disk is full'}): name a --cache with more room.") from fault
     try:
         beside.rename(path)
     except OSError:

@@ -1,11 +1,13 @@
 """Phantoms are drawn once, kept, and cut into patches."""
 
 import os
+import resource
 import shutil
 
 import numpy as np
 import pytest
 
+from inference.errors import DataError
 from inference.training.cases import ABANDONED_S, Case, choose_place, cut, draw_cases
 
 
@@ -91,3 +93,16 @@ def test_what_a_killed_process_had_begun_is_taken_away(balls, settings, cache):
     shutil.rmtree(kept)
     draw_cases("lung_nodule", recipe, [1], cache, workers=1)
     assert set(cache.iterdir()) == {kept, going_on}
+
+
+def test_a_full_disk_is_said_and_keeps_no_half_of_a_case(balls, settings, cache):
+    """A limit on the size of files stands in for the disk: writing stops in the middle in the same way."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        with pytest.raises(DataError, match=r"holds no further prepared case, which takes 0\.1 MB .*: name a --cache"):
+            draw_cases("lung_nodule", settings().recipe, [1], cache, workers=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(cache.iterdir()) == []
+    draw_cases("lung_nodule", settings().recipe, [1], cache, workers=1)
