@@ -1,7 +1,8 @@
 """What persons made of a job's results: accepted, modified or rejected, the three words of IHE AIRA.
 
 Only what the standard makes certain is read: a rejection note on a result (IHE RAD TF-3 4.66), a segmentation or a
-report that a person sent back changed, or as it was. AIRA's own object is not among them: its codes are not known here.
+report that a person sent back changed, or as it was, and that no note took back. AIRA's own object is not among them:
+its codes are not known here.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def assessments(tx: Transaction, study_uid: str) -> list[dict[str, Any]]:
     found = [
         {"job": one.job_id, "assessment": said, "by": one.sop_instance_uid, "at": one.at, "because": ""}
         for one in tx.reviews.of_study(study_uid)
-        if (said := one.summary.get("assessment"))
+        if not one.taken_back and (said := one.summary.get("assessment"))
     ]
     found += _rejected(tx, study_uid)
     found.sort(key=lambda one: (one["at"], one["by"]))

@@ -202,7 +202,8 @@ def _show_judgements(view: dict[str, Any], out: Console) -> None:
 
 def _show_review(review: dict[str, Any], out: Console) -> None:
     """What a person corrected: of a report in a sentence, of a segmentation in a line for each structure."""
-    newer = "" if review["counts"] else " [dim](a newer one counts)[/]"
+    why_not = "a note has rejected it" if review["taken_back"] else "a newer one counts"
+    newer = "" if review["counts"] else f" [dim]({why_not})[/]"
     if review["kind"] == ReviewKind.SR:
         words = review_in_words(review["kind"], review)
         out.print(f"{clock_text(review['at'])} report {review['sop_instance_uid']} {said(words)}{newer}")

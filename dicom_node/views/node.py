@@ -93,16 +93,20 @@ def recall_view(recall: Recall) -> dict[str, Any]:
 
 
 def reviews_view(tx: Transaction, uid: str) -> list[dict[str, Any]]:
-    """What persons corrected in a study's results, oldest first; of each kind the newest of a job counts."""
+    """What persons corrected in a study's results, oldest first; of each kind the newest of a job counts.
+
+    None that a rejection note has taken back.
+    """
     found = tx.reviews.of_study(uid)
-    newest = {(review.job_id, review.kind): review.sop_instance_uid for review in found}
+    newest = {(review.job_id, review.kind): review.sop_instance_uid for review in found if not review.taken_back}
     return [
         {
             "sop_instance_uid": review.sop_instance_uid,
             "kind": str(review.kind),
             "job": review.job_id,
             "at": review.at,
-            "counts": newest[review.job_id, review.kind] == review.sop_instance_uid,
+            "counts": newest.get((review.job_id, review.kind)) == review.sop_instance_uid,
+            "taken_back": review.taken_back,
             **review.summary,
         }
         for review in found

@@ -1,7 +1,7 @@
 """Results that a person corrected and sent back: which job each is about, and how the two compare.
 
 A review is known for ever by the SOP Instance UID of its segmentation or report; of each kind the newest of a job
-counts. It names no patient and no reader.
+counts, of those that no rejection note has taken back. It names no patient and no reader.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, exists, func, select
 
 from storage.identifiers import check_uid
 from storage.sql.store import Store
 from storage.sql.words import at_most
-from storage.tables import jobs, reviews
+from storage.tables import jobs, rejections, reviews
+
+RETENTION_EXPIRED = "113039"  # the title of a rejection note that says nothing against what it names (CID 7010)
 
 
 class ReviewKind(StrEnum):
@@ -39,6 +41,13 @@ class Reviewed:
     at: float
     summary: dict[str, Any] = field(default_factory=dict)
     kind: ReviewKind = ReviewKind.SEG
+    taken_back: bool = False  # by a note that came since; never kept with the review
+
+
+_TAKEN_BACK = exists(
+    select(1).where(rejections.c.sop_uid == reviews.c.sop_uid, rejections.c.title != RETENTION_EXPIRED)
+)
+_READ = select(reviews, _TAKEN_BACK.label("taken_back"))
 
 
 class Reviews(Store):
@@ -57,18 +66,20 @@ class Reviews(Store):
         )
 
     def of_study(self, uid: str) -> list[Reviewed]:
-        """The study's reviews, oldest first: of each kind the last of a job is the one that counts."""
-        return self._reviews(select(reviews).where(reviews.c.study_uid == uid))
+        """The study's reviews, oldest first: of each kind the last of a job that is not taken back counts."""
+        return self._reviews(_READ.where(reviews.c.study_uid == uid))
 
     def counting(self, since: float = 0.0, tasks: Collection[str] | None = None) -> list[Reviewed]:
         """The newest segmentation of each job, of those that came since then, oldest first; of these tasks where said.
 
-        Reports have no voxels: they are no truth to train or score with.
+        One that is taken back stands only for a job that has no other. Reports have no voxels: they are no truth to
+        train or score with.
         """
-        query = select(reviews).where(reviews.c.at >= since, reviews.c.kind == ReviewKind.SEG.value)
+        query = _READ.where(reviews.c.at >= since, reviews.c.kind == ReviewKind.SEG.value)
         if tasks is not None:
             query = query.join(jobs, jobs.c.job_id == reviews.c.job_id).where(jobs.c.task.in_(sorted(tasks)))
-        newest = {review.job_id: review for review in self._reviews(query)}
+        found = sorted(self._reviews(query), key=lambda review: not review.taken_back)
+        newest = {review.job_id: review for review in found}
         return sorted(newest.values(), key=lambda review: (review.at, review.sop_instance_uid))
 
     def count(self, most: int | None = None) -> int:
@@ -81,4 +92,5 @@ class Reviews(Store):
 
 
 def _review(row: Row[Any]) -> Reviewed:
-    return Reviewed(row.sop_uid, row.job_id, row.study_uid, row.at, row.summary, ReviewKind(row.kind))
+    kind = ReviewKind(row.kind)
+    return Reviewed(row.sop_uid, row.job_id, row.study_uid, row.at, row.summary, kind, bool(row.taken_back))

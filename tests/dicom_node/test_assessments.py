@@ -49,6 +49,11 @@ def test_what_judges_no_result_is_no_assessment(story: Parts, note: Rejection) -
     assert told(story, note) == []
 
 
+def test_a_review_that_a_note_took_back_is_none(story: Parts) -> None:
+    note = Rejection("1.2.9.1", "2.25.9", "1.2.3", "113001", 500.0)
+    assert told(story, note, first="accepted", second="modified") == [("accepted", "1.2.9.0", "", True)]
+
+
 def test_a_review_from_before_assessments_is_none(story: Parts) -> None:
     with story.database.transaction() as tx:
         tx.reviews.add(Reviewed("1.2.9.1", "job-0", "1.2.3", 400.0, {}))

@@ -60,11 +60,14 @@ def test_a_reviewed_report_is_shown_in_a_sentence(story: Parts, capsys: pytest.C
     with story.database.transaction() as tx:
         for number in (1, 2):
             tx.reviews.add(Reviewed(f"1.2.9.{number}", "job-0", "1.2.3", 400.0 + number, summary, ReviewKind.SR))
+        tx.reviews.add(Reviewed("1.2.9.3", "job-0", "1.2.3", 500.0, summary, ReviewKind.SR))
+        tx.rejections.add([Rejection("1.2.9.3", "2.25.9", "1.2.3", "113001", 600.0)])
         present.show_study(study_view(tx, "1.2.3", 1000.0))
     shown = " ".join(capsys.readouterr().out.split())
     words = "is reviewed: 2 findings kept, 1 remeasured ([Long] Axis 12.1 -> 14.0 mm); the result is modified"
     assert f"report 1.2.9.1 {words} (a newer one counts)" in shown
     assert f"report 1.2.9.2 {words} " in shown
+    assert f"report 1.2.9.3 {words} (a note has rejected it)" in shown
     assert "modified 1970" in shown
 
 

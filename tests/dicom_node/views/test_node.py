@@ -181,6 +181,15 @@ def test_reviews_are_shown_and_the_newest_of_a_job_counts(story: Parts) -> None:
     json.dumps(view)
 
 
+def test_a_review_that_a_note_took_back_counts_no_more(story: Parts) -> None:
+    with story.database.transaction() as tx:
+        for number in (1, 2):
+            tx.reviews.add(Reviewed(f"1.2.9.{number}", "job-0", "1.2.3", 400.0 + number))
+        tx.rejections.add([Rejection("1.2.9.2", "1.2.9.7", "1.2.3", "113001", 500.0)])
+        view = study_view(tx, "1.2.3", NOW)
+    assert [(one["counts"], one["taken_back"]) for one in view["reviews"]] == [(True, False), (False, True)]
+
+
 def test_a_report_and_a_segmentation_both_count(story: Parts) -> None:
     with story.database.transaction() as tx:
         tx.reviews.add(Reviewed("1.2.9.1", "job-0", "1.2.3", 400.0, {"dice": 0.5}))

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from storage.arriving.rejections import Rejection
 from storage.errors import BadIdentifier
 from storage.lifecycle import JobState
 from storage.records import InstanceKind
 from storage.tables import reviews
-from storage.working.reviews import Reviewed, ReviewKind
+from storage.working.reviews import RETENTION_EXPIRED, Reviewed, ReviewKind
 
 STUDY = "1.2.826.0.1.1"
 
@@ -37,6 +38,18 @@ def test_the_newest_of_a_job_counts_and_the_older_stays_listed(db, job, make_job
         assert tx.reviews.counting(since=460.0) == [review(1, at=500.0)]
         assert tx.reviews.counting(tasks=["liver_tumour"]) == [review(3, "job-2", 450.0)]
         assert tx.reviews.count() == 2
+
+
+def test_what_a_note_took_back_leaves_the_word_to_what_stands(db, job):
+    with db.transaction() as tx:
+        for one in (review(1), review(2, at=400.0)):
+            tx.reviews.add(one)
+        tx.rejections.add([Rejection("1.2.9.2", "1.2.9.7", STUDY, "113001", 500.0)])
+        tx.rejections.add([Rejection("1.2.9.1", "1.2.9.8", STUDY, RETENTION_EXPIRED, 600.0)])
+    with db.reading() as tx:
+        assert [one.taken_back for one in tx.reviews.of_study(STUDY)] == [False, True]
+        assert tx.reviews.counting() == [review(1)]
+        assert [one.taken_back for one in tx.reviews.counting(since=350.0)] == [True], "there is no other to tell of"
 
 
 def test_a_report_is_a_review_and_no_truth(db, job):
