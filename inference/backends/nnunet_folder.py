@@ -54,11 +54,11 @@ class ModelFolder:
     @property
     def finds(self) -> tuple[str, ...]:
         """What the network's channels stand for, in their order, background left out."""
-        labels = {name: value for name, value in self.dataset["labels"].items()
-                  if name != "ignore" and value not in (0, [0])}
+        labels = {name: value for name, value in self.dataset["labels"].items() if name != "ignore"}
         if self.regions:
-            return tuple(labels)
-        return tuple(sorted(labels, key=lambda name: int(_single(labels[name]))))
+            return tuple(name for name, value in labels.items() if value not in (0, [0]))
+        numbers = {name: int(_single(value)) for name, value in labels.items()}  # some write them as text
+        return tuple(sorted(filter(numbers.get, numbers), key=numbers.__getitem__))
 
     @property
     def folds(self) -> tuple[str, ...]:

@@ -241,6 +241,14 @@ def test_channels_of_one_name_are_told_apart_by_their_numbers(tmp_path):
         model(folder, outputs=GLIOMA, inputs={"zscore": "T2", "T1": "T1"})
 
 
+def test_labels_that_are_numbers_in_writing_are_those_numbers(tmp_path, plain):
+    plainly = segment(model(nnunet_folder(tmp_path / "one")), {"CT": plain}).labels
+    folder = nnunet_folder(tmp_path / "other", labels={"background": "0", "liver": "1", "tumor": "2"})
+    loaded = model(folder)
+    assert loaded.folder.finds == ("liver", "tumor")
+    assert np.array_equal(segment(loaded, {"CT": plain}).labels, plainly)
+
+
 def test_a_trainer_that_nobody_here_has_is_no_obstacle(tmp_path, plain):
     folder = nnunet_folder(tmp_path, trainer="nnUNetTrainer_Of_Another_House", mirror_axes=None)
     assert segment(model(folder, mirror=True), {"CT": plain}).labels.any()
