@@ -14,10 +14,12 @@ _cache = click.option("--cache", type=_FOLDER, help="Where prepared cases and ch
 
 
 def seeds_of(text: str) -> range:
-    """A seed, or FIRST-LAST."""
+    """A seed, or FIRST-LAST; UsageError where it is neither, or names none."""
     first, _, last = text.partition("-")
     if not (first.isdigit() and (last or first).isdigit()):
         raise click.UsageError(f"{text!r} is neither a seed nor FIRST-LAST")
+    if last and int(last) < int(first):
+        raise click.UsageError(f"{text!r} ends before it begins")
     return range(int(first), int(last or first) + 1)
 
 

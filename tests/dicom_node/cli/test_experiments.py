@@ -84,3 +84,6 @@ def test_an_unknown_form_of_seeds_is_told(configuration: str, asked: dict[str, A
     result = segnode("evaluate", configuration, str(tmp_path), "--seeds", "many")
     assert result.exit_code == 2
     assert "neither a seed nor FIRST-LAST" in result.stderr
+    result = segnode("evaluate", configuration, str(tmp_path), "--seeds", "9009-9000")
+    assert result.exit_code == 2
+    assert "'9009-9000' ends before it begins" in result.stderr
