@@ -69,8 +69,11 @@ def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:
 
 
 def _words(text: str) -> list[str]:
-    """Words of a search, in which a name may stand as people write it (Doe, Jane) or as DICOM does (DOE^JANE)."""
-    return [word for word in re.split(r"[\s,^=]+", as_searched(text)) if word]
+    """Words of a search, in which a name may stand as people write it (Doe, Jane) or as DICOM does (DOE^JANE).
+
+    A PACS has people write DOE* and D?E; parts of words are found here without, so that these only part them.
+    """
+    return [word for word in re.split(r"[\s,^=*?]+", as_searched(text)) if word]
 
 
 def _has(word: str, *, by_patient: bool) -> ColumnElement[bool]:

@@ -41,6 +41,7 @@ def test_the_newest_come_first_and_pages_neither_repeat_nor_leave_out(shelf):
 @pytest.mark.parametrize(("words", "expected"), [
     ("jane doe", ["1"]), ("JANE", ["2", "1"]), ("p-5", ["5"]), ("a3", ["3"]), ("1.2.4", ["4"]), ("doe jo", ["5"]),
     ("Doe, Jane", ["1"]), ("DOE^JANE", ["1"]), ("doe^jane^^", ["1"]), (",", ["5", "4", "3", "2", "1"]),
+    ("doe*", ["5", "1"]), ("D?E^J*N", ["5", "1"]), ("*", ["5", "4", "3", "2", "1"]),
     ("%", ["3"]), ("p_", ["3"]), ("nobody", []),
 ])
 def test_all_words_are_to_be_found_and_none_is_a_pattern(shelf, words, expected):
