@@ -63,7 +63,7 @@ def _of_fold(configuration: Path, settings: TrainingSettings, folder: Path, fold
     DataError where the fold's bundle is there, and another configuration beside it.
     """
     yaml = YAML()
-    content = yaml.load(configuration.read_text())
+    content = yaml.load(configuration.read_text(encoding="utf-8"))
     beside = configuration.parent.resolve()
     content["split"] = {**content["split"], "fold": fold, "file": str((folder / "folds.json").resolve())}
     for key in ("folder", "lidc_xml", "patients"):

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from inference.errors import ModelError
 from inference.experiments.pool import check_parts
-from inference.training.config import TrainingSettings
+from inference.training.config import TrainingSettings, read_yaml
 
 PART = frozenset({"task", "recipe", "output", "cases", "data", "split"})  # keys that say what cases are
 WHOLE = frozenset({"start", "network", "recipe", "output"})  # keys that a variant does not change in part
@@ -86,10 +84,9 @@ class Run(BaseModel):
 
 def load_experiment(path: Path) -> ExperimentSettings:
     """Settings from a YAML file; ModelError names every key that is wrong."""
+    content = read_yaml(path)
     try:
-        return ExperimentSettings.model_validate(YAML(typ="safe").load(path.read_text()))
-    except (OSError, YAMLError) as fault:
-        raise ModelError(f"{path.name} cannot be read: {fault}") from fault
+        return ExperimentSettings.model_validate(content)
     except ValidationError as fault:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in fault.errors())
         raise ModelError(f"{path.name}: {wrong}") from fault
@@ -98,10 +95,7 @@ def load_experiment(path: Path) -> ExperimentSettings:
 def runs(experiment: ExperimentSettings, beside: Path) -> Iterator[Run]:
     """Every training, the variants of one seed after one another; ModelError where a variant is no configuration."""
     file = beside / experiment.base
-    try:
-        base = YAML(typ="safe").load(file.read_text())
-    except (OSError, YAMLError) as fault:
-        raise ModelError(f"{experiment.base} cannot be read: {fault}") from fault
+    base = read_yaml(file)
     for seed in experiment.seeds:
         for variant, changes in experiment.variants.items():
             try:

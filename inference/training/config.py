@@ -216,12 +216,21 @@ class TrainingSettings(BaseModel):
         return self.model_copy(update={"epochs": None, "steps": epoch * self.epochs, "validate_every": epoch})
 
 
-def load_settings(path: Path) -> TrainingSettings:
-    """Settings from a YAML file, weights taken from where it lies; ModelError names every key that is wrong."""
+def read_yaml(path: Path) -> Any:
+    """What a YAML file in UTF-8 says; ModelError where it cannot be read."""
     try:
-        settings = TrainingSettings.model_validate(YAML(typ="safe").load(path.read_text()))
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as fault:
+        raise ModelError(f"{path.name} cannot be read: it is not written in UTF-8 (byte {fault.start})") from fault
     except (OSError, YAMLError) as fault:
         raise ModelError(f"{path.name} cannot be read: {fault}") from fault
+
+
+def load_settings(path: Path) -> TrainingSettings:
+    """Settings from a YAML file, weights taken from where it lies; ModelError names every key that is wrong."""
+    content = read_yaml(path)
+    try:
+        settings = TrainingSettings.model_validate(content)
     except ValidationError as fault:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in fault.errors())
         raise ModelError(f"{path.name}: {wrong}") from fault

@@ -114,5 +114,8 @@ def test_a_wrong_file_names_its_keys(tmp_path):
     path.write_text("{")
     with pytest.raises(ModelError, match="cannot be read"):
         load_settings(path)
+    path.write_bytes("task: brain_tumour  # für".encode("cp1252"))
+    with pytest.raises(ModelError, match=r"x\.yaml cannot be read: it is not written in UTF-8 \(byte 23\)"):
+        load_settings(path)
     with pytest.raises(ModelError, match="cannot be read"):
         load_settings(tmp_path / "none.yaml")
