@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,7 +26,9 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.errors import StorageError, Unavailable
 from storage.recovery import clear_parts
+from storage.upkeep.ages import Ages
 from storage.upkeep.cleaning import Cleaner
+from storage.upkeep.older_database import last_swept
 
 if TYPE_CHECKING:
     from dicom_node.audit.sender import Sender
@@ -55,6 +57,7 @@ class Parts:
     revision: int
     audit: Recorder
     counts: Counts = field(default_factory=Counts)
+    ages: Callable[[float], float] = field(default_factory=Ages)
 
     def close(self) -> None:
         self.audit.close()
@@ -78,10 +81,11 @@ def assemble(settings: Settings, role: str = "") -> Parts:
         require_archive(settings, database)
         archive = archive_of(settings)
         clear_parts(database, archive, time.time())  # of this machine, which may have no role that tidies up
+        ages = Ages(last_swept(database))
     except (NodeError, StorageError):
         database.close()
         raise
-    return Parts(settings, database, archive, revision, recorder(settings, database, role))
+    return Parts(settings, database, archive, revision, recorder(settings, database, role), ages=ages)
 
 
 def look_into(settings: Settings) -> Parts:
@@ -106,15 +110,16 @@ def audit_spool(settings: Settings) -> Spool:
     return Spool(settings.node.audit_folder, max_bytes=audit.max_bytes, keep_s=audit.keep_days * 86400)
 
 
-def audit_sender(settings: Settings) -> Sender | None:
+def audit_sender(parts: Parts) -> Sender | None:
     """What empties the spool, or only keeps it within its bounds; None where no trail is kept."""
     from dicom_node.audit.sender import Sender
     from dicom_node.audit.syslog import Syslog
 
-    audit = settings.node.audit
+    audit = parts.settings.node.audit
     if audit.mode == "off":
         return None
-    return Sender(audit_spool(settings), Syslog(audit.syslog) if audit.mode == "syslog" and audit.syslog else None)
+    collector = Syslog(audit.syslog) if audit.mode == "syslog" and audit.syslog else None
+    return Sender(audit_spool(parts.settings), collector, ages=parts.ages)
 
 
 def recorder(settings: Settings, database: Database | None, role: str = "command") -> Recorder:
@@ -244,6 +249,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
 
     node, settings, destinations = parts.settings.node, parts.settings, parts.settings.destinations()
     limits, models = InferLimits(node.lease_term_s, node.time_limit_s, node.max_crashes), installed_models(settings)
+    give_up_s = node.delivery.give_up_after_days * DAY_S
     infers = [
         Infer(
             database=parts.database,
@@ -304,7 +310,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         Dispatch(parts.database, settings.routing, models, parts.revision),
         *infers,
         *_senders(parts),
-        alone(GiveUp(parts.database, set(destinations), node.delivery.give_up_after_days * DAY_S, parts.revision)),
+        alone(GiveUp(parts.database, set(destinations), give_up_s, parts.revision, ages=parts.ages)),
         alone(
             Withdraw(
                 database=parts.database,

@@ -37,12 +37,18 @@ class Sender:
     """Without a collector it only keeps the spool within its bounds; without the spool's place it does nothing."""
 
     def __init__(
-        self, spool: Spool, collector: Collector | None, host: str = "", clock: Callable[[], float] = time.time
+        self,
+        spool: Spool,
+        collector: Collector | None,
+        host: str = "",
+        clock: Callable[[], float] = time.time,
+        ages: Callable[[float], float] = lambda now: now,
     ) -> None:
         self._spool = spool
         self._collector = collector
         self._host = host or socket.gethostname()
         self._clock = clock
+        self._ages = ages
         self._batch = BATCH
         self._pause_s = 0.0
         self._failed_at = 0.0
@@ -92,7 +98,7 @@ class Sender:
 
     def _bound(self, now: float) -> None:
         try:
-            self._spool.bound(now)
+            self._spool.bound(self._ages(now))
         except OSError as error:
             log.error("the audit spool cannot be kept within its bounds: %s", error.strerror)  # noqa: TRY400
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from storage.database import Database
@@ -17,20 +17,24 @@ DAY_S = 86400.0
 
 @dataclass
 class GiveUp:
-    """Ends what is hopeless, so that a person sees it among the dead letters. `destinations` are those that exist."""
+    """Ends what is hopeless, so that a person sees it among the dead letters. `destinations` are those that exist.
+
+    `ages` gives the moment by which is counted how long one has waited.
+    """
 
     database: Database
     destinations: Collection[str]
     after_s: float
     revision: int = 0
     name: str = "give-up"
+    ages: Callable[[float], float] = lambda now: now
     _next_look_at: float = field(default=0.0, init=False)
 
     def step(self, now: float) -> bool:
         if now < self._next_look_at:
             return False
         with self.database.reading() as tx:
-            hopeless = tx.outbox.hopeless(now, now - self.after_s, self.destinations)
+            hopeless = tx.outbox.hopeless(now, self.ages(now) - self.after_s, self.destinations)
         if not hopeless:
             self._next_look_at = now + LOOK_EVERY_S
             return False

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from dicom_node.assembly import (
     Parts,
@@ -121,10 +122,11 @@ def clock(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
     threading.Thread(target=follow, args=(watch, stop, heartbeat), name="configuration", daemon=True).start()
 
     def upkeep(stopping: Callable[[], bool]) -> Upkeep:
-        return Upkeep(cleaner(watch.parts), watermarks(parts.settings), stopping=stopping)
+        cleans = replace(cleaner(watch.parts), ages=parts.ages)
+        return Upkeep(cleans, watermarks(parts.settings), stopping=stopping)
 
     def leftovers() -> None:
-        now = time.time()
+        now = parts.ages(time.time())
         forget(parts, now)
         forget_records(parts.database, now, watch.parts.settings.node.audit.listed_days)
         drop_leftovers(parts.database, now)
@@ -171,7 +173,7 @@ def run_role(name: str, parts: Parts) -> None:
     heartbeat = Heartbeat(parts.database, name, parts.counts)
     heartbeat.tell("revision", lambda: parts.revision)
     heartbeat.tell("audit", parts.audit.state)
-    if (sender := audit_sender(parts.settings)) is not None:
+    if (sender := audit_sender(parts)) is not None:
         heartbeat.tell("audit_sender", sender.state)
         sender.start()
     heartbeat.tell("clock_ahead_s", parts.database.clock_ahead_s)

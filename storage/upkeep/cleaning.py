@@ -76,7 +76,8 @@ class _Taken:
 class Cleaner:
     """Removes studies by rules; `told` hears of each, since nobody can tell whose it was once its rows are gone.
 
-    `masked` gives what stays of a study without whom its header, the second argument, names.
+    `masked` gives what stays of a study without whom its header, the second argument, names. `ages` gives the moment by
+    which ages are counted; without it the clock is believed.
     """
 
     database: Database
@@ -85,6 +86,7 @@ class Cleaner:
     revision: int = 0
     told: Callable[[Gone], None] = lambda _: None
     masked: Callable[[Any, Mapping[str, Any]], Any] = lambda said, _: said
+    ages: Callable[[float], float] = lambda now: now
 
     def due(self, now: float, *, short: bool = False) -> list[Due]:
         """What would go now, what has ended longest first; with `short`, by the ages for a short disk."""
@@ -94,7 +96,7 @@ class Cleaner:
         """What `due` says, and what stays; with `most` no more studies are looked at, so that it stays quick."""
         old = now + 1000 * 365 * DAY_S  # when every age has been reached
         ended = list(itertools.islice(self._ended(now), most))
-        goes = ((study, decide(study, self.rules, now, short=short)) for study in ended)
+        goes = ((study, decide(study, self.rules, self.ages(now), short=short)) for study in ended)
         ever = (decide(study, self.rules, old, short=short) for study in ended)
         kept = Counter(decision.reason for decision in ever if not decision.goes)
         return Outlook(self._weighed(goes), kept, whole=most is None or len(ended) < most)
@@ -102,7 +104,7 @@ class Cleaner:
     def remove(self, uid: str, now: float, *, short: bool = False) -> Due | None:
         """Remove one study if it may go at this very moment; None where it may not any more."""
         with self.database.transaction() as tx:
-            decision = decide(tx.removals.of(uid), self.rules, now, short=short)
+            decision = decide(tx.removals.of(uid), self.rules, self.ages(now), short=short)
             if not decision.goes:
                 return None
             gone = self._take_rows(tx, uid, decision, now)
@@ -179,9 +181,10 @@ class Cleaner:
         self.archive.drop_folder(uid)
 
     def _decisions(self, now: float, *, short: bool, after: Place = START) -> Iterator[tuple[StudyFacts, Decision]]:
-        before = now - min((rule.age_s(short=short) for rule in self.rules), default=0.0)
+        aged = self.ages(now)
+        before = aged - min((rule.age_s(short=short) for rule in self.rules), default=0.0)
         for study in self._ended(before, after):
-            yield study, decide(study, self.rules, now, short=short)
+            yield study, decide(study, self.rules, aged, short=short)
 
     def _ended(self, before: float, after: Place = START) -> Iterator[StudyFacts]:
         """Studies at rest since `before`, longest first."""

@@ -50,6 +50,12 @@ def unknown_spans(db: Database, archive: Archive, now: float) -> list[Span]:
     return unknown
 
 
+def last_swept(db: Database) -> float | None:
+    """When the archive was swept last, as this database knows it: every few minutes while a node runs; None: never."""
+    with db.reading() as tx:
+        return tx.notices.watched(SWEPT)
+
+
 def _spans(archive: Archive) -> tuple[float, list[Span]]:
     """When the archive was swept last, and the spans of time that databases of it did not know."""
     noted = json.loads(archive.noted() or "{}")

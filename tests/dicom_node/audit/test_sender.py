@@ -174,6 +174,17 @@ def test_the_spool_stays_within_its_bounds_during_an_outage(
     assert len(spool.waiting()) == 2
 
 
+def test_what_is_old_by_a_clock_that_has_leapt_stays(spool: Spool, clock: Any) -> None:
+    """Ten years are soon over where a hardware clock is set to a wrong one."""
+    spool.write(b"here and nowhere else")
+    right = clock()
+    clock.now += 100 * 365 * 86400
+    Sender(spool, None, clock=clock, ages=lambda _: right).step()
+    assert len(spool.waiting()) == 1
+    Sender(spool, None, clock=clock).step()
+    assert spool.waiting() == []
+
+
 def test_without_a_collector_messages_stay(spool: Spool, clock: Any) -> None:
     for _ in range(5):
         spool.write(b"x" * 400)

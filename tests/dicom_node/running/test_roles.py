@@ -23,11 +23,13 @@ from dicom_node.network.embedded_archive import EmbeddedArchive
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.network.proposals import Proposed
+from dicom_node.running import clock as running_clock
 from dicom_node.running import reload, roles, standing_by
 from dicom_node.running.heartbeat import Heartbeat
 from dicom_node.settings import load
 from storage.database import Database
 from storage.errors import Unavailable
+from storage.lifecycle import StudyState
 from storage.people.audit_records import AuditEntry, AuditSought
 
 PATIENCE_S = 60.0
@@ -254,6 +256,30 @@ def test_clock_drops_what_the_console_lists_of_the_audit_trail_after_its_days(pa
         stop.set()
         thread.join()
     assert listed() == 1
+
+
+def test_clock_takes_away_nothing_that_is_old_by_a_leap_of_the_machines_clock(
+    story: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The story is of 1970, and so is the clock that is believed."""
+    with story.database.transaction() as tx:
+        tx.audit_records.add(AuditEntry(100.0, "110103", "", "ada", "1.2.3", "<AuditMessage/>"))
+    asked, stop = threading.Semaphore(0), threading.Event()
+
+    def ages(_: float) -> float:
+        asked.release()
+        return 200.0
+
+    monkeypatch.setattr(running_clock, "RETAIN_EVERY_S", 0.02)
+    parts = replace(story, ages=ages)
+    thread = threading.Thread(target=roles.clock, args=(parts, stop, Heartbeat(story.database, "clock")))
+    thread.start()
+    assert all(asked.acquire(timeout=PATIENCE_S) for _ in range(6))
+    stop.set()
+    thread.join(PATIENCE_S)
+    with story.database.reading() as tx:
+        assert tx.studies.get("1.2.4").state is StudyState.NOT_ROUTED
+        assert tx.audit_records.page(AuditSought(words="ada"))
 
 
 def test_a_second_clock_stands_by_and_takes_over(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

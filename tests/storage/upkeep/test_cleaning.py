@@ -16,6 +16,7 @@ from storage.files.folder_archive import FolderArchive
 from storage.lifecycle import StudyState
 from storage.retention import DAY_S, Ended, Rule
 from storage.upkeep import cleaning, reconcile
+from storage.upkeep.ages import Ages
 from storage.upkeep.cleaning import Cleaner, Due, Gone
 from storage.upkeep.reconcile import PREFIXES, YOUNG_S, audit, sweep_orphans
 
@@ -354,3 +355,20 @@ class TestSweep:
         monkeypatch.setattr(reconcile, "_sweep", commit_then_sweep)
         assert self.sweep(db, archive) == 0
         assert whole(db, archive)
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_a_clock_that_is_wrong_for_a_minute_costs_no_study(db, archive, keep, short):
+    """A scanner that was promised so much has deleted its own copy."""
+    for uid, days in (("1.2.1", 12), ("1.2.2", 0), ("1.2.3", 12)):
+        keep(uid, days)
+    with db.transaction() as tx:
+        tx.promises.keep({"1.2.3.1.0": "1.2.3"}, NOW + 30 * DAY_S)
+    cleaner = Cleaner(db, archive, RULES, ages=Ages(NOW))
+    next_year = NOW + 365 * DAY_S
+    assert [one.study_instance_uid for one in cleaner.due(next_year, short=short)] == ["1.2.1"]
+    assert cleaner.remove("1.2.2", next_year, short=short) is None
+    assert [one.study_instance_uid for one in cleaner.run(next_year, short=short)] == ["1.2.1"]
+    with db.reading() as tx:
+        (told,) = [entry for entry in tx.journal.of_study("1.2.1") if entry.event == "removed"]
+    assert told.at == next_year, "as the journal's other entries have it"
