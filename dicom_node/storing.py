@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_node.errors import ConfigurationError, NoSecret
 from dicom_node.settings import Settings
-from storage.archive import Archive
+from storage.archive import NOTE, Archive
 from storage.database import Database
 from storage.errors import NoAccess, Unavailable
-from storage.files.disk import Watermarks
+from storage.files.disk import Watermarks, disk_faults
 from storage.files.folder_archive import FolderArchive
+from storage.upkeep.older_database import last_swept
 
 if TYPE_CHECKING:
     from storage.files.object_store import ObjectStore
@@ -67,8 +69,11 @@ def require_archive(settings: Settings, database: Database) -> None:
     """Write and read an object where they are in an object storage, and note there whose they are.
 
     ConfigurationError where that lets us not in, or they are another node's: to start again would not mend it. That it
-    is away is only told.
+    is away is only told. Of files in a folder: Unavailable where that is another one, since it is made where it is not.
     """
+    if settings.node.archive.url is None:
+        _require_folder(settings.node.images_folder, database)
+        return
     try:
         if (store := object_store(settings)) is not None:
             store.try_out()
@@ -79,3 +84,14 @@ def require_archive(settings: Settings, database: Database) -> None:
         raise ConfigurationError([f"node.yaml: archive: {refused}"]) from refused
     except Unavailable as trouble:
         log.warning("%s; as long as that is so nothing is taken", trouble)
+
+
+def _require_folder(folder: Path, database: Database) -> None:
+    """What would be taken into the place of a file system that is not mounted would be hidden by it later."""
+    with disk_faults():
+        missing = last_swept(database) is not None and not (folder / NOTE).exists()
+    if missing:
+        raise Unavailable(
+            f"{folder} is not the archive of this database: {NOTE}, which lies beside the files, is missing; "
+            f"is its file system mounted? (where the files are lost, write {{}} into {folder / NOTE} to begin anew)"
+        )

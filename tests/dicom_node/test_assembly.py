@@ -37,10 +37,11 @@ from dicom_node.network.remote import Remote
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
 from inference.executors.processes import AT_A_TIME
+from storage.archive import NOTE
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import DeliveryState
 from storage.records import Delivery, Instance, InstanceKind
-from storage.upkeep.older_database import SWEPT
+from storage.upkeep.reconcile import sweep_orphans
 
 
 class TestStorage:
@@ -72,10 +73,29 @@ class TestStorage:
     def test_nothing_is_old_by_a_clock_that_has_leapt_since_the_node_ran_last(self, parts: Parts, conf: Path) -> None:
         """A dead battery, or a guest that was copied to a host whose clock is wrong."""
         now = time.time()
-        with parts.database.transaction() as tx:
-            tx.notices.watch(SWEPT, now - 30 * 86400)
+        sweep_orphans(parts.database, parts.archive, "00", now - 30 * 86400)
         again = assemble(load(conf))
         assert again.ages(now) == pytest.approx(now - 30 * 86400, abs=600)
+        again.close()
+
+    def test_an_archive_whose_file_system_is_not_mounted_takes_nothing(self, parts: Parts, conf: Path) -> None:
+        """What the folder below it took would be hidden by it later, and all that it holds seems lost until then."""
+        archive, away = parts.archive.root, conf / "unmounted"
+        sweep_orphans(parts.database, parts.archive, "00", time.time())
+        archive.rename(away)
+        archive.mkdir()
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="is its file system mounted"):
+                assemble(load(conf))
+        archive.rmdir()
+        away.rename(archive)
+        assemble(load(conf)).close()
+
+    def test_an_archive_that_is_lost_begins_anew_where_a_person_says_so(self, parts: Parts, conf: Path) -> None:
+        sweep_orphans(parts.database, parts.archive, "00", time.time())
+        (parts.archive.root / NOTE).write_text("{}\n")
+        again = assemble(load(conf))
+        sweep_orphans(again.database, again.archive, "00", time.time())
         again.close()
 
     def test_looking_does_not_make_it(self, conf: Path) -> None:
