@@ -26,11 +26,12 @@ def attempt(tx: Transaction, name: str, address: str, now: float) -> float:
 
 def wait_s(tx: Transaction, name: str, address: str, now: float) -> float:
     """For how many seconds no further attempt is looked at; 0 where the next one is."""
-    waits = []
+    waits = [0.0]
     for kind, key in _keys(name, address):
         failures, last = tx.sign_ins.failures(key, now)
-        waits.append(last + _pause_s(failures - FREE[kind]) - now)
-    return max(0.0, *waits)
+        if pause := _pause_s(failures - FREE[kind]):
+            waits.append(min(pause, last + pause - now))  # the clock may have been set back since
+    return max(waits)
 
 
 def count(tx: Transaction, name: str, address: str, now: float) -> None:

@@ -23,6 +23,16 @@ def test_a_few_are_free_and_then_each_costs_twice_as_much_up_to_a_quarter_of_an_
     assert found[-1] == LONGEST_WAIT_S
 
 
+def test_nobody_waits_for_a_clock_that_was_set_back_to_be_as_late_again(parts: Parts) -> None:
+    """Everybody comes from one address where a proxy is in front, and one has come in an hour ahead of time."""
+    with parts.database.transaction() as tx:
+        throttle.count(tx, "anne", "10.0.0.1", 3700.0)
+        throttle.forgive(tx, "anne", "10.0.0.1", 3700.0)
+        assert throttle.wait_s(tx, "bob", "10.0.0.1", 100.0) == 0.0
+        waits(tx, [("carl", "10.0.0.2")] * 7, 3700.0)
+        assert throttle.wait_s(tx, "carl", "10.0.0.2", 100.0) == 4.0
+
+
 def test_others_do_not_wait_with_them(parts: Parts) -> None:
     with parts.database.transaction() as tx:
         waits(tx, [("anne", "10.0.0.1")] * 10)
