@@ -11,10 +11,12 @@ from storage.archive import Archive
 from storage.database import Database
 from storage.journal import About
 from storage.records import Job
+from storage.upkeep.older_database import last_swept
 
 WRITING_TERM_S = 60.0  # no file takes so long from its last byte to its name
 PART_TERM_S = 3600.0  # no association takes so long over one object
 SILENT_TERM_S = 86400.0
+CLOCKS_APART_S = 60.0  # no two machines' clocks are further apart without a fault
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,22 @@ def clock_set_back(db: Database, by_s: float, now: float, *, revision: int = 0) 
     """
     with db.transaction() as tx:
         moved = tx.due.earlier(by_s, now)
+        tx.processes.forget_ahead(now)
         if moved:
             text = f"the machine's clock was set back by {by_s:.0f} s; {moved} rows that wait by it were put right"
             tx.journal.add(now, "clock set back", text, revision=revision)
     return moved
+
+
+def set_back_unseen(db: Database, now: float) -> float:
+    """By how many seconds `now` is before what the database was told last; 0: not, or as clocks differ anyway.
+
+    Whoever sees that a clock is wrong stops the node to put it right.
+    """
+    known = last_swept(db) or 0.0
+    with db.reading() as tx:
+        known = max([known, *(entry.at for entry in tx.journal.recent(1))])
+    return known - now if known - now > CLOCKS_APART_S else 0.0
 
 
 def clear_parts(db: Database, archive: Archive, now: float) -> int:

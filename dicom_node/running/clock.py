@@ -16,7 +16,7 @@ from dicom_node.running.upkeep import Upkeep
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import StorageError
-from storage.recovery import clock_set_back, recover
+from storage.recovery import clock_set_back, recover, set_back_unseen
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,8 @@ class Clock:
 
     def _schedule(self, stop: threading.Event) -> None:
         """Run until `stop`. Where the clock is set back all is due; else nothing was until it is as late again."""
-        before, back_s = datetime.now(UTC), 0.0
+        before = datetime.now(UTC)
+        back_s = self._set_back_unseen(before.timestamp())
         self._scheduler.start()
         while not stop.wait(LOOK_EVERY_S):
             now = datetime.now(UTC)
@@ -114,6 +115,14 @@ class Clock:
             if back_s and self._tell_set_back(back_s, now.timestamp()):
                 back_s = 0.0
             before = now
+
+    def _set_back_unseen(self, now: float) -> float:
+        """By how much it was set back before this process had its turn, as while the node was stopped for that."""
+        try:
+            return set_back_unseen(self._database, now)
+        except StorageError as trouble:
+            log.warning("whether the clock was set back cannot be asked: %s", trouble)
+            return 0.0
 
     def _tell_set_back(self, by_s: float, now: float) -> bool:
         """Have what waits by the clock of before not wait for it; False where that is to be tried again."""

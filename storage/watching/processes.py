@@ -54,6 +54,10 @@ class Processes(Store):
         """Take a process away that ends on purpose."""
         self._connection.execute(delete(processes).where(processes.c.pid == pid, processes.c.host == host))
 
+    def forget_ahead(self, now: float) -> int:
+        """Take away who was heard of after `now`, by a clock that was set back since; the living are heard of again."""
+        return self._connection.execute(delete(processes).where(processes.c.seen_at > now)).rowcount
+
     def forget(self, now: float, silent_s: float) -> int:
         """Take away who was not heard of for `silent_s`; gives the number."""
         return self._connection.execute(delete(processes).where(processes.c.seen_at <= now - silent_s)).rowcount

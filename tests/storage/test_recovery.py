@@ -12,7 +12,8 @@ from storage.files.folder_archive import FolderArchive
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import FetchPurpose, Wanted
-from storage.recovery import PART_TERM_S, Recovered, clock_set_back, recover
+from storage.recovery import PART_TERM_S, Recovered, clock_set_back, recover, set_back_unseen
+from storage.upkeep.reconcile import sweep_orphans
 
 TERM = 60.0
 
@@ -104,10 +105,35 @@ class TestAClockThatIsSetBack:
         with db.reading() as tx:
             assert (tx.studies.get(job.study_instance_uid), tx.jobs.get("job-1")) == before
 
+    def test_has_nobody_seem_alive_who_died_before(self, db):
+        with db.transaction() as tx:
+            tx.processes.beat("receive", 1, "here", self.NOW, self.NOW + self.AHEAD, (), {})
+            tx.processes.beat("web", 2, "here", self.NOW, self.NOW - 1.0, (), {})
+        clock_set_back(db, self.AHEAD, self.NOW)
+        with db.reading() as tx:
+            assert [one.role for one in tx.processes.list(self.NOW)] == ["web"]
+
     def test_is_not_worth_a_line_where_nothing_waits(self, db):
         assert clock_set_back(db, self.AHEAD, self.NOW) == 0
         with db.reading() as tx:
             assert tx.journal.recent(1) == []
+
+    def test_is_seen_afterwards_too(self, db, timed):
+        """The node was stopped, the clock put right, the node started."""
+        with db.transaction() as tx:
+            tx.journal.add(self.NOW + self.AHEAD, "complete", "2 images")
+        assert set_back_unseen(db, self.NOW) == self.AHEAD
+        assert set_back_unseen(db, self.NOW + self.AHEAD + 86400.0) == 0.0
+
+    def test_is_seen_where_only_the_archive_was_swept_by_the_wrong_clock(self, db, tmp_path):
+        sweep_orphans(db, FolderArchive(tmp_path / "archive"), "00", self.NOW + self.AHEAD)
+        assert set_back_unseen(db, self.NOW) == self.AHEAD
+
+    def test_is_not_what_two_machines_clocks_differ_by(self, db):
+        assert set_back_unseen(db, self.NOW) == 0.0
+        with db.transaction() as tx:
+            tx.journal.add(self.NOW + 5.0, "complete", "2 images")
+        assert set_back_unseen(db, self.NOW) == 0.0
 
 
 def test_it_reads_what_is_open_and_not_all_there_ever_was(tmp_path):

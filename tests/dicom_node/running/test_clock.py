@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timedelta, tzinfo
 
 import apscheduler.executors.base
@@ -13,6 +14,7 @@ from dicom_node.assembly import Parts
 from dicom_node.running import clock
 from dicom_node.running.clock import Chore, Clock
 from storage.errors import Unavailable
+from storage.records import Instance, InstanceKind, StoredFile
 from storage.recovery import Recovered
 
 PATIENCE_S = 30.0
@@ -93,6 +95,35 @@ def test_what_waits_is_told_of_a_clock_that_is_set_back_until_the_database_answe
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert told == [4000.0] * 3
+
+
+def test_what_waits_is_told_of_a_clock_that_was_set_back_while_the_node_was_stopped(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour, now = 3600.0, time.time()
+    file = StoredFile("ab/1.2.3.dcm", 10, "1")
+    image = Instance("1.2.3.1.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.3.1", "1.2.3", "1.2", InstanceKind.IMAGE, file,
+                     now + hour, "")  # fmt: skip
+    with parts.database.transaction() as tx:
+        tx.studies.add_instance(image)
+        tx.journal.add(now + hour, "association", "it was then")
+    monkeypatch.setattr(clock, "LOOK_EVERY_S", 0.01)
+    stop = threading.Event()
+    thread = threading.Thread(target=Clock(parts.database, parts.archive, 2).run, args=(stop,))
+    thread.start()
+
+    def told() -> list[str]:
+        with parts.database.reading() as tx:
+            return [entry.event for entry in tx.journal.recent(9)]
+
+    deadline = time.monotonic() + 10.0
+    while "clock set back" not in told() and time.monotonic() < deadline:
+        stop.wait(0.02)
+    stop.set()
+    thread.join(PATIENCE_S)
+    assert told() == ["clock set back", "association"]
+    with parts.database.reading() as tx:
+        assert tx.studies.get("1.2.3").changed_at == pytest.approx(now, abs=PATIENCE_S)
 
 
 def test_turns_missed_while_the_machines_clock_stood_half_a_century_back_are_one(
