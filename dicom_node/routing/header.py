@@ -16,6 +16,8 @@ Header = Mapping[str, Any]
 # Twice the longest LO value (PS3.5 6.2), and more values than an image type ever has; the rest is noise or an attack.
 LONGEST_TEXT = 128
 MOST_VALUES = 32
+# Letters that Unicode does not take apart into a letter and an accent.
+WHOLE_LETTERS = str.maketrans({"ß": "ss", "ẞ": "SS", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"})
 
 
 def number(header: Header, keyword: str) -> float | None:
@@ -57,9 +59,14 @@ def plain(said: str) -> str:
     A change from lower to upper case starts a word too ("ThoraxRoutine"); `+` stays (contrast), and `*` (T2*).
     """
     split = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", said)
-    decomposed = unicodedata.normalize("NFKD", split.replace("ß", "ss").replace("ł", "l").replace("ø", "o"))
-    folded = "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
+    folded = without_accents(unicodedata.normalize("NFKC", split)).lower()
     return " ".join(re.sub(r"[^\w.+*]|_", " ", folded).split())
+
+
+def without_accents(said: str) -> str:
+    """The same letters without what stands above, below or across them; ß as ss."""
+    decomposed = unicodedata.normalize("NFD", said.translate(WHOLE_LETTERS))
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def _values(header: Header, keyword: str) -> list[Any]:

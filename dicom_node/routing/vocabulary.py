@@ -14,6 +14,7 @@ import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from dicom_node.errors import ConfigurationError
+from dicom_node.routing.header import without_accents
 
 LONGEST_S = 0.2  # that one expression may take for one text; as a rule it takes a thousandth of a thousandth
 PROBES = tuple((text * 64)[:64] + "!" for text in ("a", "1", "a ", "1-", "aa1 "))  # what repeats itself tries most
@@ -63,17 +64,22 @@ class Nature(StrEnum):
 
 
 class Expression:
-    """A regular expression in Python's form, whose search comes to an end."""
+    """A regular expression in Python's form, whose search comes to an end.
+
+    Case and accents do not count: the text has neither, so what a person writes as it stands in a description
+    (“Schädel”) would never be found.
+    """
 
     def __init__(self, pattern: str) -> None:
-        self._compiled = regex.compile(pattern)
+        self._pattern = pattern
+        self._compiled = regex.compile(without_accents(pattern), regex.IGNORECASE)
 
     def search(self, line: str) -> regex.Match[str] | None:
         """Where it is found first; ConfigurationError where that takes too long."""
         try:
             return self._compiled.search(line, timeout=LONGEST_S)
         except TimeoutError:
-            what = f"“{self._compiled.pattern}” takes too long on a text of {len(line)} characters"
+            what = f"“{self._pattern}” takes too long on a text of {len(line)} characters"
             raise ConfigurationError([f"{what}: repeat nothing that repeats itself, as (a+)+"]) from None
 
 

@@ -16,10 +16,10 @@ Texts = Literal["series_description", "protocol_name", "study_description"]
 
 
 class Text(Predicate):
-    """A regular expression found in one of the descriptions; they are compared in lower case and without accents."""
+    """A regular expression found in one of the descriptions; case and accents do not count."""
 
     kind: Literal["text"] = "text"
-    matches: Pattern = Field(description="Python regular expression, lower case, found anywhere in the text")
+    matches: Pattern = Field(description="Python regular expression, found anywhere in the text")
     where: tuple[Texts, ...] = Field(
         default=("series_description", "protocol_name", "study_description"),
         min_length=1,

@@ -42,6 +42,8 @@ def test_text_is_one_short_printable_line():
         ("Schädel/Größe", "schadel grosse"),
         ("T2* GRE", "t2* gre"),
         ("Głowa", "glowa"),
+        ("GŁOWA", "glowa"),
+        ("HØJRE KNÆ", "hojre knæ"),
     ],
 )
 def test_plain_text_is_what_expressions_see(line, expected):

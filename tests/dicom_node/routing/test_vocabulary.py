@@ -123,6 +123,15 @@ def test_the_shipped_routes_name_every_nature():
     assert listed == ", ".join(Nature)
 
 
+@pytest.mark.parametrize(
+    ("expression", "description"),
+    [("Portal", "Portal venous"), ("Schädel", "SCHÄDEL nativ"), ("[ÄÖÜ]bersicht", "Übersicht"), ("GROSS|GROẞ", "groß"),
+     (r"\bGŁOW[AY]\b", "głowa"), (r"\S{3}\b", "CAP")],
+)  # fmt: skip
+def test_an_expression_is_found_however_case_and_accents_are_written(expression, description):
+    assert compiled(expression).search(plain(description))
+
+
 def test_an_expression_that_takes_too_long_is_refused_before_it_is_used():
     with pytest.raises(ValidationError, match=r"takes too long on a text of 65 characters: repeat nothing"):
         Vocabulary(regions={"head": "^(a|aa)+$"})
