@@ -37,6 +37,10 @@ class Rule:
     route: str | None = None
     short_after_s: float | None = None
 
+    def fits(self, ended: Ended, route: str | None) -> bool:
+        """Whether it judges what ended so on this route; None: on whichever."""
+        return self.state is ended and self.route in (None, route)
+
     def age_s(self, *, short: bool) -> float:
         """How old it must be to go."""
         return min(self.after_s, self.short_after_s) if short and self.short_after_s is not None else self.after_s
@@ -138,7 +142,7 @@ def _end_of(job: JobFacts) -> Ended:
 
 
 def _judge(ended: Ended, route: str, since: float, rules: Sequence[Rule], now: float, *, short: bool) -> Decision:
-    rule = next((rule for rule in rules if rule.state is ended and rule.route in (None, route)), None)
+    rule = next((rule for rule in rules if rule.fits(ended, route)), None)
     if rule is None:
         where = f" on route {route}" if route else ""
         return Decision(goes=False, reason=f"no rule removes what is {ended}{where}", since=since)

@@ -58,6 +58,7 @@ def check(conf: Path | None, with_echo: bool) -> Report:
     report.remarks.extend(_shipped(conf))
     report.remarks.extend(_held(settings, uses))
     report.remarks.extend(_pointing_nowhere(settings))
+    report.remarks.extend(_idle_rules(settings))
     report.remarks.extend(_in_the_clear(settings))
     if settings.node.executor == "processes" and find_spec("torch") is None:
         report.remarks.append("torch is not installed here, so a pipeline on this machine cannot run models itself")
@@ -146,6 +147,23 @@ def _pointing_nowhere(settings: Settings) -> Iterator[str]:
                     f"route {route.name}: destination {name} gets an SR of the measurements and not the SEG that it "
                     "refers to: viewers there show numbers without a place, or nothing; outputs: [seg, sr] sends both"
                 )
+
+
+def _idle_rules(settings: Settings) -> Iterator[str]:
+    """Rules of retention that nothing comes to: what they were to keep goes by another rule, or never."""
+    rules, routes = [one.rule for one in settings.node.retention], sorted(route.name for route in settings.routes)
+    for number, rule in enumerate(rules):
+        before = next((n for n in range(number) if rules[n].fits(rule.state, rule.route)), None)
+        if before is not None:
+            yield (
+                f"retention: rule {number + 1} ({rule}) decides nothing: rule {before + 1} ({rules[before]}) stands "
+                "before it and fits whatever it fits; the first counts"
+            )
+        elif rule.route and rule.route not in routes:
+            yield (
+                f"retention: rule {number + 1} ({rule}) is for what a route of that name made, and routes.yaml has "
+                f"none; known: {', '.join(routes) or 'none'}"
+            )
 
 
 def _in_the_clear(settings: Settings) -> Iterator[str]:

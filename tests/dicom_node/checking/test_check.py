@@ -81,6 +81,25 @@ def test_reports_that_refer_to_a_segmentation_that_is_not_sent_are_a_remark(
     assert report.problems == []
 
 
+SENT = "{state: sent, after_days: 60}"
+
+
+@pytest.mark.parametrize(("rules", "told"), [
+    (f"{SENT}, {{state: sent, route: everything, after_days: 3650}}",
+     ["rule 2 (sent on route everything: after 3650 days) decides nothing: rule 1 (sent: after 60 days) stands"]),
+    (f"{{state: sent, route: everythin, after_days: 3650}}, {SENT}",
+     ["rule 1 (sent on route everythin: after 3650 days) is for what a route of that name made, and routes.yaml has"]),
+    (f"{{state: sent, route: everything, after_days: 3650}}, {SENT}, {{state: failed, after_days: 1}}", []),
+])  # fmt: skip
+def test_a_rule_of_retention_that_nothing_comes_to_is_a_remark(conf: Path, rules: str, told: list[str]) -> None:
+    """What it was to keep for years would go by the rule for everything."""
+    node = (conf / "node.yaml").read_text().replace("path: results", "path: results, accepts: [demonstration]")
+    (conf / "node.yaml").write_text(f"{node}retention: [{rules}]\n")
+    report = check(conf, with_echo=False)
+    assert [remark.partition("retention: ")[2][: len(told[0])] for remark in report.remarks] == told
+    assert report.exit_code == 0, "what a route made that is gone by now is still judged by its rule"
+
+
 def test_an_installation_without_torch_is_told_that_it_runs_no_models(
     conf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
