@@ -35,6 +35,7 @@ from dicom_node.cli.options import (
     peer_called,
     plainly,
     roles_option,
+    title_for,
 )
 from dicom_node.cli.output import Commands
 from dicom_node.cli.probe import probe
@@ -108,12 +109,12 @@ def demo(pacs: str | None, seed: int, output: Path | None) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--to", "peer", required=True, metavar="PEER", help="HOST:PORT:AET, or a peer in node.yaml.")
+@click.option("--to", "peer", required=True, metavar="PEER", help="HOST:PORT:AET, or a name in node.yaml.")
 @aet_option
 @conf_option
 @json_option
 @plainly
-def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
+def send(files: tuple[Path, ...], peer: str, aet: str | None, conf: Path | None, as_json: bool) -> None:
     """Send DICOM files or folders by C-STORE."""
     from dicom_node.network.client import find_dicom
     from dicom_node.network.client import send as store
@@ -122,8 +123,9 @@ def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_jso
     paths = [path for given in files for path in find_dicom(given)]
     if not paths:
         raise Failed("no DICOM file was found there")
+    target, title = peer_called(peer, conf), title_for(peer, conf, aet)
     with present.progress_bar("sending", len(paths)) as advance:
-        statuses = store(paths, peer_called(peer, conf), aet, told=lambda _: advance())
+        statuses = store(paths, target, title, told=lambda _: advance())
     bad = {uid: str(status) for uid, status in statuses.items() if not status.stored}
     if as_json:
         present.as_json({"sent": len(statuses) - len(bad), "not_success": bad})
@@ -139,13 +141,13 @@ def send(files: tuple[Path, ...], peer: str, aet: str, conf: Path | None, as_jso
 @aet_option
 @conf_option
 @plainly
-def echo(peer: str, aet: str, conf: Path | None) -> None:
+def echo(peer: str, aet: str | None, conf: Path | None) -> None:
     """C-ECHO a peer: HOST:PORT:AET, or its name in node.yaml."""
     from dicom_node.network.client import echo as ask
 
-    target = peer_called(peer, conf)
+    target, title = peer_called(peer, conf), title_for(peer, conf, aet)
     started = time.perf_counter()
-    ask(target, calling_aet=aet)
+    ask(target, calling_aet=title)
     click.echo(f"{target.ae_title} at {target.host}:{target.port} answers ({time.perf_counter() - started:.2f} s)")
 
 

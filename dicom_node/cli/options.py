@@ -60,16 +60,16 @@ roles_option = click.option(
 )
 
 
-def _ae_title(_context: click.Context, _option: click.Parameter, value: str) -> str:
+def _ae_title(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     from dicom_node.network.peer import AE_TITLE_FORM
 
-    if not AE_TITLE_FORM.fullmatch(value):
+    if value is not None and not AE_TITLE_FORM.fullmatch(value):
         raise click.BadParameter("an AE title is 1 to 16 plain characters, no backslash, no space at either end")
     return value
 
 
 aet_option = click.option(
-    "--aet", default="SEGNODE", show_default=True, callback=_ae_title, help="Our calling AE title."
+    "--aet", callback=_ae_title, help="Our calling AE title. Default: that by which the node itself calls the peer."
 )
 
 
@@ -134,7 +134,7 @@ def audit_trail(conf: Path | None) -> Iterator[Recorder]:
 
 
 def peer_called(text: str, conf: Path | None) -> Peer:
-    """`HOST:PORT:AET`, or the name of a peer in node.yaml."""
+    """`HOST:PORT:AET`, or the name of a peer or destination in node.yaml that is called by DICOM's own protocol."""
     from pydantic import ValidationError
 
     from dicom_node.network.peer import Peer
@@ -148,8 +148,21 @@ def peer_called(text: str, conf: Path | None) -> Peer:
         except ValidationError as wrong:
             sentences = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors())
             raise click.UsageError(f"{text!r} names no peer: {sentences}") from wrong
-    peers = load(conf).peers()
+    peers = {name: one for name, one in load(conf).archives().items() if isinstance(one, Peer)}
     if text not in peers:
         known = ", ".join(sorted(peers)) or "none"
-        raise click.UsageError(f"{text!r} is neither HOST:PORT:AET nor a peer in node.yaml (known: {known})")
+        what = "neither HOST:PORT:AET nor the name of a peer or DICOM destination in node.yaml"
+        raise click.UsageError(f"{text!r} is {what} (known: {known})")
     return peers[text]
+
+
+def title_for(text: str, conf: Path | None, aet: str | None) -> str:
+    """By which title `peer_called(text)` is called: `aet` where it is said, else the node's own, as it calls there."""
+    from dicom_node.destinations import DimseDestination
+    from dicom_node.settings import load
+
+    if aet is not None:
+        return aet
+    settings = load(conf)
+    destination = None if text in settings.peers() else settings.destinations().get(text)
+    return destination.calling_ae_title if isinstance(destination, DimseDestination) else settings.node.ae_title

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dicom_node.cli.options import aet_option, conf_option, json_option, peer_called, plainly
+from dicom_node.cli.options import aet_option, conf_option, json_option, peer_called, plainly, title_for
 
 
 @click.command()
@@ -16,7 +16,7 @@ from dicom_node.cli.options import aet_option, conf_option, json_option, peer_ca
 @conf_option
 @json_option
 @plainly
-def probe(peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
+def probe(peer: str, aet: str | None, conf: Path | None, as_json: bool) -> None:
     """Negotiate with a peer (HOST:PORT:AET, or a name in node.yaml) and propose a profile. Nothing is sent."""
     from dicom_node.checking.fits import told
     from dicom_node.destinations.proposal import differences, propose
@@ -25,7 +25,7 @@ def probe(peer: str, aet: str, conf: Path | None, as_json: bool) -> None:
     from dicom_node.objects.profile import STANDARD
     from dicom_node.terminal import present
 
-    found = ask(peer_called(peer, conf), aet)
+    found = ask(peer_called(peer, conf), title_for(peer, conf, aet))
     proposal = propose(STANDARD, found)
     profile = differences(proposal.profile) if proposal.profile else None
     if as_json:

@@ -17,6 +17,8 @@ from xml.etree.ElementTree import Element
 import pytest
 from audit_schema import code
 from click.testing import CliRunner, Result
+from pynetdicom import AE
+from pynetdicom.sop_class import Comprehensive3DSRStorage, SegmentationStorage, Verification
 
 import inference.evaluation
 from dicom_node.assembly import Parts
@@ -181,6 +183,24 @@ class TestPeers:
             assert result.exit_code == 0
             assert result.stdout.startswith(f"PACS at 127.0.0.1:{archive.port} answers")
 
+    @pytest.mark.parametrize("command", ["echo", "probe"])
+    def test_a_destination_is_called_as_results_are_sent_to_it(
+        self, conf: Path, segnode: Segnode, command: str
+    ) -> None:
+        """An archive that knows our other title alone would reject every call under the usual one."""
+        pacs = AE(ae_title="PACS")
+        for sop_class in (Verification, SegmentationStorage, Comprehensive3DSRStorage):
+            pacs.add_supported_context(sop_class)
+        pacs.require_calling_aet = ["SEG_SENDER"]
+        listening = pacs.start_server(("127.0.0.1", 0), block=False)
+        where = f"ae_title: PACS, host: 127.0.0.1, port: {listening.server_address[1]}"
+        add(conf, "node", f"  pacs: {{kind: dimse, {where}, calling_ae_title: SEG_SENDER}}\n")
+        try:
+            assert segnode(command, "pacs").exit_code == 0
+            assert segnode(command, "pacs", "--aet", "OTHER").exit_code == 1
+        finally:
+            listening.shutdown()
+
     def test_who_does_not_answer_is_no(self, segnode: Segnode) -> None:
         result = segnode("echo", f"127.0.0.1:{free_port()}:PACS")
         assert result.exit_code == 1
@@ -189,7 +209,7 @@ class TestPeers:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            (("nobody",), "neither HOST:PORT:AET nor a peer in node.yaml (known: none)"),
+            (("nobody",), "nor the name of a peer or DICOM destination in node.yaml (known: none)"),
             (("host:0:PACS",), "port: Input should be greater than or equal to 1"),
             (("host:104:A\\B",), "1 to 16 plain characters"),
             (("host:104:PACS", "--aet", "far too long a title"), "1 to 16 plain characters"),

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dicom_node.cli.options import TASK_NAMES, aet_option, open_storage, peer_called, plainly
+from dicom_node.cli.options import TASK_NAMES, aet_option, open_storage, peer_called, plainly, title_for
 from dicom_node.errors import ConfigurationError, Unreachable
 from inference.tasks import TASKS
 from storage.errors import NotFound
@@ -49,8 +49,23 @@ def test_a_peer_is_an_address_or_a_name(conf: Path) -> None:
         file.write("peers:\n  ct1: {ae_title: CT1, host: h, port: 104}\n")
     assert str(peer_called("127.0.0.1:104:PACS", None)) == "PACS@127.0.0.1:104"
     assert str(peer_called("ct1", conf)) == "CT1@h:104"
-    with pytest.raises(click.UsageError, match=r"neither HOST:PORT:AET nor a peer .*known: ct1"):
+    with pytest.raises(click.UsageError, match=r"neither HOST:PORT:AET nor the name of a peer .*known: ct1"):
         peer_called("ct2", conf)
+
+
+def test_a_destination_is_a_peer_unless_a_peer_has_its_name(conf: Path) -> None:
+    node = (conf / "node.yaml").read_text().replace("ae_title: SEGNODE", "ae_title: TUMOURS")
+    (conf / "node.yaml").write_text(
+        f"{node}  pacs: {{kind: dimse, ae_title: PACS, host: h, port: 104, calling_ae_title: SEG_SENDER}}\n"
+        "  ct1: {kind: dimse, ae_title: OTHER, host: h, port: 104, calling_ae_title: SEG_SENDER}\n"
+        "peers:\n  ct1: {ae_title: CT1, host: h, port: 104}\n"
+    )
+    assert (str(peer_called("pacs", conf)), str(peer_called("ct1", conf))) == ("PACS@h:104", "CT1@h:104")
+    with pytest.raises(click.UsageError, match=r"known: ct1, pacs"):
+        peer_called("share", conf)  # a folder
+    assert title_for("pacs", conf, None) == "SEG_SENDER"
+    assert title_for("ct1", conf, None) == title_for("h:104:PACS", conf, None) == "TUMOURS"
+    assert title_for("pacs", conf, "CT9") == "CT9"
 
 
 def test_storage_that_is_not_there_is_not_made(conf: Path) -> None:
