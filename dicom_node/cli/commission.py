@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from dicom_node.commissioning.conduct import Wish
     from dicom_node.commissioning.record import SignOff
 
+FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
 
 @click.command()
 @click.option("--pacs", metavar="NAME", help="Destination in node.yaml. Default: the PACS, where there is only one.")
 @click.option("--tasks", metavar="TASK,TASK", help="Default: those that a route sends to the PACS.")
 @click.option("--seed", default=9004, show_default=True, help="Which phantoms are played.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: commissioning-DATE.pdf here.")
+@click.option("--out", type=FILE, help="Default: commissioning-DATE.pdf here.")
 @click.option("--confirm", is_flag=True, help="Ask for each study whether its overlay is seen in the viewer.")
 @click.option("--keep/--remove", default=None, help="Leave the phantoms on this node, or take them off. Default: ask.")
 @click.option("--node", metavar="PEER", help="How a scanner calls this node. Default: its own port on this machine.")
@@ -48,6 +50,7 @@ def commission(  # noqa: PLR0913, PLR0917 (its options)
 
     Exit code 0 only where every check passed; the PDF is written all the same.
     """
+    from dicom_node.checking.places import why_not_written
     from dicom_node.commissioning.conduct import Wish, node_of, tasks_for, the_pacs
     from dicom_node.commissioning.conduct import commission as conduct
     from dicom_node.commissioning.sheet import sign_off_pdf
@@ -55,6 +58,8 @@ def commission(  # noqa: PLR0913, PLR0917 (its options)
     path = out or Path(f"commissioning-{datetime.now().astimezone():%Y%m%d-%H%M%S}.pdf")
     if not path.parent.is_dir():
         raise click.UsageError(f"--out {path}: there is no folder {path.parent}")
+    if sentence := why_not_written(path.parent):
+        raise click.UsageError(f"--out {path}: {sentence}")
     with open_storage(conf) as parts:
         name = the_pacs(parts.settings, pacs)
         wanted = _tasks(tasks) or tasks_for(parts.settings, name)

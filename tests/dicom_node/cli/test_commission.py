@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def test_where_the_page_cannot_lie_is_told_at_once(story: Parts, commission: Com
     result = commission("--pacs", "pacs", "--out", str(tmp_path / "nowhere" / "out.pdf"))
     assert result.exit_code == 2
     assert "there is no folder" in result.output
+
+
+def test_a_page_that_may_not_be_written_is_told_before_anything_is_played(
+    story: Parts, commission: Commission, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root's `segnode` works as the user segnode, who may not write where root is: half an hour would be lost."""
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != locked)  # root may, as whom tests may run
+    result = commission("--pacs", "pacs", "--tasks", "liver_tumour", "--out", str(locked / "out.pdf"))
+    assert result.exit_code == 2
+    assert f"folder {locked} cannot be written to by the user who runs this" in result.output
 
 
 def test_without_a_node_that_has_ever_run_there_is_nothing_to_commission(commission: Commission) -> None:
