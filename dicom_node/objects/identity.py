@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dicom_node.objects.wording import plain
 from inference.findings import Finding, ModelIdentity
 from inference.uids import tracking_uid, uid_from
 
@@ -24,8 +25,11 @@ IMPLEMENTATION_VERSION_NAME = "SEGNODE_1"
 
 
 def device_uid(model: ModelIdentity) -> str:
-    """The model as a device (0018,1002); other weights are another device (IHE AIR 6.5.3.1)."""
-    return uid_from("device", model.manufacturer, model.name, model.version, model.sha256)
+    """The model as a device (0018,1002); other weights are another device (IHE AIR 6.5.3.1).
+
+    It follows from the words as objects hold them: by these a result proves later that it is ours.
+    """
+    return uid_from("device", plain(model.manufacturer), plain(model.name), plain(model.version), model.sha256)
 
 
 def frame_of_reference_for(series_instance_uid: str) -> str:

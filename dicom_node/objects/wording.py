@@ -9,12 +9,25 @@ from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.tasks import TASKS
 
 LONG_STRING = 64  # LO: at most 64 characters, no backslash (PS3.5 6.2)
+UNSHOWN = "?"  # stands for a letter that ASCII has no likeness of
+# Latin letters that Unicode makes of no others
+_LATIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
+                        "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH", "ħ": "h", "Ħ": "H", "ı": "i",
+                        "\u2018": "'", "\u2019": "'", "\u2013": "-", "\u2014": "-"})
 
 
 def plain(text: str, limit: int = LONG_STRING) -> str:
-    """`text` in printable ASCII, which every Specific Character Set can hold, cut to `limit` characters."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    """`text` in printable ASCII, which every Specific Character Set can hold, cut to `limit` characters.
+
+    Letters of other scripts are told by UNSHOWN, so that no name comes out empty or as another.
+    """
+    ascii_text = "".join(map(_nearest, unicodedata.normalize("NFC", text).translate(_LATIN)))
     return " ".join(re.sub(r"[\\\x00-\x1f\x7f]", " ", ascii_text).split())[:limit].rstrip()
+
+
+def _nearest(letter: str) -> str:
+    known = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return known or (UNSHOWN if letter.isalnum() else "")
 
 
 def mark(use: IntendedUse) -> str:

@@ -51,6 +51,14 @@ def test_the_iod_checker_has_no_remark(encoding: Encoding, make_case, tool) -> N
     assert [e.warnings for e in made] == [(), (), ()]
 
 
+def test_a_model_that_is_named_in_another_script_gives_objects_that_hold(make_case, tool) -> None:
+    tool("dciodvfy", succeeds=False)
+    case = make_case()
+    model = replace(case.result.model, name="肝臓ネット", manufacturer="北京医院")
+    made = encode(replace(case.result, model=model), "job", case.files, replace(case.context, dciodvfy=True))
+    assert [e.warnings for e in made] == [(), (), ()]
+
+
 def test_several_roles_are_evidence_but_one_series_is_segmented(make_case, tmp_path) -> None:
     case = make_case()
     other = write_series(Volume(np.zeros(case.result.grid.shape, np.float32), case.result.grid, "HU"),

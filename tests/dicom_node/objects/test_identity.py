@@ -7,7 +7,10 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
 from dicom_node.objects.identity import JobNames, Moment, device_uid, uid_from
+from dicom_node.objects.wording import plain
 from inference.findings import IntendedUse, ModelIdentity
 
 MODEL = ModelIdentity("net", "1", "aa", "Segnode", IntendedUse.RESEARCH)
@@ -45,6 +48,12 @@ def test_other_weights_are_another_device() -> None:
     assert device_uid(MODEL) == device_uid(replace(MODEL, intended_use=IntendedUse.CLINICAL))
     assert device_uid(MODEL) != device_uid(replace(MODEL, sha256="ab"))
     assert device_uid(MODEL) != device_uid(replace(MODEL, version="2"))
+
+
+@pytest.mark.parametrize("name", ["Universitätsklinikum Gießen", "北京医院", "n" * 80])
+def test_a_device_follows_from_the_words_that_objects_hold(name: str) -> None:
+    written = replace(MODEL, manufacturer=plain(name), name=plain(name))
+    assert device_uid(replace(MODEL, manufacturer=name, name=name)) == device_uid(written)
 
 
 def test_a_moment_drops_fractions_of_a_second() -> None:

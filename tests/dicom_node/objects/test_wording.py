@@ -19,7 +19,11 @@ def result(use: IntendedUse, name: str = "net", task: str = "lung_nodule") -> Re
 
 @pytest.mark.parametrize(("text", "limit", "expected"), [
     ("Nodule 1", 64, "Nodule 1"),
-    ("Œdème péritumoral", 64, "deme peritumoral"),
+    ("Œdème péritumoral", 64, "OEdeme peritumoral"),
+    ("Klinik Straße, Łódź", 64, "Klinik Strasse, Lodz"),
+    ("肝臓 3D", 64, "?? 3D"),
+    ("Печень", 64, "??????"),
+    ("O\u2019Brien \u2013 A\u0308", 64, "O'Brien - A"),
     ("a\\b\x00c\n d", 64, "a b c d"),
     ("x" * 80, 64, "x" * 64),
 ])

@@ -9,7 +9,10 @@ import pytest
 from pydicom.dataset import Dataset
 from recalling import WHO, EarlierStudy, changed, earlier_study
 
-from dicom_node.pipeline.provenance import Provenance, provenance_of
+from dicom_node.objects.codes import processing_equipment
+from dicom_node.objects.context import EncodeContext
+from dicom_node.pipeline.provenance import DIGEST, Provenance, provenance_of
+from inference.findings import IntendedUse, ModelIdentity
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,16 @@ def test_one_whose_maker_and_device_disagree_is_not(earlier: EarlierStudy, tmp_p
     for item in other.ContributingEquipmentSequence:
         setattr(item, keyword, "1.2.3")
     assert read(other, tmp_path).task == ""
+
+
+@pytest.mark.parametrize("maker", ["Universitätsklinikum Gießen", "北京医院"])
+def test_a_maker_is_known_as_ours_in_whatever_letters_the_site_named_it(earlier: EarlierStudy, tmp_path: Path,
+                                                                        maker: str) -> None:
+    other = changed(earlier.seg)
+    parameters = other.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0].AlgorithmParameters
+    model = ModelIdentity("Rétine", "1", DIGEST.findall(parameters)[0], maker, IntendedUse.RESEARCH)
+    other.ContributingEquipmentSequence = [processing_equipment(model, EncodeContext(created_at=0.0))]
+    assert read(other, tmp_path).task == "liver_tumour"
 
 
 def test_the_device_of_an_installed_model_is_proof_enough(earlier: EarlierStudy, tmp_path: Path) -> None:
