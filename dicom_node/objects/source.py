@@ -169,9 +169,14 @@ def _first_plane(header: Dataset, plane: Dataset) -> Dataset:
 
 
 def patched(header: Dataset) -> Dataset:
-    """The header with every Type 2 attribute present, and emptied where its value cannot be one (PS3.5 7.4.3)."""
+    """The header with every Type 2 attribute present, and emptied where its value cannot be one (PS3.5 7.4.3).
+
+    Whether they are compressed with loss, images may leave empty (Type 3), and results of them may not (Type 1).
+    """
     for keyword in _unfit(header):
         setattr(header, keyword, "")
+    if header.get("LossyImageCompression") not in ("00", "01"):
+        header.pop("LossyImageCompression", None)
     return header
 
 

@@ -25,6 +25,7 @@ from pydicom.uid import (
 )
 
 from dicom_node.errors import ResultInvalid
+from dicom_node.objects.copied import is_copied
 from dicom_node.objects.decode import SEGMENTATIONS, all_or_nothing, reference_in, segments_seen, source_of
 from dicom_node.objects.fractional import expected_frames
 from dicom_node.objects.identity import JobNames
@@ -38,9 +39,9 @@ REPORTS = frozenset({Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedS
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "SeriesNumber",
              "InstanceNumber", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
              "InstanceCreationDate", "SeriesDescription", "ContributingEquipmentSequence")
-# What these cite is copied from the images, or of an earlier generation.
-_OF_OTHERS = ("PredecessorDocumentsSequence", "ReferencedStudySequence", "ReferencedPatientSequence",
-              "ReferencedPerformedProcedureStepSequence", "ReferencedRequestSequence", "RequestAttributesSequence")
+# What these cite is of an earlier generation, or of the request; nor is what is copied from the images ours.
+_OF_OTHERS = ("PredecessorDocumentsSequence", "ReferencedPerformedProcedureStepSequence", "ReferencedRequestSequence",
+              "RequestAttributesSequence")
 _FROM_PATIENT = ("StudyInstanceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber")
 _PLACE = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
@@ -156,7 +157,7 @@ def check_citations(ds: Dataset, known: Mapping[str, str]) -> None:
         if raw.VR not in ("SQ", None):  # None: not known before it is looked at, in implicit VR
             continue
         element = ds[raw.tag]
-        if element.VR != "SQ" or element.keyword in _OF_OTHERS:
+        if element.VR != "SQ" or element.keyword in _OF_OTHERS or is_copied(element.tag):
             continue
         for item in element.value:
             uid = item.get("ReferencedSOPInstanceUID")

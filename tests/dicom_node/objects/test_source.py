@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import encode
 from dicom_node.objects.identity import frame_of_reference_for
+from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import TYPE_2, load_sources
 from inference.writers.dicom_series import Encoding
 
@@ -64,6 +66,28 @@ def test_a_value_that_cannot_be_one_is_emptied(keyword: str, value: str, make_ca
     assert sources.emptied == (keyword,)
     assert value not in "".join(sources.filled), "values may be a patient's"
     assert len(encode(case.result, "job", case.files, case.context)) == 3
+
+
+@pytest.mark.parametrize("said", ["", "1", "NO"])
+def test_images_that_do_not_say_whether_they_lost_something_are_taken_for_whole(said: str, make_case, tool) -> None:
+    """An empty value is legal there (Type 3, PS3.3 C.7.6.1), and none in a SEG (Type 1, C.8.20.2)."""
+    tool("dciodvfy", succeeds=False)
+    case = make_case(edit=lambda files: rewrite(files, lambda ds, n: setattr(ds, "LossyImageCompression", said)))
+    context = replace(case.context, dciodvfy=True, profile=Profile(captures="key"))
+    made = [dcmread(BytesIO(one.part10)) for one in encode(case.result, "job", case.files, context)]
+    assert {ds.get("LossyImageCompression", "00") for ds in made} == {"00"}
+
+
+def test_what_the_images_cite_of_their_patient_is_no_citation_of_ours(make_case) -> None:
+    """A photo of the patient, as systems of admission hand it on by the worklist (PS3.3 C.7.1.1)."""
+    photo, instance = Dataset(), Dataset()
+    instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.3"
+    photo.TypeOfInstances, photo.StudyInstanceUID, photo.SeriesInstanceUID = "DICOM", "1.2.4", "1.2.5"
+    photo.ReferencedSOPSequence = [instance]
+    case = make_case(edit=lambda files: rewrite(
+        files, lambda ds, n: setattr(ds, "ReferencedPatientPhotoSequence", [photo])))
+    made = [dcmread(BytesIO(one.part10)) for one in encode(case.result, "job", case.files, case.context)]
+    assert all(ds.ReferencedPatientPhotoSequence[0].StudyInstanceUID == "1.2.4" for ds in made)
 
 
 def test_a_name_that_a_backslash_parts_is_emptied(make_case) -> None:
