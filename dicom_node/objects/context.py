@@ -27,7 +27,8 @@ class EncodeContext:
     `created_at` (epoch seconds) is the job's, not the clock's: a rerun then writes the same bytes.
     `incomplete` says what the study lacked when the job was made, "" where nothing is known to be missing.
     `profile` says in which form. Objects of the kinds in `kept_in` never leave, so nobody is sent to look there.
-    An empty `institution` is taken from the source images. `dciodvfy` runs that checker where it is installed.
+    An empty `institution` is taken from the source images; `offset` ("+0900") is theirs from UTC, "" where they name
+    none. `dciodvfy` runs that checker where it is installed.
     """
 
     created_at: float
@@ -42,6 +43,7 @@ class EncodeContext:
     incomplete: str = ""
     profile: Profile = STANDARD
     kept_in: frozenset[str] = frozenset()
+    offset: str = ""
 
     @property
     def names(self) -> JobNames:
@@ -51,7 +53,7 @@ class EncodeContext:
     @property
     def moment(self) -> Moment:
         """Date and time that every object of the job carries."""
-        return Moment.of(self.created_at)
+        return Moment.of(self.created_at, self.offset)
 
     def general(self, kind: str, number: int = 1, series: int = 1) -> dict[str, Any]:
         """What every object's constructor takes: which one it is in which series, and what equipment wrote it.

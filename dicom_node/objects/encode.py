@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -50,6 +50,7 @@ def encode(result: Result, job_id: str, source_files: Mapping[str, Sequence[Path
         warnings.simplefilter("ignore")  # pydicom and highdicom quote the values that they complain about
         try:
             sources = load_sources(result, source_files)
+            context = replace(context, offset=sources.offset)
             objects = list(assortment(result, sources, source_files, context))
             files = [part10(ds, context.profile) for _, ds in objects]
             labelmap = context.profile.seg == "labelmap"

@@ -25,6 +25,8 @@ def finish(ds: Dataset, header: Dataset, context: EncodeContext) -> Dataset:
     moment = context.moment
     ds.InstanceCreationDate, ds.InstanceCreationTime = moment.date, moment.time
     ds.SeriesDate, ds.SeriesTime = moment.date, moment.time
+    if context.offset:
+        ds.TimezoneOffsetFromUTC = context.offset
     for item in ds.ContributingEquipmentSequence:
         if item.get("ManufacturerModelName") == "highdicom":
             item.ContributionDateTime = moment.date_time

@@ -77,14 +77,15 @@ class JobNames:
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in time as DICOM writes it, in this machine's local time as scanners do."""
+    """A point in time as DICOM writes it: in the images' own time, or where they name none, in this machine's."""
 
     date: str  # DA
     time: str  # TM
     date_time: str  # DT, with its offset from UTC
 
     @classmethod
-    def of(cls, epoch_s: float) -> Moment:
-        """The moment `epoch_s` seconds after 1970 in UTC, to the second."""
-        local = datetime.fromtimestamp(int(epoch_s), tz=UTC).astimezone()
+    def of(cls, epoch_s: float, offset: str = "") -> Moment:
+        """The moment `epoch_s` seconds after 1970 in UTC, to the second; `offset` from UTC as "+0900"."""
+        zone = datetime.strptime(offset, "%z").tzinfo if offset else None
+        local = datetime.fromtimestamp(int(epoch_s), tz=UTC).astimezone(zone)
         return cls(local.strftime("%Y%m%d"), local.strftime("%H%M%S"), local.strftime("%Y%m%d%H%M%S%z"))

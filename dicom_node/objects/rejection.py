@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from dicom_node.objects.checker import dciodvfy
 from dicom_node.objects.context import EncodeContext, Replaced
 from dicom_node.objects.encode import Encoded, where
 from dicom_node.objects.finish import finish, part10
-from dicom_node.objects.source import TYPE_2, patched
+from dicom_node.objects.source import TYPE_2, offset_of, patched
 
 KIND = "rejection"
 TITLE = dictionary.DCM.RejectedForQualityReasons
@@ -37,6 +38,7 @@ def encode_rejection(
         warnings.simplefilter("ignore")  # pydicom and highdicom quote the values that they complain about
         try:
             header = patched(dcmread(subject, stop_before_pixels=True, force=True))
+            context = replace(context, offset=offset_of(header))
             file = part10(_note(rejected, header, reason, context))
             note = dcmread(BytesIO(file))
             check_rejection(note, rejected, header)

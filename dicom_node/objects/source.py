@@ -8,6 +8,7 @@ missing, or holds what it may not hold, is empty. All this happens in memory onl
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -85,6 +86,11 @@ class Sources:
     def modality(self) -> str:
         """The primary series' modality."""
         return str(self.header.Modality)
+
+    @property
+    def offset(self) -> str:
+        """From UTC, in which the primary series' dates and times are, "" where it does not say."""
+        return offset_of(self.header)
 
     def resolve(self, items: Iterable[Dataset]) -> None:
         """Make reference items (PS3.3 Table 10-3) that point at planes point at what the planes stand for."""
@@ -178,6 +184,13 @@ def patched(header: Dataset) -> Dataset:
     if header.get("LossyImageCompression") not in ("00", "01"):
         header.pop("LossyImageCompression", None)
     return header
+
+
+def offset_of(header: Dataset) -> str:
+    """What Timezone Offset From UTC says; "" where it is missing or none (PS3.3 C.12.1.1.8: -1200 to +1400)."""
+    said = str(header.get("TimezoneOffsetFromUTC") or "")
+    valid = re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", said) and -1200 <= int(said) <= 1400
+    return said if valid else ""
 
 
 def _unfit(header: Dataset) -> tuple[str, ...]:

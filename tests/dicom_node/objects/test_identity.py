@@ -62,6 +62,13 @@ def test_a_moment_drops_fractions_of_a_second() -> None:
     assert re.fullmatch(r"\d{14}[+-]\d{4}", Moment.of(0).date_time)
 
 
+@pytest.mark.parametrize(("offset", "expected"), [("+0900", "20251123211320+0900"), ("-0930", "20251123024320-0930"),
+                                                  ("+0000", "20251123121320+0000")])
+def test_a_moment_is_told_in_the_images_time(offset: str, expected: str) -> None:
+    moment = Moment.of(1_763_900_000.0, offset)
+    assert moment.date_time == moment.date + moment.time + offset == expected
+
+
 def test_identity_is_cheap_to_import() -> None:
     code = ("import sys, dicom_node.objects.identity; "
             "print([m for m in ('highdicom', 'pydicom', 'torch') if m in sys.modules])")

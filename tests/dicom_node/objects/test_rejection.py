@@ -16,6 +16,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects import rejection
 from dicom_node.objects.context import Replaced
 from dicom_node.objects.encode import encode
+from dicom_node.objects.identity import Moment
 from dicom_node.objects.key_objects import Title, read_rejection
 from dicom_node.objects.rejection import check_rejection, encode_rejection
 
@@ -37,6 +38,19 @@ def make_note(make_case: Callable[..., Any]) -> Callable[..., Any]:
     case = make_case(edit=say_more)
     context = replace(case.context, job_id="note", dciodvfy=True)
     return lambda rejected=OLD: encode_rejection(rejected, case.files["CT"][0], "No longer valid: late images", context)
+
+
+def test_it_is_dated_in_the_time_of_its_images(make_case: Callable[..., Any]) -> None:
+    def say_offset(files: list[Path]) -> None:
+        for path in files:
+            ds = dcmread(path)
+            ds.TimezoneOffsetFromUTC = "+1300"
+            ds.save_as(path)
+
+    case = make_case(edit=say_offset)
+    note = dcmread(BytesIO(encode_rejection(OLD, case.files["CT"][0], "Late images", case.context).part10))
+    moment = Moment.of(case.context.created_at, "+1300")
+    assert (note.TimezoneOffsetFromUTC, note.ContentDate, note.ContentTime) == ("+1300", moment.date, moment.time)
 
 
 def test_it_rejects_for_quality_what_it_is_told(make_note: Callable[..., Any], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import encode
-from dicom_node.objects.identity import frame_of_reference_for
+from dicom_node.objects.identity import Moment, frame_of_reference_for
 from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import TYPE_2, load_sources
 from inference.writers.dicom_series import Encoding
@@ -88,6 +88,31 @@ def test_what_the_images_cite_of_their_patient_is_no_citation_of_ours(make_case)
         files, lambda ds, n: setattr(ds, "ReferencedPatientPhotoSequence", [photo])))
     made = [dcmread(BytesIO(one.part10)) for one in encode(case.result, "job", case.files, case.context)]
     assert all(ds.ReferencedPatientPhotoSequence[0].StudyInstanceUID == "1.2.4" for ds in made)
+
+
+@pytest.mark.parametrize("offset", ["+1300", "-1130"])
+def test_results_tell_their_time_in_the_images_time(offset: str, make_case) -> None:
+    """Else a node in UTC says that a scan's result was made before it (PS3.3 C.12.1.1.8)."""
+    case = make_case(edit=lambda files: rewrite(files, lambda ds, n: setattr(ds, "TimezoneOffsetFromUTC", offset)))
+    moment = Moment.of(case.context.created_at, offset)
+    profile = Profile(captures="key", presentation_state=True, key_objects=True, document=True, structure_set=True)
+    for one in encode(case.result, "job", case.files, replace(case.context, profile=profile)):
+        ds = dcmread(BytesIO(one.part10))
+        assert ds.TimezoneOffsetFromUTC == offset
+        assert (ds.SeriesDate, ds.SeriesTime) == (moment.date, moment.time)
+        assert (ds.InstanceCreationDate, ds.InstanceCreationTime) == (moment.date, moment.time)
+        assert (ds.get("ContentDate", moment.date), ds.get("ContentTime", moment.time)) == (moment.date, moment.time)
+        assert ds.ContributingEquipmentSequence[-1].ContributionDateTime == moment.date_time
+
+
+@pytest.mark.parametrize("offset", ["", "CET", "+9", "+9900", "-1300", "+0960"])
+def test_an_offset_that_is_none_is_not_handed_on(offset: str, make_case) -> None:
+    case = make_case(edit=lambda files: rewrite(files, lambda ds, n: setattr(ds, "TimezoneOffsetFromUTC", offset)))
+    moment = Moment.of(case.context.created_at)
+    for one in encode(case.result, "job", case.files, case.context):
+        ds = dcmread(BytesIO(one.part10))
+        assert "TimezoneOffsetFromUTC" not in ds
+        assert (ds.SeriesDate, ds.SeriesTime) == (moment.date, moment.time)
 
 
 def test_a_name_that_a_backslash_parts_is_emptied(make_case) -> None:
