@@ -45,8 +45,9 @@ def examine(file: Path, source_files: Sequence[Path] = ()) -> list[str]:
         problems += _guarded(_places(ds, source_files), "the places of its frames") if source_files else []
     elif ds.get("SOPClassUID") in REPORTS:
         problems += _guarded(_report(ds), "the report")
+    content = file.read_bytes()
     try:
-        dciodvfy(file.read_bytes(), labelmap=ds.get("SOPClassUID") == LABELMAP_SEGMENTATION)
+        dciodvfy(content, labelmap=LABELMAP_SEGMENTATION.encode() in content)  # it is one, or cites one
     except ResultInvalid as wrong:
         problems.append(str(wrong))
     return problems

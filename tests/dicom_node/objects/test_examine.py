@@ -114,6 +114,17 @@ def test_what_we_write_holds_also_beside_its_sources(made, tmp_path: Path) -> No
         assert examine(path, case.files["CT"]) == []
 
 
+@pytest.mark.parametrize("transfer_syntax", ["explicit", "implicit"])
+def test_nor_is_anything_wrong_with_reports_that_cite_a_labelmap(transfer_syntax: str, make_case, tmp_path: Path,
+                                                                 tool) -> None:
+    tool("dciodvfy", succeeds=False)
+    case = make_case()
+    profile = Profile(seg="labelmap", key_objects=True, transfer_syntax=transfer_syntax)
+    for number, one in enumerate(encode(case.result, "job", case.files, replace(case.context, profile=profile))):
+        (path := tmp_path / f"{number}.dcm").write_bytes(one.part10)
+        assert examine(path, case.files["CT"]) == []
+
+
 @pytest.mark.parametrize("name", SPOILT)
 def test_what_a_viewer_breaks_on_is_told(name: str, made, tmp_path: Path) -> None:
     index, spoil, sentence = SPOILT[name]
