@@ -173,9 +173,9 @@ def receiver_for_people(parts: Parts) -> Receiver:
 
 
 def _device_uids(settings: Settings) -> frozenset[str]:
-    from dicom_node.objects.identity import device_uid
+    from dicom_node.objects.identity import device_uids
 
-    return frozenset(device_uid(model.identity) for model in installed_models(settings).values())
+    return frozenset(uid for model in installed_models(settings).values() for uid in device_uids(model.identity))
 
 
 def remotes(parts: Parts, role: str) -> Mapping[str, Remote | WebRemote]:

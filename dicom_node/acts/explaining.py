@@ -18,7 +18,7 @@ from pydicom import dcmread
 from dicom_node.errors import NodeError
 from dicom_node.objects.corrected import read_segmentation
 from dicom_node.objects.heat import Heat, write_heat
-from dicom_node.objects.identity import JobNames, device_uid
+from dicom_node.objects.identity import JobNames, device_uids
 from dicom_node.objects.on_grid import lay_numbers_on, structure_of
 from dicom_node.pipeline.inputs import inputs_of
 from inference.backends import build
@@ -166,7 +166,7 @@ def _same_model(parts: Parts, job: Job, made: list[ResultObject]) -> None:
     with parts.archive.local([made[0].file]) as (path,):
         header = dcmread(path, stop_before_pixels=True)
     makers = {str(item.get("DeviceUID", "")) for item in header.ContributingEquipmentSequence}
-    if device_uid(settings.identity()) not in makers:
+    if not device_uids(settings.identity()) & makers:
         raise Unexplained(f"model {job.model} was changed since it made this result; its maps would be another model's")
 
 

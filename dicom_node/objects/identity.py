@@ -32,6 +32,12 @@ def device_uid(model: ModelIdentity) -> str:
     return uid_from("device", plain(model.manufacturer), plain(model.name), plain(model.version), model.sha256)
 
 
+def device_uids(model: ModelIdentity) -> frozenset[str]:
+    """Every UID that results of this model bear; earlier releases took its words as they were given."""
+    former = uid_from("device", model.manufacturer, model.name, model.version, model.sha256)
+    return frozenset({device_uid(model), former})
+
+
 def frame_of_reference_for(series_instance_uid: str) -> str:
     """The frame of reference that stands in for the one that a series' images lack."""
     return uid_from("frame of reference", series_instance_uid)

@@ -22,6 +22,7 @@ from dicom_node.assembly import (
     executor,
     look_into,
     owner,
+    receiver_for_people,
     remotes,
     server,
     stages,
@@ -34,14 +35,25 @@ from dicom_node.network.dicomweb.web_remote import WebRemote
 from dicom_node.network.peer import Peer
 from dicom_node.network.ports import free_port
 from dicom_node.network.remote import Remote
+from dicom_node.objects.identity import device_uid, uid_from
 from dicom_node.pipeline.deliver import Deliver
 from dicom_node.settings import load
 from inference.executors.processes import AT_A_TIME
+from inference.findings import IntendedUse, ModelIdentity
 from storage.archive import NOTE
 from storage.errors import NotFound, Unavailable
 from storage.lifecycle import DeliveryState
 from storage.records import Delivery, Instance, InstanceKind
 from storage.upkeep.reconcile import sweep_orphans
+
+
+def test_results_of_an_installed_model_are_known_by_what_earlier_releases_called_it(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ModelIdentity("net", "1", "ab", "Universitätsklinikum Gießen", IntendedUse.RESEARCH)
+    monkeypatch.setattr("dicom_node.assembly.installed_models", lambda _: {"net": SimpleNamespace(identity=model)})
+    former = uid_from("device", model.manufacturer, model.name, model.version, model.sha256)
+    assert receiver_for_people(parts)._device_uids == {former, device_uid(model)}
 
 
 class TestStorage:

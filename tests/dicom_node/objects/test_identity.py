@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from dicom_node.objects.identity import JobNames, Moment, device_uid, uid_from
+from dicom_node.objects.identity import JobNames, Moment, device_uid, device_uids, uid_from
 from dicom_node.objects.wording import plain
 from inference.findings import IntendedUse, ModelIdentity
 
@@ -54,6 +54,14 @@ def test_other_weights_are_another_device() -> None:
 def test_a_device_follows_from_the_words_that_objects_hold(name: str) -> None:
     written = replace(MODEL, manufacturer=plain(name), name=plain(name))
     assert device_uid(replace(MODEL, manufacturer=name, name=name)) == device_uid(written)
+
+
+def test_a_device_is_also_known_by_what_earlier_releases_called_it() -> None:
+    """They took the words as the site gave them; their results are in archives, and come back."""
+    model = replace(MODEL, manufacturer="Universitätsklinikum Gießen")
+    former = uid_from("device", model.manufacturer, model.name, model.version, model.sha256)
+    assert device_uids(model) == {device_uid(model), former}
+    assert device_uids(MODEL) == {device_uid(MODEL)}
 
 
 def test_a_moment_drops_fractions_of_a_second() -> None:
