@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from inference.backends import LoadedBackend, build
+from inference.backends.pins import hashes_of
+
 NORM = {"eps": 1e-5, "affine": True}
 RESAMPLING = {"is_seg": False, "order": 3, "order_z": 0, "force_separate_z": None}
 ARCHITECTURE = {
@@ -34,7 +37,14 @@ OLD_ARCHITECTURE = {  # the same networks in the words of plans of 2023, but for
     "pool_op_kernel_sizes": [[1, 1, 1], [2, 2, 2]], "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]],
 }
 LIVER = {"background": 0, "liver": 1, "tumor": 2}
+OUTPUTS = {"liver": "Liver", "tumor": "Liver tumour"}
 BRATS_REGIONS = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": [3]}
+
+
+def model(folder: Path, **keys: Any) -> LoadedBackend:
+    """The folder as a model of liver and tumour, where `keys` say nothing else, on the CPU."""
+    return build({"kind": "nnunet", "path": folder, "sha256": hashes_of(folder), "outputs": OUTPUTS,
+                  "precision": "fp32", **keys}).load("cpu")
 
 
 def nnunet_folder(parent: Path, *, channels: Sequence[str] = ("CT",), labels: dict[str, Any] | None = None,
