@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dicom_node.cli.options import TASK_NAMES, Failed, conf_option, open_storage, peer_called, plainly
+from dicom_node.cli.options import SHOWN_SEED, TASK_NAMES, Failed, conf_option, open_storage, peer_called, plainly
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
@@ -22,7 +22,7 @@ FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.command()
 @click.option("--pacs", metavar="NAME", help="Destination in node.yaml. Default: the PACS, where there is only one.")
 @click.option("--tasks", metavar="TASK,TASK", help="Default: those that a route sends to the PACS.")
-@click.option("--seed", default=9004, show_default=True, help="Which phantoms are played.")
+@click.option("--seed", default=SHOWN_SEED, show_default=True, help="Which phantoms are played.")
 @click.option("--out", type=FILE, help="Default: commissioning-DATE.pdf here.")
 @click.option("--confirm", is_flag=True, help="Ask for each study whether its overlay is seen in the viewer.")
 @click.option("--keep/--remove", default=None, help="Leave the phantoms on this node, or take them off. Default: ask.")

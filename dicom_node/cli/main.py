@@ -26,6 +26,7 @@ from dicom_node.cli.fetch import fetch
 from dicom_node.cli.health import health
 from dicom_node.cli.models import models
 from dicom_node.cli.options import (
+    SHOWN_SEED,
     TASK_NAMES,
     Failed,
     aet_option,
@@ -97,7 +98,7 @@ def role(name: str, conf: Path | None) -> None:
 
 @main.command()
 @click.option("--pacs", metavar="HOST:PORT:AET", help="Send results to a real PACS instead of the embedded archive.")
-@click.option("--seed", default=9000, show_default=True, help="Which phantoms are played.")
+@click.option("--seed", default=SHOWN_SEED, show_default=True, help="Which phantoms are played.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Where pictures and data go.")
 @plainly
 def demo(pacs: str | None, seed: int, output: Path | None) -> None:

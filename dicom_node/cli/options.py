@@ -68,6 +68,8 @@ def _ae_title(_context: click.Context, _option: click.Parameter, value: str | No
     return value
 
 
+SHOWN_SEED = 9004  # of the phantoms that people look at: each of the three has something to find
+
 aet_option = click.option(
     "--aet", callback=_ae_title, help="Our calling AE title. Default: that by which the node itself calls the peer."
 )

@@ -9,6 +9,7 @@ from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.tasks import TASKS
 
 LONG_STRING = 64  # LO: at most 64 characters, no backslash (PS3.5 6.2)
+CUT = "..."
 UNSHOWN = "?"  # stands for a letter that ASCII has no likeness of
 # Latin letters that Unicode makes of no others
 _LATIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
@@ -63,10 +64,13 @@ def series_description(result: Result, what: str, incomplete: str = "") -> str:
 
 
 def content_description(model: ModelIdentity) -> str:
-    """The mark and the model that made it, for (0070,0081); a long name is cut, its version is not."""
-    words = "; ".join(part for part in (mark(model.intended_use), model.name) if part)
+    """The mark and the model that made it, for (0070,0081); a long name is cut, which shows, its version is not."""
     version = plain(model.version, LONG_STRING // 4)
-    return f"{plain(words, LONG_STRING - len(version) - 1)} {version}"
+    room = LONG_STRING - len(version) - 1
+    words = plain("; ".join(part for part in (mark(model.intended_use), model.name) if part), room + 1)
+    if len(words) > room:
+        words = f"{words[:room - len(CUT)].rstrip()}{CUT}"
+    return f"{words} {version}"
 
 
 def content_label(task: str) -> str:

@@ -76,4 +76,4 @@ def test_a_long_models_version_is_never_cut_off() -> None:
     words = wording.content_description(model)
     assert len(words) <= 64
     assert words.startswith("DEMONSTRATION - not for clinical use; A network")
-    assert words.endswith(" 1.3.0")
+    assert words.endswith("... 1.3.0")
