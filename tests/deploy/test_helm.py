@@ -29,6 +29,12 @@ SITES: Mapping[str, dict[str, Any]] = {
         "receive": {"tls": {"enabled": True}},
         "secretFiles": [{"secret": "segnode-tls", "key": "tls.key", "path": "tls/segnode.key"}],
     },
+    "with a PACS by DICOMweb": {"config": {"node": {"destinations": {
+        "pacs": {"kind": "stow", "url": "https://pacs.example.org/dicom-web"}}}}},
+    "with a PACS of another name": {"config": {
+        "node": {"destinations": {"archive": {"kind": "dimse", "ae_title": "A", "host": "archive", "port": 104}}},
+        "routes": {"routes": []},
+    }},
     "with a password by no Secret": {"database": {"passwordSecret": {"name": ""}}},
     "with addresses": {
         "networkPolicy": {"dicomFrom": ["10.1.2.0/24"], "webFrom": [{"namespaceSelector": {}}]},
@@ -179,6 +185,18 @@ def test_the_configuration_loads(objects, tmp_path: Path) -> None:
     assert (node.host, node.port, node.web.host) == ("0.0.0.0", 11112, "0.0.0.0")
     assert str(node.data_folder) == "/var/lib/segnode"
     assert node.database.startswith("postgresql://")
+
+
+@pytest.mark.parametrize(("site", "names"), [
+    ("as it is", {"pacs": "dimse"}),
+    ("with a PACS by DICOMweb", {"pacs": "stow"}),
+    ("with a PACS of another name", {"archive": "dimse"}),
+])  # fmt: skip
+def test_a_site_that_names_its_destinations_has_no_others(
+    objects, tmp_path: Path, site: str, names: dict[str, str]
+) -> None:
+    destinations = configured(objects, tmp_path).destinations
+    assert {name: one.kind for name, one in destinations.items()} == names
 
 
 def test_every_volume_is_declared(objects) -> None:

@@ -25,6 +25,11 @@ app.kubernetes.io/component: {{ .role }}
 {{- $_ := set $own "executor" "ray" }}
 {{- $_ := set $own "ray" (dict "address" $address "workers" .Values.ray.workers.max "gpus" 1) }}
 {{- end }}
+{{- /* A place for results until the site names its own: not in values.yaml, which Helm mixes into what a site says. */}}
+{{- if not (hasKey .Values.config.node "destinations") }}
+{{- $placeholder := dict "kind" "dimse" "ae_title" "PACS" "host" "pacs.example.org" "port" 104 "accepts" (list "clinical") }}
+{{- $_ := set $own "destinations" (dict "pacs" $placeholder) }}
+{{- end }}
 {{- toYaml (mustMergeOverwrite $own (deepCopy .Values.config.node)) }}
 {{- end }}
 
