@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dicom_node.network.peer import Host, Port
+from dicom_node.written_off import OrFalse
 from dicom_node.written_path import WrittenPath
 
 Text = Annotated[str, Field(min_length=1, max_length=64)]
@@ -42,7 +43,7 @@ class AuditSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mode: Literal["off", "spool", "syslog"] = "spool"
+    mode: Annotated[Literal["off", "spool", "syslog"], OrFalse] = "spool"
     source_id: Text | None = None
     enterprise_site_id: Text | None = None
     keep_days: Annotated[float, Field(gt=0, le=36500)] = 3650
@@ -53,12 +54,6 @@ class AuditSettings(BaseModel):
     def below(self, base: Path) -> AuditSettings:
         """With files named relative to `base`."""
         return self.model_copy(update={"syslog": self.syslog.below(base)}) if self.syslog else self
-
-    @field_validator("mode", mode="before")
-    @classmethod
-    def _off(cls, value: object) -> object:
-        """YAML readers of the old school take `off` for a boolean."""
-        return "off" if value is False else value
 
     @model_validator(mode="after")
     def _syslog_where_it_is_asked_for(self) -> AuditSettings:

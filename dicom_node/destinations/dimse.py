@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from dicom_node.destinations.base import Destination, Heard, require_stored
 from dicom_node.network.peer import AETitle, Host, Peer, Port
 from dicom_node.network.statuses import Status, Told
 from dicom_node.network.tls.settings import ClientTls
+from dicom_node.written_off import OrFalse
 from storage.records import Reference
 
 
@@ -25,7 +26,7 @@ class DimseDestination(Destination):
     port: Port
     calling_ae_title: AETitle = "SEGNODE"
     tls: ClientTls | None = None
-    commitment: Literal["auto", "required", "off"] = "auto"
+    commitment: Annotated[Literal["auto", "required", "off"], OrFalse] = "auto"
 
     @property
     def peer(self) -> Peer:

@@ -43,6 +43,7 @@ from dicom_node.settings.tls import tls_loose_ends, tls_mistakes, with_tls
 from dicom_node.settings.tracing import TracingSettings
 from dicom_node.settings.web import WebSettings
 from dicom_node.sources import Backfill, Source, Sources
+from dicom_node.written_off import OrFalse
 from dicom_node.written_path import WrittenPath
 from inference.executors.devices import DEVICE_NAME
 from inference.executors.ray_settings import RaySettings
@@ -76,7 +77,7 @@ class DeliverySettings(Frozen):
 class CommitmentSettings(Frozen):
     """Storage commitment (PS3.4 J): our patience with destinations, and what we answer who asks us."""
 
-    service: Literal["off", "own", "relay"] = "off"
+    service: Annotated[Literal["off", "own", "relay"], OrFalse] = "off"
     relay_to: Name | None = None
     keep_days: Annotated[float, Field(gt=0, le=36500)] = 30.0
     wait_s: Annotated[float, Field(ge=0, le=300)] = 5.0

@@ -45,6 +45,10 @@ SITES: Mapping[str, dict[str, Any]] = {
         "config": {"node": {"archive": {"url": "s3://segnode/archive"},
                             "audit": {"mode": "syslog", "syslog": {"host": "audit.example.org", "port": 6514}}}},
     },
+    "with nothing asked": {  # `off`, as Helm reads it
+        "config": {"node": {"archive": {"url": "s3://segnode/archive"}, "audit": {"mode": False},
+                            "commitment": {"service": False}}},
+    },
     "with Ray": {"ray": {"enabled": True}},
     "with another's Ray": {
         "config": {"node": {"executor": "ray", "ray": {"address": "ray.example.org:6379"}}},

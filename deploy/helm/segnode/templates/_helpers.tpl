@@ -65,7 +65,8 @@ capabilities: {drop: [ALL]}
 {{- define "segnode.bucket" -}}
 {{- $url := dig "archive" "url" "" .Values.config.node }}
 {{- $audit := dig "audit" "mode" "spool" .Values.config.node }}
-{{- if and $url (eq $audit "spool") }}
+{{- /* as text, since Helm reads `off` as a boolean */}}
+{{- if and $url (eq (toString $audit) "spool") }}
 {{- fail "config.node.archive.url: no pod keeps a disk then, and the audit trail must leave it: set config.node.audit (mode: syslog)" }}
 {{- end }}
 {{- $url }}
