@@ -344,6 +344,8 @@ class TestBucket:
         ({"database": {"url": "postgresql://segnode:secret@db/segnode"}}, "/database/url"),
         ({"drainSeconds": -1}, "/drainSeconds"),
         ({"config": {"node": {"drain_s": 5}}}, "invalid propertyName 'drain_s'"),
+        ({"config": {"node": {"web": {"port": 9000}}}}, "invalid propertyName 'port'"),
+        ({"config": {"node": {"web": {"host": "127.0.0.1"}}}}, "invalid propertyName 'host'"),
         ({"recieve": {"replicas": 1}}, "'recieve' not allowed"),
         ({"secretFiles": [{"secret": "s", "key": "k", "path": "/etc/passwd"}]}, "/secretFiles/0/path"),
     ],
