@@ -304,6 +304,14 @@ class TestModels:
     def pod(self, objects) -> dict[str, Any]:
         return of_kind(objects, "Deployment")["site-pipeline"]["spec"]["template"]["spec"]
 
+    @pytest.mark.parametrize(("site", "more"), [("as it is", 0), ("with Ray", 1)])
+    def test_one_more_pod_needs_no_gpu_that_is_not_there(self, objects, site: str, more: int) -> None:
+        """Else the new pod waits for a GPU, the old ones for the new pod, and an upgrade never ends."""
+        strategies = {name: one["spec"]["strategy"] for name, one in of_kind(objects, "Deployment").items()}
+        rolled = {"maxUnavailable": 0, "maxSurge": 1}
+        assert strategies.pop("site-pipeline")["rollingUpdate"] == {"maxUnavailable": 1 - more, "maxSurge": more}
+        assert all(one["rollingUpdate"] == rolled for one in strategies.values())
+
     @pytest.mark.parametrize("site", ["as it is"])
     def test_in_the_pipeline_itself(self, pod, site: str) -> None:
         assert "initContainers" not in pod

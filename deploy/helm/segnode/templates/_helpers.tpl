@@ -104,7 +104,8 @@ capabilities: {drop: [ALL]}
   emptyDir: {medium: Memory, sizeLimit: {{ . }}}
 {{- end }}
 
-{{- /* The heart of a role's Deployment; `image`, `container`, `sidecar` and `environment` differ, and come as text. */}}
+{{- /* The heart of a role's Deployment; `image`, `container`, `sidecar`, `environment` and `rolling` differ, and come as
+       text. */}}
 {{- define "segnode.deployment" -}}
 {{- $values := index .root.Values .role }}
 apiVersion: apps/v1
@@ -120,7 +121,7 @@ spec:
     matchLabels:
       {{- include "segnode.selector" . | nindent 6 }}
   strategy:
-    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+    rollingUpdate: {{ .rolling | default "{maxUnavailable: 0, maxSurge: 1}" }}
   template:
     metadata:
       labels:
