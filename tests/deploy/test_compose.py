@@ -85,6 +85,12 @@ def test_the_node_finds_the_others_by_name(services) -> None:
     assert node.database == "postgresql://segnode@postgres/segnode"
 
 
+def test_results_are_dated_in_the_zone_of_the_site(monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")  # or in .env
+    service = composed("--file", str(COMPOSE / "compose.yaml"))["services"]["segnode"]
+    assert service["environment"]["TZ"] == "Europe/Berlin"
+
+
 @pytest.mark.peer
 def test_orthanc_starts_with_its_configuration(make_shared_orthanc) -> None:
     settings = json.loads((COMPOSE / "orthanc.json").read_text())

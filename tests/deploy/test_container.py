@@ -46,6 +46,11 @@ def test_nothing_comes_from_an_index() -> None:
     assert "/wheelhouse/install-venv.sh /wheelhouse" in stage("built")
 
 
+def test_it_knows_the_zones_of_the_world() -> None:
+    """Without them TZ is UTC, whatever it says; a base may lack them."""
+    assert re.search(r"apt-get install .*\btzdata\b", stage("node"))
+
+
 def test_what_builds_stays_behind() -> None:
     assert not re.search(r"gcc|build-essential|python3-(dev|pip|venv)", stage("node") + stage("worker"))
 

@@ -35,6 +35,7 @@ SITES: Mapping[str, dict[str, Any]] = {
         "node": {"destinations": {"archive": {"kind": "dimse", "ae_title": "A", "host": "archive", "port": 104}}},
         "routes": {"routes": []},
     }},
+    "in Berlin": {"timezone": "Europe/Berlin"},
     "with a password by no Secret": {"database": {"passwordSecret": {"name": ""}}},
     "with addresses": {
         "networkPolicy": {"dicomFrom": ["10.1.2.0/24"], "webFrom": [{"namespaceSelector": {}}]},
@@ -220,6 +221,14 @@ def test_services_lead_to_pods(objects) -> None:
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
 
 
+@pytest.mark.parametrize(("site", "zone"), [("as it is", []), ("in Berlin", ["Europe/Berlin"])])
+def test_results_are_dated_in_the_zone_of_the_site(objects, site: str, zone: list[str]) -> None:
+    """Those of images that do not say theirs; a container's own is UTC."""
+    for one in of_kind(objects, "Deployment").values():
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        assert [said["value"] for said in container["env"] if said["name"] == "TZ"] == zone
+
+
 class TestOneSite:
     @pytest.fixture
     def site(self) -> str:
@@ -350,6 +359,7 @@ class TestBucket:
     ("values", "told"),
     [
         ({"database": {"url": "postgresql://segnode:secret@db/segnode"}}, "/database/url"),
+        ({"timezone": "Mitteleuropäische Zeit"}, "/timezone"),
         ({"drainSeconds": -1}, "/drainSeconds"),
         ({"config": {"node": {"drain_s": 5}}}, "invalid propertyName 'drain_s'"),
         ({"config": {"node": {"web": {"port": 9000}}}}, "invalid propertyName 'port'"),

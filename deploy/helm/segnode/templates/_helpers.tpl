@@ -167,6 +167,9 @@ spec:
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           env:
             - {name: SEGNODE_ROLES, value: {{ .role }}}
+            {{- with .root.Values.timezone }}
+            - {name: TZ, value: {{ . | quote }}}
+            {{- end }}
             {{- with .root.Values.database.passwordSecret }}
             {{- if .name }}
             - name: PGPASSWORD
