@@ -21,6 +21,20 @@ if [ -z "$root" ] && [ "$(id -u)" != 0 ]; then
     exit 2
 fi
 
+# What is there of this version by another wheel (of an earlier state of the same checkout, say) stays, beside this one.
+sum="$(sha256sum "$1" | cut -c1-8)"
+program="$root/opt/segnode/$version"
+if [ -x "$program/bin/segnode" ] && [ "$(cat "$program/made-of" 2>/dev/null)" != "$sum" ]; then
+    version="$version-$sum"
+    program="$root/opt/segnode/$version"
+fi
+if [ ! -x "$program/bin/segnode" ] || [ ! -e "$program/made-of" ]; then # the last things to come: it was not finished
+    rm -rf "$program"
+    mkdir -p "$root/opt/segnode"
+    "$wheelhouse/install-venv.sh" "$wheelhouse" "$program"
+    echo "$sum" > "$program/made-of"
+fi
+# After the program, which may be refused: units of one release beside a program of another serve nobody.
 put() { install -D --mode "$1" "$here/systemd/$2" "$root$3"; }
 put 0644 segnode.sysusers /usr/lib/sysusers.d/segnode.conf
 put 0644 segnode.tmpfiles /usr/lib/tmpfiles.d/segnode.conf
@@ -29,20 +43,6 @@ for unit in segnode segnode@ segnode-raylet; do
     put 0644 common.conf "/etc/systemd/system/$unit.service.d/common.conf"
 done
 put 0755 segnode /usr/local/bin/segnode
-
-# What is there of this version by another wheel (of an earlier state of the same checkout, say) stays, beside this one.
-sum="$(sha256sum "$1" | cut -c1-8)"
-program="$root/opt/segnode/$version"
-if [ -x "$program/bin/segnode" ] && [ "$(cat "$program/made-of" 2>/dev/null)" != "$sum" ]; then
-    version="$version-$sum"
-    program="$root/opt/segnode/$version"
-fi
-if [ ! -x "$program/bin/segnode" ]; then # the last thing to come: what lacks it was not finished
-    rm -rf "$program"
-    mkdir -p "$root/opt/segnode"
-    "$wheelhouse/install-venv.sh" "$wheelhouse" "$program"
-    echo "$sum" > "$program/made-of"
-fi
 ln -sfn "$version" "$root/opt/segnode/current"
 
 if [ -z "$root" ]; then

@@ -107,6 +107,28 @@ class TestWhatIsInstalled:
         assert f"Segnode {place} is installed" in done.stdout
         assert {path.name for path in (machine / "opt/segnode").iterdir()} == {"0.1.0", place.name, "current"}
 
+    def test_stays_as_it_is_where_the_next_release_is_refused(self, machine: Path, wheelhouse: Path) -> None:
+        """A wheelhouse that was damaged on the way, or is for another Python: no unit of it beside the old program."""
+        (wheelhouse / "segnode-0.1.0-py3-none-any.whl").rename(wheelhouse / "segnode-0.2.0-py3-none-any.whl")
+        (wheelhouse / "install-venv.sh").write_text("#!/bin/sh\necho requirements.txt: FAILED\nexit 1\n")
+        units = [*(machine / "etc/systemd/system").rglob("*.*"), machine / "usr/local/bin/segnode"]
+        files = [path for path in units if path.is_file()]
+        for file in files:
+            file.write_text("# of the release that runs\n")
+        done = run(DEPLOY / "install.sh", wheelhouse, DESTDIR=str(machine))
+        assert (done.returncode, done.stdout) == (1, "requirements.txt: FAILED\n")
+        assert {file.read_text() for file in files} == {"# of the release that runs\n"}
+        assert (machine / "opt/segnode/current").readlink() == Path("0.1.0")
+
+    def test_is_never_one_that_did_not_come_to_its_end(self, machine: Path, wheelhouse: Path) -> None:
+        """However often it is tried: a program that cannot say its version does not become the one that runs."""
+        (wheelhouse / "segnode-0.1.0-py3-none-any.whl").write_bytes(b"another one")
+        with (wheelhouse / "install-venv.sh").open("a") as installer:
+            installer.write("exit 1\n")
+        for _ in range(3):
+            done = run(DEPLOY / "install.sh", wheelhouse, DESTDIR=str(machine))
+            assert (done.returncode, (machine / "opt/segnode/current").readlink()) == (1, Path("0.1.0"))
+
     def test_can_be_run_by_the_service_whatever_the_umask_of_root(self, tmp_path: Path, wheelhouse: Path) -> None:
         done = run("sh", "-c", 'umask 077 && exec "$0" "$1"', DEPLOY / "install.sh", wheelhouse,
                    DESTDIR=str(tmp_path / "machine"))  # fmt: skip
