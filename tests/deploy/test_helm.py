@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HELM = ROOT / "deploy" / "helm"
 CHART = HELM / "segnode"
 KUBERNETES = ("1.29", "1.35")  # the oldest and the newest that the objects are held against
+MACHINES = {"g5.2xlarge": (8, 32), "Standard_NC4as_T4_v3": (4, 28), "Standard_NC8as_T4_v3": (8, 56)}  # processors, GiB
 SITES: Mapping[str, dict[str, Any]] = {
     "as it is": {},
     "with an ingress": {"web": {"ingress": {"enabled": True}}},
@@ -304,6 +306,20 @@ class TestRay:
         named = [one["podSelector"]["matchLabels"] for one in policy["ingress"][0]["from"]]
         assert policy["podSelector"]["matchLabels"] == {"ray.io/cluster": "site-ray"}
         assert [one.get("app.kubernetes.io/component") for one in named] == [None, "pipeline", None]
+
+
+@pytest.mark.parametrize("cloud", ["aks", "eks"])
+def test_a_machine_of_the_clouds_notes_bears_what_a_worker_asks_for(rendered, cloud: str) -> None:
+    """With some left to Kubernetes itself: what asks for every processor of a machine is never placed there."""
+    (cluster,) = of_kind(rendered[f"values-{cloud}.yaml"], "RayCluster").values()
+    (worker,) = cluster["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"]
+    notes = (ROOT / "deploy" / "CLOUD.md").read_text()
+    machine = re.search(r"--node(?:-vm-size|-type) (?P<name>\S+)", notes.partition(f"## {cloud.upper()}")[2])
+    assert machine
+    processors, gib = MACHINES[machine["name"].strip("`")]
+    asked = worker["resources"]["requests"]
+    assert int(asked["cpu"]) < processors
+    assert int(asked["memory"].removesuffix("Gi")) < 0.85 * gib
 
 
 class TestModels:
