@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, EnhancedMRImageStorage, MRImageStorage
 from pynetdicom.association import Association
 
+from dicom_node.network.contexts import STORAGE_CLASSES
 from dicom_node.network.earlier import Earlier, Search, look_for
 from dicom_node.network.peer import Peer
 from dicom_node.network.query import Witness, asking
@@ -16,9 +16,10 @@ from dicom_node.network.register import OpenAssociation, Register
 from dicom_node.network.retrieve import Brought, Parcel, Told, get, move
 from dicom_node.network.survey import Gap, Held, Survey, compare
 from storage.database import Database
+from storage.records import InstanceKind
 
 UIDS_AT_ONCE = 100  # UIDs in one request; a data set element of explicit VR holds 64 KiB, and peers less
-LIKELY_CLASSES = (CTImageStorage, MRImageStorage, EnhancedCTImageStorage, EnhancedMRImageStorage)
+ASKED_FOR = (InstanceKind.IMAGE, InstanceKind.SEGMENTATION)
 
 
 class Answering(Register):
@@ -66,9 +67,19 @@ class Remote:
         parcels = list(_parcels(study_uid, survey.gaps))
         if how == "move" or self.receiver is None:
             return move(self.peer, self.our_aet, parcels, limit_s, told)
-        classes = dict.fromkeys(uid for gap in survey.gaps for uid in gap.sop_class_uids.values() if uid)
-        keep = (tuple(classes) or LIKELY_CLASSES, self.receiver.store)
+        keep = (_classes(survey.gaps), self.receiver.store)
         return get(self.peer, self.our_aet, parcels, keep, limit_s, told)
+
+
+def _classes(gaps: Iterable[Gap]) -> list[str]:
+    """The SOP classes that may come by C-GET.
+
+    Those that the peer lists; and all that are ever asked for where it leaves one out, since it need not tell them
+    (PS3.4 Table C.6-4).
+    """
+    listed = [uid for gap in gaps for uid in gap.sop_class_uids.values() or [""]]
+    likely = [uid for uid, kind in STORAGE_CLASSES.items() if kind in ASKED_FOR] if "" in listed else []
+    return [uid for uid in dict.fromkeys([*listed, *likely]) if uid]
 
 
 def _parcels(study_uid: str, gaps: Iterable[Gap]) -> Iterator[Parcel]:

@@ -30,7 +30,7 @@ KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 class AnsweringArchive(EmbeddedArchive):
     """Offers the services that are named; `movers` are the addresses of those that it sends to, by AE title.
 
-    `mangle` is done to whatever it gives back.
+    `mangle` is done to whatever it gives back; `tells` are the attributes that it knows of what it lists.
     """
 
     def __init__(self, folder: Path, *services: str, movers: dict[str, tuple[str, int]] | None = None) -> None:
@@ -43,6 +43,7 @@ class AnsweringArchive(EmbeddedArchive):
                 self._ae.add_requested_context(sop_class)
         self._movers = movers or {}
         self.mangle: Any = lambda ds: ds
+        self.tells: tuple[str, ...] = (*KEYS, "SOPClassUID", "Modality")
 
     def __enter__(self) -> AnsweringArchive:
         super().__enter__()
@@ -61,7 +62,7 @@ class AnsweringArchive(EmbeddedArchive):
         for ds in self._matching(event.identifier):
             answer = Dataset()
             answer.QueryRetrieveLevel = event.identifier.QueryRetrieveLevel
-            for key in (*KEYS, "SOPClassUID", "Modality"):
+            for key in self.tells:
                 setattr(answer, key, ds[key].value)
             yield 0xFF00, answer
 

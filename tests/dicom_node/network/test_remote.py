@@ -1,10 +1,12 @@
 """What is missing is asked for by C-MOVE or C-GET, and nothing else is."""
 
 import pytest
+from answering_archive import AnsweringArchive
 from pydicom import dcmread
-from pydicom.uid import CTImageStorage
+from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage, SegmentationStorage
 
 from dicom_node.network import remote
+from dicom_node.network.client import send
 from dicom_node.network.peer import Peer
 from dicom_node.network.receive import Receiver
 from dicom_node.network.remote import UIDS_AT_ONCE, Answering, Remote
@@ -31,6 +33,28 @@ class TestRequests:
         missing = images(1, UIDS_AT_ONCE + 1)
         first, second = self.parcels(Gap(CT, len(missing), 1, missing))
         assert (len(first.sop_instance_uids), len(second.sop_instance_uids)) == (UIDS_AT_ONCE, 1)
+
+
+@pytest.mark.parametrize("sop_class", [SegmentationStorage, SecondaryCaptureImageStorage])
+def test_by_c_get_also_what_an_archive_does_not_tell_the_sop_class_of_comes(
+    sop_class, make_slices, database, tmp_path
+):
+    paths = make_slices(1, SOPClassUID=sop_class)
+    with AnsweringArchive(tmp_path / "pacs", "find", "get") as pacs:
+        pacs.tells = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "Modality")  # as DCMTK's dcmqrscp
+        peer = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=pacs.port)
+        send(paths, peer)
+        register = Answering(database, peer, "SEGNODE", "test", 30.0)
+        there = Remote(peer, "SEGNODE", Receiver(database, FolderArchive(tmp_path / "archive"), register, fetched=True))
+        study = str(dcmread(paths[0]).StudyInstanceUID)
+        found = there.survey(study, Held())
+        assert [set(gap.sop_class_uids.values()) for gap in found.gaps] == [{""}]
+        assert there.retrieve(study, found, "get", 60.0, lambda _: None).completed == 1
+
+
+def test_by_c_get_only_what_an_archive_lists_is_proposed_where_it_tells_all_sop_classes():
+    assert remote._classes([Gap(CT, 2, 0, images(1, 2))]) == [CTImageStorage]
+    assert set(remote._classes([Gap(CT, 2, 0, images(1, 2)), Gap("1.2.3.2", 4)])) > {CTImageStorage}
 
 
 @pytest.mark.peer
