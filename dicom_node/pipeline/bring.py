@@ -40,11 +40,20 @@ class Sender(Protocol):
 
 @dataclass(frozen=True)
 class Gathered:
-    """What one study gave: priors, why others were left out, and how many of its objects name another patient."""
+    """What one study gave: priors, why others were left out, and how many of its objects name another patient.
+
+    `failed` is how many objects the sender says that it could not send.
+    """
 
     priors: tuple[Prior, ...] = ()
     left_out: tuple[str, ...] = ()
     strangers: int = 0
+    failed: int = 0
+
+    @property
+    def wants(self) -> bool:
+        """Whether another attempt may give what this one has not."""
+        return self.failed > 0 and (not self.priors or bool(self.left_out))
 
 
 @dataclass(frozen=True)
@@ -80,10 +89,10 @@ class Bring:
     def of(self, study: EarlierStudy) -> Gathered:
         """The results of ours in `study`, of each task the newest; PeerError where it cannot be asked for them."""
         uid = study.study_instance_uid
-        self._fetch(uid, self._segmentation_gaps(study))
+        failed = self._fetch(uid, self._segmentation_gaps(study))
         here = self._here(uid)
         segs, left_out, strangers = self._ours(study, here)
-        self._fetch(uid, _image_gaps(segs, here))
+        failed += self._fetch(uid, _image_gaps(segs, here))
         here, priors = self._here(uid), []
         for seg in segs:
             try:
@@ -92,7 +101,7 @@ class Bring:
                 left_out.append(str(bad))
             else:
                 priors.append(Prior(uid, seg.uid, seg.series, instances, seg.task, study.date, seg.made))
-        return Gathered(tuple(priors), tuple(left_out), strangers)
+        return Gathered(tuple(priors), tuple(left_out), strangers, failed)
 
     def _segmentation_gaps(self, study: EarlierStudy) -> list[Gap]:
         """Segmentations that are not here; what this node made and still holds is found without an archive."""
@@ -109,10 +118,10 @@ class Bring:
                 gaps.append(Gap(series, len(lacking), len(listed) - len(lacking), lacking))
         return gaps
 
-    def _fetch(self, study_uid: str, gaps: Sequence[Gap]) -> None:
-        """Have the sender send what is lacking; that all of it has come is for others to look at."""
+    def _fetch(self, study_uid: str, gaps: Sequence[Gap]) -> int:
+        """Have the sender send what is lacking; how many it could not, the rest is for others to look at."""
         if not gaps:
-            return
+            return 0
         left_s = self.until - self.clock()
         if left_s <= 0:
             raise Unreachable(f"{self.peer} was not asked for everything in time")
@@ -121,7 +130,7 @@ class Bring:
             tx.fetches.mark_prior(study_uid, self.peer, self.clock())
         try:
             survey = Survey(sum(gap.number for gap in gaps), tuple(gaps))
-            self.sender.retrieve(study_uid, survey, self.how, left_s, lambda _: None)
+            return self.sender.retrieve(study_uid, survey, self.how, left_s, lambda _: None).failed
         finally:
             if before is None or before.state is StudyState.REMOVED:
                 self._tell_kept(study_uid)

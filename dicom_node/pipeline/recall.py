@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dicom_node.errors import PeerError, Refused
+from dicom_node.errors import PeerError, Refused, Unreachable
 from dicom_node.network.discretion import in_words
 from dicom_node.network.earlier import Earlier, Search
 from dicom_node.network.retrieve import Brought, Told
@@ -144,6 +144,9 @@ class Ask:
             except PeerError as trouble:  # of this study; what is older may come all the same
                 troubles.append(trouble)
                 continue
+            if gathered[-1].wants:
+                objects = f"{gathered[-1].failed} object{'' if gathered[-1].failed == 1 else 's'}"
+                troubles.append(Unreachable(f"{recall.peer} could not send {objects} of an earlier study"))
             if gathered[-1].priors:
                 self._tell(recall, Attempt(tuple(gathered)))
         return Attempt(tuple(gathered), earlier.strangers, *_said(troubles, study))

@@ -88,13 +88,15 @@ def store(database: Database, archive: Archive, ds: Dataset, *, fetched: bool = 
 class FakePacs:
     """Holds objects, answers questions about them, and sends what it is asked for; `error` it raises instead.
 
-    `keeps` are SOP instances that it lists and does not send, `said` what it says of patients whatever it holds.
+    `keeps` are SOP instances that it lists and does not send, `fails` those that it says it cannot send, and `said`
+    what it says of patients whatever it holds.
     """
 
     database: Database
     archive: Archive
     held: list[Dataset] = field(default_factory=list)
     keeps: set[str] = field(default_factory=set)
+    fails: set[str] = field(default_factory=set)
     said: Patient | None = None
     error: PeerError | None = None
     silent_retrieval: PeerError | None = None
@@ -112,15 +114,20 @@ class FakePacs:
     def retrieve(self, study_uid: str, survey: Survey, how: str, limit_s: float, told: Any) -> Brought:
         assert limit_s > 0
         self.while_sending()
+        failed = 0
         for gap in survey.gaps:
             for ds in self.held:
                 named = not gap.here or ds.SOPInstanceUID in gap.sop_class_uids
-                if ds.SeriesInstanceUID == gap.series_instance_uid and named and ds.SOPInstanceUID not in self.keeps:
+                if ds.SeriesInstanceUID != gap.series_instance_uid or not named:
+                    continue
+                if ds.SOPInstanceUID in self.fails:
+                    failed += 1
+                elif ds.SOPInstanceUID not in self.keeps:
                     self.sent.append(str(ds.SOPInstanceUID))
                     store(self.database, self.archive, ds, fetched=True)
         if self.silent_retrieval is not None:
             raise self.silent_retrieval
-        return Brought(len(self.sent))
+        return Brought(len(self.sent), failed)
 
     def of_patient(self, patient_id: str, dates: str) -> list[PatientStudy]:
         studies = {str(ds.StudyInstanceUID): ds for ds in self.held}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from asking import HEADER, PRIORS, STUDY, recall, study, told
-from recalling import WHO, EarlierStudy, FakePacs, earlier_study
+from recalling import WHO, EarlierStudy, FakePacs, changed, earlier_study
 from turned_clock import Clock
 
 from dicom_node.errors import Refused, Unreachable
@@ -238,3 +238,45 @@ def test_a_fetch_that_has_ended_is_begun_anew_by_who_wants_the_prior_itself(data
     with database.transaction() as tx:
         tx.fetches.mark_prior("1.2.9", "pacs", 5.0)
         assert tx.fetches.want(Wanted("1.2.9", "pacs", FetchPurpose.PROCESS, 9.0, 5.0), 5.0, over=(FetchState.DONE,))
+
+
+class TestCannotSend:
+    """An archive says of some of it that it could not be sent (0xB000); another time it may be."""
+
+    @pytest.mark.parametrize("which", ["the segmentation", "an image"])
+    def test_it_is_asked_again(
+        self, which: str, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Clock,
+        earlier: EarlierStudy,
+    ) -> None:  # fmt: skip
+        settle()
+        lacking = earlier.seg if which == "the segmentation" else earlier.images[0]
+        pacs.fails = {str(lacking.SOPInstanceUID)}
+        ask.step(1000.0)
+        assert (recall(database).state, told(database, "priors")) == (RecallState.PENDING, [])
+        assert recall(database).reason == "pacs could not send 1 object of an earlier study"
+        pacs.fails, hand.now = set(), 1005.0
+        ask.step(1005.0)
+        assert [prior.seg for prior in recall(database).found] == [earlier.seg.SOPInstanceUID]
+        assert told(database, "priors") == ["1 earlier result found at pacs"]
+
+    def test_until_the_deadline_and_then_nobody_says_that_there_was_none(
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, hand: Clock,
+        earlier: EarlierStudy,
+    ) -> None:  # fmt: skip
+        settle()
+        pacs.fails = {str(earlier.seg.SOPInstanceUID)}
+        for hand.now in (1000.0, 1060.0):
+            assert ask.step(hand.now)
+        assert told(database, "priors given up") == [
+            "waited 60 s for earlier results from pacs, 2 attempts: pacs could not send 1 object of an earlier study"
+        ]
+
+    def test_a_study_that_gave_a_result_all_the_same_is_enough(
+        self, database: Database, settle: Callable[..., None], ask: Ask, pacs: FakePacs, earlier: EarlierStudy
+    ) -> None:
+        settle()
+        another = changed(earlier.seg)
+        pacs.held.append(another)
+        pacs.fails = {str(another.SOPInstanceUID)}
+        ask.step(1000.0)
+        assert (recall(database).state, len(recall(database).found)) == (RecallState.DONE, 1)
