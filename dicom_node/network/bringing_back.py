@@ -1,7 +1,7 @@
 """An archive is asked for instances that it was given: whether it lists them, and for the instances themselves.
 
 By DICOM's own protocol that is C-FIND (PS3.4 C.4.1), then C-GET, or C-MOVE to our own AE title where it offers no
-C-GET; by DICOMweb it is QIDO-RS, then WADO-RS (PS3.18 10.4, 10.6).
+C-GET or not everything comes by it; by DICOMweb it is QIDO-RS, then WADO-RS (PS3.18 10.4, 10.6).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pynetdicom.events import Event
 
-from dicom_node.errors import Refused, Unfinished, Unreachable
+from dicom_node.errors import PeerError, Refused, Unfinished, Unreachable
 from dicom_node.network.dicomweb.multipart_reader import BadMultipart, Parts
 from dicom_node.network.dicomweb.qido import FOUND, Searching
 from dicom_node.network.dicomweb.web_peer import WebPeer
@@ -76,11 +76,12 @@ class GivenTo:
             return Back({one.instance: _by_web(self.archive, one, folder) for one in wanted}, "WADO-RS")
         try:
             return Back(self._by_get(self.archive, wanted, folder), "C-GET")
-        except Refused as no_get:
+        except PeerError as no_get:
             try:
                 return Back(self._by_move(self.archive, wanted, folder), "C-MOVE")
-            except Refused as no_move:
-                raise Refused(f"{no_get}; {no_move}") from no_move
+            except PeerError as no_move:
+                kind = type(no_get) if isinstance(no_move, Refused) else type(no_move)  # what may pass rules
+                raise kind(f"{no_get}; {no_move}") from no_move
 
     def _by_get(self, archive: Peer, wanted: Sequence[Wanted], folder: Path) -> dict[str, Path]:
         came: dict[str, Path] = {}

@@ -30,15 +30,19 @@ KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 class AnsweringArchive(EmbeddedArchive):
     """Offers the services that are named; `movers` are the addresses of those that it sends to, by AE title.
 
+    Without `roles` it selects none, so that nothing can come over the association of a C-GET (PS3.7 D.3.3.4).
     `mangle` is done to whatever it gives back; `tells` are the attributes that it knows of what it lists.
     """
 
-    def __init__(self, folder: Path, *services: str, movers: dict[str, tuple[str, int]] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *services: str, movers: dict[str, tuple[str, int]] | None = None, roles: bool = True
+    ) -> None:
         super().__init__(folder)
         for service in services:
             self._ae.add_supported_context(MODELS[service])
         for sop_class in STORAGE_CLASSES:
-            self._ae.add_supported_context(sop_class, list(TRANSFER_SYNTAXES), scu_role=True, scp_role=True)
+            wanted = {"scu_role": True, "scp_role": True} if roles else {}
+            self._ae.add_supported_context(sop_class, list(TRANSFER_SYNTAXES), **wanted)
             if len(self._ae.requested_contexts) < 128 and sop_class.name.startswith(("CT Image", "Segmentation")):
                 self._ae.add_requested_context(sop_class)
         self._movers = movers or {}

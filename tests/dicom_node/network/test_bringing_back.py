@@ -10,7 +10,7 @@ from pydicom import dcmread
 from web_archive import web_archive
 from web_shelf import Shelf
 
-from dicom_node.errors import NotOffered, Refused, Unfinished
+from dicom_node.errors import NotOffered, Refused, Unfinished, Unreachable
 from dicom_node.network.bringing_back import GivenTo, Wanted
 from dicom_node.network.client import send
 from dicom_node.network.dicomweb.web_peer import WebPeer
@@ -62,6 +62,25 @@ def test_where_there_is_no_c_get_it_is_sent_to_our_own_title(make_slices, tmp_pa
             send(paths, peer_of(archive))
             back = GivenTo(peer_of(archive), "SEGNODE", moved).bring(wanted_of(paths), tmp_path / "back")
             with pytest.raises(Refused, match=r"no.* C-GET.*0xA801: move destination unknown"):
+                GivenTo(peer_of(archive), "STRANGER", moved).bring(wanted_of(paths), tmp_path / "back")
+    assert back.how == "C-MOVE"
+    assert_same(back.files, paths)
+
+
+def test_where_nothing_comes_by_c_get_though_it_is_offered_it_is_sent_to_our_own_title_too(
+    make_slices, tmp_path: Path
+) -> None:
+    paths = make_slices(2)
+    with EmbeddedArchive(tmp_path / "ours", ae_title="SEGNODE") as ours:
+
+        def moved(wanted: Wanted, _: Path) -> Path | None:
+            return {one.sop_instance_uid: one.path for one in ours.kept()}.get(wanted.instance)
+
+        movers = {"SEGNODE": ("127.0.0.1", ours.port)}
+        with AnsweringArchive(tmp_path / "archive", "find", "get", "move", movers=movers, roles=False) as archive:
+            send(paths, peer_of(archive))
+            back = GivenTo(peer_of(archive), "SEGNODE", moved).bring(wanted_of(paths), tmp_path / "back")
+            with pytest.raises(Unreachable, match=r"C-GET with 0xA702.*0xA801: move destination unknown"):
                 GivenTo(peer_of(archive), "STRANGER", moved).bring(wanted_of(paths), tmp_path / "back")
     assert back.how == "C-MOVE"
     assert_same(back.files, paths)
