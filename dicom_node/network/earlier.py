@@ -56,7 +56,8 @@ def look_for(ask: Asking, search: Search) -> Earlier:
     answers = ask.of_patient(search.patient.patient_id, f"{search.first}-{search.last}")
     others = [one for one in answers if one.study_instance_uid != search.study_instance_uid]
     ours = [one for one in others if one.patient.is_one_with(search.patient)]
-    timely = [one for one in ours if _is_earlier(one, search) and "SEG" in (one.modalities or ("SEG",))]
+    fitting = [one for one in ours if _is_earlier(one, search) and "SEG" in (one.modalities or ("SEG",))]
+    timely = list({one.study_instance_uid: one for one in fitting}.values())  # some peers tell of one study twice
     timely.sort(key=lambda one: (one.date, one.time, one.study_instance_uid), reverse=True)
     found: list[EarlierStudy] = []
     for study in timely[:LISTED]:

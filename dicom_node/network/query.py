@@ -1,6 +1,7 @@
 """Study Root C-FIND as a user: what a peer holds (PS3.4 C.4.1).
 
-Answers are bounded in number and read like everything that comes from strangers; what is no UID is left out.
+Answers are bounded in number and read like everything that comes from strangers; what is no UID is left out. A peer
+that asks other archives may tell of one study or series twice.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
@@ -101,8 +102,8 @@ class Asking:
         """Studies by UID, or by date (YYYYMMDD or YYYYMMDD-YYYYMMDD) and modality."""
         keys = {"StudyInstanceUID": uid, "StudyDate": dates, "ModalitiesInStudy": modality}
         more = ("StudyDescription", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
-        return [
-            StudyAnswer(
+        answers = {
+            found: StudyAnswer(
                 study_instance_uid=found,
                 date=_text(data, "StudyDate"),
                 description=_text(data, "StudyDescription"),
@@ -111,7 +112,8 @@ class Asking:
                 instances=_count(data, "NumberOfStudyRelatedInstances"),
             )
             for found, data in self._find("STUDY", "StudyInstanceUID", keys | dict.fromkeys(more, ""))
-        ]
+        }
+        return list(answers.values())
 
     def of_patient(self, patient_id: str, dates: str) -> list[PatientStudy]:
         """Studies of this ID within these dates, as the peer matches them; the caller compares (PS3.4 C.6.2.1)."""
@@ -134,14 +136,21 @@ class Asking:
         ]
 
     def series(self, study_uid: str, *, maker: bool = False) -> list[SeriesAnswer]:
-        """The series of a study, with the maker of each where that is wanted; none where the peer does not hold it."""
+        """The series of a study, with the maker of each where that is wanted; none where the peer does not hold it.
+
+        Of one that is told twice the count is known where both agree.
+        """
         counts = "NumberOfSeriesRelatedInstances"
         wanted = ("SeriesInstanceUID", "Modality", counts, *(("Manufacturer",) if maker else ()))
         keys = dict.fromkeys(wanted, "") | {"StudyInstanceUID": study_uid}
-        return [
-            SeriesAnswer(uid, _text(data, "Modality").upper(), _count(data, counts), _text(data, "Manufacturer"))
-            for uid, data in self._find("SERIES", "SeriesInstanceUID", keys)
-        ]
+        answers: dict[str, SeriesAnswer] = {}
+        for uid, data in self._find("SERIES", "SeriesInstanceUID", keys):
+            number = _count(data, counts)
+            told = SeriesAnswer(uid, _text(data, "Modality").upper(), number, _text(data, "Manufacturer"))
+            before = answers.setdefault(uid, told)
+            if before.instances != number:
+                answers[uid] = replace(before, instances=None)
+        return list(answers.values())
 
     def instances(self, study_uid: str, series_uid: str) -> list[InstanceAnswer]:
         """The instances of a series."""

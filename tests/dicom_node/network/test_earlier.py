@@ -82,6 +82,10 @@ def test_on_the_same_day_the_hour_counts_where_it_is_known():
     assert uids(found(study("1.1", day, "080000"), study("1.2", day))) == ["1.1", "1.2"]
 
 
+def test_a_study_that_is_told_twice_is_one():
+    assert uids(found(study("1.1"), study("1.2"), study("1.1"))) == ["1.2", "1.1"]
+
+
 def test_who_is_another_patient_is_counted_and_left_out():
     others = [
         study(f"1.{n}", patient=replace(WHO, **other))

@@ -108,6 +108,32 @@ def test_a_count_that_nobody_can_have_is_not_known(told, known):
     assert found.instances == known
 
 
+@pytest.mark.parametrize(("counts", "known"), [((3, 3), 3), ((3, 5), None), ((None, 3), None)])
+def test_a_series_that_is_told_twice_is_one_whose_count_is_known_where_both_agree(counts, known):
+    """As an archive tells it that asks other archives; who counts both would miss images that are here."""
+
+    def find(event):
+        for count in counts:
+            data = Dataset()
+            data.SeriesInstanceUID, data.NumberOfSeriesRelatedInstances = SERIES, count
+            yield 0xFF00, data
+
+    with archive(find=find) as peer:
+        (found,) = series_of(peer)
+    assert found.instances == known
+
+
+def test_a_study_that_is_told_twice_is_one():
+    def find(event):
+        for _ in range(2):
+            data = Dataset()
+            data.StudyInstanceUID = STUDY
+            yield 0xFF00, data
+
+    with archive(find=find) as peer, asking(peer, "SEGNODE") as ask:
+        assert [found.study_instance_uid for found in ask.studies(STUDY)] == [STUDY]
+
+
 def test_what_is_no_uid_is_left_out():
     with archive(find=answers("../../etc", SERIES, "")) as peer:
         assert [found.series_instance_uid for found in series_of(peer)] == [SERIES]
