@@ -50,7 +50,7 @@ class Searching:
                 study_instance_uid=found,
                 date=_text(data, STUDY_DATE),
                 description=_text(data, STUDY_DESCRIPTION),
-                modalities=tuple(one.strip() for one in values(data, MODALITIES_IN_STUDY) if isinstance(one, str)),
+                modalities=_modalities(data),
                 series=_count(data, SERIES_OF_STUDY),
                 instances=_count(data, INSTANCES_OF_STUDY),
             )
@@ -123,6 +123,12 @@ def _uid(data: Any, tag: str) -> str:
 def _text(data: Any, tag: str) -> str:
     found = value(data, tag)
     return found.strip() if isinstance(found, str) else ""
+
+
+def _modalities(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of a study; some servers write all of them as one text, as a DICOM file has them."""
+    told = [one for one in values(data, MODALITIES_IN_STUDY) if isinstance(one, str)]
+    return tuple(part.strip() for one in told for part in one.split("\\"))
 
 
 def _count(data: Any, tag: str) -> int | None:

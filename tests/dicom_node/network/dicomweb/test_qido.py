@@ -88,6 +88,11 @@ class TestAnswers:
         archive.next_answers += [listing(*bad, good), listing(*bad)]
         assert there.series("1.2") == [SeriesAnswer("1.2.3", "", 7)]
 
+    @pytest.mark.parametrize("told", [["CT", "SEG"], ["CT\\SEG"], ["CT \\ SEG", 7]])
+    def test_modalities_may_be_one_text(self, there: Searching, archive: WebArchive, told: list[Any]) -> None:
+        archive.next_answers += [listing({"0020000D": {"Value": ["1.2"]}, "00080061": {"Value": told}}), listing()]
+        assert [study.modalities for study in there.studies()] == [("CT", "SEG")]
+
     @pytest.mark.parametrize("count", [-1, 1.5, "many", "9" * 20, True, None, {}, "٣"])
     def test_a_count_that_is_no_number_is_none(self, there: Searching, archive: WebArchive, count: Any) -> None:
         archive.next_answers.append(listing({"0020000E": {"Value": ["1.2.3"]}, "00201209": {"Value": [count]}}))
