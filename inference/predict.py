@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ from inference.errors import ModelError
 from inference.explain.entropy import with_entropy
 from inference.explain.members import in_words
 from inference.explain.plausible import with_checks
-from inference.findings import Result
+from inference.findings import ModelIdentity, Result
 from inference.followup.follow import follow
 from inference.material import Material, OnDisk
 from inference.measure import Measured, measure_findings, measure_totals, with_confidence
-from inference.request import Request
+from inference.request import Maker, Request
 from inference.stopwatch import Stopwatch
 from inference.tasks import task_card
 from inference.tasks.card import TaskCard
@@ -54,6 +55,7 @@ def predict(request: Request, backend: LoadedBackend, report: Report, material: 
         with watch.time("follow"):
             primary, prior = volumes[card.primary], request.prior
             measured, trend = follow(measured, primary, card, prior, request.job_id, material.before)
+            trend = replace(trend, other_model=_other_than(backend.identity, prior.maker))
     return Result(
         task=card.name,
         model=backend.identity,
@@ -92,6 +94,15 @@ def _checked(labels: NDArray[np.uint8], primary: Volume, card: TaskCard) -> NDAr
     if foreign:
         raise ModelError(f"the model answered with labels {sorted(foreign)}, which task {card.name} does not have")
     return labels
+
+
+def _other_than(model: ModelIdentity, maker: Maker | None) -> str:
+    """The prior's model where it is not this one; "" where it is, or where nobody knows."""
+    own = Maker.of(model)
+    if maker is None or maker.sha256 == own.sha256:
+        return ""
+    alike = maker[:2] == own[:2]
+    return f"{maker.name} {maker.version}{' with other weights or settings' if alike else ''}"
 
 
 def _left(material: Material, name: str, array: NDArray[np.generic] | None) -> Path | None:

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from inference.findings import ModelIdentity
+
 SHARED = 255  # in a prior's mask: small lesions that share a finding
 
 
@@ -30,12 +32,26 @@ class KnownLesion(NamedTuple):
     structure: int
 
 
+class Maker(NamedTuple):
+    """The model that a result says it was made by; `sha256` is over its weights and configuration."""
+
+    name: str
+    version: str
+    sha256: str
+
+    @classmethod
+    def of(cls, model: ModelIdentity) -> Maker:
+        """The model of a result that was made here."""
+        return cls(model.name, model.version, model.sha256)
+
+
 @dataclass(frozen=True)
 class Prior:
     """An earlier result of the same patient and task, taken on `taken`; the request's own study was on `current_taken`.
 
     `labelmap` is a .npy of shape (z, y, x) on the grid of `series`: n marks the voxels of `lesions[n]`, SHARED those of
     small lesions that share a finding. `history` are the time points up to the prior as plain data, if it kept them.
+    `maker` is None where the prior does not say which model it is of.
     """
 
     study_instance_uid: str
@@ -45,6 +61,7 @@ class Prior:
     labelmap: Path
     lesions: dict[int, KnownLesion]
     history: tuple[dict[str, Any], ...] = ()
+    maker: Maker | None = None
 
 
 @dataclass(frozen=True)

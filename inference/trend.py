@@ -109,6 +109,7 @@ class Trend:
 
     `refusal` says why the prior was not compared, "" where it was; `registration` is "rigid" or "affine" then.
     `agreement` holds the numbers that the registration was judged by (similarity, overlap, residual_mm, …).
+    `other_model` names the one that measured the prior where this study's was measured by another, else "".
     """
 
     prior_study_uid: str
@@ -120,6 +121,7 @@ class Trend:
     registration: str = ""
     agreement: Mapping[str, float] = field(default_factory=dict)
     refusal: str = ""
+    other_model: str = ""
 
     @property
     def days(self) -> int:

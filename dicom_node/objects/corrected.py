@@ -51,6 +51,14 @@ class Coded(NamedTuple):
         return f"{self.value} {self.scheme}"
 
 
+class Algorithm(NamedTuple):
+    """What drew a segment, as it says itself: free texts (PS3.3 table 10-19)."""
+
+    name: str
+    version: str
+    parameters: str
+
+
 @dataclass(frozen=True)
 class Segment:
     """What one segment says of itself."""
@@ -61,6 +69,7 @@ class Segment:
     label: str = field(default="", repr=False)  # free text: it is compared, never shown
     tracking_uid: str = ""
     automatic: bool = False
+    algorithm: Algorithm | None = field(default=None, repr=False)
 
 
 class Frame(NamedTuple):
@@ -135,6 +144,7 @@ def _parsed(ds: Dataset, syntax: UID) -> Segmentation:
 
 
 def _segment(item: Dataset) -> Segment:
+    algorithms = items_of(item, "SegmentationAlgorithmIdentificationSequence")
     return Segment(
         number=int(value_of(item, "SegmentNumber") or 0),
         type=_code(item, "SegmentedPropertyTypeCodeSequence") or Coded("?", "?"),
@@ -142,7 +152,13 @@ def _segment(item: Dataset) -> Segment:
         label=str(value_of(item, "SegmentLabel") or ""),
         tracking_uid=str(value_of(item, "TrackingUID") or ""),
         automatic=value_of(item, "SegmentAlgorithmType") == "AUTOMATIC",
+        algorithm=_algorithm(algorithms[0]) if algorithms else None,
     )
+
+
+def _algorithm(item: Dataset) -> Algorithm:
+    keywords = ("AlgorithmName", "AlgorithmVersion", "AlgorithmParameters")
+    return Algorithm(*(str(value_of(item, keyword) or "") for keyword in keywords))
 
 
 def _code(item: Dataset, keyword: str) -> Coded | None:

@@ -52,6 +52,8 @@ def _comparison(trend: Trend) -> Iterator[str]:
         yield f"Not compared with {prior}: {trend.refusal}."
         return
     yield f"Compared with {prior}."
+    if trend.other_model:
+        yield f"Another model measured the prior, {trend.other_model}: what changed may be the model, not the patient."
     figures = ", ".join(_figure(name, value) for name, value in trend.agreement.items())
     if trend.registration:
         yield f"The prior was laid onto this study by {trend.registration} registration{figures and f': {figures}'}."

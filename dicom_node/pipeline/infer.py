@@ -32,7 +32,7 @@ from inference.errors import ModelError, Unfit, WorkerDied
 from inference.executors.base import Executor
 from inference.findings import Finding, IntendedUse, Result
 from inference.followup.history import to_plain
-from inference.request import Prior, Request
+from inference.request import Maker, Prior, Request
 from inference.stopwatch import Stopwatch
 from inference.trend import Trend
 from storage.archive import Archive
@@ -195,6 +195,7 @@ class Infer:
         summary = {
             "seconds": {**result.seconds, **seconds},
             "device": result.device,
+            "maker": Maker.of(result.model)._asdict(),
             "findings": [_summary_of(finding) for finding in result.findings],
             "totals": {name: round(m.value, 3) for name, m in result.totals},
             "notes": [note for note in (job.parameters.get("incomplete", ""), *result.notes) if note],
@@ -313,6 +314,8 @@ def _patiently(ask: Callable[[], T]) -> T:
 def in_words(trend: Trend) -> str:
     """What became of the lesions, in a sentence that names nobody."""
     when = f"the study of {trend.prior_taken.isoformat()} ({trend.days} days before)"
+    if trend.other_model:
+        when += f", which another model measured ({trend.other_model})"
     if trend.refusal:
         return f"not compared with {when}: {trend.refusal}"
     counted = Counter(one.outcome for one in trend.lesions)

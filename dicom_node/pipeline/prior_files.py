@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dicom_node.objects.corrected import BadSegmentation, Segment, read_segmentation
+from dicom_node.objects.corrected import BadSegmentation, Segment, Segmentation, read_segmentation
 from dicom_node.objects.on_grid import lay_numbers_on, structure_of
 from dicom_node.pipeline.priors import held_prior
+from dicom_node.pipeline.provenance import DIGEST
 from inference.errors import BadGeometry
 from inference.measure import shared_by_several
 from inference.readers.arrange import arrange
 from inference.readers.headers import slice_headers
-from inference.request import SHARED, KnownLesion, Prior, SeriesFiles
+from inference.request import SHARED, KnownLesion, Maker, Prior, SeriesFiles
 from inference.tasks import TASKS
 from inference.tasks.card import TaskCard
 from inference.volume import Grid
@@ -54,7 +55,9 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
         raise NoPrior(lacks)
     try:
         grid = arrange([s for uid in uids for s in slice_headers(images[uid].header)]).grid
-        labelmap, lesions = _lesions([segs[uid] for uid in named["segs"]], archive, grid, TASKS[job.task])
+        files = [segs[uid] for uid in named["segs"]]
+        labelmap, lesions = _lesions(files, archive, grid, TASKS[job.task])
+        maker = _maker(earlier, files, archive)
     except (BadSegmentation, BadGeometry) as bad:
         raise NoPrior(f"the prior cannot be read: {bad}") from bad
     path = scratch / "prior.npy"
@@ -68,7 +71,24 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
             labelmap=path,
             lesions=lesions,
             history=tuple(earlier.summary.get("trend", {}).get("history", ())) if earlier else (),
+            maker=maker,
         )
+
+
+def _maker(earlier: Job | None, files: Sequence[StoredFile], archive: Archive) -> Maker | None:
+    """As its job kept it; of a prior whose job is not known, or is of an earlier release, as a segment says it."""
+    if earlier and (kept := earlier.summary.get("maker")):
+        return Maker(**kept)
+    for file in files[:1]:  # one job made all of them
+        for said in (segment.algorithm for segment in _segmentation(file, archive).segments):
+            if said and (digest := DIGEST.search(said.parameters)):
+                return Maker(said.name, said.version, digest[1])
+    return None
+
+
+def _segmentation(file: StoredFile, archive: Archive) -> Segmentation:
+    with archive.local([file]) as (place,):
+        return read_segmentation(place)
 
 
 def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
@@ -78,8 +98,7 @@ def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
     lesions: dict[int, KnownLesion] = {}
     known: set[str] = set()
     for file in files:
-        with archive.local([file]) as (place,):
-            seg = read_segmentation(place)
+        seg = _segmentation(file, archive)
         numbers = {segment.number: SHARED for segment in seg.segments if shared_by_several(segment.label)}
         for segment in seg.segments:
             lesion = _lesion(segment, card)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from inference.backends.base import Segmented, Turn, at_once
 from inference.errors import ModelError, Unfit
 from inference.findings import Agreement, IntendedUse, ModelIdentity
 from inference.predict import predict
-from inference.request import Request, SeriesFiles
+from inference.request import KnownLesion, Maker, Prior, Request, SeriesFiles
 from inference.tasks import TASKS
 from inference.tasks.card import TaskCard
 from inference.volume import Volume
@@ -78,6 +79,23 @@ def test_findings_and_mask_lie_on_the_source_grid(request_: Request, labels: NDA
     (seen,) = backend.asked
     assert result.grid.matches(seen["CT"].grid)
     assert (result.task, result.model, result.primary_role, result.device) == ("liver_tumour", IDENTITY, "CT", "cpu")
+
+
+@pytest.mark.parametrize(("maker", "told"), [
+    (None, ""),
+    (Maker("the same by another name", "1", IDENTITY.sha256), ""),
+    (Maker("box", "0.9", "cd" * 32), "box 0.9"),
+    (Maker("box", "1", "cd" * 32), "box 1 with other weights or settings"),
+])
+def test_a_prior_of_another_model_is_told(
+    request_: Request, labels: NDArray[np.uint8], maker: Maker | None, told: str
+) -> None:
+    np.save(request_.scratch / "prior.npy", (labels == 2).astype(np.uint8))
+    prior = Prior("1.2.9", date(2026, 1, 1), date(2026, 7, 1), request_.inputs["CT"], request_.scratch / "prior.npy",
+                  {1: KnownLesion("Liver tumour 1", "2.25.1", 2)}, maker=maker)
+    result = predict(replace(request_, prior=prior), Box(labels), quiet)
+    assert result.trend is not None
+    assert result.trend.other_model == told
 
 
 def test_every_slice_has_its_instance(request_: Request, labels: NDArray[np.uint8]) -> None:

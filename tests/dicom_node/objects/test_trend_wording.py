@@ -25,6 +25,14 @@ def test_a_trend_in_sentences_the_weightiest_first() -> None:
     ]
 
 
+def test_a_prior_that_another_model_measured_is_told() -> None:
+    said = trend_sentences(replace(TREND, other_model="liver-net 2.0"))
+    assert said[1] == ("Another model measured the prior, liver-net 2.0: "
+                       "what changed may be the model, not the patient.")
+    refused = replace(TREND, other_model="liver-net 2.0", refusal="the images do not look alike", lesions=(), sums=())
+    assert len(trend_sentences(refused)) == 1, "where nothing is compared, nothing can be misread"
+
+
 def test_a_refusal_says_why_and_nothing_of_lesions() -> None:
     lesions = tuple(replace(one, outcome=Outcome.NOT_COMPARED, reason="…") for one in TREND.lesions[1:])
     refused = replace(TREND, refusal="the images do not look alike", lesions=lesions, sums=())

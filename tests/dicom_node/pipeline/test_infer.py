@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from dicom_node.pipeline.reasons import reason_of
 from inference.errors import BundleBroken, Unfit, WorkerDied
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.request import Request
+from inference.trend import Trend
 from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database
@@ -320,6 +322,21 @@ def test_an_archive_without_an_answer_is_waited_for_and_costs_no_crash(
     found = job(database)
     assert (found.state, found.crashes, found.lease_owner) == (state, 0, None)
     assert len(device.asked) == (0 if (call, state) == ("local", JobState.PENDING) else 1)
+
+
+def test_which_model_measured_is_kept_for_who_compares_with_it_later(
+    stage: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    queue()
+    stage.step(50.0)
+    assert job(database).summary["maker"] == {"name": "liver", "version": "1", "sha256": "ab"}
+
+
+def test_the_journal_says_that_another_model_measured_the_prior() -> None:
+    trend = Trend("1.2.9", date(2026, 1, 10), date(2026, 4, 10), registration="rigid")
+    told = module.in_words(replace(trend, other_model="liver 0.9"))
+    assert "of 2026-01-10 (90 days before), which another model measured (liver 0.9), rigid registration" in told
+    assert "another model" not in module.in_words(trend)
 
 
 def test_what_the_study_lacked_is_the_first_of_the_jobs_notes(

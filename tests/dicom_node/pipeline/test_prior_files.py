@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reviewing import FOUND, GONE, GROWN, JOB, KEPT, Scene
+from reviewing import FOUND, GONE, GROWN, JOB, KEPT, MODEL, Scene
 
 from dicom_node.objects.identity import JobNames
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
-from inference.request import SHARED, KnownLesion, Prior
+from inference.request import SHARED, KnownLesion, Maker, Prior
 from storage.records import Job
 
 HISTORY = [{"taken": "2026-01-10", "seen": {}, "new": [], "vanished": []}]
@@ -73,6 +73,19 @@ def test_what_it_kept_of_earlier_dates_comes_with_it(scene: Callable[..., Scene]
     assert found.history == tuple(HISTORY)
     assert found.lesions == {}
     assert not np.load(found.labelmap).any()
+
+
+def test_the_model_that_measured_it_is_the_one_that_its_job_kept_else_the_one_that_its_segments_name(
+    later: tuple[Scene, Job], tmp_path: Path
+) -> None:
+    node, _ = later
+    named = Maker(MODEL.name, MODEL.version, MODEL.sha256)
+    assert load(later, tmp_path).maker == named, "a job of an earlier release, which kept none"
+    assert load(later, tmp_path, job=None).maker == named, "an archive brought it"
+    kept = Maker("net", "0.9", "cd" * 32)
+    node.finish(np.zeros_like(FOUND), job="d" * 64, summary={"findings": [], "maker": kept._asdict()})
+    assert load(later, tmp_path, job="d" * 64, segs=[]).maker == kept, "it found nothing, so no segment says it"
+    assert load(later, tmp_path, job=None, segs=[]).maker is None
 
 
 def test_a_job_without_a_prior_gets_none(later: tuple[Scene, Job], tmp_path: Path) -> None:
