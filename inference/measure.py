@@ -17,7 +17,7 @@ from inference import codes
 from inference.diameters import Diameters, in_plane_axes, largest_diameter
 from inference.findings import Finding, Measurement, Place, Structure
 from inference.fitness import lung_midline_mm
-from inference.place import flags_of, place_of
+from inference.place import GAP, flags_of, leads_across_a_gap, place_of
 from inference.tasks.postprocess import Box, bounding_box, boxes_of, components, moved
 from inference.volume import Grid, Volume
 
@@ -162,12 +162,16 @@ def _finding(number: int, part: _Part, mask: NDArray[np.bool_], box: Box, volume
                     *_statistics(volume.array[box][mask], volume.units))
     place = place_of(mask, corner, volume.grid)
     in_lung = part.structure.region == codes.LUNG
+    flags = flags_of(mask, corner, volume.grid.shape, several=part.several)
+    is_one = part.structure.category == codes.ABNORMAL_STRUCTURE and not part.several
+    if is_one and leads_across_a_gap(mask[diameters.axes.slice], diameters.axes.long):
+        flags += (GAP,)
     return Finding(
         number, part.name[:64], part.structure, measurements, voxels, volume_ml,
         laterality=_laterality(place, midline) if in_lung else None,
         axes=None if part.several else diameters.axes.moved(*corner),
         place=place,
-        flags=flags_of(mask, corner, volume.grid.shape, several=part.several),
+        flags=flags,
         lesion=part.lesion,
         count=part.sharing,
     )

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
-from inference.findings import Place
+from inference.findings import Place, Point
 from inference.volume import Grid
 
+GAP = "lies in several parts, and its long axis leads from one to another"
 FEW_VOXELS = 27  # three voxels each way: below that, half-filled voxels are most of a lesion
 
 
@@ -38,6 +40,24 @@ def flags_of(mask: NDArray[np.bool_], corner: Sequence[int], shape: Sequence[int
     if shape[0] > 1 and np.count_nonzero(_by_layer(mask, 0)) == 1:
         flags.append("is seen on one slice only")
     return tuple(flags)
+
+
+def leads_across_a_gap(plane: NDArray[np.bool_], ends: Sequence[Point]) -> bool:
+    """Whether a line from face to face of voxels ends in two parts of a slice (y, x) that do not hang together there.
+
+    A diameter of two foci in one oedema is such a line: most of it is no tumour.
+    """
+    parts, count = scipy.ndimage.label(np.pad(plane, 1), np.ones((3, 3)))
+    if count < 2:
+        return False
+    first, second = (max(parts[row, column] for row in _beside(end.row) for column in _beside(end.column))
+                     for end in ends)
+    return bool(first != second)
+
+
+def _beside(place: float) -> tuple[int, int]:
+    """Voxels of a layer padded by one that a middle or a face is of, however its last digit was rounded."""
+    return int(np.floor(place + 0.25)) + 1, int(np.ceil(place - 0.25)) + 1
 
 
 def _by_layer(mask: NDArray[np.bool_], axis: int) -> NDArray[np.intp]:

@@ -117,7 +117,8 @@ def _day(value: str | DA | None) -> str:
 
 
 def _row(finding: Finding) -> Row:
-    axes = [_number(finding, quantity, 1) for quantity in (codes.LONG_AXIS, codes.SHORT_AXIS)]
+    lengths = (codes.LONG_AXIS, codes.SHORT_AXIS) if finding.count == 1 else ()  # from lesion to lesion is no length
+    axes = [_number(finding, quantity, 1) for quantity in lengths]
     mean = _number(finding, codes.ATTENUATION, 1, codes.MEAN, " HU") or _number(finding, codes.MR_SIGNAL, 1, codes.MEAN)
     confidence = f"{finding.confidence:.2f}" if finding.confidence is not None else ""
     cells = (finding.label, _number(finding, codes.VOLUME, 2), " × ".join(a for a in axes if a), mean, confidence)

@@ -116,6 +116,24 @@ def test_each_region_of_each_lesion_is_a_finding():
     assert np.array_equal(measured.labelmap > 0, labels > 0)
 
 
+def test_a_region_of_two_foci_says_that_its_long_axis_leads_from_one_to_the_other():
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[4:12, 10:30, 4:36] = 2
+    labels[6:9, 18:22, 6:10] = labels[6:9, 18:22, 30:34] = 3
+    volume = Volume(np.zeros(GRID.shape, np.float32), GRID)
+    oedema, enhancing = measure_findings(labels, BRAIN_TUMOUR.structures, volume, BRAIN_TUMOUR.regions).findings
+    assert values(enhancing)[codes.LONG_AXIS, None] == pytest.approx(28.0, abs=0.5), "of foci of 4 mm"
+    assert enhancing.flags == ("lies in several parts, and its long axis leads from one to another",)
+    assert oedema.flags == ()
+
+
+def test_an_organ_in_parts_has_no_such_flag():
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[4:12, 10:30, 4:12] = labels[4:12, 10:30, 20:36] = 1
+    (liver,) = measure_findings(labels, LIVER_TUMOUR.structures, Volume(np.zeros(GRID.shape), GRID, "HU")).findings
+    assert liver.flags == ()
+
+
 def test_beyond_the_limit_the_smallest_lesions_share_their_regions():
     labels = np.zeros((3, 60, 60), dtype=np.uint8)
     labels[1, ::3, ::5] = 2  # 240 single voxels

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from inference.place import FEW_VOXELS, flags_of, place_of
+from inference.diameters import in_plane_axes
+from inference.place import FEW_VOXELS, flags_of, leads_across_a_gap, place_of
 from inference.volume import Grid, Spacing, regular_affine
 
 SHAPE = (7, 9, 11)
@@ -48,3 +49,20 @@ def test_lesions_that_share_a_finding_are_told() -> None:
 
 def test_an_image_of_one_slice_has_neither_end_nor_neighbours() -> None:
     assert flags_of(np.ones((1, 6, 6), bool), (0, 2, 3), (1, 9, 11), several=False) == ()
+
+
+def drawn(*rows: str) -> np.ndarray:
+    return np.array([[letter == "#" for letter in row] for row in rows])
+
+
+@pytest.mark.parametrize(("plane", "gap"), [
+    (drawn("##...##", "##...##"), True),
+    (drawn("##...##", "#######"), False),
+    (drawn("##.....", "..#####"), False),  # over a corner they hang together, as in a lesion
+    (drawn("############", "............", "......#....."), False),  # both ends lie in one of the two
+    (drawn("#"), False),
+])
+@pytest.mark.parametrize("spacing", [Spacing(1, 1, 1), Spacing(5, 0.7, 0.3), Spacing(1, 1 / 3, 0.977)])
+def test_a_line_from_one_part_to_another_is_told(plane: np.ndarray, gap: bool, spacing: Spacing) -> None:
+    axes = in_plane_axes(plane[None], spacing).axes
+    assert leads_across_a_gap(plane, axes.long) is gap

@@ -24,6 +24,7 @@ from dicom_node.objects.places import place_sentence
 from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import load_sources
 from dicom_node.objects.validate import check_objects
+from inference import codes
 from inference.findings import IntendedUse
 from inference.writers.dicom_series import Encoding
 
@@ -102,6 +103,16 @@ def test_it_says_whose_study_what_was_found_and_by_whom(measured_case) -> None:
     assert place_sentence(tumour, case.result.grid) in said
     assert "liver-net 2.1 by Segnode" in said
     assert NOT_A_REPORT in said
+
+
+def test_lesions_that_share_a_finding_have_no_axes_on_it(measured_case) -> None:
+    case = measured_case()
+    liver, first, second = case.result.findings
+    shared = replace(second, label="Liver tumour, 5 small ones", axes=None, count=5)
+    case = replace(case, result=replace(case.result, findings=(liver, first, shared)))
+    volume, attenuation = (next(m.value for m in second.measurements if m.quantity == quantity)
+                           for quantity in (codes.VOLUME, codes.ATTENUATION))
+    assert f"{shared.label} {volume:.2f} - {attenuation:.1f} HU" in words(pdf(read(case)))
 
 
 def test_confidence_and_what_is_missing_are_shown_as_such(make_case) -> None:
