@@ -17,7 +17,7 @@ from dicom_node.objects.codes import processing_equipment
 from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.finish import finish
 from dicom_node.objects.page import Page, Row, draw
-from dicom_node.objects.places import place_sentence
+from dicom_node.objects.places import place_sentence, thick_slices_sentence
 from dicom_node.objects.source import Sources
 from dicom_node.objects.trend_table import trend_tables
 from dicom_node.objects.trend_wording import trend_sentences
@@ -143,6 +143,8 @@ def _notes(result: Result, sources: Sources, context: EncodeContext) -> Iterator
     yield from trend_sentences(result.trend)
     yield from sources.notes
     yield from result.notes
+    if measurable := thick_slices_sentence(result, sources.planes):
+        yield measurable
     yield from (sentence for finding in result.findings if (sentence := place_sentence(finding, result.grid)))
 
 

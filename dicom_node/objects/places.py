@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from inference.findings import Finding
+import numpy as np
+from pydicom.dataset import Dataset
+
+from dicom_node.objects.labelmap import is_lesion
+from inference.findings import Finding, Result
 from inference.volume import Grid
 
+THICK_MM = 5.0
 DIRECTIONS = (("R", "L"), ("A", "P"), ("F", "H"))  # towards minus and plus of x, y, z in LPS (PS3.3 C.7.6.1.1.1)
 _ENDS = {"R": "right", "L": "left", "A": "front", "P": "back", "F": "feet", "H": "head"}
 
@@ -24,6 +29,23 @@ def place_sentence(finding: Finding, grid: Grid) -> str:
                  f"{span} of {grid.shape[0]} from the {_first_end(grid)}"]
     parts += finding.flags
     return f"{finding.label}: {'; '.join(parts)}." if parts else ""
+
+
+def thick_slices_sentence(result: Result, planes: Sequence[Dataset]) -> str:
+    """From which size lesions are measurable where the slices (`planes`) are thicker than 5 mm, or farther apart.
+
+    Eisenhauer, Eur J Cancer 45:228 (2009), 3.1.1; Wen, J Clin Oncol 28:1963 (2010). Empty where they are thinner, and
+    where no lesion is.
+    """
+    spacing = result.grid.spacing
+    apart = 1000 * result.grid.voxel_ml / (spacing.y * spacing.x)  # along the normal, also where slices lean
+    thickness = max(apart, *(float(plane.SliceThickness) for plane in planes))
+    if thickness < THICK_MM + 0.01 or not any(map(is_lesion, result.findings)):
+        return ""
+    summed = result.trend is not None and bool(result.trend.sums)
+    heeded = " The sum of target lesions takes them from 10 mm all the same." if summed else ""
+    return (f"Slices are {thickness:.3g} mm thick or lie so far apart: RECIST 1.1 and RANO take a lesion for "
+            f"measurable from twice that, {2 * thickness:.3g} mm, not from 10 mm.{heeded}")
 
 
 def _coordinates(point: tuple[float, float, float]) -> str:

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from dicom_node.objects import wording
 from dicom_node.objects.codes import concept
 from dicom_node.objects.context import EncodeContext
-from dicom_node.objects.places import place_sentence
+from dicom_node.objects.places import place_sentence, thick_slices_sentence
 from dicom_node.objects.report import Content, algorithm, comment, number, write_report
 from dicom_node.objects.sought import sought
 from dicom_node.objects.source import Sources
@@ -38,8 +38,9 @@ def encode_summary(result: Result, sources: Sources, context: EncodeContext,
     groups = [_group(name, measurements, result, context) for name, measurements in totals.items()]
     lacking = [wording.incomplete_sentence(context.incomplete)] if context.incomplete else []
     places = [sentence for finding in result.findings if (sentence := place_sentence(finding, result.grid))]
+    measurable = thick_slices_sentence(result, sources.planes)
     comment(groups[0], [wording.intended_use_sentence(result.model), *lacking, *sources.notes, *result.notes,
-                        *trend_sentences(result.trend), *places])
+                        *trend_sentences(result.trend), *filter(None, [measurable]), *places])
     content = Content(
         kind=KIND,
         title="summary",
