@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from dicom_node.objects.identity import JobNames
 from dicom_node.objects.page import Row, Table
-from dicom_node.objects.trend_wording import change_of
+from dicom_node.objects.trend_wording import change_of, share_in_words
 from inference.findings import Result
 from inference.followup.growth import Change
 from inference.trend import Outcome, Since, Size, TargetSum, TimePoint, Trend
@@ -78,5 +78,5 @@ def _sum(total: TargetSum) -> Iterator[str]:
     for value in (total.baseline if total.targets else None, total.nadir if total.targets else None, total.value):
         yield "-" if value is None else f"{value:.1f}"
     for share in (total.from_baseline, total.from_nadir):
-        yield "-" if share is None else f"{100 * share:+.0f} %"
+        yield "-" if share is None else share_in_words(share)
     yield str(total.new)

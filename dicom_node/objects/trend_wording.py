@@ -38,12 +38,17 @@ def sum_sentence(total: TargetSum) -> str:
     for share, since, value in ((total.from_baseline, "baseline", total.baseline),
                                 (total.from_nadir, "nadir", total.nadir)):
         if share is not None:
-            parts.append(f"{100 * share:+.0f} % from the {since} of {value:.1f} {total.unit}")
+            parts.append(f"{share_in_words(share)} from the {since} of {value:.1f} {total.unit}")
     if total.new:
         parts.append(f"{_counted(total.new, 'new lesion')} since the baseline")
     band = (f" Change by the thresholds of {total.criterion}, not a response: {total.category}."
             if total.category else "")
     return f"{total.criterion}: {', '.join(parts)}.{band}"
+
+
+def share_in_words(share: float) -> str:
+    """In per cent to a decimal: -29.6 % is no -30 %, where a threshold lies."""
+    return f"{round(100 * share, 1) + 0.0:+.1f} %"  # adding zero takes its sign from what is rounded to none
 
 
 def _comparison(trend: Trend) -> Iterator[str]:

@@ -89,5 +89,5 @@ def _odd(millilitres: float, bounds: Plausible) -> str:
     for beyond, word, limit in ((millilitres < bounds.low_ml, "less", bounds.low_ml),
                                 (millilitres > bounds.high_ml, "more", bounds.high_ml)):
         if beyond:
-            return f"measures {millilitres:.0f} ml, {word} than is plausible: {limit:g} ml, {bounds.source}"
+            return f"measures {millilitres:.4g} ml, {word} than is plausible: {limit:g} ml, {bounds.source}"
     return ""

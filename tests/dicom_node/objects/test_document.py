@@ -171,7 +171,7 @@ def test_a_trend_is_told_in_tables_and_sentences(followed_case) -> None:
     said = words(pdf(read(case)))
     assert "2025-01-07 2025-07-07 2025-11-04 Since prior Doubles in" in said
     assert "Liver tumour 1 1.50; 10.0 2.00; 11.0 2.50; 12.5 +25 %; +14 % 373 d" in said
-    assert "RECIST 1.1, long axes, mm 35.0 28.0 30.5 -13 % +9 % 0" in said
+    assert "RECIST 1.1, long axes, mm 35.0 28.0 30.5 -12.9 % +8.9 % 0" in said
     assert "New since 2025-07-07: Liver tumour 2." in said
     assert "No longer found since 2025-07-07: Liver tumour 7." in said
     assert "thresholds of RECIST 1.1, not a response: stable disease" in said

@@ -36,7 +36,7 @@ def test_lesions_stand_by_date_with_their_change(tables) -> None:
     ]
     assert lesions.left_out == ""
     assert [row.cells for row in sums.rows] == [
-        ("RECIST 1.1, long axes, mm", "35.0", "28.0", "30.5", "-13 %", "+9 %", "0")]
+        ("RECIST 1.1, long axes, mm", "35.0", "28.0", "30.5", "-12.9 %", "+8.9 %", "0")]
 
 
 def test_every_table_is_as_wide_as_the_page(tables) -> None:

@@ -62,12 +62,19 @@ NONE = TargetSum("RECIST 1.1", "mm", 0, None, 0.0, 0.0, reason="no lesion was me
 
 def test_a_sum_in_a_sentence() -> None:
     assert sum_sentence(RECIST) == (
-        "RECIST 1.1: sum of the long axes of 2 target lesions 30.5 mm, -13 % from the baseline of 35.0 mm, "
-        "+9 % from the nadir of 28.0 mm. Change by the thresholds of RECIST 1.1, not a response: stable disease.")
+        "RECIST 1.1: sum of the long axes of 2 target lesions 30.5 mm, -12.9 % from the baseline of 35.0 mm, "
+        "+8.9 % from the nadir of 28.0 mm. Change by the thresholds of RECIST 1.1, not a response: stable disease.")
     assert sum_sentence(RANO) == (
-        "RANO: sum of the products of the axes of 1 target lesion 90.0 mm2, -10 % from the baseline of 100.0 mm2, "
-        "+0 % from the nadir of 90.0 mm2, 2 new lesions since the baseline. "
+        "RANO: sum of the products of the axes of 1 target lesion 90.0 mm2, -10.0 % from the baseline of 100.0 mm2, "
+        "+0.0 % from the nadir of 90.0 mm2, 2 new lesions since the baseline. "
         "Change by the thresholds of RANO, not a response: progressive disease.")
+
+
+@pytest.mark.parametrize(("share", "said"), [(-0.296, "-29.6 %"), (0.196, "+19.6 %"), (-0.3, "-30.0 %"),
+                                             (-0.0002, "+0.0 %")])
+def test_a_share_is_told_on_its_own_side_of_the_thresholds(share: float, said: str) -> None:
+    """-30 % beside "stable disease" is a contradiction: that is where a partial response begins."""
+    assert f" {said} from the baseline" in sum_sentence(replace(RECIST, from_baseline=share))
 
 
 def test_what_cannot_be_summed_is_said_with_its_reason() -> None:

@@ -75,9 +75,16 @@ def test_a_nodule_of_more_than_30_mm_is_a_mass(monkeypatch):
     labels[20:22, 20:23, 20:23] = 1
     large, small = checked(labels, card).findings
     (flag,) = large.flags
-    assert flag.startswith("measures 20 ml, more than is plausible: 14.1 ml")
+    assert flag.startswith("measures 19.6 ml, more than is plausible: 14.1 ml")
     assert "BTS" in flag
     assert not any("plausible" in flag for flag in small.flags)
+
+
+def test_a_volume_just_beyond_its_bound_is_not_told_as_the_bound():
+    labels = np.zeros(LARGE.shape, np.uint8)
+    labels[3:8, 5:11, 5:11] = 1
+    (finding,) = checked(labels, replace(LUNG_NODULE, organ=None)).findings
+    assert finding.flags[0].startswith("measures 14.4 ml, more than is plausible: 14.1 ml")
 
 
 def test_a_tumour_larger_than_heads_hold_is_told():
