@@ -7,17 +7,22 @@ answer on; Prometheus knows that such counts begin anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from dicom_node.counting import FIGURES
+from dicom_node.settings.models import closed_models
 from dicom_node.views.node import NEEDED_ROLES, ROLE_SILENT_S
 from storage.database import Transaction
 from storage.records import ProcessRow
 from storage.watching.counters import Key
+
+if TYPE_CHECKING:
+    from dicom_node.assembly import Parts
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 COUNT_EVERY_S = 30.0  # all there is, at most: whoever asks more often is told what was counted last
@@ -53,7 +58,8 @@ class Metrics:
         self._until: float | None = None
         self._counted_at: float | None = None
         self._studies = self._gauge("studies", "Studies by state", "state")
-        self._jobs = self._gauge("jobs", "Jobs by route, task and state", "route", "task", "state")
+        jobs = "Jobs by route, task and state; DISABLED: they wait for a model that is disabled"
+        self._jobs = self._gauge("jobs", jobs, "route", "task", "state")
         self._running = self._gauge("jobs_running", "Jobs that a worker holds now")
         self._deliveries = self._gauge("deliveries", "Deliveries by destination and state", "destination", "state")
         self._down = self._gauge("destination_down", "1 while a destination is known to be down", "destination")
@@ -77,18 +83,18 @@ class Metrics:
             buckets=RESULT_S, registry=self._registry,
         )  # fmt: skip
 
-    def read(self, tx: Transaction, free_bytes: int, now: float) -> bytes:
+    def read(self, tx: Transaction, parts: Parts, now: float) -> bytes:
         """All of it in Prometheus's text form."""
         with self._lock:
-            self._count(tx, now)
-            self._free.set(free_bytes)
+            self._count(tx, closed_models(parts.settings.models), now)
+            self._free.set(parts.archive.free_bytes())
             self._counted.counts = tx.counters.all()
             self._observe(tx, now)
             return generate_latest(self._registry)
 
-    def _count(self, tx: Transaction, now: float) -> None:
+    def _count(self, tx: Transaction, closed: Collection[str], now: float) -> None:
         if self._counted_at is None or not 0 <= now - self._counted_at < COUNT_EVERY_S:
-            self._count_all(tx)
+            self._count_all(tx, closed, now)
             self._counted_at = now
         for gauge in (self._down, self._roles, self._gpu_used, self._gpu_total, self._gpu_busy):
             gauge.clear()  # what is not there any more
@@ -104,13 +110,13 @@ class Metrics:
         self._running.set(len(tx.jobs.running(now)))
         self._associations.set(tx.associations.open_count(now))
 
-    def _count_all(self, tx: Transaction) -> None:
+    def _count_all(self, tx: Transaction, closed: Collection[str], now: float) -> None:
         """How much there is of everything since the node first ran: the more that is, the longer it takes."""
         for gauge in (self._studies, self._jobs, self._deliveries, self._fetches, self._notices):
             gauge.clear()
         for state, number in tx.studies.counts().items():
             self._studies.labels(state).set(number)
-        for job, number in tx.figures.jobs().items():
+        for job, number in tx.figures.jobs(closed, now).items():
             self._jobs.labels(*job).set(number)
         for delivery, number in tx.figures.deliveries().items():
             self._deliveries.labels(*delivery).set(number)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from storage import leases
 from storage.lifecycle import LEFT, JobState
 from storage.sql.schema import version_of
 from storage.sql.store import Store
@@ -16,6 +18,7 @@ from storage.sql.words import EMPTY, at_most, moment
 from storage.tables import deliveries, jobs, studies
 
 MOST_TIMES = 10_000
+DISABLED = "DISABLED"  # no state of a job: it is PENDING, and its model takes none
 LATELY = 1000  # jobs of a model that are looked at
 
 
@@ -50,11 +53,20 @@ class FiguresStore(Store):
         came, done, failed = self._connection.execute(select(*(one.scalar_subquery() for one in counts))).one()
         return Figures(studies=came, results=done, failed=failed, result_s=self._times(at))
 
-    def jobs(self) -> dict[tuple[str, str, str], int]:
-        """How many jobs there are of each route, task and state."""
+    def jobs(self, closed: Collection[str] = (), now: float = 0.0) -> dict[tuple[str, str, str], int]:
+        """How many jobs there are of each route, task and state.
+
+        Those that wait at `now` for one of the models in `closed` are DISABLED, and not PENDING.
+        """
         by = (jobs.c.route, jobs.c.task, jobs.c.state)
-        found = self._connection.execute(select(*by, func.count()).group_by(*by))
-        return {(route, task, state): number for route, task, state, number in found}
+        query = select(*by, func.count()).group_by(*by)
+        found = Counter({(route, task, state): n for route, task, state, n in self._connection.execute(query)})
+        if closed:  # asked for by itself: all jobs are counted from an index that knows no models
+            wait = (jobs.c.state == JobState.PENDING.value, jobs.c.model.in_(closed), leases.free(jobs, now))
+            for route, task, state, number in self._connection.execute(query.where(*wait)):
+                found[route, task, DISABLED] = number
+                found[route, task, state] -= number
+        return dict(+found)
 
     def models(self, names: Iterable[str]) -> dict[str, OfModel]:
         """What each of these models has done lately and has to do."""

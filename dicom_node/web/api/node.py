@@ -42,7 +42,7 @@ def metrics(console: Here) -> Response:
     """Figures for Prometheus, in its text form; it calls with a token of a viewer (`authorization` of its scrape)."""
     now = console.clock()
     with console.parts.database.reading() as tx:
-        text = console.metrics.read(tx, console.parts.archive.free_bytes(), now)
+        text = console.metrics.read(tx, console.parts, now)
     return Response(text, media_type=CONTENT_TYPE)
 
 

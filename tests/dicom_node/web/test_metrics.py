@@ -84,6 +84,24 @@ def test_all_there_is_is_counted_twice_a_minute_at_most(story: Parts, program: M
     assert failed not in figures(monitor)
 
 
+def test_jobs_that_wait_for_a_disabled_model_do_not_count_as_those_that_wait_for_a_device(
+    story: Parts, program: MakeBrowser, clock: Clock
+) -> None:
+    """SegnodeJobsWait asks for PENDING: somebody wanted these to wait, and nothing is amiss with devices."""
+    ada, states = program("ada"), ("PENDING", "DISABLED")
+
+    def waiting() -> list[float | None]:
+        clock.now += COUNT_EVERY_S
+        found = figures(ada)
+        return [found.get(("segnode_jobs", "everything", state, "liver_tumour")) for state in states]
+
+    assert waiting() == [1, None]
+    ada.post("/api/v1/models/bright/disable", json={"sure": True})
+    assert waiting() == [None, 1]
+    ada.post("/api/v1/models/bright/enable")
+    assert waiting() == [1, None]
+
+
 def test_it_names_nobody_and_is_not_for_everybody(story: Parts, program: MakeBrowser, visitor: Browser) -> None:
     text = program("ada").get("/metrics").text
     assert "Doe" not in text

@@ -38,6 +38,17 @@ def test_jobs_and_deliveries_by_what_they_are(db, job):
         assert tx.figures.deliveries() == {("pacs", "HELD"): 1}
 
 
+def test_jobs_that_wait_for_a_model_that_takes_none_are_told_apart(db, job, make_job):
+    kind, closed = ("brain", "brain_tumour"), ["brain_small"]
+    with db.transaction() as tx:
+        tx.jobs.add(make_job("job-2", model="brain_large"))
+        assert tx.figures.jobs(closed, 200.0) == {(*kind, "PENDING"): 1, (*kind, "DISABLED"): 1}
+        assert tx.jobs.claim("me", 200.0, 60.0, ["brain_large"]).job_id == job.job_id
+        assert tx.figures.jobs(closed, 210.0) == {(*kind, "PENDING"): 2}, "one that runs is ended as it began"
+        assert tx.figures.jobs(closed, 260.0) == {(*kind, "PENDING"): 1, (*kind, "DISABLED"): 1}
+        assert tx.figures.jobs([*closed, "brain_large"], 260.0) == {(*kind, "DISABLED"): 2}
+
+
 def test_what_ended_between_two_moments(db, job):
     with db.transaction() as tx:
         tx.jobs.claim("me", 200.0, 60.0)
