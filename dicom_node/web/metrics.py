@@ -23,6 +23,7 @@ from storage.watching.counters import Key
 
 if TYPE_CHECKING:
     from dicom_node.assembly import Parts
+    from dicom_node.settings import Settings
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 COUNT_EVERY_S = 30.0  # all there is, at most: whoever asks more often is told what was counted last
@@ -86,20 +87,21 @@ class Metrics:
     def read(self, tx: Transaction, parts: Parts, now: float) -> bytes:
         """All of it in Prometheus's text form."""
         with self._lock:
-            self._count(tx, closed_models(parts.settings.models), now)
+            self._count(tx, parts.settings, now)
             self._free.set(parts.archive.free_bytes())
             self._counted.counts = tx.counters.all()
             self._observe(tx, now)
             return generate_latest(self._registry)
 
-    def _count(self, tx: Transaction, closed: Collection[str], now: float) -> None:
+    def _count(self, tx: Transaction, settings: Settings, now: float) -> None:
         if self._counted_at is None or not 0 <= now - self._counted_at < COUNT_EVERY_S:
-            self._count_all(tx, closed, now)
+            self._count_all(tx, closed_models(settings.models), now)
             self._counted_at = now
         for gauge in (self._down, self._roles, self._gpu_used, self._gpu_total, self._gpu_busy):
             gauge.clear()  # what is not there any more
         for circuit in tx.circuits.in_trouble():
-            self._down.labels(circuit.destination).set(circuit.open)
+            if circuit.destination in settings.node.destinations:  # of another nobody will ever hear that it is back
+                self._down.labels(circuit.destination).set(circuit.open)
         processes = tx.processes.list(now)
         heard = {row.role for row in processes if now - row.seen_at < ROLE_SILENT_S}
         for role in {*NEEDED_ROLES, *(row.role for row in processes)}:  # who is silent for a minute is listed no more

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from browsing import NOW, Browser
 from prometheus_client.parser import text_string_to_metric_families
 from turned_clock import Clock
 
 from dicom_node.assembly import Parts
+from dicom_node.web.console import Console
 from dicom_node.web.metrics import COUNT_EVERY_S
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
@@ -27,16 +29,31 @@ def test_queues_roles_and_destinations_as_they_are(story: Parts, program: MakeBr
     with story.database.transaction() as tx:
         tx.processes.beat("pipeline", 1, "host", 1.0, NOW, [], {})
         tx.processes.beat("clock", 2, "host", 1.0, NOW - 30, [], {})
-        tx.circuits.failed("dead", NOW, "gone")
-        tx.circuits.open("dead", NOW + 60)
+        tx.circuits.failed("share", NOW, "gone")
+        tx.circuits.open("share", NOW + 60)
     found = figures(program("vera"))
     assert found["segnode_studies", "NOT_ROUTED"] == 1
     assert found["segnode_jobs", "everything", "FAILED", "liver_tumour"] == 1
     assert found["segnode_deliveries", "dead", "DEAD"] == 1
-    assert found["segnode_destination_down", "dead"] == 1
+    assert found["segnode_destination_down", "share"] == 1
     assert (found["segnode_role_up", "pipeline"], found["segnode_role_up", "clock"]) == (1, 0)
     assert found[("segnode_disk_free_bytes",)] > 0
     assert found[("segnode_jobs_running",)] == 0
+
+
+def test_a_destination_that_is_configured_no_more_is_not_down_for_ever(
+    parts: Parts, program: MakeBrowser, conf: Path, console: Console
+) -> None:
+    """Nothing is sent there any more that could show that it is well again."""
+    monitor, down = program("vera"), ("segnode_destination_down", "share")
+    with parts.database.transaction() as tx:
+        tx.circuits.failed("share", NOW, "gone")
+        tx.circuits.open("share", NOW + 60)
+    assert figures(monitor)[down] == 1
+    for name in ("node.yaml", "routes.yaml"):
+        (conf / name).write_text((conf / name).read_text().replace("share", "pacs"))
+    assert console.watch.look() is not None
+    assert down not in figures(monitor)
 
 
 def test_a_role_that_is_needed_stays_silent_as_long_as_an_alert_waits(

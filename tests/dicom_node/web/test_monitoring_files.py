@@ -45,8 +45,6 @@ def exported(story: Parts, program: Callable[[str], Browser], clock: Clock) -> d
     with story.database.transaction() as tx:
         tx.counters.add(counted)
         tx.processes.beat("pipeline", 1, "host", 1.0, NOW, [], {"gpus": [gpu]})
-        tx.circuits.failed("dead", NOW, "gone")
-        tx.circuits.open("dead", NOW + 60)
         tx.notices.add("mail", "k", {}, NOW)
         tx.fetches.mark_prior("1.2.9", "pacs", NOW)
     monitor = program("vera")
@@ -57,6 +55,8 @@ def exported(story: Parts, program: Callable[[str], Browser], clock: Clock) -> d
         number = tx.deliveries.add("job-3", "1.2.3", "share", DeliveryState.PENDING, NOW + 5)
         tx.outbox.claim(Sender("share"), "me", NOW + 6, 60.0)
         tx.deliveries.sent(number, "me", NOW + 7, {})
+        tx.circuits.failed("share", NOW + 8, "gone")
+        tx.circuits.open("share", NOW + 60)
     clock.now += 10
     text = monitor.get("/metrics").text
     found: dict[str, set[str]] = {}
