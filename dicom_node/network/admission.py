@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from dicom_node.network.addresses import unmapped
 from dicom_node.network.peer import AETitle
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -120,15 +121,7 @@ def covers(networks: Sequence[str], address: str) -> bool:
     if not networks:
         return True
     try:
-        place = _plain(address)
+        place = ip_address(unmapped(address.partition("%")[0]))  # without the scope of a link-local one
     except ValueError:  # no IP address: it is in no network
         return False
     return any(place in network for network in map(ip_network, networks) if network.version == place.version)
-
-
-def _plain(address: str) -> IPv4Address | IPv6Address:
-    """Without the scope of a link-local address; an IPv4 address that came through an IPv6 socket as itself."""
-    place = ip_address(address.partition("%")[0])
-    if isinstance(place, IPv6Address) and place.ipv4_mapped is not None:
-        return place.ipv4_mapped
-    return place

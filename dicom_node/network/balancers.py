@@ -11,6 +11,7 @@ from typing import Any
 
 from dicom_node.errors import BadProxyHeader
 from dicom_node.network.acceptor.proxy_protocol import read_sender
+from dicom_node.network.addresses import unmapped
 from dicom_node.network.admission import covers
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Balancers:
         except (OSError, ValueError) as trouble:  # reset, or closed by another thread
             log.debug("a balancer's connection ended: %s", type(trouble).__name__)
             return None
-        return address if sender is None else (sender.address, sender.port)
+        return address if sender is None else (unmapped(sender.address), sender.port)
 
     def stranger(self, address: str) -> str:
         """What is told of a header from somewhere else."""

@@ -10,16 +10,23 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from dicom_node.network.addresses import unmapped
+
 REQUEST_S = 20.0  # from the connection, or a later request's first byte, to the end of that request's headers
 
 
 class Connection(H11Protocol):
-    """uvicorn's own, which does not wait longer than `REQUEST_S`; drop by drop is no faster."""
+    """uvicorn's own, which does not wait longer than `REQUEST_S`; drop by drop is no faster.
+
+    A caller by IPv4 has that address, also through a socket of IPv6: `web.proxies` name it so.
+    """
 
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.client is not None:
+            self.client = unmapped(self.client[0]), self.client[1]
         self._wait()
 
     def data_received(self, data: bytes) -> None:

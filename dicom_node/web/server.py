@@ -65,8 +65,9 @@ def serve(parts: Parts, stop: threading.Event, heartbeat: Heartbeat) -> None:
 
 def _listening(settings: WebSettings, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    both = settings.host == "::" and socket.has_dualstack_ipv6()  # every address, as of the DICOM port
     try:
-        return socket.create_server((settings.host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((settings.host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         raise NodeError(f"cannot listen on {settings.host}:{port} for the console: {error.strerror}") from error
 

@@ -32,6 +32,7 @@ from dicom_node.network.acceptor.connection import LONGEST, AnnouncedQueue, Bell
 from dicom_node.network.acceptor.messages import BoundedMessages, Limits, name_of
 from dicom_node.network.acceptor.proxy_protocol import SIGNATURE, begins_header
 from dicom_node.network.acceptor.straight import StraightStores
+from dicom_node.network.addresses import unmapped
 
 log = logging.getLogger(__name__)
 
@@ -309,7 +310,7 @@ class WaitingServer(ThreadedAssociationServer):
         """The next connection."""
         connection, address = self.socket.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection, address
+        return connection, (unmapped(address[0]), *address[1:])
 
     def verify_request(self, request: socket.socket, client_address: Any) -> bool:
         """True where there is room, or room can be made by closing the oldest that has not asked for anything."""

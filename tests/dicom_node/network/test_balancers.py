@@ -17,6 +17,7 @@ from dicom_node.network.balancers import Balancers
 from dicom_node.network.client import echo
 from dicom_node.network.tls.settings import ServerTls
 
+BY_IPV6 = b"PROXY TCP6 ::ffff:10.1.2.3 ::ffff:10.1.9.3 4242 11112\r\n"
 LOOPBACK = ("127.0.0.0/8",)
 ACCEPTED, REJECTED, ABORTED = b"\x02", b"\x03", b"\x07"
 FROM_CT = (Admittance(addresses=("10.1.2.0/24",), may=(Role.STORE,)),)
@@ -43,7 +44,7 @@ def told(ear, event: str = "refused") -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("header", [LINE, BLOCK], ids=["version 1", "version 2"])
+@pytest.mark.parametrize("header", [LINE, BLOCK, BY_IPV6], ids=["version 1", "version 2", "one that listens on ::"])
 def test_admission_and_the_associations_row_see_the_sender(listen, header):
     ear = listen(balancers=LOOPBACK, admission=FROM_CT)
     with socket.create_connection(("127.0.0.1", ear.server.port), 10) as connection:

@@ -49,6 +49,16 @@ def test_dcmtk_echoes(listen, dcmtk):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_a_caller_by_ipv4_keeps_its_address_where_the_port_is_one_of_ipv6_too(listen):
+    """Not ::ffff:127.0.0.1: the routes, the audit trail and the log compare it and show it."""
+    ear = listen(host="::")
+    association = call(ear)
+    assert association.is_established
+    assert [one.requestor.address for one in ear.server.open_associations] == ["127.0.0.1"]
+    association.release()
+
+
 @pytest.mark.peer
 def test_dcmtk_reads_the_reason_of_a_rejection(listen, dcmtk):
     ear = listen()

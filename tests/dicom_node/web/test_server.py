@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -83,6 +84,32 @@ def test_it_answers_prints_the_way_in_once_nobody_is_there_and_ends_when_told(
     assert link.partition("=")[2] not in caplog.text, "what is logged is kept, and read by others"
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    parts.close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_every_address_of_the_machine_is_also_that_of_ipv4(conf: Path, port: int, host: str) -> None:
+    parts = configured(conf, f"web: {{port: {port}, host: '::'}}")
+    with served(parts):
+        ask(f"http://[::1]:{port}/healthz")
+        assert ask(f"http://{host}:{port}/healthz")[0] == 200
+    parts.close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_a_proxy_that_calls_by_ipv4_is_known_there_too(conf: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("dicom_node.web.access._known", lambda *told, **_: seen.append(told[4]))
+    parts = configured(conf, f"web: {{port: {port}, host: '::', proxies: [127.0.0.1]}}")
+    headers = {"Authorization": "Bearer x", "X-Forwarded-For": "10.1.2.3"}
+    with served(parts):
+        ask(f"http://[::1]:{port}/healthz")
+        for told in (headers, {**headers, "X-Forwarded-For": ""}):
+            asked = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/status", headers=told)
+            with suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(asked, timeout=20)
+    assert seen == ["10.1.2.3", "127.0.0.1"]
     parts.close()
 
 
