@@ -1,7 +1,7 @@
 """One HTTP request and its answer: what went wrong on the way told as for DICOM, and nothing done behind our back.
 
-By http.client: no redirect is followed, no proxy, cookie or .netrc of the environment is used, nothing is tried again,
-and a body goes from the disk to the wire, or comes from it, piece by piece.
+By http.client: no redirect is followed, no cookie or .netrc of the environment is used, nothing is tried again, and a
+body goes from the disk to the wire, or comes from it, piece by piece. Of proxies: web_proxy.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 
 from dicom_node.errors import BadTlsFiles, PeerError, Rejected, Unfinished, Unreachable
+from dicom_node.network.dicomweb.web_proxy import proxy_for
 from dicom_node.network.tls.client_context import client_context
 from dicom_node.network.tls.settings import ClientTls
 from dicom_node.network.tls.tls_keeper import Keeper
@@ -206,7 +207,11 @@ def _connected(line: Line, parts: SplitResult) -> http.client.HTTPConnection:
     secure = parts.scheme == "https"
     context = _context(line.tls) if secure else None
     connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(host, port)
-    plain = socket.create_connection((host, port), line.connect_s)
+    proxy = proxy_for(parts)
+    if proxy is None:
+        plain = socket.create_connection((host, port), line.connect_s)
+    else:
+        plain = proxy.connected(host, port, line.connect_s)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         name = (line.tls.server_name if line.tls else None) or host

@@ -67,7 +67,7 @@ class TestAnswers:
         assert get(archive.url).status == 307
         assert len(archive.asked) == 1
 
-    def test_proxies_and_passwords_of_the_environment_are_not_used(
+    def test_in_the_clear_no_proxy_and_no_password_of_the_environment_is_used(
         self, archive: WebArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
