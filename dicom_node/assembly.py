@@ -79,7 +79,7 @@ def assemble(settings: Settings, role: str = "") -> Parts:
         revision = tx.revisions.record(settings.sha256, settings.content, time.time())
     try:
         require_archive(settings, database)
-        archive = archive_of(settings)
+        archive = archive_of(settings, database)
         clear_parts(database, archive, time.time())  # of this machine, which may have no role that tidies up
         ages = Ages(last_swept(database))
     except (NodeError, StorageError):
@@ -94,7 +94,7 @@ def look_into(settings: Settings) -> Parts:
     with database.reading() as tx:
         newest = tx.revisions.newest()
     revision = newest[0] if newest else 0
-    return Parts(settings, database, archive_of(settings), revision, recorder(settings, database))
+    return Parts(settings, database, archive_of(settings, database), revision, recorder(settings, database))
 
 
 def cleaner(parts: Parts, *, by_person: bool = False, who: Participant | None = None) -> Cleaner:

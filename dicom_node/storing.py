@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_node.errors import ConfigurationError, NoSecret
 from dicom_node.settings import Settings
-from storage.archive import NOTE, Archive
+from storage.archive import Archive
 from storage.database import Database
 from storage.errors import NoAccess, Unavailable
-from storage.files.disk import Watermarks, disk_faults
+from storage.files.disk import Watermarks
 from storage.files.folder_archive import FolderArchive
 from storage.upkeep.older_database import last_swept
 
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def archive_of(settings: Settings) -> Archive:
-    """The files that belong to the database."""
+def archive_of(settings: Settings, database: Database | None = None) -> Archive:
+    """The files that belong to the database; a folder is made unless it has swept that one before."""
     node = settings.node
     store = object_store(settings)
     if store is None:
-        return FolderArchive(node.images_folder, low_water_bytes=node.keep_free_bytes)
+        known = database is not None and last_swept(database) is not None
+        return FolderArchive(node.images_folder, low_water_bytes=node.keep_free_bytes, known=known)
     from storage.files.file_cache import FileCache
     from storage.files.object_archive import ObjectArchive
 
@@ -72,7 +72,7 @@ def require_archive(settings: Settings, database: Database) -> None:
     is away is only told. Of files in a folder: Unavailable where that is another one, since it is made where it is not.
     """
     if settings.node.archive.url is None:
-        _require_folder(settings.node.images_folder, database)
+        archive_of(settings, database).check_there()
         return
     try:
         if (store := object_store(settings)) is not None:
@@ -84,14 +84,3 @@ def require_archive(settings: Settings, database: Database) -> None:
         raise ConfigurationError([f"node.yaml: archive: {refused}"]) from refused
     except Unavailable as trouble:
         log.warning("%s; as long as that is so nothing is taken", trouble)
-
-
-def _require_folder(folder: Path, database: Database) -> None:
-    """What would be taken into the place of a file system that is not mounted would be hidden by it later."""
-    with disk_faults():
-        missing = last_swept(database) is not None and not (folder / NOTE).exists()
-    if missing:
-        raise Unavailable(
-            f"{folder} is not the archive of this database: {NOTE}, which lies beside the files, is missing; "
-            f"is its file system mounted? (where the files are lost, write {{}} into {folder / NOTE} to begin anew)"
-        )

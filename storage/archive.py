@@ -49,7 +49,7 @@ class Placed:
 class Archive(Protocol):
     """Keeps Part 10 files; threads, processes and machines may write and read at the same time.
 
-    Unavailable where the disk fails or the storage does not answer, in every method.
+    Unavailable where the disk fails or the storage does not answer, in every method, and where all files are away.
     """
 
     @property
@@ -102,6 +102,10 @@ class Archive(Protocol):
         """
         ...
 
+    def check_there(self) -> None:
+        """Unavailable where all files are away: one that is missing then is not lost."""
+        ...
+
     def confirm(self, stored: StoredFile) -> None:
         """Unavailable where the file has gone since it was written; asked in the transaction that names it.
 
@@ -114,7 +118,8 @@ class Archive(Protocol):
         """Where the files lie on this machine while the block lasts, all brought there at once; none is to be changed.
 
         Where one is gone its path leads nowhere: who opens it is told so. With `checked` that is NotFound here, and
-        Damaged where a data set is not what was written.
+        Damaged where a data set is not what was written. Unavailable instead of whatever ends the block where all files
+        are away by then.
         """
         ...
 

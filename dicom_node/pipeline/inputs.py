@@ -9,6 +9,7 @@ from inference.request import SeriesFiles
 from storage.archive import Archive
 from storage.database import Database
 from storage.errors import NotFound
+from storage.files.disk import disk_faults
 from storage.records import Instance, Job
 
 
@@ -28,7 +29,9 @@ def inputs_of(database: Database, archive: Archive, job: Job) -> Iterator[dict[s
             if missing:
                 raise NotFound(f"{len(missing)} of {len(uids)} instances of series {series} are no longer held")
             paths = tuple(files.enter_context(archive.local([held[uid].file for uid in uids])))
-            if gone := sum(not path.exists() for path in paths):
+            with disk_faults():
+                gone = sum(not path.exists() for path in paths)
+            if gone:
                 raise NotFound(f"{gone} of the {len(uids)} files of series {series} are gone or damaged")
             inputs[role] = SeriesFiles(series_instance_uid=series, paths=paths, sop_instance_uids=tuple(uids))
         yield inputs

@@ -2,7 +2,10 @@
 
     ROOT/incoming/                  being written; named or swept after a crash
     ROOT/ab/cd/STUDY/OBJECT.dcm     see archive.py
-    ROOT/note.json                  what `note` was told last
+    ROOT/note.json                  what `note` was told last; there from the beginning
+
+Where the note is missing, all files are: a file system went away, or is not mounted. That passes (`check_there`), and
+is not to be taken for the loss of the file that was asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -39,7 +42,8 @@ class FolderArchive(Archive):
 
     fills_disk = True
 
-    def __init__(self, root: Path, *, low_water_bytes: int | None = None) -> None:
+    def __init__(self, root: Path, *, low_water_bytes: int | None = None, known: bool = False) -> None:
+        """`known`: there is such an archive already, which is not begun anew where it is away."""
         self.root = root
         self._room = Room(root, Watermarks().low_bytes if low_water_bytes is None else low_water_bytes)
         self._incoming = root / INCOMING
@@ -52,7 +56,12 @@ class FolderArchive(Archive):
         self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix="sync")
         self._sync_s = 0.0  # that syncs of folders have taken lately
         with disk_faults():
-            self.incoming.mkdir(parents=True, exist_ok=True)
+            begun = (root / NOTE).exists()
+            if begun or not known:
+                self.incoming.mkdir(parents=True, exist_ok=True)
+            if not begun and not known:
+                (root / NOTE).touch()
+                sync(root)
 
     @property
     def incoming(self) -> Path:
@@ -75,6 +84,7 @@ class FolderArchive(Archive):
         name = object_name(sop_uid)
         part = self.incoming / _part_name(folder, name, content_sha256)
         with disk_faults(), self._placing() as alone:
+            self.check_there()  # below the place of a file system that is away it would be hidden later
             if not ours and self._room.lacking():
                 raise NoRoom("free space on the archive's disk is below the watermark (keep_free_bytes)")
             moved = False
@@ -99,6 +109,15 @@ class FolderArchive(Archive):
                 if not moved:
                     part.unlink(missing_ok=True)
 
+    def check_there(self) -> None:
+        with disk_faults():
+            if not (self.root / NOTE).exists():
+                raise Unavailable(
+                    f"{self.root} is not the archive of this database: {NOTE}, which lies beside the files, is "
+                    f"missing; is its file system mounted? (where the files are lost, write {{}} into "
+                    f"{self.root / NOTE} to begin anew)"
+                )
+
     def confirm(self, stored: StoredFile) -> None:
         with disk_faults():
             if not self.path(stored).exists():
@@ -112,21 +131,28 @@ class FolderArchive(Archive):
     def local(self, files: Sequence[StoredFile], *, checked: bool = False) -> Iterator[list[Path]]:
         if checked:
             for stored in files:
-                with _reading(stored), self.path(stored).open("rb") as file:
+                with self._reading(stored), self.path(stored).open("rb") as file:
                     _check(stored, file)
-        yield [self.root / stored.path for stored in files]
+        with ExitStack() as unless_read:
+            unless_read.callback(self.check_there)
+            yield [self.root / stored.path for stored in files]
+            unless_read.pop_all()
 
     def read(self, stored: StoredFile) -> bytes:
-        with _reading(stored):
+        with self._reading(stored):
             content = self.path(stored).read_bytes()
         _check(stored, BytesIO(content))
         return content
 
     def sizes(self, files: Sequence[StoredFile]) -> list[int | None]:
         with disk_faults():
-            return [_size_of(self.root / stored.path) for stored in files]
+            sizes = [_size_of(self.root / stored.path) for stored in files]
+        if None in sizes:
+            self.check_there()
+        return sizes
 
     def remove(self, *files: StoredFile) -> None:
+        self.check_there()
         with disk_faults():
             for stored in files:
                 self.path(stored).unlink(missing_ok=True)
@@ -197,16 +223,20 @@ class FolderArchive(Archive):
             self.folder(study_uid).rmdir()
 
     def note(self, text: str) -> None:
+        self.check_there()
         with disk_faults():
             put_in_place(self.root / NOTE, text)
 
     def noted(self) -> str:
-        with disk_faults(), suppress(FileNotFoundError):
+        self.check_there()
+        with disk_faults():
             return (self.root / NOTE).read_text(encoding="utf-8")
-        return ""
 
     def save(self, paths: Sequence[str], folder: Path) -> int:
-        return sum(_carry(self.root, path, folder) for path in paths)
+        saved = sum(_carry(self.root, path, folder) for path in paths)
+        if saved < len(paths):
+            self.check_there()
+        return saved
 
     def put_back(self, paths: Sequence[str], folder: Path) -> None:
         for path in paths:
@@ -225,6 +255,16 @@ class FolderArchive(Archive):
         start = time.monotonic()
         sync(folder)
         self._sync_s += (time.monotonic() - start - self._sync_s) / 8
+
+    @contextmanager
+    def _reading(self, stored: StoredFile) -> Iterator[None]:
+        """Translate what the system says where a file cannot be read."""
+        with disk_faults():
+            try:
+                yield
+            except FileNotFoundError:
+                self.check_there()
+                raise NotFound(f"{stored.path} is not in the archive") from None
 
     @contextmanager
     def _placing(self) -> Iterator[bool]:
@@ -306,16 +346,6 @@ def _check(stored: StoredFile, file: BinaryIO) -> None:
     """Damaged where the data set is not what was written."""
     if digest_of(file) != stored.sha256:
         raise Damaged(f"{stored.path} is not what was written")
-
-
-@contextmanager
-def _reading(stored: StoredFile) -> Iterator[None]:
-    """Translate what the system says where a file cannot be read."""
-    with disk_faults():
-        try:
-            yield
-        except FileNotFoundError:
-            raise NotFound(f"{stored.path} is not in the archive") from None
 
 
 def _write_through(part: Path, chunks: Iterable[bytes | memoryview], known: str | None) -> tuple[str, int]:

@@ -98,6 +98,9 @@ class ObjectArchive(Archive):
             finally:
                 part.unlink(missing_ok=True)
 
+    def check_there(self) -> None:
+        """A bucket that is away says so itself."""
+
     def confirm(self, stored: StoredFile) -> None:
         seen = self._store.look(stored.path, briefly=True)
         if seen is None or seen.size != stored.size:

@@ -102,7 +102,11 @@ class Cleaner:
         return Outlook(self._weighed(goes), kept, whole=most is None or len(ended) < most)
 
     def remove(self, uid: str, now: float, *, short: bool = False) -> Due | None:
-        """Remove one study if it may go at this very moment; None where it may not any more."""
+        """Remove one study if it may go at this very moment; None where it may not any more.
+
+        Unavailable where its files are away, which would come back without rows.
+        """
+        self.archive.check_there()
         with self.database.transaction() as tx:
             decision = decide(tx.removals.of(uid), self.rules, self.ages(now), short=short)
             if not decision.goes:
@@ -115,6 +119,7 @@ class Cleaner:
 
         IllegalStep where work hangs on it. Only results that are held or that were given up are dropped with it.
         """
+        self.archive.check_there()
         with self.database.transaction() as tx:
             facts = tx.removals.of(uid)
             if hangs := unfinished(facts, now, GIVEN_UP):

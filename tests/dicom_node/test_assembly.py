@@ -103,6 +103,17 @@ class TestStorage:
         away.rename(archive)
         assemble(load(conf)).close()
 
+    def test_looking_makes_none_in_the_place_of_one_that_is_not_mounted(self, parts: Parts, conf: Path) -> None:
+        """Else the receivers, which run on, would have a folder to write to."""
+        archive, away = parts.archive.root, conf / "unmounted"
+        sweep_orphans(parts.database, parts.archive, "00", time.time())
+        archive.rename(away)
+        archive.mkdir()
+        seen = look_into(load(conf))
+        with pytest.raises(Unavailable, match="is its file system mounted"):
+            seen.archive.write("1.2.3", "1.2.3.4", [b"pixels"])
+        assert list(archive.iterdir()) == []
+
     def test_an_archive_that_is_lost_begins_anew_where_a_person_says_so(self, parts: Parts, conf: Path) -> None:
         sweep_orphans(parts.database, parts.archive, "00", time.time())
         (parts.archive.root / NOTE).write_text("{}\n")

@@ -12,7 +12,7 @@ from dicom_node.network.admission import Admittance
 from dicom_node.network.peer import Peer
 from dicom_node.network.server import Server
 from dicom_node.network.tls.settings import ServerTls
-from storage.archive import Archive
+from storage.archive import NOTE, Archive
 from storage.database import Database
 from storage.files.folder_archive import FolderArchive
 
@@ -56,7 +56,7 @@ class Ear:
             return [(entry.event, entry.text) for entry in tx.journal.recent(50)]
 
     def files(self) -> list[Path]:
-        return [path for path in self.root.rglob("*") if path.is_file()]
+        return [path for path in self.root.rglob("*") if path.is_file() and path.name != NOTE]
 
 
 @pytest.fixture

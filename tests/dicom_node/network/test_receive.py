@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from mount import unmounted
 from one_message import status_of
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -254,6 +255,15 @@ def test_a_full_disk_is_told_and_success_is_not(listen, ct_series, tmp_path):
     assert store_raw(ear, data_set_of(ct_series[0]), instance=uid) == 0xA700
     assert ear.files() == []
     assert ear.journal() == [], "the clock tells it once; a line an instance would be a storm"
+
+
+def test_what_would_lie_below_a_file_system_that_is_away_is_no_success(listen, ct_series):
+    ear = listen()
+    with unmounted(ear.archive.root):
+        (status,) = send(ct_series[:1], ear.peer).values()
+        assert str(status).startswith("0xA700")
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status) == "0x0000"
 
 
 def test_a_file_that_has_gone_before_its_row_is_committed_is_no_success(listen, ct_series, monkeypatch):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from storage.archive import NOTE
 from storage.errors import BadIdentifier, Damaged, NoRoom, NotFound, Unavailable
 from storage.files import folder_archive as module
 from storage.files.folder_archive import FolderArchive
@@ -18,7 +19,7 @@ STUDY, OBJECT = "1.2.3", "1.2.3.4"
 
 
 def files(archive):
-    return sorted(path for path in archive.root.rglob("*") if path.is_file())
+    return sorted(path for path in archive.root.rglob("*") if path.is_file() and path.name != NOTE)
 
 
 def test_what_was_written_is_read_back(archive):

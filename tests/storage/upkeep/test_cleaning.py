@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from mount import unmounted
 
 from storage.archive import Archive
 from storage.database import Database
@@ -124,6 +125,17 @@ def test_files_that_cannot_be_deleted_are_told_as_the_failure_that_they_are(db, 
     with pytest.raises(Unavailable):
         list(Cleaner(db, archive, RULES, told=heard.append).run(NOW))
     assert heard == [Gone("1.2.3", HEADER, "the archive's disk failed")]
+
+
+def test_a_study_whose_files_are_away_stays(db, archive, cleaner, keep):
+    """Else its rows went, and its files were back with the file system."""
+    keep("1.2.3", 12)
+    with unmounted(archive.root):
+        for remove in (cleaner.remove, cleaner.remove_now):
+            with pytest.raises(Unavailable):
+                remove("1.2.3", NOW)
+    assert state(db, "1.2.3") is StudyState.NOT_ROUTED
+    assert [due.study_instance_uid for due in cleaner.run(NOW)] == ["1.2.3"]
 
 
 def test_it_stops_when_there_is_enough(cleaner, keep):
