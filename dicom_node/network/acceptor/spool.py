@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from storage.errors import Unavailable
+
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 CHECK_EVERY_BYTES = 64 * 1024 * 1024
 
@@ -65,6 +67,8 @@ class Spool(BytesIO):
                 super().write(data)
         except OSError as error:
             self._drop(f"the data set could not be written: {error.strerror}")
+        except Unavailable as trouble:  # a disk that cannot even tell its room
+            self._drop(str(trouble))
         return len(data)
 
     def sha256(self) -> str:

@@ -30,6 +30,7 @@ from pynetdicom import build_context
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
+from dicom_node.network.acceptor.spool import IN_MEMORY_BYTES
 from dicom_node.network.admission import Admittance, Role
 from dicom_node.network.client import send
 from storage.errors import Unavailable
@@ -262,6 +263,22 @@ def test_what_would_lie_below_a_file_system_that_is_away_is_no_success(listen, c
     with unmounted(ear.archive.root):
         (status,) = send(ct_series[:1], ear.peer).values()
         assert str(status).startswith("0xA700")
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status) == "0x0000"
+
+
+def test_a_large_one_is_answered_too_where_the_archive_cannot_even_tell_its_room(listen, ct_series):
+    """Beyond some size it is spooled while it comes in, on a disk that may be gone."""
+    ear = listen()
+    image = dcmread(ct_series[0])
+    image.add_new(0x00091001, "OB", bytes(IN_MEMORY_BYTES))
+    image.private_block(0x0009, "ACME", create=True)
+    image.save_as(ct_series[0])
+    aside = ear.root.with_name("aside")
+    ear.root.rename(aside)
+    (status,) = send(ct_series[:1], ear.peer).values()
+    assert str(status).startswith("0xA700")
+    aside.rename(ear.root)
     (status,) = send(ct_series[:1], ear.peer).values()
     assert str(status) == "0x0000"
 
