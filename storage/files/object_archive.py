@@ -99,7 +99,7 @@ class ObjectArchive(Archive):
                 part.unlink(missing_ok=True)
 
     def check_there(self) -> None:
-        """A bucket that is away says so itself."""
+        self._store.check_there()
 
     def confirm(self, stored: StoredFile) -> None:
         seen = self._store.look(stored.path, briefly=True)
@@ -122,6 +122,8 @@ class ObjectArchive(Archive):
 
     def sizes(self, files: Sequence[StoredFile]) -> list[int | None]:
         seen = _all(self._askers, lambda stored: self._store.look(stored.path, briefly=True), files)
+        if None in seen:
+            self.check_there()
         return [one.size if one else None for one in seen]
 
     def remove(self, *files: StoredFile) -> None:

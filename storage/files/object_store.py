@@ -103,6 +103,11 @@ class ObjectStore:
     def __str__(self) -> str:
         return str(self.bucket)
 
+    def check_there(self) -> None:
+        """Unavailable where there is no bucket, which `look` cannot tell from a missing object (HEAD has no body)."""
+        with self._faults():
+            self._client(briefly=True).list_objects_v2(Bucket=self.bucket.name, Prefix=self._prefix, MaxKeys=1)
+
     def put(self, key: str, file: BinaryIO, size: int, md5: bytes, *, anyway: bool = False) -> bool:
         """Store `size` bytes of `file` under `key`; when this returns True the server holds them.
 

@@ -269,3 +269,30 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_acknowledged(
             assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths] == [f.sha256 for f in acknowledged]
     archive.sweep_parts(time.time() + 60)
     assert list(archive.incoming.iterdir()) == []
+
+
+AWAY: dict[str, Callable[[ObjectArchive, StoredFile], object]] = {
+    "write": lambda archive, _: archive.write(STUDY, "1.2.3.5", [b"content"]),
+    "read": lambda archive, stored: archive.read(stored),
+    "local": lambda archive, stored: archive.local([stored]).__enter__(),
+    "checked": lambda archive, stored: archive.local([stored], checked=True).__enter__(),
+    "sizes": lambda archive, stored: archive.sizes([stored]),
+    "confirm": lambda archive, stored: archive.confirm(stored),
+    "check_there": lambda archive, _: archive.check_there(),
+    "remove": lambda archive, stored: archive.remove(stored),
+    "noted": lambda archive, _: archive.noted(),
+}
+
+
+@pytest.mark.parametrize("asked", AWAY)
+@pytest.mark.parametrize("trouble", ["no bucket", "forbidden"])
+def test_a_bucket_that_is_away_has_lost_nothing(
+    elsewhere: ObjectArchive, object_server: ObjectServer, bucket: Bucket, road: Road, trouble: str, asked: str
+) -> None:
+    stored = StoredFile("aa/bb/" + "c" * 32 + "/" + "d" * 32 + "-" + "0" * 32 + ".dcm", 1, "0" * 64)
+    if trouble == "no bucket":
+        object_server.client.delete_bucket(Bucket=bucket.name)
+    else:
+        road.trouble, road.troubles, road.times = trouble, lambda *_: True, 99
+    with pytest.raises(Unavailable):
+        AWAY[asked](elsewhere, stored)
