@@ -139,6 +139,10 @@ class Archive(Protocol):
         """How much may still be written on the disk of `incoming`."""
         ...
 
+    def trouble(self) -> str:
+        """Why nothing is taken, whatever room there is on this machine's disk; "" where nothing keeps it."""
+        ...
+
     def has_room(self) -> bool:
         """True while new objects are taken."""
         ...

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 def node_status(parts: Parts, tx: Transaction, now: float, most: int | None = None) -> dict[str, Any]:
-    """Roles, queues, disk, certificates; what needs a person, a short disk first. Nothing is counted beyond `most`."""
-    free = parts.archive.free_bytes()
+    """Roles, queues, disk, certificates; what needs a person, the disk first. Nothing is counted beyond `most`."""
+    trouble = parts.archive.trouble()
+    free = 0 if trouble else parts.archive.free_bytes()
     view = status_view(tx, now, free, audit_spool(parts.settings).state(), most)
-    short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now, most)
+    if trouble:
+        short = [f"nothing is taken: {trouble}"]
+    else:
+        short = disk_lines(cleaner(parts), watermarks(parts.settings), free, now, most)
     view["needs_a_person"] = short + view["needs_a_person"] + _disabled_models(parts.settings, tx, now)
     return view
 

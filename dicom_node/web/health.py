@@ -63,6 +63,8 @@ def _silent(tx: Transaction, now: float) -> list[str]:
 
 
 def _full(console: Console) -> list[str]:
+    if trouble := console.parts.archive.trouble():
+        return [f"nothing is taken: {trouble}"]
     free = console.parts.archive.free_bytes()
     if watermarks(console.parts.settings).level(free) is not Level.FULL:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -29,6 +30,16 @@ class Level(StrEnum):
 def free_space(root: Path) -> int:
     """Bytes that this program may still write on the disk of `root`."""
     return shutil.disk_usage(root).free
+
+
+def why_unwritable(root: Path) -> str:
+    """What keeps everything from the disk of `root`, however many bytes are free; "" where nothing does."""
+    told = os.statvfs(root)
+    if told.f_flag & os.ST_RDONLY:
+        return f"the file system of {root} is mounted read-only"
+    if told.f_files and not told.f_favail:  # where none are counted they cannot run out
+        return f"the file system of {root} can hold no more files: no inode is left (df -i), whatever bytes are free"
+    return ""
 
 
 @dataclass(frozen=True)

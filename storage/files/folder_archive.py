@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 from storage.archive import INCOMING, NOTE, Archive, Lot, Placed, file_name, folder_name, object_name
 from storage.errors import Damaged, NoRoom, NotFound, Unavailable
-from storage.files.disk import Room, Watermarks, disk_faults, free_space
+from storage.files.disk import Room, Watermarks, disk_faults, free_space, why_unwritable
 from storage.files.durable import link_or_copy, put_in_place, sync
 from storage.files.part10 import DataSetDigest, digest_of
 from storage.records import StoredFile
@@ -160,6 +160,14 @@ class FolderArchive(Archive):
     def free_bytes(self) -> int:
         with disk_faults():
             return free_space(self.root)
+
+    def trouble(self) -> str:
+        try:
+            self.check_there()
+            with disk_faults():
+                return why_unwritable(self.root)
+        except Unavailable as trouble:
+            return str(trouble)
 
     def has_room(self) -> bool:
         with disk_faults():

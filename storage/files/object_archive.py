@@ -26,7 +26,7 @@ from typing import BinaryIO, TypeVar
 
 from storage.archive import NOTE, Archive, Lot, Placed, file_name, folder_name, object_name
 from storage.errors import Damaged, NoRoom, NotFound, StorageError, Unavailable
-from storage.files.disk import Room, Watermarks, disk_faults, free_space
+from storage.files.disk import Room, Watermarks, disk_faults, free_space, why_unwritable
 from storage.files.durable import link_or_copy, sync
 from storage.files.file_cache import FileCache
 from storage.files.object_store import Listed, ObjectStore, Seen
@@ -134,6 +134,14 @@ class ObjectArchive(Archive):
     def free_bytes(self) -> int:
         with disk_faults():
             return free_space(self._cache.root)
+
+    def trouble(self) -> str:
+        """Of the disk of spool and cache; who looks is not kept waiting for the server."""
+        try:
+            with disk_faults():
+                return why_unwritable(self._cache.root)
+        except Unavailable as trouble:
+            return str(trouble)
 
     def has_room(self) -> bool:
         with disk_faults():

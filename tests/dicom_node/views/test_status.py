@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pytest
 from listening import asked
+from mount import unmounted
 
 from dicom_node.assembly import Parts
 from dicom_node.views.status import node_status, today_view
@@ -20,6 +21,15 @@ def test_a_short_disk_needs_a_person_first(story: Parts, monkeypatch) -> None:
         needs = node_status(story, tx, 1000.0)["needs_a_person"]
     assert needs[0].startswith("disk full")
     assert any(line.startswith("1 job failed") for line in needs)
+
+
+def test_an_archive_that_is_away_needs_a_person_first(story: Parts) -> None:
+    """That all is refused is seen nowhere else: the disk in its place has room."""
+    with unmounted(story.archive.root), story.database.reading() as tx:
+        view = node_status(story, tx, 1000.0)
+    assert view["needs_a_person"][0].startswith("nothing is taken: ")
+    assert "is its file system mounted" in view["needs_a_person"][0]
+    assert view["free_bytes"] == 0
 
 
 def test_today_begins_at_midnight_here(story: Parts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browsing import NOW, Browser
+from mount import unmounted
 
 from dicom_node.assembly import Parts
 from storage.errors import Unavailable
@@ -42,6 +43,14 @@ def test_what_keeps_it_from_work_is_said(visitor: Browser, parts: Parts, beating
     assert answer.json()["troubles"] == [
         "role pipeline is silent", "the disk is full: 1.5 GB free, new instances are refused"
     ]
+
+
+def test_a_node_whose_archive_is_away_is_not_ready(visitor: Browser, parts: Parts, beating: None) -> None:
+    with unmounted(parts.archive.root):
+        answer = visitor.get("/readyz")
+    assert answer.status_code == 503
+    assert "is its file system mounted" in answer.json()["troubles"][0]
+    assert visitor.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

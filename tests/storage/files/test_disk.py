@@ -1,5 +1,8 @@
 """How full the disk may become."""
 
+import os
+from types import SimpleNamespace
+
 import pytest
 
 from storage.files import disk
@@ -30,6 +33,22 @@ def test_a_level_is_entered_at_its_mark_and_left_a_tenth_above(free, before, lev
 def test_without_a_first_mark_there_is_only_the_second():
     assert Watermarks(low_bytes=100).level(100) is Level.WELL
     assert Watermarks(low_bytes=100).level(99) is Level.FULL
+
+
+@pytest.mark.parametrize(
+    ("flags", "files", "left", "why"),
+    [
+        (os.ST_NOSUID, 1000, 5, ""),
+        (0, 0, 0, ""),  # as btrfs tells it
+        (os.ST_RDONLY | os.ST_NOSUID, 1000, 5, "is mounted read-only"),
+        (0, 1000, 0, "no inode is left"),
+    ],
+)
+def test_a_disk_with_room_may_take_nothing_all_the_same(tmp_path, monkeypatch, flags, files, left, why):
+    told = SimpleNamespace(f_flag=flags, f_files=files, f_favail=left)
+    monkeypatch.setattr(disk.os, "statvfs", lambda _: told)
+    assert why in disk.why_unwritable(tmp_path)
+    assert bool(why) is bool(disk.why_unwritable(tmp_path))
 
 
 def test_the_disk_is_asked_once_a_second_and_counted_down_in_between(tmp_path, monkeypatch):
