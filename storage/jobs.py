@@ -82,15 +82,18 @@ class Jobs(Store):
         query = select(jobs).where(_PENDING, leases.free(jobs, now), jobs.c.model == model)
         return [job_of(row) for row in self._connection.execute(query.order_by(jobs.c.queued_at, jobs.c.job_id))]
 
-    def claim(self, owner: str, now: float, term_s: float, closed: Collection[str] = ()) -> Job | None:
+    def claim(
+        self, owner: str, now: float, term_s: float, closed: Collection[str] = (), last: Collection[str] = ()
+    ) -> Job | None:
         """Lease the job of highest priority, of these the one that waits longest; none of the models in `closed`.
 
-        A job whose last owner let the lease run out cost a worker: taking it over counts that crash.
+        The jobs in `last` only where no other waits. A job whose last owner let the lease run out cost a worker: taking
+        it over counts that crash.
         """
         queue = (
             select(jobs.c.job_id)
             .where(_PENDING, leases.free(jobs, now), _but(closed))
-            .order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
+            .order_by(*_behind(last), jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.job_id)
         )
         started = {
             "attempts": jobs.c.attempts + 1,
@@ -190,6 +193,11 @@ class Jobs(Store):
 def _but(closed: Collection[str]) -> ColumnElement[bool]:
     """Of no model that takes none."""
     return jobs.c.model.not_in(list(closed)) if closed else true()
+
+
+def _behind(last: Collection[str]) -> list[ColumnElement[int]]:
+    """These after all others; nothing where there are none, so that the queue is read off its index."""
+    return [case((jobs.c.job_id.in_(list(last)), 1), else_=0)] if last else []
 
 
 def job_of(row: Row[Any]) -> Job:

@@ -49,6 +49,7 @@ T = TypeVar("T")
 
 PATIENCE_S = 60.0  # with an archive that does not answer, before the job goes back into the queue
 TRY_AGAIN_S = 2.0
+BEHIND_S = 60.0
 DAY_S = 86400.0
 
 Encode = Callable[[Job, Result, Mapping[str, Sequence[Path]]], tuple[Encoded, ...]]
@@ -81,13 +82,14 @@ class Infer:
     audit: Recorder = field(default_factory=Recorder)
     counts: Counts = field(default_factory=Counts)
     models: Mapping[str, InstalledModel] = field(default_factory=dict)
+    _unread: dict[str, float] = field(default_factory=dict, init=False)  # jobs whose files could not be had, and since
 
     def step(self, now: float) -> bool:
         with self.database.reading() as tx:
             if not tx.jobs.waiting(now, self._closed):
                 return False
         with self.database.transaction() as tx:
-            job = tx.jobs.claim(self.owner, now, self.limits.lease_term_s, self._closed)
+            job = tx.jobs.claim(self.owner, now, self.limits.lease_term_s, self._closed, self._behind)
             if job is None:
                 return False
             if job.crashes >= self.limits.max_crashes:  # taking it over has counted the last of them
@@ -120,10 +122,18 @@ class Infer:
         """Models whose jobs wait until somebody enables them."""
         return list(closed(self.models.values()))
 
+    @property
+    def _behind(self) -> list[str]:
+        """Jobs that let all others go first for a while: what is wrong may be a file of theirs and not the disk."""
+        for job in [job for job, since in self._unread.items() if time.monotonic() - since > BEHIND_S]:
+            del self._unread[job]
+        return list(self._unread)
+
     def _run(self, job: Job, scratch: Path) -> None:
         try:
             self._infer(job, scratch)
         except Unavailable as trouble:
+            self._unread[job.job_id] = time.monotonic()
             with self.database.transaction() as tx:
                 tx.jobs.release(job.job_id, self.owner, crashed=False)
                 self._journal(tx, job, self.clock(), "waits", str(trouble))

@@ -69,6 +69,13 @@ def test_claim_takes_the_highest_priority_then_the_oldest(db, queue):
     assert claim(db) is None
 
 
+def test_the_last_ones_are_claimed_where_no_other_waits(db, queue):
+    queue(("late", 0, 30.0), ("early", 0, 10.0), ("urgent", 5, 40.0))
+    with db.transaction() as tx:
+        taken = [tx.jobs.claim("a", 1000.0, 60.0, last=["urgent", "early"]).job_id for _ in range(3)]
+    assert taken == ["late", "urgent", "early"]
+
+
 def test_claim_leases_and_counts(db, job):
     claimed = claim(db, "a", 1000.0)
     assert claimed == replace(job, attempts=1, started_at=1000.0, lease_owner="a", lease_until=1060.0)

@@ -294,6 +294,24 @@ def test_a_job_whose_last_permitted_owner_died_is_not_run_once_more(
     assert events(database)[-1] == "failed"
 
 
+def test_a_job_whose_file_cannot_be_read_lets_the_others_go_first(
+    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+) -> None:
+    queue(priority=90)
+    device.fault = Unavailable("the archive's disk failed: Input/output error")
+    with pytest.raises(Unavailable):
+        stage.step(50.0)
+    with database.transaction() as tx:
+        other = replace(tx.jobs.of_study(STUDY)[0], job_id="b" * 64, priority=0, task="lung_nodule", attempts=0)
+        tx.jobs.add(other)
+    device.fault = None
+    assert stage.step(51.0)
+    with database.reading() as tx:
+        assert [tx.jobs.get(one * 64).state for one in "ab"] == [JobState.PENDING, JobState.DONE]
+    assert stage.step(52.0), "where no other waits it is tried at once"
+    assert not stage.step(53.0)
+
+
 @pytest.mark.parametrize("call", ["local", "write"])
 @pytest.mark.parametrize(("times", "state"), [(2, JobState.DONE), (99, JobState.PENDING)])
 def test_an_archive_without_an_answer_is_waited_for_and_costs_no_crash(
