@@ -12,7 +12,7 @@ def words(pdf: bytes) -> str:
     text = b""
     for stream in streams:
         try:
-            text += zlib.decompress(stream)
+            text += zlib.decompressobj().decompress(stream)  # whose checksum may end in what looks like a line's end
         except zlib.error:
             continue
     return " ".join(re.sub(rb"\\(.)", rb"\1", t).decode("latin-1")
