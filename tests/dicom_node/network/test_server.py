@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from own_addresses import EVERY
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, RTPlanStorage
 from pynetdicom import AE, build_context
@@ -49,10 +50,9 @@ def test_dcmtk_echoes(listen, dcmtk):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
 def test_a_caller_by_ipv4_keeps_its_address_where_the_port_is_one_of_ipv6_too(listen):
     """Not ::ffff:127.0.0.1: the routes, the audit trail and the log compare it and show it."""
-    ear = listen(host="::")
+    ear = listen(host=EVERY)
     association = call(ear)
     assert association.is_established
     assert [one.requestor.address for one in ear.server.open_associations] == ["127.0.0.1"]

@@ -109,14 +109,18 @@ def test_what_was_right_and_has_expired_withdraws_nothing(
         assert len(tx.rejections.of_study(STUDY)) == 3, "but they are no input of a later job"
 
 
-def test_our_own_result_may_be_rejected(
-    queue: Callable[..., Job], say: Callable[..., None], database: Database
-) -> None:
+@pytest.fixture
+def own_result(queue: Callable[..., Job], database: Database) -> str:
+    """A SEG of ours that one destination has and another waits for."""
     queue(state=JobState.DONE)
     with database.transaction() as tx:
         tx.results.add(ResultObject("2.25.5", "1.2", "2.25.6", JOB, "seg", StoredFile("x", 1, "x")))
     deliver(database, DeliveryState.SENT, DeliveryState.PENDING)
-    say(["2.25.5"])
+    return "2.25.5"
+
+
+def test_our_own_result_may_be_rejected(own_result: str, say: Callable[..., None], database: Database) -> None:
+    say([own_result])
     assert (job(database).state, job(database).mark) == (JobState.DONE, JobMark.WITHDRAWN)
     with database.reading() as tx:
         assert tx.studies.get(STUDY).state is StudyState.DISPATCHED, "its images are as they were"
@@ -124,13 +128,9 @@ def test_our_own_result_may_be_rejected(
 
 
 def test_our_own_result_may_expire_and_was_right(
-    queue: Callable[..., Job], say: Callable[..., None], database: Database
+    own_result: str, say: Callable[..., None], database: Database
 ) -> None:
-    queue(state=JobState.DONE)
-    with database.transaction() as tx:
-        tx.results.add(ResultObject("2.25.5", "1.2", "2.25.6", JOB, "seg", StoredFile("x", 1, "x")))
-    deliver(database, DeliveryState.SENT, DeliveryState.PENDING)
-    say(["2.25.5"], Title.RETENTION_EXPIRED)
+    say([own_result], Title.RETENTION_EXPIRED)
     assert (job(database).state, job(database).mark) == (JobState.DONE, JobMark.NONE), "later studies compare with it"
     with database.reading() as tx:
         assert tx.deliveries.of_job(JOB)[1].state is DeliveryState.SUPERSEDED

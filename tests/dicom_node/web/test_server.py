@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from own_addresses import EVERY, LOOPBACK
 
 from dicom_node.assembly import Parts, assemble
 from dicom_node.errors import NodeError
@@ -87,24 +88,22 @@ def test_it_answers_prints_the_way_in_once_nobody_is_there_and_ends_when_told(
     parts.close()
 
 
-@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+@pytest.mark.parametrize("host", LOOPBACK)
 def test_every_address_of_the_machine_is_also_that_of_ipv4(conf: Path, port: int, host: str) -> None:
-    parts = configured(conf, f"web: {{port: {port}, host: '::'}}")
+    parts = configured(conf, f"web: {{port: {port}, host: '{EVERY}'}}")
     with served(parts):
-        ask(f"http://[::1]:{port}/healthz")
+        ask(f"http://{LOOPBACK[-1]}:{port}/healthz")
         assert ask(f"http://{host}:{port}/healthz")[0] == 200
     parts.close()
 
 
-@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
 def test_a_proxy_that_calls_by_ipv4_is_known_there_too(conf: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr("dicom_node.web.access._known", lambda *told, **_: seen.append(told[4]))
-    parts = configured(conf, f"web: {{port: {port}, host: '::', proxies: [127.0.0.1]}}")
+    parts = configured(conf, f"web: {{port: {port}, host: '{EVERY}', proxies: [127.0.0.1]}}")
     headers = {"Authorization": "Bearer x", "X-Forwarded-For": "10.1.2.3"}
     with served(parts):
-        ask(f"http://[::1]:{port}/healthz")
+        ask(f"http://{LOOPBACK[-1]}:{port}/healthz")
         for told in (headers, {**headers, "X-Forwarded-For": ""}):
             asked = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/status", headers=told)
             with suppress(urllib.error.HTTPError):
