@@ -12,6 +12,7 @@ from delivering import clock, deliver, look, peer, result, step  # noqa: F401 (f
 from dispatching import dispatch, scan  # noqa: F401 (fixtures of test_dispatch*)
 from empty_sqlite import EmptySqlite
 from fetching import arrive_fetched, let_settle, source, stage  # noqa: F401 (fixtures of test_fetch*)
+from inferring import device, infer  # noqa: F401 (fixtures of test_infer*)
 from reviewing import scene, send_back  # noqa: F401 (fixtures of test_review*)
 
 from storage.archive import Archive

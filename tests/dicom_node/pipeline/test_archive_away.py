@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from delivering import STUDY, events
+from delivering import events
+from inferring import MODEL, job
 from mount import unmounted
 from reviewing import CORRECTED, JOB, Scene
 
@@ -21,7 +22,7 @@ from dicom_node.pipeline.inputs import inputs_of
 from dicom_node.pipeline.prior_files import load_prior
 from dicom_node.pipeline.review import Review
 from inference.errors import Unfit
-from inference.findings import IntendedUse, ModelIdentity, Result
+from inference.findings import Result
 from inference.request import Request
 from inference.volume import Grid
 from storage.database import Database
@@ -29,8 +30,6 @@ from storage.errors import Unavailable
 from storage.files.folder_archive import FolderArchive
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Delivery, Job
-
-MODEL = ModelIdentity("liver", "1", "ab", "us", IntendedUse.DEMONSTRATION)
 
 
 class Reader:
@@ -66,11 +65,6 @@ def infer(
     monkeypatch.setattr(module, "PATIENCE_S", -1.0)
     limits = InferLimits(lease_term_s=60, time_limit_s=120, max_crashes=2)
     return Infer(database, archive, reader, encode, {}, limits, tmp_path / "scratch", "me")  # type: ignore[arg-type]
-
-
-def job(database: Database) -> Job:
-    with database.reading() as tx:
-        return tx.jobs.of_study(STUDY)[0]
 
 
 def test_a_job_whose_images_are_away_waits_for_them(

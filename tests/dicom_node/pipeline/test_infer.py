@@ -5,181 +5,106 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
+from inferring import MODEL, STUDY, Device, encode, events, job
 
-from dicom_node.destinations import FolderDestination
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.objects.profile import Profile
 from dicom_node.pipeline import infer as module
-from dicom_node.pipeline.infer import Infer, InferLimits
+from dicom_node.pipeline.infer import Infer
 from dicom_node.pipeline.installed import InstalledModel
 from dicom_node.pipeline.reasons import reason_of
 from inference.errors import BundleBroken, Unfit, WorkerDied
-from inference.findings import IntendedUse, ModelIdentity, Result
+from inference.findings import Result
 from inference.request import Request
 from inference.trend import Trend
-from inference.volume import Grid
-from storage.archive import Archive
 from storage.database import Database
-from storage.errors import LeaseLost, Unavailable
-from storage.files.folder_archive import FolderArchive
+from storage.errors import LeaseLost
 from storage.lifecycle import DeliveryState, JobState
 from storage.records import Job
 
-STUDY = "1.2.3"
-MODEL = ModelIdentity("liver", "1", "ab", "us", IntendedUse.DEMONSTRATION)
 
-
-@dataclass
-class Device:
-    """An executor that answers as it is told."""
-
-    fault: Exception | None = None
-    asked: list[Request] = field(default_factory=list)
-    meanwhile: Callable[[], None] = lambda: None
-
-    def run(self, request: Request, report: Callable[[float, str], None]) -> Result:
-        self.asked.append(request)
-        report(0.5, "network")
-        self.meanwhile()
-        if self.fault:
-            raise self.fault
-        return Result("liver_tumour", MODEL, Grid((1, 1, 1), np.eye(4)), "CT", request.scratch / "mask.npy", ())
-
-
-def encode(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
-    assert all(path.exists() for path in files["CT"])
-    return (Encoded(kind="sr", sop_instance_uid="2.25.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34",
-                    series_instance_uid="2.25.2", part10=b"a report"),)
-
-
-@pytest.fixture
-def device() -> Device:
-    return Device()
-
-
-@pytest.fixture
-def stage(database: Database, archive: Archive, device: Device, tmp_path: Path) -> Infer:
-    return Infer(
-        database=database,
-        archive=archive,
-        executor=device,  # type: ignore[arg-type]
-        encode=encode,
-        destinations={
-            "pacs": FolderDestination(kind="folder", path=tmp_path, accepts=(IntendedUse.DEMONSTRATION,)),
-            "ward": FolderDestination(kind="folder", path=tmp_path, profile=Profile(seg="labelmap")),
-        },
-        limits=InferLimits(lease_term_s=60, time_limit_s=120, max_crashes=2),
-        scratch=tmp_path / "scratch",
-        owner="me",
-        clock=lambda: 100.0,
-    )
-
-
-def job(database: Database) -> Job:
-    with database.reading() as tx:
-        return tx.jobs.of_study(STUDY)[0]
-
-
-def events(database: Database) -> list[str]:
-    with database.reading() as tx:
-        return [entry.event for entry in tx.journal.of_study(STUDY)]
-
-
-def test_done_is_one_commit(stage: Infer, database: Database, queue: Callable[..., Job], device: Device) -> None:
+def test_done_is_one_commit(infer: Infer, database: Database, queue: Callable[..., Job], device: Device) -> None:
     queue()
-    assert stage.step(50.0)
+    assert infer.step(50.0)
     assert job(database).state is JobState.DONE
     with database.reading() as tx:
         (result,) = tx.results.of_job("a" * 64)
         (delivery,) = tx.deliveries.of_study(STUDY)
-    assert stage.archive.path(result.file).read_bytes().endswith(b"a report")
+    assert infer.archive.path(result.file).read_bytes().endswith(b"a report")
     assert (delivery.destination, delivery.state) == ("pacs", DeliveryState.PENDING)
     assert len(device.asked[0].inputs["CT"].paths) == 3
-    assert not stage.step(60.0), "the queue is empty"
+    assert not infer.step(60.0), "the queue is empty"
 
 
-def test_what_was_filled_in_is_told_once(stage: Infer, database: Database, queue: Callable[..., Job]) -> None:
+def test_what_was_filled_in_is_told_once(infer: Infer, database: Database, queue: Callable[..., Job]) -> None:
     def twice(*arguments: object) -> tuple[Encoded, ...]:
         (report,) = encode(*arguments)  # type: ignore[arg-type]
         one = replace(report, filled=("Empty: StudyID.",))
         return one, replace(one, sop_instance_uid="2.25.3")
 
     queue()
-    replace(stage, encode=twice).step(50.0)
+    replace(infer, encode=twice).step(50.0)
     with database.reading() as tx:
         assert [e.text for e in tx.journal.of_study(STUDY) if e.event == "filled"] == ["Empty: StudyID."]
 
 
 def test_each_delivery_is_of_the_objects_that_its_destination_wants(
-    stage: Infer, database: Database, queue: Callable[..., Job]
+    infer: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:
     queue(parameters={"model": {}, "destinations": ["pacs", "ward"], "outputs": ["sr"]})
-    stage.step(50.0)
+    infer.step(50.0)
     with database.reading() as tx:
         wanted = {delivery.destination: delivery.variant for delivery in tx.deliveries.of_study(STUDY)}
     assert wanted == {"pacs": "", "ward": Profile(seg="labelmap").variant}
 
 
 def test_an_attempt_has_a_scratch_of_its_own_and_what_a_dead_one_left_goes(
-    stage: Infer, database: Database, queue: Callable[..., Job]
+    infer: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:
     job = queue()
-    others = stage.scratch / f"{job.job_id[:16]}-1"  # a pipeline that lost its lease, and perhaps does not know it yet
-    unrelated = stage.scratch / "another-1"
+    others = infer.scratch / f"{job.job_id[:16]}-1"  # a pipeline that lost its lease, and perhaps does not know it yet
+    unrelated = infer.scratch / "another-1"
     for folder in (others, unrelated):
         folder.mkdir(parents=True)
     with database.transaction() as tx:
         assert tx.jobs.claim("another", 10.0, 5.0)
     seen: list[str] = []
-    run = stage.executor.run
+    run = infer.executor.run
 
     def look(request: Request, report: Callable[[float, str], None]) -> Result:
-        seen.extend(sorted(one.name for one in stage.scratch.iterdir()))
+        seen.extend(sorted(one.name for one in infer.scratch.iterdir()))
         return run(request, report)
 
-    stage.executor.run = look  # type: ignore[method-assign]
-    stage.step(50.0)
+    infer.executor.run = look  # type: ignore[method-assign]
+    infer.step(50.0)
     assert set(seen) == {"another-1", f"{job.job_id[:16]}-2"}
-    assert list(stage.scratch.iterdir()) == [unrelated]
+    assert list(infer.scratch.iterdir()) == [unrelated]
 
 
 def test_what_died_long_ago_and_never_ran_here_again_leaves_no_scratch(
-    stage: Infer, queue: Callable[..., Job]
+    infer: Infer, queue: Callable[..., Job]
 ) -> None:
     """Its job was superseded, has failed, or ended on another machine; masks of patients lie there."""
     queue()
-    now, longest = time.time(), stage.limits.time_limit_s + module.DAY_S
+    now, longest = time.time(), infer.limits.time_limit_s + module.DAY_S
     for name, age in (("dead-1", longest + 60), ("running-1", longest - 60)):
-        (stage.scratch / name).mkdir(parents=True)
-        (stage.scratch / name / "mask.npy").write_bytes(b"a mask")
-        os.utime(stage.scratch / name, (now - age, now - age))
-    stage.step(50.0)
-    assert [one.name for one in stage.scratch.iterdir()] == ["running-1"]
+        (infer.scratch / name).mkdir(parents=True)
+        (infer.scratch / name / "mask.npy").write_bytes(b"a mask")
+        os.utime(infer.scratch / name, (now - age, now - age))
+    infer.step(50.0)
+    assert [one.name for one in infer.scratch.iterdir()] == ["running-1"]
 
 
-def test_a_disk_without_room_for_scratch_costs_no_attempt(
-    stage: Infer, database: Database, queue: Callable[..., Job]
-) -> None:
+def test_scratch_is_swept(infer: Infer, queue: Callable[..., Job]) -> None:
     queue()
-    stage.scratch.write_text("a file is in the way")
-    with pytest.raises(Unavailable, match="disk failed"):
-        stage.step(50.0)
-    found = job(database)
-    assert (found.state, found.crashes, found.lease_owner) == (JobState.PENDING, 0, None)
-
-
-def test_scratch_is_swept(stage: Infer, queue: Callable[..., Job]) -> None:
-    queue()
-    stage.step(50.0)
-    assert list(stage.scratch.iterdir()) == []
+    infer.step(50.0)
+    assert list(infer.scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -191,7 +116,7 @@ def test_scratch_is_swept(stage: Infer, queue: Callable[..., Job]) -> None:
     ],
 )
 def test_an_end_has_its_reason(
-    stage: Infer,
+    infer: Infer,
     database: Database,
     queue: Callable[..., Job],
     device: Device,
@@ -201,52 +126,52 @@ def test_an_end_has_its_reason(
 ) -> None:
     queue()
     device.fault = fault
-    stage.step(50.0)
+    infer.step(50.0)
     ended = job(database)
     assert ended.state is state
     assert word in ended.reason
     assert str(state).lower() in events(database)
-    assert stage.counts.take() == {("job_failures", (("reason", reason_of(fault)), ("task", ended.task))): 1}
+    assert infer.counts.take() == {("job_failures", (("reason", reason_of(fault)), ("task", ended.task))): 1}
 
 
 def test_a_job_that_cost_its_worker_twice_fails(
-    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+    infer: Infer, database: Database, queue: Callable[..., Job], device: Device
 ) -> None:
     queue()
     device.fault = WorkerDied("killed by signal 9")
-    stage.step(50.0)
+    infer.step(50.0)
     assert job(database).state is JobState.PENDING, "once is bad luck"
-    stage.step(51.0)
+    infer.step(51.0)
     assert job(database).state is JobState.FAILED
     assert events(database).count("worker died") == 2
 
 
 def test_a_worker_that_dies_once_costs_nothing(
-    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+    infer: Infer, database: Database, queue: Callable[..., Job], device: Device
 ) -> None:
     queue()
     device.fault = WorkerDied("killed by signal 9")
-    stage.step(50.0)
+    infer.step(50.0)
     device.fault = None
-    stage.step(51.0)
+    infer.step(51.0)
     assert job(database).state is JobState.DONE
 
 
 def test_stopping_the_node_is_no_fault_of_the_job(
-    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+    infer: Infer, database: Database, queue: Callable[..., Job], device: Device
 ) -> None:
     queue()
     device.fault = WorkerDied("the node was stopped under the job", stopped=True)
     for now in (50.0, 51.0, 52.0):
-        stage.step(now)
+        infer.step(now)
     assert (job(database).state, job(database).crashes) == (JobState.PENDING, 0)
 
 
 def test_results_are_held_where_the_destination_does_not_accept_them(
-    stage: Infer, database: Database, queue: Callable[..., Job]
+    infer: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:
     queue(parameters={"model": {}, "destinations": ["pacs", "ward", "gone"], "outputs": ["sr"]})
-    stage.step(50.0)
+    infer.step(50.0)
     with database.reading() as tx:
         by_name = {d.destination: d for d in tx.deliveries.of_study(STUDY)}
     assert by_name["pacs"].state is DeliveryState.PENDING
@@ -256,7 +181,7 @@ def test_results_are_held_where_the_destination_does_not_accept_them(
 
 
 def test_who_lost_the_lease_drops_the_work(
-    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+    infer: Infer, database: Database, queue: Callable[..., Job], device: Device
 ) -> None:
     queue()
 
@@ -266,87 +191,39 @@ def test_who_lost_the_lease_drops_the_work(
 
     device.meanwhile = supersede
     with pytest.raises(LeaseLost):
-        stage.step(50.0)
+        infer.step(50.0)
     with database.reading() as tx:
         assert tx.results.of_job("a" * 64) == []
         assert tx.deliveries.of_study(STUDY) == []
 
 
 def test_missing_files_fail_the_job_by_name(
-    stage: Infer, database: Database, queue: Callable[..., Job]
+    infer: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:
     queue(inputs={"CT": {"series": "1.2.3.1", "instances": ["1.2.3.1.1", "1.2.3.1.99"]}})
-    stage.step(50.0)
+    infer.step(50.0)
     assert job(database).state is JobState.FAILED
     assert "1 of 2 instances" in job(database).reason
 
 
 def test_a_job_whose_last_permitted_owner_died_is_not_run_once_more(
-    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
+    infer: Infer, database: Database, queue: Callable[..., Job], device: Device
 ) -> None:
     queue()
     for now in (0.0, 10.0):  # the whole pipeline ended under it each time, and recovery has not come to that
         with database.transaction() as tx:
             assert tx.jobs.claim("dead", now, 5.0)
-    assert stage.step(20.0)
+    assert infer.step(20.0)
     assert device.asked == []
     assert (job(database).state, job(database).crashes) == (JobState.FAILED, 2)
     assert events(database)[-1] == "failed"
 
 
-def test_a_job_whose_file_cannot_be_read_lets_the_others_go_first(
-    stage: Infer, database: Database, queue: Callable[..., Job], device: Device
-) -> None:
-    queue(priority=90)
-    device.fault = Unavailable("the archive's disk failed: Input/output error")
-    with pytest.raises(Unavailable):
-        stage.step(50.0)
-    with database.transaction() as tx:
-        other = replace(tx.jobs.of_study(STUDY)[0], job_id="b" * 64, priority=0, task="lung_nodule", attempts=0)
-        tx.jobs.add(other)
-    device.fault = None
-    assert stage.step(51.0)
-    with database.reading() as tx:
-        assert [tx.jobs.get(one * 64).state for one in "ab"] == [JobState.PENDING, JobState.DONE]
-    assert stage.step(52.0), "where no other waits it is tried at once"
-    assert not stage.step(53.0)
-
-
-@pytest.mark.parametrize("call", ["local", "write"])
-@pytest.mark.parametrize(("times", "state"), [(2, JobState.DONE), (99, JobState.PENDING)])
-def test_an_archive_without_an_answer_is_waited_for_and_costs_no_crash(
-    stage: Infer, database: Database, queue: Callable[..., Job], device: Device, monkeypatch: pytest.MonkeyPatch,
-    call: str, times: int, state: JobState,
-) -> None:  # fmt: skip
-    """What was computed is not lost by a short outage; in a long one the job goes back into the queue."""
-    queue()
-    answers, asked = getattr(FolderArchive, call), []
-
-    def away(*said: Any, **more: Any) -> Any:
-        asked.append(call)
-        if len(asked) <= times:
-            raise Unavailable("s3://bucket does not answer")
-        return answers(*said, **more)
-
-    monkeypatch.setattr(FolderArchive, call, away)
-    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
-    monkeypatch.setattr(module, "TRY_AGAIN_S", 0.01)
-    if state is JobState.DONE:
-        assert stage.step(50.0)
-    else:
-        with pytest.raises(Unavailable):
-            stage.step(50.0)
-        assert events(database)[-1] == "waits"
-    found = job(database)
-    assert (found.state, found.crashes, found.lease_owner) == (state, 0, None)
-    assert len(device.asked) == (0 if (call, state) == ("local", JobState.PENDING) else 1)
-
-
 def test_which_model_measured_is_kept_for_who_compares_with_it_later(
-    stage: Infer, database: Database, queue: Callable[..., Job]
+    infer: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:
     queue()
-    stage.step(50.0)
+    infer.step(50.0)
     assert job(database).summary["maker"] == {"name": "liver", "version": "1", "sha256": "ab"}
 
 
@@ -358,16 +235,16 @@ def test_the_journal_says_that_another_model_measured_the_prior() -> None:
 
 
 def test_what_the_study_lacked_is_the_first_of_the_jobs_notes(
-    stage: Infer, database: Database, queue: Callable[..., Job]
+    infer: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:
     parameters = {"model": {"kind": "threshold"}, "destinations": [], "outputs": ["seg"]}
     queue(parameters=parameters | {"incomplete": "incomplete: 3 of 412 images missing"})
-    stage.step(50.0)
+    infer.step(50.0)
     assert job(database).summary["notes"] == ["incomplete: 3 of 412 images missing"]
 
 
 def test_what_dispatch_left_out_is_in_the_result_once(
-    stage: Infer, database: Database, queue: Callable[..., Job]
+    infer: Infer, database: Database, queue: Callable[..., Job]
 ) -> None:
     class Reader(Device):
         """It finds one of two things that dispatch found in the headers."""
@@ -383,26 +260,26 @@ def test_what_dispatch_left_out_is_in_the_result_once(
 
     left_out = ["CT: The series holds 2 sets of images.", "CT: The slices lean."]
     queue(parameters={"model": {}, "destinations": ["pacs"], "outputs": ["seg", "sr"], "notes": left_out})
-    replace(stage, executor=Reader(), encode=look).step(50.0)  # type: ignore[arg-type]
+    replace(infer, executor=Reader(), encode=look).step(50.0)  # type: ignore[arg-type]
     assert list(seen[0].notes) == job(database).summary["notes"] == [*left_out, "Few voxels."]
 
 
 
-def test_a_job_of_a_disabled_model_waits(stage: Infer, database: Database, queue: Callable[..., Job]) -> None:
+def test_a_job_of_a_disabled_model_waits(infer: Infer, database: Database, queue: Callable[..., Job]) -> None:
     queue()
     model = InstalledModel(job(database).model, "liver_tumour", {}, MODEL, closed="is disabled")
-    assert not replace(stage, models={model.name: model}).step(50.0)
+    assert not replace(infer, models={model.name: model}).step(50.0)
     assert job(database).state is JobState.PENDING
-    assert replace(stage, models={model.name: replace(model, closed="")}).step(60.0)
+    assert replace(infer, models={model.name: replace(model, closed="")}).step(60.0)
 
 
 @pytest.mark.parametrize(("closed", "waits"), [("", True), ("is disabled", False)])
 def test_a_job_that_is_done_is_queued_for_its_models_shadow(
-    stage: Infer, database: Database, queue: Callable[..., Job], closed: str, waits: bool
+    infer: Infer, database: Database, queue: Callable[..., Job], closed: str, waits: bool
 ) -> None:
     queue()
     main = InstalledModel("liver", "liver_tumour", {}, MODEL, shadow="next")
-    replace(stage, models={"liver": main, "next": replace(main, name="next", shadow="", closed=closed)}).step(50.0)
+    replace(infer, models={"liver": main, "next": replace(main, name="next", shadow="", closed=closed)}).step(50.0)
     with database.reading() as tx:
         found = tx.shadows.of_model("liver", 5)
     assert [(one.job_id, one.study_uid, one.version, one.shadow) for one in found] == (
