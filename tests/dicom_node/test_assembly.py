@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -115,10 +116,17 @@ class TestStorage:
         assert list(archive.iterdir()) == []
 
     def test_an_archive_that_is_lost_begins_anew_where_a_person_says_so(self, parts: Parts, conf: Path) -> None:
+        root = parts.archive.root
         sweep_orphans(parts.database, parts.archive, "00", time.time())
-        (parts.archive.root / NOTE).write_text("{}\n")
+        shutil.rmtree(root)
+        with pytest.raises(Unavailable, match="to begin anew"):
+            assemble(load(conf))
+        root.mkdir()
+        (root / NOTE).write_text("{}\n")
         again = assemble(load(conf))
+        stored = again.archive.write("1.2.3", "1.2.3.4", [b"pixels"])
         sweep_orphans(again.database, again.archive, "00", time.time())
+        assert again.archive.path(stored).exists()
         again.close()
 
     def test_looking_does_not_make_it(self, conf: Path) -> None:
