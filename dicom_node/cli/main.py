@@ -33,10 +33,10 @@ from dicom_node.cli.options import (
     conf_option,
     json_option,
     open_storage,
+    peer_and_title,
     peer_called,
     plainly,
     roles_option,
-    title_for,
 )
 from dicom_node.cli.output import Commands
 from dicom_node.cli.probe import probe
@@ -124,7 +124,7 @@ def send(files: tuple[Path, ...], peer: str, aet: str | None, conf: Path | None,
     paths = [path for given in files for path in find_dicom(given)]
     if not paths:
         raise Failed("no DICOM file was found there")
-    target, title = peer_called(peer, conf), title_for(peer, conf, aet)
+    target, title = peer_and_title(peer, conf, aet)
     with present.progress_bar("sending", len(paths)) as advance:
         statuses = store(paths, target, title, told=lambda _: advance())
     bad = {uid: str(status) for uid, status in statuses.items() if not status.stored}
@@ -146,7 +146,7 @@ def echo(peer: str, aet: str | None, conf: Path | None) -> None:
     """C-ECHO a peer: HOST:PORT:AET, or its name in node.yaml."""
     from dicom_node.network.client import echo as ask
 
-    target, title = peer_called(peer, conf), title_for(peer, conf, aet)
+    target, title = peer_and_title(peer, conf, aet)
     started = time.perf_counter()
     ask(target, calling_aet=title)
     click.echo(f"{target.ae_title} at {target.host}:{target.port} answers ({time.perf_counter() - started:.2f} s)")

@@ -158,13 +158,14 @@ def peer_called(text: str, conf: Path | None) -> Peer:
     return peers[text]
 
 
-def title_for(text: str, conf: Path | None, aet: str | None) -> str:
-    """By which title `peer_called(text)` is called: `aet` where it is said, else the node's own, as it calls there."""
+def peer_and_title(text: str, conf: Path | None, aet: str | None) -> tuple[Peer, str]:
+    """`peer_called(text)`, and by which title: `aet` where it is said, else the node's own, as it calls there."""
     from dicom_node.destinations import DimseDestination
     from dicom_node.settings import load
 
+    peer = peer_called(text, conf)
     if aet is not None:
-        return aet
+        return peer, aet
     settings = load(conf)
     destination = None if text in settings.peers() else settings.destinations().get(text)
-    return destination.calling_ae_title if isinstance(destination, DimseDestination) else settings.node.ae_title
+    return peer, destination.calling_ae_title if isinstance(destination, DimseDestination) else settings.node.ae_title

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dicom_node.cli.options import aet_option, conf_option, json_option, peer_called, plainly, title_for
+from dicom_node.cli.options import aet_option, conf_option, json_option, peer_and_title, plainly
 
 
 @click.command()
@@ -25,7 +25,7 @@ def probe(peer: str, aet: str | None, conf: Path | None, as_json: bool) -> None:
     from dicom_node.objects.profile import STANDARD
     from dicom_node.terminal import present
 
-    found = ask(peer_called(peer, conf), title_for(peer, conf, aet))
+    found = ask(*peer_and_title(peer, conf, aet))
     proposal = propose(STANDARD, found)
     profile = differences(proposal.profile) if proposal.profile else None
     if as_json:

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dicom_node.cli.options import TASK_NAMES, aet_option, open_storage, peer_called, plainly, title_for
+from dicom_node.cli.options import TASK_NAMES, aet_option, open_storage, peer_and_title, peer_called, plainly
 from dicom_node.errors import ConfigurationError, Unreachable
 from inference.tasks import TASKS
 from storage.errors import NotFound
@@ -63,9 +63,9 @@ def test_a_destination_is_a_peer_unless_a_peer_has_its_name(conf: Path) -> None:
     assert (str(peer_called("pacs", conf)), str(peer_called("ct1", conf))) == ("PACS@h:104", "CT1@h:104")
     with pytest.raises(click.UsageError, match=r"known: ct1, pacs"):
         peer_called("share", conf)  # a folder
-    assert title_for("pacs", conf, None) == "SEG_SENDER"
-    assert title_for("ct1", conf, None) == title_for("h:104:PACS", conf, None) == "TUMOURS"
-    assert title_for("pacs", conf, "CT9") == "CT9"
+    assert peer_and_title("pacs", conf, None) == (peer_called("pacs", conf), "SEG_SENDER")
+    assert [peer_and_title(one, conf, None)[1] for one in ("ct1", "h:104:PACS")] == ["TUMOURS", "TUMOURS"]
+    assert peer_and_title("pacs", conf, "CT9")[1] == "CT9"
 
 
 def test_storage_that_is_not_there_is_not_made(conf: Path) -> None:
