@@ -19,6 +19,7 @@ from pydicom.uid import UID
 from dicom_node.errors import NodeError
 from dicom_node.network.headers.elements import PARSE_FAULTS
 from dicom_node.objects.stored import data_set_in
+from storage.arriving import rejections
 from storage.errors import BadIdentifier, Unavailable
 from storage.identifiers import check_uid
 
@@ -36,7 +37,7 @@ class Title(StrEnum):
     QUALITY = "113001"
     PATIENT_SAFETY = "113037"
     WRONG_WORKLIST_ENTRY = "113038"
-    RETENTION_EXPIRED = "113039"
+    RETENTION_EXPIRED = rejections.RETENTION_EXPIRED
 
     @property
     def words(self) -> str:

@@ -13,12 +13,11 @@ from typing import Any
 
 from sqlalchemy import Row, Select, exists, func, select
 
+from storage.arriving.rejections import RETENTION_EXPIRED
 from storage.identifiers import check_uid
 from storage.sql.store import Store
 from storage.sql.words import at_most
 from storage.tables import jobs, rejections, reviews
-
-RETENTION_EXPIRED = "113039"  # the title of a rejection note that says nothing against what it names (CID 7010)
 
 
 class ReviewKind(StrEnum):

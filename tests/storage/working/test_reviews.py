@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from storage.arriving.rejections import Rejection
+from storage.arriving.rejections import RETENTION_EXPIRED, Rejection
 from storage.errors import BadIdentifier
 from storage.lifecycle import JobState
 from storage.records import InstanceKind
 from storage.tables import reviews
-from storage.working.reviews import RETENTION_EXPIRED, Reviewed, ReviewKind
+from storage.working.reviews import Reviewed, ReviewKind
 
 STUDY = "1.2.826.0.1.1"
 
