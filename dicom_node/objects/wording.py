@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from dicom_node.letters import WHOLE_LETTERS
 from inference.findings import IntendedUse, ModelIdentity, Result
 from inference.tasks import TASKS
 
 LONG_STRING = 64  # LO: at most 64 characters, no backslash (PS3.5 6.2)
 CUT = "..."
 UNSHOWN = "?"  # stands for a letter that ASCII has no likeness of
-# Latin letters that Unicode makes of no others
-_LATIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
-                        "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH", "ħ": "h", "Ħ": "H", "ı": "i",
-                        "\u2018": "'", "\u2019": "'", "\u2013": "-", "\u2014": "-"})
+_LATIN = WHOLE_LETTERS | str.maketrans({
+    "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH", "ħ": "h",
+    "Ħ": "H", "ı": "i", "\u2018": "'", "\u2019": "'", "\u2013": "-", "\u2014": "-"})
 
 
 def plain(text: str, limit: int = LONG_STRING) -> str:

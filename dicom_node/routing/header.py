@@ -11,13 +11,13 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from dicom_node.letters import without_accents
+
 Header = Mapping[str, Any]
 
 # Twice the longest LO value (PS3.5 6.2), and more values than an image type ever has; the rest is noise or an attack.
 LONGEST_TEXT = 128
 MOST_VALUES = 32
-# Letters that Unicode does not take apart into a letter and an accent.
-WHOLE_LETTERS = str.maketrans({"ß": "ss", "ẞ": "SS", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"})
 
 
 def number(header: Header, keyword: str) -> float | None:
@@ -61,12 +61,6 @@ def plain(said: str) -> str:
     split = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", said)
     folded = without_accents(unicodedata.normalize("NFKC", split)).lower()
     return " ".join(re.sub(r"[^\w.+*]|_", " ", folded).split())
-
-
-def without_accents(said: str) -> str:
-    """The same letters without what stands above, below or across them; ß as ss."""
-    decomposed = unicodedata.normalize("NFD", said.translate(WHOLE_LETTERS))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def _values(header: Header, keyword: str) -> list[Any]:

@@ -14,7 +14,7 @@ import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from dicom_node.errors import ConfigurationError
-from dicom_node.routing.header import without_accents
+from dicom_node.letters import without_accents
 
 LONGEST_S = 0.2  # that one expression may take for one text; as a rule it takes a thousandth of a thousandth
 PROBES = tuple((text * 64)[:64] + "!" for text in ("a", "1", "a ", "1-", "aa1 "))  # what repeats itself tries most
