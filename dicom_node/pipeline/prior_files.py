@@ -55,9 +55,9 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
         raise NoPrior(lacks)
     try:
         grid = arrange([s for uid in uids for s in slice_headers(images[uid].header)]).grid
-        files = [segs[uid] for uid in named["segs"]]
-        labelmap, lesions = _lesions(files, archive, grid, TASKS[job.task])
-        maker = _maker(earlier, files, archive)
+        segmentations = [_read(segs[uid], archive) for uid in named["segs"]]
+        labelmap, lesions = _lesions(segmentations, grid, TASKS[job.task])
+        maker = _maker(earlier, segmentations)
     except (BadSegmentation, BadGeometry) as bad:
         raise NoPrior(f"the prior cannot be read: {bad}") from bad
     path = scratch / "prior.npy"
@@ -75,30 +75,28 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
         )
 
 
-def _maker(earlier: Job | None, files: Sequence[StoredFile], archive: Archive) -> Maker | None:
+def _maker(earlier: Job | None, segmentations: Sequence[Segmentation]) -> Maker | None:
     """As its job kept it; of a prior whose job is not known, or is of an earlier release, as a segment says it."""
     if earlier and (kept := earlier.summary.get("maker")):
         return Maker(**kept)
-    for file in files[:1]:  # one job made all of them
-        for said in (segment.algorithm for segment in _segmentation(file, archive).segments):
-            if said and (digest := DIGEST.search(said.parameters)):
-                return Maker(said.name, said.version, digest[1])
+    for said in (segment.algorithm for seg in segmentations[:1] for segment in seg.segments):  # one job made all
+        if said and (digest := DIGEST.search(said.parameters)):
+            return Maker(said.name, said.version, digest[1])
     return None
 
 
-def _segmentation(file: StoredFile, archive: Archive) -> Segmentation:
+def _read(file: StoredFile, archive: Archive) -> Segmentation:
     with archive.local([file]) as (place,):
         return read_segmentation(place)
 
 
-def _lesions(files: Sequence[StoredFile], archive: Archive, grid: Grid,
+def _lesions(segmentations: Sequence[Segmentation], grid: Grid,
              card: TaskCard) -> tuple[NDArray[np.uint8], dict[int, KnownLesion]]:
     """Lesions numbered through all files (z, y, x), SHARED where several share a segment; and who they are."""
     labelmap = np.zeros(grid.shape, np.uint8)
     lesions: dict[int, KnownLesion] = {}
     known: set[str] = set()
-    for file in files:
-        seg = _segmentation(file, archive)
+    for seg in segmentations:
         numbers = {segment.number: SHARED for segment in seg.segments if shared_by_several(segment.label)}
         for segment in seg.segments:
             lesion = _lesion(segment, card)
