@@ -26,8 +26,12 @@ class Started:
 
 
 def started(headers: Sequence[Header]) -> Started:
-    """The earliest acquisition time of a series, else its series time (DA and TM, PS3.5 6.2)."""
-    clocks = [seconds for header in headers if (seconds := _seconds(text(header, "AcquisitionTime"))) is not None]
+    """The earliest acquisition time of a series, else its series time (DA and TM, PS3.5 6.2).
+
+    Enhanced images have no Acquisition Time but an Acquisition DateTime, and a scanner may give all series of a study
+    one Series Time.
+    """
+    clocks = [seconds for header in headers if (seconds := _acquired(header)) is not None]
     first = headers[0]
     seconds = _earliest(clocks) if clocks else _seconds(text(first, "SeriesTime"))
     return Started(
@@ -35,6 +39,14 @@ def started(headers: Sequence[Header]) -> Started:
         seconds=-1.0 if seconds is None else seconds,
         series_number=number(first, "SeriesNumber") or 0.0,
     )
+
+
+def _acquired(header: Header) -> float | None:
+    clock = _seconds(text(header, "AcquisitionTime"))
+    if clock is not None:
+        return clock
+    moment = re.fullmatch(r"\d{8}(\d[\d.]*)([+-]\d{4})?", text(header, "AcquisitionDateTime"))  # DT, PS3.5 6.2
+    return _seconds(moment[1]) if moment else None
 
 
 def _earliest(clocks: Sequence[float]) -> float:

@@ -20,7 +20,7 @@ MAX_FRAMES = 20_000
 # Attributes that tell apart images at the same place, in the order in which they are tried.
 DISCRIMINATORS = ("StackID", "TemporalPositionIdentifier", "EchoNumbers", "EffectiveEchoTime",
                   "DiffusionBValue", "TriggerTime", "ImageType", "ComplexImageComponent", "AcquisitionNumber",
-                  "AcquisitionTime", "ContentTime")
+                  "AcquisitionTime", "AcquisitionDateTime", "ContentTime")
 
 # What a header is made of, beside the frames of an enhanced instance.
 KEYWORDS = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", *DISCRIMINATORS, "InstanceNumber", "Rows",
@@ -29,7 +29,8 @@ KEYWORDS = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", *DISCR
 
 # What a frame says of its own moment, by those attributes.
 _MOMENTS = {"temporal": "TemporalPositionIdentifier", "stack": "StackID", "echo": "EffectiveEchoTime",
-            "kind": "ImageType", "component": "ComplexImageComponent"}
+            "kind": "ImageType", "component": "ComplexImageComponent", "acquisition": "AcquisitionNumber",
+            "acquired": "AcquisitionDateTime"}
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def frames_of(ds: Dataset) -> list[dict[str, Any]]:
             "echo": _value(_macro(group, Dataset(), "MREchoSequence"), "EffectiveEchoTime"),
             "kind": _value(kind[0], "FrameType"),
             "component": _value(kind[0], "ComplexImageComponent"),
+            "acquisition": _value(content, "FrameAcquisitionNumber"),
+            "acquired": _value(content, "FrameAcquisitionDateTime"),
         })
     return frames
 

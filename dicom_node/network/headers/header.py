@@ -37,7 +37,7 @@ FACTS = (
     "AngioFlag", "MRAcquisitionType", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "ContrastBolusAgent",
     "ContrastBolusVolume", "DiffusionBValue", "SeriesDescription", "ProtocolName", "StudyDescription",
     "BodyPartExamined", "SeriesNumber", "SeriesDate", "SeriesTime", "Manufacturer", "PatientPosition",
-    "ImagedNucleus", "ComplexImageComponent", "AcquisitionContrast",
+    "ImagedNucleus", "ComplexImageComponent", "AcquisitionContrast", "AcquisitionDateTime",
 )  # fmt: skip
 STUDY_FACTS = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",

@@ -36,9 +36,9 @@ PULSES = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}
 def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     """Attributes of the first frame in single-frame words, and "Frames": where and when each frame lies.
 
-    A frame is {position, orientation, spacing, temporal, stack, echo, kind, component}; what its own group does not
-    say, the shared group says, but for the last three: what all share tells none of them apart. ValueError beyond
-    `MAX_FRAMES` or where a group cannot be read.
+    A frame is {position, orientation, spacing, temporal, stack, echo, kind, component, acquisition, acquired}; what its
+    own group does not say, the shared group says, but for echo, kind and component: what all share tells none of them
+    apart. ValueError beyond `MAX_FRAMES` or where a group cannot be read.
     """
     groups = items_of(data, "PerFrameFunctionalGroupsSequence")
     if len(groups) > MAX_FRAMES:
@@ -68,6 +68,8 @@ def _frame(group: Dataset, shared: Dataset) -> dict[str, Any]:
         "echo": _in_group(group, Dataset(), "MREchoSequence", "EffectiveEchoTime"),
         "kind": _of_kind(group, "FrameType"),
         "component": _of_kind(group, "ComplexImageComponent"),
+        "acquisition": _in_group(group, shared, "FrameContentSequence", "FrameAcquisitionNumber"),
+        "acquired": _in_group(group, shared, "FrameContentSequence", "FrameAcquisitionDateTime"),
     }
     return {name: value for name, value in frame.items() if value is not None}
 

@@ -47,6 +47,14 @@ def test_which_is_before_and_which_after(split, headers, before, after):
     assert (made_before, made_after) == (before, after)
 
 
+def test_enhanced_images_are_ordered_by_their_acquisition_not_by_a_series_time_that_all_share(split):
+    def enhanced(moment):
+        return {"AcquisitionTime": None, "SeriesTime": "101500", "AcquisitionDateTime": moment}
+
+    before, after, _ = split(enhanced("20250401110000"), enhanced("20250401101700"))
+    assert (before, after) == ([2], [1])
+
+
 def test_reasons_and_doubt(split):
     _, _, made = split({}, {})
     assert "series 1 run again" in made.because["1.2.3.2"]

@@ -20,6 +20,13 @@ def test_the_earliest_image_counts_and_the_series_time_stands_in():
     assert started([{"SeriesTime": "1200"}]).seconds == 43200
 
 
+@pytest.mark.parametrize("moment", ["20250401101700", "20250401101700.000000", "20250401101700+0200", "202504011017"])
+def test_enhanced_images_say_when_they_were_acquired_as_date_and_time_in_one(moment):
+    assert started([{"AcquisitionDateTime": moment, "SeriesTime": "1200"}]).seconds == 37020
+    assert started([{"AcquisitionDateTime": moment, "AcquisitionTime": "1100"}]).seconds == 39600
+    assert started([{"AcquisitionDateTime": moment[:8], "SeriesTime": "1200"}]).seconds == 43200
+
+
 def test_a_series_that_goes_on_past_midnight_began_before_it():
     clocks = ("235830", "235940.5", "000050", "000200")
     late = started([{"SeriesDate": "20250401", "AcquisitionTime": clock} for clock in clocks])

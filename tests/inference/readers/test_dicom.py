@@ -100,6 +100,23 @@ def test_echoes_of_one_instance_are_told_apart_and_the_last_is_used(volume_of, w
     assert [s.frame for s in arrange(slice_headers(header)).slices] == [7, 8, 9, 10, 11, 12], "by the index as well"
 
 
+@pytest.mark.parametrize(("keyword", "values", "told"), [
+    ("FrameAcquisitionNumber", (1, 2), "AcquisitionNumber"),
+    ("FrameAcquisitionDateTime", ("20250401235959", "20250402000100.5"), "AcquisitionDateTime"),
+])
+def test_acquisitions_in_one_instance_are_told_apart_and_the_last_is_used(volume_of, write, keyword, values, told):
+    volume = volume_of(units="signal")
+    path, = write(volume, Encoding(enhanced=True))
+    two_echoes(path, [2.5, 2.5])
+    ds = dcmread(path)
+    for number, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        setattr(group.FrameContentSequence[0], keyword, values[number // 6])
+    ds.save_as(path)
+    report = read_report([path])
+    assert np.array_equal(report.volume.array, volume.array // 2)
+    assert f"told apart by {told}" in report.notes[0]
+
+
 def test_pictures_at_one_place_without_a_difference_that_is_known_are_refused(volume_of, write):
     path, = write(volume_of(units="signal"), Encoding(enhanced=True))
     two_echoes(path, [90.0, 90.0])

@@ -80,6 +80,17 @@ def test_each_frame_has_its_own_echo():
     assert [frame["echo"] for frame in facts["Frames"]] == [10.5, 90.0]
 
 
+def test_each_frame_has_its_own_acquisition():
+    data = Dataset()
+    data.PerFrameFunctionalGroupsSequence = [
+        group(FrameContentSequence={"FrameAcquisitionNumber": n, "FrameAcquisitionDateTime": f"2025040110{n}000.5"})
+        for n in (1, 2)
+    ]
+    assert multiframe_facts(as_received(data))["Frames"] == [
+        {"acquisition": 1, "acquired": "20250401101000.5"}, {"acquisition": 2, "acquired": "20250401102000.5"},
+    ]  # fmt: skip
+
+
 def test_each_frame_has_its_own_kind():
     water, phase = ["DERIVED", "PRIMARY", "W", "NONE"], ["ORIGINAL", "PRIMARY", "M", "NONE"]
     data = Dataset()
