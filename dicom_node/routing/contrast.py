@@ -31,7 +31,7 @@ WITHOUT = (
 )
 WITH = (
     r"\+ ?(c|gd|km|k)\b|\bc ?\+|\bc c\b|\bgd\b|\bkm\b|\bce\b|\bmdc\b|\bt1 ?(ce|c(?! ?sp)|gd|km)\b|contrast|kontras|"
-    rf"inject|enhanced|portal|arteri|ven(ous|os)|{AGENTS}|"
+    rf"inject|enhanced(?! conversion)|portal|arteri|ven(ous|os)|{AGENTS}|"
     rf"\b(t1)?post\b{NO_EVENT}|\b(t1)?post ?{AGENT}|\b(mit|avec)\b{NO_FAT}|\bw(ith)? ?{AGENT}"
 )
 BOTH = (

@@ -111,15 +111,17 @@ def frames_of(ds: Dataset) -> list[dict[str, Any]]:
     for group in per_frame:
         content = _macro(group, shared[0], "FrameContentSequence")
         measures = _macro(group, shared[0], "PixelMeasuresSequence")
+        converted = _macro(group, Dataset(), "UnassignedPerFrameConvertedAttributesSequence")
         kind = group.get("MRImageFrameTypeSequence") or group.get("CTImageFrameTypeSequence") or [None]
         frames.append({
             "position": _value(_macro(group, shared[0], "PlanePositionSequence"), "ImagePositionPatient"),
             "orientation": _value(_macro(group, shared[0], "PlaneOrientationSequence"), "ImageOrientationPatient"),
             "spacing": _value(measures, "PixelSpacing"),
             "thickness": _value(measures, "SliceThickness") or _value(measures, "SpacingBetweenSlices"),
-            "temporal": _value(content, "TemporalPositionIndex"),
+            "temporal": _value(content, "TemporalPositionIndex") or _value(converted, "TemporalPositionIdentifier"),
             "stack": _value(content, "StackID"),
-            "echo": _value(_macro(group, Dataset(), "MREchoSequence"), "EffectiveEchoTime"),
+            "echo": _value(_macro(group, Dataset(), "MREchoSequence"), "EffectiveEchoTime")
+            or _value(converted, "EchoTime"),
             "kind": _value(kind[0], "FrameType"),
             "component": _value(kind[0], "ComplexImageComponent"),
             "acquisition": _value(content, "FrameAcquisitionNumber"),

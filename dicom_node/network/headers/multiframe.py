@@ -30,6 +30,14 @@ CLASSIC_WORDS = (
     ("MRModifierSequence", "InversionTimes", "InversionTime"),
     ("MRDiffusionSequence", "DiffusionBValue", "DiffusionBValue"),
 )
+# What legacy converted enhanced images (PS3.3 A.70, A.71) keep as their single-frame sources said it, unassigned.
+CONVERTED = (
+    "ScanningSequence", "SequenceVariant", "AngioFlag", "MRAcquisitionType", "EchoTime", "RepetitionTime",
+    "InversionTime", "FlipAngle", "DiffusionBValue", "ContrastBolusAgent", "ContrastBolusVolume", "ConvolutionKernel",
+    "GantryDetectorTilt",
+)  # fmt: skip
+CONVERTED_SHARED = "UnassignedSharedConvertedAttributesSequence"
+CONVERTED_FRAME = "UnassignedPerFrameConvertedAttributesSequence"
 PULSES = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}
 
 
@@ -48,7 +56,8 @@ def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
         return {}
     shared = shared or Dataset()
     first = groups[0] if groups else Dataset()
-    facts = dict(_pulse_sequence(data, inverted=_in_group(first, shared, "MRModifierSequence", "InversionRecovery")))
+    facts = dict(_converted(first, shared))
+    facts |= _pulse_sequence(data, inverted=_in_group(first, shared, "MRModifierSequence", "InversionRecovery"))
     for sequence, attribute, word in CLASSIC_WORDS:
         value = _in_group(first, shared, sequence, attribute)
         if value is not None:
@@ -59,13 +68,16 @@ def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
 
 
 def _frame(group: Dataset, shared: Dataset) -> dict[str, Any]:
+    nothing = Dataset()
     frame = {
         "position": _in_group(group, shared, "PlanePositionSequence", "ImagePositionPatient"),
         "orientation": _in_group(group, shared, "PlaneOrientationSequence", "ImageOrientationPatient"),
         "spacing": _in_group(group, shared, "PixelMeasuresSequence", "PixelSpacing"),
-        "temporal": _in_group(group, shared, "FrameContentSequence", "TemporalPositionIndex"),
+        "temporal": _in_group(group, shared, "FrameContentSequence", "TemporalPositionIndex")
+        or _in_group(group, nothing, CONVERTED_FRAME, "TemporalPositionIdentifier"),
         "stack": _in_group(group, shared, "FrameContentSequence", "StackID"),
-        "echo": _in_group(group, Dataset(), "MREchoSequence", "EffectiveEchoTime"),
+        "echo": _in_group(group, nothing, "MREchoSequence", "EffectiveEchoTime")
+        or _in_group(group, nothing, CONVERTED_FRAME, "EchoTime"),
         "kind": _of_kind(group, "FrameType"),
         "component": _of_kind(group, "ComplexImageComponent"),
         "acquisition": _in_group(group, shared, "FrameContentSequence", "FrameAcquisitionNumber"),
@@ -86,6 +98,14 @@ def _in_group(group: Dataset, shared: Dataset, sequence: str, attribute: str) ->
             if value is not None:
                 return value
     return None
+
+
+def _converted(group: Dataset, shared: Dataset) -> Iterator[tuple[str, Any]]:
+    for keyword in CONVERTED:
+        own = _in_group(group, shared, CONVERTED_FRAME, keyword)
+        value = _in_group(group, shared, CONVERTED_SHARED, keyword) if own is None else own
+        if value is not None:
+            yield keyword, value
 
 
 def _pulse_sequence(data: Dataset, inverted: Any) -> Iterator[tuple[str, Any]]:

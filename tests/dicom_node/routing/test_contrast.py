@@ -40,6 +40,11 @@ def test_fat_saturation_a_place_and_what_was_done_to_a_patient_tell_nothing_of_c
     assert contrast_of({"SeriesDescription": description}).given is None
 
 
+def test_a_conversion_to_enhanced_images_is_no_contrast_medium():
+    assert contrast_of({"SeriesDescription": "t1_tse_tra (enhanced conversion)"}).given is None
+    assert contrast_of({"SeriesDescription": "t1_tse_tra enhanced (enhanced conversion)"}).given is True
+
+
 def test_the_agent_counts_where_descriptions_are_silent():
     said = contrast_of({"SeriesDescription": "t1_mpr_tra_gk_v4", "ContrastBolusAgent": "APPLIED"})
     assert (said.given, said.by_text) == (True, False)

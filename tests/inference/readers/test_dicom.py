@@ -101,6 +101,23 @@ def test_echoes_of_one_instance_are_told_apart_and_the_last_is_used(volume_of, w
 
 
 @pytest.mark.parametrize(("keyword", "values", "told"), [
+    ("EchoTime", (10.5, 90), "EffectiveEchoTime"), ("TemporalPositionIdentifier", (1, 2), "TemporalPositionIdentifier"),
+])
+def test_frames_of_a_legacy_conversion_are_told_apart_as_their_sources_were(volume_of, write, keyword, values, told):
+    path, = write(volume_of(units="signal"), Encoding(enhanced=True))
+    two_echoes(path, [2.5, 2.5])
+    ds = dcmread(path)
+    for number, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        del group.MREchoSequence
+        group.UnassignedPerFrameConvertedAttributesSequence = [Dataset()]
+        setattr(group.UnassignedPerFrameConvertedAttributesSequence[0], keyword, values[number // 6])
+    ds.save_as(path)
+    report = read_report([path])
+    assert [source.frame for source in report.volume.sources] == [7, 8, 9, 10, 11, 12]
+    assert f"told apart by {told}" in report.notes[0]
+
+
+@pytest.mark.parametrize(("keyword", "values", "told"), [
     ("FrameAcquisitionNumber", (1, 2), "AcquisitionNumber"),
     ("FrameAcquisitionDateTime", ("20250401235959", "20250402000100.5"), "AcquisitionDateTime"),
 ])

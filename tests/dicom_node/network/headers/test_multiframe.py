@@ -125,6 +125,28 @@ def test_contrast_and_kernel_are_found():
     assert (facts["ContrastBolusAgent"], facts["ConvolutionKernel"]) == ("Gadolinium", "B70f")
 
 
+def test_a_legacy_conversion_says_what_its_single_frames_said():
+    data = Dataset()
+    data.SharedFunctionalGroupsSequence = [
+        group(
+            UnassignedSharedConvertedAttributesSequence={
+                "ScanningSequence": ["GR", "IR"], "SequenceVariant": "MP", "RepetitionTime": 1900, "InversionTime": 900,
+                "ContrastBolusAgent": "Gadobutrol", "SOPInstanceUID": "1.2",
+            },
+            MRTimingAndRelatedParametersSequence={"RepetitionTime": 1950},
+        )
+    ]  # fmt: skip
+    data.PerFrameFunctionalGroupsSequence = [
+        group(UnassignedPerFrameConvertedAttributesSequence={"EchoTime": echo, "TemporalPositionIdentifier": time})
+        for echo, time in ((2.5, 1), (5, 2))
+    ]
+    assert multiframe_facts(as_received(data)) == {
+        "ScanningSequence": ["GR", "IR"], "SequenceVariant": "MP", "EchoTime": 2.5, "RepetitionTime": 1950.0,
+        "InversionTime": 900.0, "ContrastBolusAgent": "Gadobutrol",
+        "Frames": [{"echo": 2.5, "temporal": 1}, {"echo": 5.0, "temporal": 2}],
+    }  # fmt: skip
+
+
 def test_a_single_frame_header_has_nothing_to_add():
     assert multiframe_facts(Dataset()) == {}
 
