@@ -5,7 +5,7 @@ PS3.3 C.7.6.16. The macros are common to CT, MR and PET; what a modality adds is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -58,6 +58,7 @@ def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     first = groups[0] if groups else Dataset()
     facts = dict(_converted(first, shared))
     facts |= _pulse_sequence(data, inverted=_in_group(first, shared, "MRModifierSequence", "InversionRecovery"))
+    facts |= _agent(data, [shared, *groups])
     for sequence, attribute, word in CLASSIC_WORDS:
         value = _in_group(first, shared, sequence, attribute)
         if value is not None:
@@ -119,6 +120,11 @@ def _pulse_sequence(data: Dataset, inverted: Any) -> Iterator[tuple[str, Any]]:
         yield "ScanningSequence", "\\".join(pulses)
     if "YES" in (value_of(data, "TimeOfFlightContrast"), value_of(data, "PhaseContrast")):
         yield "AngioFlag", "Y"
+
+
+def _agent(data: Dataset | Scanned, groups: Sequence[Dataset]) -> Iterator[tuple[str, Any]]:
+    """The contrast agent, unless it was not administered yet in any frame (PS3.3 C.7.6.4b, C.7.6.16.2.12)."""
     agents = items_of(data, "ContrastBolusAgentSequence")
-    if agents:
+    usages = (item for group in groups for item in items_of(group, "ContrastBolusUsageSequence"))
+    if agents and {value_of(usage, "ContrastBolusAgentAdministered") for usage in usages} != {"NO"}:
         yield "ContrastBolusAgent", value_of(agents[0], "CodeMeaning") or "present"

@@ -125,6 +125,20 @@ def test_contrast_and_kernel_are_found():
     assert (facts["ContrastBolusAgent"], facts["ConvolutionKernel"]) == ("Gadolinium", "B70f")
 
 
+@pytest.mark.parametrize(
+    ("administered", "agent"),
+    [((), "Gadolinium"), (("YES", "YES"), "Gadolinium"), (("NO", "YES"), "Gadolinium"), (("NO", "NO"), None)],
+)
+def test_an_agent_that_no_frame_was_given_yet_is_none(administered, agent):
+    data = Dataset()
+    data.ContrastBolusAgentSequence = [Dataset()]
+    data.ContrastBolusAgentSequence[0].CodeMeaning = "Gadolinium"
+    data.PerFrameFunctionalGroupsSequence = [
+        group(ContrastBolusUsageSequence={"ContrastBolusAgentAdministered": said}) for said in administered
+    ] or [group([0, 0, 0])]
+    assert multiframe_facts(as_received(data)).get("ContrastBolusAgent") == agent
+
+
 def test_a_legacy_conversion_says_what_its_single_frames_said():
     data = Dataset()
     data.SharedFunctionalGroupsSequence = [
