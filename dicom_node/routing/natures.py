@@ -12,7 +12,8 @@ from dicom_node.routing.vocabulary import Nature, Vocabulary
 
 _IMAGE_TYPES: dict[Nature, frozenset[str]] = {
     Nature.LOCALIZER: frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM"}),
-    Nature.PROJECTION: frozenset({"PROJECTION IMAGE", "MIP", "MINIP", "MAXIP", "VOLREN", "VRT", "VOLUME RENDERING"}),
+    Nature.PROJECTION: frozenset({"PROJECTION IMAGE", "MIP", "MINIP", "MAXIP", "VOLREN", "VRT", "VOLUME RENDERING",
+                                  "MAXIMUM", "MINIMUM"}),  # of enhanced images (PS3.3 C.8.16.1.4)
     Nature.REFORMATTED: frozenset({"MPR", "REFORMATTED", "CURVED MPR", "RESAMPLED", "CSA MPR", "CSAPARALLEL"}),
     Nature.SUBTRACTION: frozenset({"SUBTRACT", "SUBTRACTION", "SUB"}),
     Nature.MAP: frozenset({"ADC", "FA", "TRACEW", "PERFUSION", "T1 MAP", "T2 MAP", "T2_STAR MAP", "RCBV", "RCBF", "MTT",
@@ -34,6 +35,11 @@ _OF_ENHANCED_MR: dict[str, dict[str, Nature]] = {  # PS3.3 C.8.13.3.1
     "ComplexImageComponent": dict.fromkeys(("PHASE", "REAL", "IMAGINARY"), Nature.PHASE),
     "AcquisitionContrast": {"DIFFUSION": Nature.DIFFUSION, "PERFUSION": Nature.FUNCTIONAL, "TOF": Nature.ANGIOGRAPHY},
 }  # fmt: skip
+
+_CALCULATED: dict[str, Nature] = {  # Volume Based Calculation Technique, PS3.3 C.8.16.2.1.3
+    **dict.fromkeys(("MAX_IP", "MIN_IP", "VOLUME_RENDER", "SURFACE_RENDER"), Nature.PROJECTION),
+    **dict.fromkeys(("MPR", "CURVED_MPR"), Nature.REFORMATTED),
+}
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kin below it (PS3.4 B.5)
 _MR_ONLY = frozenset({Nature.CALIBRATION, Nature.DIFFUSION, Nature.ANGIOGRAPHY, Nature.FUNCTIONAL, Nature.PHASE,
@@ -62,6 +68,9 @@ def _by_object(header: Header) -> dict[Nature, str]:
         return {Nature.SECONDARY_CAPTURE: "its SOP class"}
     if (number(header, "SamplesPerPixel") or 1) > 1:
         return {Nature.SECONDARY_CAPTURE: "it is in colour"}
+    technique = text(header, "VolumeBasedCalculationTechnique")
+    if technique in _CALCULATED:
+        return {_CALCULATED[technique]: f"it is calculated from a volume ({technique})"}
     return {}
 
 

@@ -38,6 +38,7 @@ FACTS = (
     "ContrastBolusVolume", "DiffusionBValue", "SeriesDescription", "ProtocolName", "StudyDescription",
     "BodyPartExamined", "SeriesNumber", "SeriesDate", "SeriesTime", "Manufacturer", "PatientPosition",
     "ImagedNucleus", "ComplexImageComponent", "AcquisitionContrast", "AcquisitionDateTime",
+    "VolumeBasedCalculationTechnique",
 )  # fmt: skip
 STUDY_FACTS = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
@@ -46,6 +47,7 @@ STUDY_FACTS = (
 MULTIFRAME = (
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "EchoPulseSequence",
     "EchoPlanarPulseSequence", "TimeOfFlightContrast", "PhaseContrast", "ContrastBolusAgentSequence",
+    "SteadyStatePulseSequence",
 )  # fmt: skip
 EQUIPMENT = "ContributingEquipmentSequence"
 

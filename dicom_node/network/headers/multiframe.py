@@ -57,7 +57,7 @@ def multiframe_facts(data: Dataset | Scanned) -> dict[str, Any]:
     shared = shared or Dataset()
     first = groups[0] if groups else Dataset()
     facts = dict(_converted(first, shared))
-    facts |= _pulse_sequence(data, inverted=_in_group(first, shared, "MRModifierSequence", "InversionRecovery"))
+    facts |= _pulse_sequence(data, first, shared)
     facts |= _agent(data, [shared, *groups])
     for sequence, attribute, word in CLASSIC_WORDS:
         value = _in_group(first, shared, sequence, attribute)
@@ -109,15 +109,18 @@ def _converted(group: Dataset, shared: Dataset) -> Iterator[tuple[str, Any]]:
             yield keyword, value
 
 
-def _pulse_sequence(data: Dataset, inverted: Any) -> Iterator[tuple[str, Any]]:
-    """Enhanced MR names its pulse sequence by other attributes (PS3.3 C.8.13.4; `inverted`: C.8.13.5.5)."""
+def _pulse_sequence(data: Dataset | Scanned, group: Dataset, shared: Dataset) -> Iterator[tuple[str, Any]]:
+    """Enhanced MR names its pulse sequence by other attributes (PS3.3 C.8.13.4, C.8.13.5.5)."""
     pulses = PULSES.get(value_of(data, "EchoPulseSequence") or "", [])
-    if inverted == "YES":
+    if _in_group(group, shared, "MRModifierSequence", "InversionRecovery") == "YES":
         pulses = [*pulses, "IR"]
     if value_of(data, "EchoPlanarPulseSequence") == "YES":
         pulses = [*pulses, "EP"]
     if pulses:
         yield "ScanningSequence", "\\".join(pulses)
+    if value_of(data, "SteadyStatePulseSequence") == "FREE_PRECESSION":
+        spoiling = str(_in_group(group, shared, "MRModifierSequence", "Spoiling"))
+        yield "SequenceVariant", "SS\\SP" if "RF" in spoiling else "SS"
     if "YES" in (value_of(data, "TimeOfFlightContrast"), value_of(data, "PhaseContrast")):
         yield "AngioFlag", "Y"
 

@@ -95,6 +95,22 @@ def test_what_enhanced_images_show_is_said_by_attributes_of_their_own(keyword, v
     assert value in found[nature]
 
 
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+@pytest.mark.parametrize(
+    ("header", "nature"),
+    [
+        ({"VolumeBasedCalculationTechnique": "MAX_IP"}, Nature.PROJECTION),
+        ({"VolumeBasedCalculationTechnique": "SURFACE_RENDER"}, Nature.PROJECTION),
+        ({"VolumeBasedCalculationTechnique": "CURVED_MPR"}, Nature.REFORMATTED),
+        ({"ImageType": "DERIVED\\PRIMARY\\VOLUME\\MAXIMUM"}, Nature.PROJECTION),
+        ({"ImageType": "DERIVED\\PRIMARY\\VOLUME\\MEAN", "VolumeBasedCalculationTechnique": "NONE"}, None),
+    ],
+)
+def test_enhanced_images_that_are_calculated_from_a_volume_say_how(modality, header, nature):
+    found = natures(modality, **({"ImageType": "DERIVED\\PRIMARY\\VOLUME\\NONE"} | header))
+    assert list(found) == ([nature] if nature else [])
+
+
 def test_the_magnitude_of_any_contrast_is_a_plain_acquisition():
     assert natures("MR", ComplexImageComponent="MAGNITUDE", AcquisitionContrast="FLUID_ATTENUATED") == {}
     assert natures("MR", ComplexImageComponent="MIXED", AcquisitionContrast="UNKNOWN") == {}

@@ -81,10 +81,12 @@ def test_every_encoding_gives_the_same_plain_values(syntax):
 
 def test_an_enhanced_angiography_is_known_as_one_from_its_bytes():
     data = slice_of(TimeOfFlightContrast="YES", EchoPulseSequence="GRADIENT", ComplexImageComponent="MAGNITUDE",
-                    AcquisitionContrast="TOF", PerFrameFunctionalGroupsSequence=[Dataset()])
+                    AcquisitionContrast="TOF", VolumeBasedCalculationTechnique="MAX_IP",
+                    SteadyStatePulseSequence="FREE_PRECESSION", PerFrameFunctionalGroupsSequence=[Dataset()])
     assert read_header(encode(data), ExplicitVRLittleEndian).facts == {
         **UIDS, "ScanningSequence": "GR", "AngioFlag": "Y", "ComplexImageComponent": "MAGNITUDE",
-        "AcquisitionContrast": "TOF", "Frames": [{}],
+        "AcquisitionContrast": "TOF", "VolumeBasedCalculationTechnique": "MAX_IP", "SequenceVariant": "SS",
+        "Frames": [{}],
     }  # fmt: skip
 
 

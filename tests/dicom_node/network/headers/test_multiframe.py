@@ -115,6 +115,19 @@ def test_an_angiography_has_the_flag_of_one(time_of_flight, phase_contrast, flag
     assert multiframe_facts(as_received(data)).get("AngioFlag") == flag
 
 
+@pytest.mark.parametrize(
+    ("steady", "spoiling", "variant"),
+    [("FREE_PRECESSION", "NONE", "SS"), ("FREE_PRECESSION", None, "SS"), ("FREE_PRECESSION", "RF", "SS\\SP"),
+     ("FREE_PRECESSION", "RF_AND_GRADIENT", "SS\\SP"), ("LONGITUDINAL", "RF", None), ("NONE", "NONE", None)],
+)  # fmt: skip
+def test_a_balanced_sequence_is_told_from_a_spoiled_one(steady, spoiling, variant):
+    data = Dataset()
+    data.EchoPulseSequence, data.SteadyStatePulseSequence = "GRADIENT", steady
+    data.SharedFunctionalGroupsSequence = [group(MRModifierSequence={"Spoiling": spoiling})]
+    data.PerFrameFunctionalGroupsSequence = [group([0, 0, 0])]
+    assert multiframe_facts(as_received(data)).get("SequenceVariant") == variant
+
+
 def test_contrast_and_kernel_are_found():
     data = Dataset()
     agent = Dataset()
