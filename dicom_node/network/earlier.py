@@ -19,17 +19,16 @@ MAX_SEGMENTATIONS = 50  # series of them in one study
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: studies of `patient` from `first` (YYYYMMDD) until the moment of the study itself.
+    """What is looked for: studies of `patient` from `first` (YYYYMMDD) to the day before `day`, the study's own.
 
-    `time` (HHMMSS, or empty) counts on its last day. Where a peer says that somebody else than `maker` made a series
-    of segmentations, that is left out; most say nothing.
+    Where a peer says that somebody else than `maker` made a series of segmentations, that is left out; most say
+    nothing.
     """
 
     study_instance_uid: str
     patient: Patient
     first: str
-    last: str
-    time: str = ""
+    day: str
     maker: str = ""
 
 
@@ -53,7 +52,7 @@ class Earlier:
 
 def look_for(ask: Asking, search: Search) -> Earlier:
     """Ask for the studies, and then for the series of the newest of them; PeerError."""
-    answers = ask.of_patient(search.patient.patient_id, f"{search.first}-{search.last}")
+    answers = ask.of_patient(search.patient.patient_id, f"{search.first}-{search.day}")
     others = [one for one in answers if one.study_instance_uid != search.study_instance_uid]
     ours = [one for one in others if one.patient.is_one_with(search.patient)]
     fitting = [one for one in ours if _is_earlier(one, search) and "SEG" in (one.modalities or ("SEG",))]
@@ -69,9 +68,7 @@ def look_for(ask: Asking, search: Search) -> Earlier:
 
 
 def _is_earlier(study: PatientStudy, search: Search) -> bool:
-    if not re.fullmatch(r"\d{8}", study.date) or not search.first <= study.date <= search.last:
-        return False
-    return study.date < search.last or not search.time or not study.time or study.time <= search.time
+    return re.fullmatch(r"\d{8}", study.date) is not None and search.first <= study.date < search.day
 
 
 def _segmented(ask: Asking, study: PatientStudy, maker: str) -> EarlierStudy | None:

@@ -1,6 +1,7 @@
 """Which earlier result of the same patient a new one is compared with; chosen at dispatch: a rerun has the same one.
 
-Of what is here and what an archive brought for this study (`recall`) the newest is chosen.
+Of what is here and what an archive brought for this study (`recall`) the newest is chosen. It is of an earlier day:
+two scans of one day differ in phase or contrast, and what only one of them shows has neither come nor gone.
 
 A patient ID alone proves no identity: the birth date must be known on both sides and agree, and sex and issuer must
 not contradict. A study of another patient under this ID is never used, and that is said.
@@ -40,7 +41,7 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Priors:
-    """A patient's studies before the one that was taken on `taken`, the newest first.
+    """A patient's studies of days before `taken`, when the one in question was taken, the newest first.
 
     `remarks` say which studies under his ID were left out.
     """
@@ -76,8 +77,8 @@ class Priors:
 
     def _brought(self, tx: Transaction, task: str) -> dict[str, Any] | None:
         """The newest segmentation that an archive brought, or those of one job where it made one a segment."""
-        of_task = [one for one in self.recalled if one.task == task and _day(one.taken)]
-        if self.taken is None or not of_task:
+        of_task = [one for one in self.recalled if one.task == task and "" < _day(one.taken) < self._current]
+        if not of_task:
             return None
         newest = max(of_task, key=lambda one: (one.taken, one.made))
         alike = [one for one in of_task if replace(one, seg=newest.seg) == newest]
@@ -110,7 +111,7 @@ def priors_of(tx: Transaction, study: Study) -> Priors:
         if differing := contradictions(study.header, other.header):
             which = " and ".join(differing)
             remarks.append(f"study {uid} bears the same patient ID and another {which}: it is never compared with")
-        elif (before := taken_at(other.header)) is not None and before < moment:
+        elif (before := taken_at(other.header)) is not None and before.date() < moment.date():
             earlier.append(Earlier(before, other))
     earlier.sort(key=lambda one: (one.taken, one.study.study_instance_uid), reverse=True)
     recall = tx.recalls.find(study.study_instance_uid)

@@ -188,13 +188,13 @@ def search_of(study: Study, years: int) -> Search:
     wild = re.search(r"[*?\\]", patient.patient_id)  # a wildcard asks for others too (PS3.4 C.2.2.2.4)
     if wild or len(patient.patient_id) > LONGEST_ID or not patient.patient_id.isprintable():
         raise NotAsked("the study's patient ID cannot be asked for")
-    last, moment = str(study.header.get("StudyDate") or ""), str(study.header.get("StudyTime") or "")
-    day = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", last, re.ASCII)
-    if day is None:
+    day = str(study.header.get("StudyDate") or "")
+    parts = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", day, re.ASCII)
+    if parts is None:
         raise NotAsked("the study has no date")
-    year, month, number = (int(part) for part in day.groups())
+    year, month, number = (int(part) for part in parts.groups())
     first = f"{max(1, year - years):04d}{month:02d}{min(number, 28):02d}"  # a day that each year's month has
-    return Search(study.study_instance_uid, patient, first, last, re.sub(r"\D.*", "", moment), MAKER)
+    return Search(study.study_instance_uid, patient, first, day, MAKER)
 
 
 def _said(troubles: Sequence[PeerError], study: Study) -> tuple[str, bool]:

@@ -9,7 +9,7 @@ from dicom_node.network.query import InstanceAnswer, PatientStudy, SeriesAnswer
 from dicom_node.patient import Patient
 
 WHO = Patient("P-17", "", "19700102", "F")
-SEARCH = Search("1.9", WHO, "20210301", "20260301", "101500", "Segnode")
+SEARCH = Search("1.9", WHO, "20210301", "20260301", "Segnode")
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 
 
@@ -66,10 +66,10 @@ def test_the_newest_comes_first_with_all_its_series_and_its_segmentations():
         study("1.1", "20200101"),
         study("1.1", ""),
         study("1.1", "yesterday"),
-        study("1.1", "20260301", "101501"),
+        study("1.1", "20260301", "080000"),
         study("1.1", modalities=("CT", "SR")),
     ],
-    ids=["itself", "later", "too old", "no date", "no such date", "later that day", "without a segmentation"],
+    ids=["itself", "later", "too old", "no date", "no such date", "of the same day", "without a segmentation"],
 )
 def test_what_is_not_earlier_is_left_out_without_a_word(other):
     peer = Peer([other])
@@ -77,9 +77,11 @@ def test_what_is_not_earlier_is_left_out_without_a_word(other):
     assert len(peer.asked) == 1, "and not looked into"
 
 
-def test_on_the_same_day_the_hour_counts_where_it_is_known():
-    day = "20260301"
-    assert uids(found(study("1.1", day, "080000"), study("1.2", day))) == ["1.1", "1.2"]
+def test_of_two_on_one_day_the_later_comes_first_where_the_hour_is_known():
+    day = "20260228"
+    assert uids(found(study("1.1", day, "080000"), study("1.2", day), study("1.3", day, "081000"))) == [
+        "1.3", "1.1", "1.2",
+    ]  # fmt: skip
 
 
 def test_a_study_that_is_told_twice_is_one():

@@ -157,8 +157,22 @@ def test_a_brought_result_that_was_made_here_knows_its_job(
     assert (chosen(database) or {})["job"] == "b"
 
 
-@pytest.mark.parametrize("later", [NOW, NOW | {"StudyTime": "101501"}, ADA, ADA | {"StudyDate": "2026-01-10"}])
-def test_what_is_not_surely_earlier_is_no_prior(later: dict[str, str], database: Database, study: Any) -> None:
+def test_a_scan_of_the_same_day_hides_no_prior(database: Database, study: Any, finished: Any, bring: Any) -> None:
+    """What the unenhanced scan does not show would be new an hour later, and progressive disease by RECIST."""
+    unenhanced = NOW | {"StudyTime": "091500"}
+    for uid, header in (("1.1", NOW), ("1.2", unenhanced), ("1.3", BEFORE)):
+        study(uid, header)
+    finished("1.2", "a", seg=False)
+    finished("1.3", "b")
+    bring(replace(BROUGHT, taken=NOW["StudyDate"]), replace(BROUGHT, taken=FIRST["StudyDate"]))
+    assert (chosen(database) or {})["study"] == "1.3"
+    assert (chosen(database, uid="1.2") or {})["study"] == "1.3", "both have lesions by the same names"
+
+
+@pytest.mark.parametrize(
+    "later", [NOW, NOW | {"StudyTime": "0915"}, NOW | {"StudyDate": "20260710"}, ADA, ADA | {"StudyDate": "2026-01-10"}]
+)
+def test_what_is_not_of_an_earlier_day_is_no_prior(later: dict[str, str], database: Database, study: Any) -> None:
     study("1.1", NOW)
     study("1.2", later)
     assert priors(database).earlier == ()
