@@ -135,10 +135,10 @@ def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
             )
         prior = job.parameters.get("prior") if job.summary.get("trend") else None
         # Without it other names of lesions would stand under the same UIDs.
-        if prior and (lacks := held_prior(tx, prior).lacks):
+        if prior and (lacks := held_prior(tx, study_uid, prior).lacks):
             raise IllegalStep(
-                f"the result of study {study_uid} was compared with study {prior['study']}, and {lacks}; send "
-                "that to the node again with its results, then retry"
+                f"the result of study {study_uid} was compared with study {prior['study']}, and {lacks}; put that "
+                "right (send what is gone to the node again, with its results), then retry"
             )
         tx.jobs.run_again(job.job_id, now)
         tx.deliveries.forget(job.job_id)

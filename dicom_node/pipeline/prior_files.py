@@ -49,7 +49,7 @@ def load_prior(database: Database, archive: Archive, job: Job, scratch: Path) ->
         return
     uids = [str(uid) for uid in named["instances"]]
     with database.reading() as tx:
-        images, segs, lacks = held_prior(tx, named)
+        images, segs, lacks = held_prior(tx, job.study_instance_uid, named)
         earlier = tx.jobs.find(named["job"]) if named.get("job") else None
     if lacks:
         raise NoPrior(lacks)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from dicom_node.patient import Patient
 from inference.tasks import TASKS
 from storage.arriving.recalls import Prior as Recalled
+from storage.arriving.rejections import RETENTION_EXPIRED
 from storage.database import Transaction
 from storage.lifecycle import JobMark, JobState
 from storage.records import Instance, Job, ResultObject, StoredFile, Study
@@ -32,7 +33,7 @@ class Earlier(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Images and segmentations of a prior by SOP Instance UID; `lacks` says what is no longer held, "" where all is."""
+    """Images and segmentations of a prior by SOP Instance UID; `lacks` says why they will not do, "" where they do."""
 
     images: Mapping[str, Instance]
     segs: Mapping[str, StoredFile]
@@ -118,8 +119,8 @@ def priors_of(tx: Transaction, study: Study) -> Priors:
     return Priors(moment.date(), tuple(earlier), tuple(remarks), recall.found if recall else ())
 
 
-def held_prior(tx: Transaction, named: Mapping[str, Any]) -> Held:
-    """What is here of a prior that a job was given."""
+def held_prior(tx: Transaction, study_uid: str, named: Mapping[str, Any]) -> Held:
+    """What is here of a prior that a job of the study was given, and whether it is still one."""
     instances = tx.studies.instances(study_uid=named["study"], series_uid=named["series"])
     images = {image.sop_instance_uid: image for image in instances}
     arrived = {seg.sop_instance_uid: seg.file for seg in tx.studies.named(named["segs"])}
@@ -129,7 +130,19 @@ def held_prior(tx: Transaction, named: Mapping[str, Any]) -> Held:
         lacks = f"{missing} of {len(named['instances'])} images of the prior are no longer held"
     elif any(uid not in segs for uid in named["segs"]):
         lacks = "the prior's segmentation is no longer held"
-    return Held(images, segs, lacks)
+    return Held(images, segs, lacks or _speaks_against(tx, study_uid, named))
+
+
+def _speaks_against(tx: Transaction, study_uid: str, named: Mapping[str, Any]) -> str:
+    """What has come to light since the prior was chosen: a correction, or a note that rejects it; "" for nothing."""
+    study, prior = tx.studies.find(study_uid), tx.studies.find(named["study"])
+    if study is not None and prior is not None:
+        same_id = Patient.of(study.header).patient_id == Patient.of(prior.header).patient_id
+        if differing := ([] if same_id else ["patient ID"]) + contradictions(study.header, prior.header):
+            return f"the prior bears another {' and '.join(differing)} by now"
+    notes = [one for one in tx.rejections.of_study(named["study"]) if one.title != RETENTION_EXPIRED]
+    rejected = {one.sop_instance_uid for one in notes} & {*named["instances"], *named["segs"]}
+    return "the prior was rejected" if rejected else ""
 
 
 def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

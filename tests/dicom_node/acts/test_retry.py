@@ -137,19 +137,20 @@ def test_what_was_compared_is_not_made_again_without_its_prior(parts: Parts, com
     older = replace(image, sop_instance_uid="1.2.6.1.1", series_instance_uid="1.2.6.1", study_instance_uid="1.2.6")
     prior = {"study": "1.2.6", "series": "1.2.6.1", "instances": ["1.2.6.1.1"], "segs": ["2.25.66"]}
     inputs = {"CT": {"series": "1.2.7.1", "instances": ["1.2.7.1.1"]}}
+    whose = {"PatientID": "A 1", "PatientBirthDate": "18151210"}
     with parts.database.transaction() as tx:
-        tx.studies.add_instance(image)
+        tx.studies.add_instance(image, whose)
         tx.jobs.add(Job("job", "1.2.7", 1, "r", "t", "m", JobState.PENDING, 9, inputs, {"prior": prior}, 200.0))
         tx.jobs.claim("infer", 201.0, 5.0)
         tx.jobs.finish("job", "infer", JobState.DONE, 202.0, "", {"trend": {"history": []}} if compared else {})
         tx.results.add(ResultObject("2.25.77", "1.2", "2.25.78", "job", "seg", StoredFile("a", 1, "b")))
         tx.removals.remove("1.2.7", 300.0)
-        tx.studies.add_instance(replace(image, received_at=400.0))
+        tx.studies.add_instance(replace(image, received_at=400.0), whose)
     if compared:
-        with pytest.raises(IllegalStep, match="and 1 of 1 images of the prior are no longer held; send that"):
+        with pytest.raises(IllegalStep, match="and 1 of 1 images of the prior are no longer held; put that right"):
             again(parts, "1.2.7", resend=True)
         with parts.database.transaction() as tx:
-            tx.studies.add_instance(older)
+            tx.studies.add_instance(older, whose)
         with pytest.raises(IllegalStep, match="the prior's segmentation is no longer held"):
             again(parts, "1.2.7", resend=True)
         with parts.database.transaction() as tx:

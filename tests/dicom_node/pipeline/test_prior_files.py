@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from reviewing import FOUND, GONE, GROWN, JOB, KEPT, MODEL, Scene
 
 from dicom_node.objects.identity import JobNames
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
 from inference.request import SHARED, KnownLesion, Maker, Prior
+from storage.arriving.rejections import RETENTION_EXPIRED, Rejection
 from storage.records import Job
 
 HISTORY = [{"taken": "2026-01-10", "seen": {}, "new": [], "vanished": []}]
@@ -102,6 +104,47 @@ def test_images_that_are_gone_are_said(later: tuple[Scene, Job], tmp_path: Path)
 def test_a_segmentation_that_is_gone_is_said(later: tuple[Scene, Job], tmp_path: Path) -> None:
     with pytest.raises(NoPrior, match="segmentation is no longer held"):
         load(later, tmp_path, segs=["2.25.404"])
+
+
+@pytest.mark.parametrize(
+    ("corrected", "said"),
+    [
+        ({"PatientID": "B 2"}, "another patient ID by now"),
+        ({"PatientID": "B 2", "PatientBirthDate": "18151211"}, "another patient ID and birth date by now"),
+        ({"PatientBirthDate": ""}, r"another birth date \(none\) by now"),
+    ],
+)
+def test_one_that_a_correction_gave_to_somebody_else_while_the_job_waited_is_not_used(
+    corrected: dict[str, str], said: str, later: tuple[Scene, Job], tmp_path: Path
+) -> None:
+    node, job = later
+    image = dcmread(node.paths["CT"][0])
+    image.StudyInstanceUID, image.SeriesInstanceUID = job.study_instance_uid, "1.2.9.1"
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = "1.2.9.1.1"
+    node.arrive(image, 50.0)
+    assert load(later, tmp_path), "they are of one patient"
+    with node.database.transaction() as tx:
+        (one, *_) = tx.studies.instances(study_uid=node.study)
+        header = tx.studies.get(node.study).header | corrected
+        tx.versions.correct(one, replace(one, received_at=60.0), header, copied=True)
+    with pytest.raises(NoPrior, match=said) as refused:
+        load(later, tmp_path)
+    assert not any(value and value in str(refused.value) for value in corrected.values()), "it names no patient"
+
+
+@pytest.mark.parametrize("what", ["instances", "segs"])
+def test_one_that_a_note_rejected_while_the_job_waited_is_not_used(
+    what: str, later: tuple[Scene, Job], tmp_path: Path
+) -> None:
+    node, job = later
+    uid = job.parameters["prior"][what][0]
+    with node.database.transaction() as tx:
+        tx.rejections.add([Rejection(uid, "1.2.8", node.study, RETENTION_EXPIRED, 50.0)])
+    assert load(later, tmp_path), "a note that its time is over says nothing against it"
+    with node.database.transaction() as tx:
+        tx.rejections.add([Rejection(uid, "1.2.7", node.study, "113038", 60.0)])
+    with pytest.raises(NoPrior, match="the prior was rejected"):
+        load(later, tmp_path)
 
 
 def test_a_segmentation_that_cannot_be_read_is_said(later: tuple[Scene, Job], tmp_path: Path) -> None:
