@@ -146,9 +146,9 @@ class Infer:
         with LeaseKeeper(self.database, job.job_id, self.owner, self.limits.lease_term_s) as keeper:
             try:
                 with ExitStack() as files:
-                    request = _patiently(lambda: files.enter_context(self._request(job, scratch)))
+                    request, remarks = _patiently(lambda: files.enter_context(self._request(job, scratch)))
                     self.audit.inputs_read(job)
-                    result = _with_notes(job, self.executor.run(request, keeper.report))
+                    result = _with_notes(job, self.executor.run(request, keeper.report), remarks)
                     keeper.report(0.95, "encode")
                     paths = {role: series.paths for role, series in request.inputs.items()}
                     with watch.time("encode"):
@@ -170,10 +170,11 @@ class Infer:
         self._commit(job, result, stored, watch.seconds)
 
     @contextmanager
-    def _request(self, job: Job, scratch: Path) -> Iterator[Request]:
-        """What the executor is asked, with files that are here while the block lasts."""
+    def _request(self, job: Job, scratch: Path) -> Iterator[tuple[Request, list[str]]]:
+        """What the executor is asked, with files that are here while the block lasts; and what readers are to know."""
+        remarks: list[str] = []
         with ExitStack() as files:
-            yield Request(
+            request = Request(
                 job_id=job.job_id,
                 task=job.task,
                 inputs=files.enter_context(inputs_of(self.database, self.archive, job)),
@@ -182,16 +183,21 @@ class Infer:
                 parameters=job.parameters.get("task", {}),
                 time_limit_s=self.limits.time_limit_s,
                 priority=job.priority,
-                prior=self._prior(job, scratch, files),
+                prior=self._prior(job, scratch, files, remarks),
             )
+            yield request, remarks
 
-    def _prior(self, job: Job, scratch: Path, files: ExitStack) -> Prior | None:
-        """What the result is compared with; where that cannot be had any more, the result is made without it."""
+    def _prior(self, job: Job, scratch: Path, files: ExitStack, remarks: list[str]) -> Prior | None:
+        """What the result is compared with; where that cannot be had any more, the result is made without it.
+
+        That is among the `remarks`: who reads the result finds no trend in it, and should not take it for the first.
+        """
         try:
             return files.enter_context(load_prior(self.database, self.archive, job, scratch))
         except NoPrior as reason:
             with self.database.transaction() as tx:
                 self._journal(tx, job, self.clock(), "prior not used", str(reason))
+            remarks.append(f"Not compared with the study of {job.parameters['prior']['taken']}: {reason}.")
             return None
 
     def _store(self, job: Job, item: Encoded) -> StoredFile:
@@ -303,9 +309,9 @@ class Infer:
         tx.journal.add(now, event, text, study=job.study_instance_uid, job=job.job_id, revision=self.revision)
 
 
-def _with_notes(job: Job, result: Result) -> Result:
+def _with_notes(job: Job, result: Result, remarks: Sequence[str]) -> Result:
     """The result with what was left out before its reader saw the images, who may say some of it again."""
-    return replace(result, notes=tuple(dict.fromkeys((*job.parameters.get("notes", ()), *result.notes))))
+    return replace(result, notes=tuple(dict.fromkeys((*remarks, *job.parameters.get("notes", ()), *result.notes))))
 
 
 def _patiently(ask: Callable[[], T]) -> T:

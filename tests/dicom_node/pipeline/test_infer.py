@@ -264,6 +264,23 @@ def test_what_dispatch_left_out_is_in_the_result_once(
     assert list(seen[0].notes) == job(database).summary["notes"] == [*left_out, "Few voxels."]
 
 
+def test_who_reads_the_result_is_told_why_it_is_not_compared_with_its_prior(
+    infer: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    seen: list[Result] = []
+
+    def look(job: Job, result: Result, files: Mapping[str, Sequence[Path]]) -> tuple[Encoded, ...]:
+        seen.append(result)
+        return encode(job, result, files)
+
+    gone = {"study": "1.2.2", "series": "1.2.2.1", "instances": ["1.2.2.1.1"], "segs": [], "taken": "2026-01-10"}
+    queue(parameters={"model": {}, "destinations": ["pacs"], "outputs": ["seg", "sr"], "prior": gone})
+    replace(infer, encode=look).step(50.0)
+    why = "Not compared with the study of 2026-01-10: 1 of 1 images of the prior are no longer held."
+    assert list(seen[0].notes) == job(database).summary["notes"] == [why]
+    assert "prior not used" in events(database)
+
+
 
 def test_a_job_of_a_disabled_model_waits(infer: Infer, database: Database, queue: Callable[..., Job]) -> None:
     queue()
