@@ -5,6 +5,7 @@ Geometry only: whether a change means anything is for a physician to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,6 +26,12 @@ class Outcome(StrEnum):
     UNCERTAIN = "uncertain"  # something is near, but a gate holds
     OUTSIDE = "outside the images"  # the other study does not show the place
     NOT_COMPARED = "not compared"  # the prior was not registered
+
+
+def lesion_of(label: str) -> str:
+    """The lesion that a finding of this name is a region of ("Lesion 2"); "" where it is one by itself."""
+    found = re.match(r"Lesion \d+(?= )", label, re.ASCII)
+    return found[0] if found else ""
 
 
 @dataclass(frozen=True)

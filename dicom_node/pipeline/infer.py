@@ -34,7 +34,7 @@ from inference.findings import Finding, IntendedUse, Result
 from inference.followup.history import to_plain
 from inference.request import Maker, Prior, Request
 from inference.stopwatch import Stopwatch
-from inference.trend import Trend
+from inference.trend import Trend, lesion_of
 from storage.archive import Archive
 from storage.database import Database, Transaction
 from storage.errors import NotFound, Unavailable
@@ -336,7 +336,8 @@ def in_words(trend: Trend) -> str:
         return f"not compared with {when}: {trend.refusal}"
     counted = Counter(one.outcome for one in trend.lesions)
     lesions = ", ".join(f"{number} {outcome.value}" for outcome, number in counted.items())
-    return f"compared with {when}, {trend.registration} registration; lesions: {lesions or 'none on either side'}"
+    what = "regions of lesions" if any(lesion_of(one.label) for one in trend.lesions) else "lesions"
+    return f"compared with {when}, {trend.registration} registration; {what}: {lesions or 'none on either side'}"
 
 
 def _summary_of(finding: Finding) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from inference.trend import lesion_of
 from storage.database import Transaction
 from storage.lifecycle import JobState
 from storage.records import Job
@@ -32,28 +33,39 @@ def measurements_view(tx: Transaction, study_uid: str) -> list[dict[str, Any]]:
 def trend_view(job: Job, compared: str = "") -> dict[str, Any] | None:
     """The dates at which the patient's lesions were measured, oldest first; None where there is no earlier one.
 
-    Of each date the number of lesions, their volume together in ml and the longest axis in mm; of each lesion its
-    size at each date, null where it was not seen.
+    Of each date the number of lesions, regions of one once, their volume together in ml and the longest axis in mm; of
+    each lesion, or region of one, its size at each date, null where it was not seen.
     """
     trend = job.summary.get("trend")
     if not trend:
         return None
     points = sorted(trend.get("history", ()), key=lambda point: str(point["taken"]))
+    known: dict[str, str] = {}
+    shown = []
+    for point in points:
+        known |= {uid: lesion_of(seen["label"]) or uid for uid, seen in point["seen"].items()}
+        shown.append(_point(point, known))
     return {
         "prior": trend["prior"],
         "compared": compared,
-        "points": [_point(point) for point in points],
+        "points": shown,
         "lesions": _lesions(points),
     }
 
 
-def _point(point: Mapping[str, Any]) -> dict[str, Any]:
+def _point(point: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    """One date; `known` gives the lesion of each tracking UID. A lesion is new, or gone, with all its regions."""
+
+    def lesions(uids: Iterable[str]) -> set[str]:
+        return {known.get(uid, uid) for uid in uids}
+
     seen = list(point["seen"].values())
+    here, old = lesions(point["seen"]), lesions(point["seen"].keys() - point["new"])
     return {
         "taken": point["taken"],
-        "lesions": len(seen),
-        "new": len(point["new"]),
-        "vanished": len(point["vanished"]),
+        "lesions": len(here),
+        "new": len(lesions(point["new"]) - old),
+        "vanished": len(lesions(point["vanished"]) - here),
         "ml": round(sum(one["ml"] for one in seen), 3),
         "longest_mm": max((one["long_mm"] for one in seen), default=0.0),
     }

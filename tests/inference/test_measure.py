@@ -6,6 +6,7 @@ import pytest
 from inference import codes
 from inference.measure import MAX_LESIONS, measure_findings, measure_totals, with_confidence
 from inference.tasks import BRAIN_TUMOUR, LIVER_TUMOUR, LUNG_NODULE
+from inference.trend import lesion_of
 from inference.volume import Grid, Volume
 
 GRID = Grid((20, 40, 40), np.array([[0, 0, 1, 0], [0, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 1.0]]))
@@ -109,6 +110,7 @@ def test_each_region_of_each_lesion_is_a_finding():
         ("Lesion 1 necrotic core", 1, 1), ("Lesion 1 oedema", 1, 2), ("Lesion 1 enhancing tumour", 1, 3),
         ("Lesion 2 oedema", 2, 2),
     ]  # fmt: skip
+    assert all(lesion_of(f.label) == f"Lesion {f.lesion}" for f in measured.findings), "who reads its name knows it"
     for finding in measured.findings:
         there = measured.labelmap == finding.number
         assert finding.voxels == np.count_nonzero(there)

@@ -19,10 +19,11 @@ from dicom_node.pipeline import infer as module
 from dicom_node.pipeline.infer import Infer
 from dicom_node.pipeline.installed import InstalledModel
 from dicom_node.pipeline.reasons import reason_of
+from inference.codes import NEOPLASM
 from inference.errors import BundleBroken, Unfit, WorkerDied
 from inference.findings import Result
 from inference.request import Request
-from inference.trend import Trend
+from inference.trend import Outcome, Since, Trend
 from storage.database import Database
 from storage.errors import LeaseLost
 from storage.lifecycle import DeliveryState, JobState
@@ -232,6 +233,15 @@ def test_the_journal_says_that_another_model_measured_the_prior() -> None:
     told = module.in_words(replace(trend, other_model="liver 0.9"))
     assert "of 2026-01-10 (90 days before), which another model measured (liver 0.9), rigid registration" in told
     assert "another model" not in module.in_words(trend)
+
+
+@pytest.mark.parametrize(
+    ("label", "said"), [("Nodule 1", "; lesions: 1 matched"), ("Lesion 1 oedema", "; regions of lesions: 1 matched")]
+)
+def test_the_journal_says_whether_it_counts_lesions_or_their_regions(label: str, said: str) -> None:
+    one = Since(Outcome.MATCHED, "2.25.1", label, NEOPLASM)
+    trend = Trend("1.2.9", date(2026, 1, 10), date(2026, 4, 10), (one,), registration="rigid")
+    assert module.in_words(trend).endswith(said)
 
 
 def test_what_the_study_lacked_is_the_first_of_the_jobs_notes(

@@ -33,6 +33,26 @@ def test_dates_in_order_with_what_was_seen() -> None:
     assert [one["ml"] for one in second["sizes"]] == [1.0, None], "it has vanished"
 
 
+def test_regions_of_a_lesion_are_one_lesion_as_in_the_report() -> None:
+    """It is new, or gone, with all of its regions; an old one whose rim begins to enhance is neither."""
+    first = {"2.25.1": seen("Lesion 1 oedema", 9.0, 40.0), "2.25.3": seen("Lesion 2 oedema", 2.0, 15.0),
+             "2.25.4": seen("Lesion 2 enhancing tumour", 1.0, 8.0), "2.25.8": seen("Lesion 4 oedema", 1.0, 9.0),
+             "2.25.9": seen("Lesion 4 necrotic core", 1.0, 9.0)}  # fmt: skip
+    second = {"2.25.1": first["2.25.1"], "2.25.2": seen("Lesion 1 enhancing tumour", 3.0, 20.0),
+              "2.25.5": seen("Lesion 3 oedema", 2.0, 15.0), "2.25.6": seen("Lesion 3 enhancing tumour", 1.0, 8.0),
+              "2.25.8": first["2.25.8"]}  # fmt: skip
+    history = [
+        {"taken": "2026-01-01", "seen": first, "new": [], "vanished": []},
+        {"taken": "2026-03-01", "seen": second, "new": ["2.25.2", "2.25.5", "2.25.6"],
+         "vanished": ["2.25.3", "2.25.4", "2.25.9"]},
+    ]  # fmt: skip
+    trend = trend_view(job(trend={"prior": "1.2.2", "history": history}))
+    assert trend
+    assert [(one["lesions"], one["new"], one["vanished"], one["ml"]) for one in trend["points"]] == [
+        (3, 0, 0, 14.0), (3, 1, 1, 16.0)]
+    assert len(trend["lesions"]) == 8, "each region has a line of its own"
+
+
 def test_without_an_earlier_study_there_is_none() -> None:
     assert trend_view(job()) is None
 
