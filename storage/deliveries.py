@@ -145,6 +145,11 @@ class Deliveries(Store):
         state = case((_JOB_OUTDATED, DeliveryState.SUPERSEDED.value), else_=DeliveryState.PENDING.value)
         self._set_back(delivery_id, owner, setback, state=state, next_attempt_at=next_attempt_at)
 
+    def release(self, delivery_id: int, owner: str, next_attempt_at: float, reason: str) -> None:
+        """Give it back as it was, to be tried again then: it could not be begun, for this `reason`. LeaseLost."""
+        waits = {"next_attempt_at": next_attempt_at, "reason": plain(reason), **leases.NO_LEASE}
+        leases.change(self._connection, deliveries.c.delivery_id, delivery_id, owner, **waits)
+
     def stop(self, delivery_id: int, owner: str, reason: str) -> None:
         """End it unsent, for this `reason`. LeaseLost."""
         ended = {"state": DeliveryState.SUPERSEDED.value, "reason": plain(reason), **leases.NO_LEASE}

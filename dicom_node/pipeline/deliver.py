@@ -2,7 +2,8 @@
 
 Each destination has senders of its own, so that one that hangs delays no other. An outage is the destination's:
 its circuit opens, deliveries keep their place and lose no attempt. A failure while the destination was well is the
-delivery's own: it waits longer from one to the next, and is given up in the end.
+delivery's own: it waits longer from one to the next, and is given up in the end. Files that cannot be read now are
+nobody's fault: the delivery waits and lets others go.
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ class Deliver:
         except (NotFound, Damaged) as loss:
             self._count(loss)
             self._dead(delivery, PeerError(f"a file of the result is lost: {loss}; run the job again, or restore it"))
+        except Unavailable as trouble:
+            self._count(trouble)
+            self._wait(delivery, trouble)
         except (Unreachable, Rejected) as trouble:
             self._count(trouble)
             again = self._later(delivery, trouble)
@@ -171,6 +175,18 @@ class Deliver:
                 self._journal(tx, delivery, now, "delivery postponed", text)
         log.warning("delivery postponed", extra={"destination": name, "job": delivery.job_id})
         return True
+
+    def _wait(self, delivery: Delivery, trouble: Unavailable) -> None:
+        """Give it back until its files can be read: held, or first in line, it would keep all others waiting."""
+        now, wait_s = self.clock(), self.patience.retry_s(0)
+        with self.database.transaction() as tx:
+            tx.deliveries.release(delivery.delivery_id, self.owner, now + wait_s, str(trouble))
+            if str(trouble) != delivery.reason:
+                text = f"{self.sender.destination}: {trouble}; it is tried again from time to time"
+                self._journal(tx, delivery, now, "delivery postponed", text)
+        self.audit.delivery_ended(self._in_truth(delivery), Outcome.MINOR_FAILURE, str(trouble))
+        extra = {"destination": self.sender.destination, "job": delivery.job_id}
+        log.warning("delivery postponed: %s", trouble, extra=extra)
 
     def _setback(self, delivery: Delivery, trouble: PeerError, *, own_fault: bool = False) -> Setback:
         statuses = {**delivery.statuses, **trouble.answers}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dicom_node.errors import NotOffered, Refused, Rejected, ResultInvalid, Unfinished, Unreachable
 from inference.errors import BadGeometry, BundleBroken, Exhausted, ModelError, Unfit, WorkerDied
-from storage.errors import Damaged, NotFound
+from storage.errors import Damaged, NotFound, Unavailable
 
 # The first kind that fits decides.
 KINDS: tuple[tuple[type[Exception], str], ...] = (
@@ -22,6 +22,7 @@ KINDS: tuple[tuple[type[Exception], str], ...] = (
     (Unreachable, "unreachable"),
     (Damaged, "file_damaged"),
     (NotFound, "file_missing"),
+    (Unavailable, "storage"),
 )
 TIME_LIMIT, STOPPED, OTHER = "time_limit", "stopped", "other"
 

@@ -1,5 +1,7 @@
 """The outbox: what is due, who sends it, what becomes of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from storage.deliveries import Setback
@@ -92,6 +94,16 @@ def test_a_setback_tells_whose_fault_it_was_and_who_holds_a_part(put, claim, do,
     assert (look(number).faults, look(number).via) == (1, "")
 
 
+def test_one_that_could_not_be_begun_is_as_it_was_and_waits_for_its_time(put, claim, do, look):
+    number = put()
+    before = claim()
+    do("release", number, "a", 1030.0, "the archive's disk failed")
+    waits = {"reason": "the archive's disk failed", "next_attempt_at": 1030.0, "lease_owner": None, "lease_until": None}
+    assert look(number) == replace(before, **waits)
+    assert claim(now=1029.0) is None
+    assert claim("b", 1030.0).lease_owner == "b"
+
+
 def test_given_up_is_what_waits_and_nobody_sends(put, claim, do, look):
     number = put()
     claim(now=1000.0)
@@ -114,6 +126,7 @@ def test_dead_waits_for_a_person(put, claim, do, look):
     [
         ("sent", (1070.0, OK)),
         ("postpone", (1100.0, Setback(""))),
+        ("release", (1100.0, "")),
         ("dead", (1070.0, Setback(""))),
         ("renew", (1070.0, TERM)),
     ],

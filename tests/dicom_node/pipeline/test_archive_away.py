@@ -17,6 +17,7 @@ from reviewing import CORRECTED, JOB, Scene
 
 from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline import infer as module
+from dicom_node.pipeline.deliver import Deliver
 from dicom_node.pipeline.infer import Infer, InferLimits
 from dicom_node.pipeline.inputs import inputs_of
 from dicom_node.pipeline.prior_files import load_prior
@@ -114,18 +115,43 @@ def test_a_file_handle_that_has_become_stale_is_no_lost_file(
         pass
 
 
-def test_a_delivery_whose_files_are_away_is_sent_when_they_are_back(
+def test_a_delivery_whose_files_are_away_waits_with_its_reason_and_is_sent_when_they_are_back(
     result: Callable[..., int], step: Callable[..., bool], look: Callable[..., Delivery], archive: FolderArchive,
     database: Database,
 ) -> None:  # fmt: skip
     result()
-    with unmounted(archive.root), pytest.raises(Unavailable):
-        step(1000.0)
-    assert (look().state, look().faults) == (DeliveryState.PENDING, 0)
-    with database.transaction() as tx:
-        assert tx.deliveries.reap(2000.0) == 1
-    assert step(2000.0)
-    assert look().state is DeliveryState.SENT
+    with unmounted(archive.root):
+        for now in (1000.0, 1020.0):
+            assert step(now)
+        assert not step(1021.0), "its turn comes after a pause"
+    assert (look().state, look().faults, look().lease_owner) == (DeliveryState.PENDING, 0, None)
+    assert "is its file system mounted" in look().reason
+    assert [event for event, _ in events(database)] == ["delivery postponed"], "it is told once"
+    assert step(1100.0)
+    assert (look().state, look().reason) == (DeliveryState.SENT, "")
+
+
+def test_a_result_that_cannot_be_read_keeps_no_other_from_the_destination(
+    result: Callable[..., int], step: Callable[..., bool], look: Callable[..., Delivery], archive: FolderArchive,
+    database: Database, monkeypatch: pytest.MonkeyPatch, deliver: Deliver,
+) -> None:  # fmt: skip
+    """The oldest waits first in line; where a sector of its file is bad it would come to nothing there for days."""
+    broken, whole = result(1, now=1.0), result(2, now=2.0)
+    with database.reading() as tx:
+        bad = archive.path(tx.results.of_job(look(broken).job_id)[0].file)
+    opened = Path.open
+
+    def failing(path: Path, *said: Any, **more: Any) -> Any:
+        if path == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, *said, **more)
+
+    monkeypatch.setattr(Path, "open", failing)
+    assert [step(1000.0), step(1001.0)] == [True, True]
+    assert (look(broken).state, look(whole).state) == (DeliveryState.PENDING, DeliveryState.SENT)
+    assert look(broken).reason == "the archive's disk failed: Input/output error"
+    failed = ("delivery_failures", (("destination", "pacs"), ("reason", "storage")))
+    assert deliver.counts.take()[failed] == 1
 
 
 def test_what_was_sent_back_is_read_when_it_is_there_again(scene: Callable[..., Scene]) -> None:
