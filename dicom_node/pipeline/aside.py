@@ -1,7 +1,11 @@
-"""A study at which a stage fails as nobody foresaw is journalled and stepped over: it keeps no other waiting."""
+"""A study at which a stage fails as nobody foresaw is journalled and stepped over: it keeps no other waiting.
+
+So is an instance whose file cannot be read now.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +13,12 @@ from contextlib import contextmanager
 from dicom_node.pipeline.backoff import Backoff
 from storage.database import Database
 from storage.errors import LeaseLost, Unavailable
+from storage.records import Instance
+
+log = logging.getLogger(__name__)
 
 AGAIN = Backoff(60, 3600, 0)  # it is tried again for ever: a release or a configuration to come may know better
+UNREAD_S = 60.0  # a file may be had again at any moment: no longer, however often it was tried
 
 
 class Aside:
@@ -19,10 +27,24 @@ class Aside:
     def __init__(self) -> None:
         self._faults: Counter[str] = Counter()
         self._until: dict[str, float] = {}
+        self._unread: set[str] = set()
 
     def at(self, now: float) -> list[str]:
-        """The studies that are stepped over."""
+        """The studies and instances that are stepped over."""
         return [uid for uid, until in self._until.items() if now < until]
+
+    def unread(
+        self, database: Database, instance: Instance, trouble: Unavailable, now: float, revision: int
+    ) -> None:
+        """Step over an instance whose file cannot be read now, for a minute; its study's journal is told once."""
+        uid, study = instance.sop_instance_uid, instance.study_instance_uid
+        text = f"{instance.kind} {uid} is read later: {trouble}"
+        if uid not in self._unread:
+            with database.transaction() as tx:
+                tx.journal.add(now, "waits", text, study=study, series=instance.series_instance_uid, revision=revision)
+        self._unread.add(uid)
+        self._until[uid] = now + UNREAD_S
+        log.warning("%s", text, extra={"study": study})
 
     @contextmanager
     def watching(self, database: Database, stage: str, now: float, revision: int) -> Iterator[Callable[[str], None]]:

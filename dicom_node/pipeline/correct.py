@@ -18,6 +18,7 @@ from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.archive import Archive
 from storage.database import Database, Transaction
+from storage.errors import Unavailable
 from storage.files.disk import disk_faults
 from storage.files.part10 import META_AT
 from storage.lifecycle import LEFT, JobMark, JobState
@@ -62,12 +63,15 @@ class Correct:
             judged = []
             for uid, new in waiting.items():
                 tell(new.study_instance_uid)
-                judged.append(self._judge(old, new) if (old := current[uid]) else _alone(new))
+                try:
+                    judged.append(self._judge(old, new) if (old := current[uid]) else _alone(new))
+                except Unavailable as trouble:
+                    self.aside.unread(self.database, new, trouble, now, self.revision)
             with self.database.transaction() as tx:
                 for one in judged:
                     tell(one.new.study_instance_uid)
                     self._settle(tx, one, now)
-        return bool(judged)
+        return bool(waiting)
 
     def _judge(self, old: Instance, new: Instance) -> Judged:
         where = (old.study_instance_uid, old.series_instance_uid, old.sop_class_uid)

@@ -14,6 +14,7 @@ from dicom_node.pipeline.aside import Aside
 from storage.archive import Archive
 from storage.arriving.rejections import Rejection
 from storage.database import Database, Transaction
+from storage.errors import Unavailable
 from storage.lifecycle import DeliveryState, JobMark, JobState
 from storage.records import Instance, InstanceKind, Job
 
@@ -51,6 +52,9 @@ class Reject:
                 note = read_rejection(path, instance.transfer_syntax_uid)
         except BadNote as bad:
             refusal = str(bad)
+        except Unavailable as trouble:
+            self.aside.unread(self.database, instance, trouble, now, self.revision)
+            return
         with self.database.transaction() as tx:
             if not tx.versions.mark_read(instance):
                 return

@@ -30,6 +30,7 @@ from inference.readers.headers import slice_headers
 from inference.volume import Grid
 from storage.archive import Archive
 from storage.database import Database, Transaction
+from storage.errors import Unavailable
 from storage.records import REVIEWS, Instance, InstanceKind
 from storage.working.reviews import Reviewed, ReviewKind
 
@@ -67,6 +68,9 @@ class Review:
             review = judge(instance)
         except (BadReport, BadSegmentation, BadGeometry) as bad:
             refusal = str(bad)
+        except Unavailable as trouble:
+            self.aside.unread(self.database, instance, trouble, now, self.revision)
+            return
         with self.database.transaction() as tx:
             if not tx.versions.mark_read(instance):
                 return

@@ -33,11 +33,11 @@ class Versions(Store):
     def unread(self, kind: InstanceKind, limit: int = 100, *, but: Collection[str] = ()) -> list[Instance]:
         """Second contents of images, notes, segmentations or reports, that nobody has read; the first to come first.
 
-        None of the studies in `but`.
+        None of the studies and instances in `but`.
         """
         query = select(instances).where(_unread(kind)).order_by(instances.c.received_at, instances.c.sop_uid)
         if but:
-            query = query.where(instances.c.study_uid.not_in(but))
+            query = query.where(instances.c.study_uid.not_in(but), instances.c.sop_uid.not_in(but))
         return [instance_of(row) for row in self._connection.execute(query.limit(at_most(limit)))]
 
     def current(self, sop_uid: str) -> Instance:

@@ -159,10 +159,11 @@ def test_what_was_sent_back_is_read_when_it_is_there_again(scene: Callable[..., 
     node.arrive(node.corrected(CORRECTED), 100.0)
     stage = Review(node.database, node.archive)
     root = node.archive.root  # type: ignore[attr-defined]
-    with unmounted(root), pytest.raises(Unavailable):
-        stage.step(101.0)
-    assert stage.step(102.0)
-    assert [event for event, _ in node.told()] == ["reviewed"]
+    with unmounted(root):
+        assert stage.step(101.0)
+        assert not stage.step(102.0)
+    assert stage.step(161.0)
+    assert [event for event, _ in node.told()] == ["waits", "reviewed"]
 
 
 def test_a_prior_that_is_away_is_waited_for(scene: Callable[..., Scene], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from dicom_node.pipeline.aside import Aside
@@ -44,3 +46,21 @@ def test_a_fault_before_any_study_puts_none_aside(database: Database) -> None:
     aside = Aside()
     fail(aside, database, ValueError())
     assert aside.at(1000.0) == []
+
+
+def test_an_instance_whose_file_cannot_be_read_now_is_stepped_over_for_a_minute_and_told_once(
+    database: Database, arrive: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    arrive(1, 10.0)
+    aside = Aside()
+    with database.reading() as tx:
+        (instance,) = tx.studies.instances(study_uid="1.2.3")
+    for now in (1000.0, 2000.0, 3000.0):
+        aside.unread(database, instance, Unavailable("Input/output error"), now, 3)
+        uid = instance.sop_instance_uid
+        assert [aside.at(now), aside.at(now + 59), aside.at(now + 60)] == [[uid], [uid], []]
+    with database.reading() as tx:
+        told = [(one.text, one.revision) for one in tx.journal.of_study("1.2.3") if one.event == "waits"]
+    text = f"image {uid} is read later: Input/output error"
+    assert told == [(text, 3)]
+    assert caplog.text.count(text) == 3

@@ -15,6 +15,7 @@ from dicom_node.pipeline.likeness import compare
 from storage.archive import Archive
 from storage.database import Database
 from storage.deliveries import Setback
+from storage.errors import Unavailable
 from storage.files.part10 import META_AT
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
@@ -283,6 +284,27 @@ class TestJobs:
         with database.transaction() as tx:
             tx.deliveries.postpone(delivery, "me", 70.0, Setback("unreachable"))
             assert tx.deliveries.get(delivery).state is DeliveryState.SUPERSEDED
+
+
+def test_an_image_whose_file_cannot_be_read_now_keeps_no_other_waiting(
+    stage: Correct, images: list[Path], receive: Callable[..., Arrival], database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    bad = str(dcmread(images[0]).SOPInstanceUID)
+
+    def compare_but(first: Path, *said: Any) -> Any:
+        if str(dcmread(first).SOPInstanceUID) == bad:
+            raise Unavailable("the archive's disk failed: Input/output error")
+        return compare(first, *said)
+
+    monkeypatch.setattr("dicom_node.pipeline.correct.compare", compare_but)
+    for path in images[:2]:
+        receive(edit(path, PatientName="Right^Person"), 40.0)
+    assert [stage.step(41.0), stage.step(42.0)] == [True, False]
+    assert sorted(event for event, _ in journal(database, study_of(images))) == ["corrected", "waits"]
+    monkeypatch.undo()
+    assert stage.step(101.0)
+    assert sorted(event for event, _ in journal(database, study_of(images))) == ["corrected", "corrected", "waits"]
 
 
 def test_an_image_that_cannot_be_judged_keeps_no_other_waiting(

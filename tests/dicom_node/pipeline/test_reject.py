@@ -13,6 +13,7 @@ from dicom_node.pipeline.reject import Reject
 from storage.archive import Archive
 from storage.database import Database
 from storage.deliveries import Setback
+from storage.errors import Unavailable
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import InstanceKind, Job, ResultObject, StoredFile
@@ -185,6 +186,35 @@ def test_key_images_mean_no_work(
     arrive(1, 60.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
     assert stage.step(61.0)
     assert events(database) == []
+
+
+@pytest.mark.parametrize("study", ["1.2.9", STUDY])
+def test_a_note_whose_file_cannot_be_read_now_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch, arrive: Callable[..., None], stage: Reject, database: Database, study: str
+) -> None:
+    """A bad sector under the oldest note: those behind it may reject images that a patient is treated by."""
+    broken = True
+
+    def read_but(path: Path, _: str) -> RejectionNote:
+        if path == bad and broken:
+            raise Unavailable("the archive's disk failed: Input/output error")
+        return RejectionNote(Title.QUALITY, {"1.2.7" if path == bad else STUDY: frozenset(IMAGES)})
+
+    arrive(1, 60.0, kind=InstanceKind.NOTE, study=study, series=f"{study}.7", Modality="KO")
+    with database.reading() as tx:
+        bad = stage.archive.path(tx.studies.instances(study_uid=study)[0].file)
+    arrive(2, 61.0, kind=InstanceKind.NOTE, series="1.2.3.7", Modality="KO")
+    monkeypatch.setattr(reject, "read_rejection", read_but)
+    assert stage.step(62.0)
+    assert "rejected" in events(database)
+    assert [stage.step(63.0), stage.step(122.0), stage.step(123.0)] == [False, True, False], "it is tried by the minute"
+    with database.reading() as tx:
+        told = [entry.text for entry in tx.journal.of_study(study) if entry.event == "waits"]
+    reason = "the archive's disk failed: Input/output error"
+    assert told == [f"note {study}.7.1 is read later: {reason}"], "it is told once"
+    broken = False
+    assert [stage.step(183.0), stage.step(184.0)] == [True, False]
+    assert events(database, "1.2.7") == ["rejected"]
 
 
 def test_a_note_that_cannot_be_read_for_an_unforeseen_reason_keeps_no_other_waiting(
