@@ -88,6 +88,8 @@ class Infer:
         with self.database.reading() as tx:
             if not tx.jobs.waiting(now, self._closed):
                 return False
+        if trouble := self.archive.trouble():  # else the device would compute again and again what cannot be stored
+            raise Unavailable(trouble)
         with self.database.transaction() as tx:
             job = tx.jobs.claim(self.owner, now, self.limits.lease_term_s, self._closed, self._behind)
             if job is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,24 @@ def test_a_job_whose_file_cannot_be_read_lets_the_others_go_first(
         assert [tx.jobs.get(one * 64).state for one in "ab"] == [JobState.PENDING, JobState.DONE]
     assert infer.step(52.0), "where no other waits it is tried at once"
     assert not infer.step(53.0)
+
+
+def test_where_no_result_can_be_stored_none_is_computed(
+    infer: Infer, database: Database, queue: Callable[..., Job], device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an archive that is mounted read-only each job would take the GPU again and again, until somebody sees it."""
+    queue()
+    told = os.statvfs(infer.archive.root)  # type: ignore[attr-defined]
+    read_only = os.statvfs_result((*told[:8], told.f_flag | os.ST_RDONLY, told.f_namemax))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "statvfs", lambda _: read_only)
+        for now in (50.0, 52.0):
+            with pytest.raises(Unavailable, match="is mounted read-only"):
+                infer.step(now)
+    assert device.asked == []
+    assert (job(database).attempts, job(database).lease_owner) == (0, None)
+    assert infer.step(60.0)
+    assert job(database).state is JobState.DONE
 
 
 @pytest.mark.parametrize("call", ["local", "write"])
