@@ -6,6 +6,7 @@ answer on; Prometheus knows that such counts begin anew.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from dicom_node.counting import FIGURES
 from dicom_node.settings.models import closed_models
+from dicom_node.storing import watermarks
 from dicom_node.views.node import NEEDED_ROLES, ROLE_SILENT_S
 from storage.database import Transaction
 from storage.records import ProcessRow
@@ -75,6 +77,9 @@ class Metrics:
         self._counted = _Counted()
         self._registry.register(self._counted)
         self._free = self._gauge("disk_free_bytes", "Free space on the disk of the images, or of their cache")
+        self._short = self._gauge("disk_short_bytes", "Below so much free space the disk is short, as node.yaml says")
+        down = "1 while nothing is taken: the archive is away, read-only or without inodes, or its disk is full"
+        self._down_archive = self._gauge("archive_down", down)
         self._steps = Histogram(
             "segnode_step_seconds", "What each step of a job took", ("task", "step"), buckets=STEP_S,
             registry=self._registry,
@@ -88,10 +93,19 @@ class Metrics:
         """All of it in Prometheus's text form."""
         with self._lock:
             self._count(tx, parts.settings, now)
-            self._free.set(parts.archive.free_bytes())
+            self._look_at_disk(parts)
             self._counted.counts = tx.counters.all()
             self._observe(tx, now)
             return generate_latest(self._registry)
+
+    def _look_at_disk(self, parts: Parts) -> None:
+        """An archive that is away has no free space to tell: what a mount hides is another disk's."""
+        marks = watermarks(parts.settings)
+        trouble = parts.archive.trouble()
+        free = math.nan if trouble else parts.archive.free_bytes()
+        self._free.set(free)
+        self._short.set(max(marks.low_bytes, marks.clean_bytes))
+        self._down_archive.set(bool(trouble) or free < marks.low_bytes)
 
     def _count(self, tx: Transaction, settings: Settings, now: float) -> None:
         if self._counted_at is None or not 0 <= now - self._counted_at < COUNT_EVERY_S:

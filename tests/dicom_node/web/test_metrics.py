@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from browsing import NOW, Browser
 from prometheus_client.parser import text_string_to_metric_families
 from turned_clock import Clock
@@ -39,6 +41,30 @@ def test_queues_roles_and_destinations_as_they_are(story: Parts, program: MakeBr
     assert (found["segnode_role_up", "pipeline"], found["segnode_role_up", "clock"]) == (1, 0)
     assert found[("segnode_disk_free_bytes",)] > 0
     assert found[("segnode_jobs_running",)] == 0
+
+
+def test_the_marks_below_which_the_disk_is_short(story: Parts, program: MakeBrowser) -> None:
+    node = story.settings.node
+    assert node.clean_below_bytes > node.keep_free_bytes
+    found = figures(program("vera"))
+    assert found[("segnode_disk_short_bytes",)] == node.clean_below_bytes
+
+
+def test_an_archive_that_is_away_is_told_and_takes_no_other_figure_along(
+    story: Parts, program: MakeBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without /metrics the alert would be that the console does not answer."""
+    monitor, down, free = program("vera"), ("segnode_archive_down",), ("segnode_disk_free_bytes",)
+    assert figures(monitor)[down] == 0
+    root = story.archive.root  # type: ignore[attr-defined]
+    root.rename(root.with_name("aside"))
+    found = figures(monitor)
+    assert (found[down], math.isnan(found[free])) == (1, True)
+    assert found["segnode_studies", "NOT_ROUTED"] == 1
+    root.with_name("aside").rename(root)
+    assert (figures(monitor)[down], figures(monitor)[free] > 0) == (0, True)
+    monkeypatch.setattr(type(story.archive), "free_bytes", lambda _: story.settings.node.keep_free_bytes - 1)
+    assert figures(monitor)[down] == 1, "below that nothing is taken either"
 
 
 def test_a_destination_that_is_configured_no_more_is_not_down_for_ever(
