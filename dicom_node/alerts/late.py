@@ -14,13 +14,16 @@ from storage.lifecycle import DeliveryState, JobState, StudyState
 
 log = logging.getLogger(__name__)
 
-HORIZON_S = 7 * 86400.0  # beyond the goal; what is older is history when it is first looked at
+HORIZON_S = 7 * 86400.0  # beyond the goal; what was asked for before is history when it is first looked at
 MOST_NAMED = 50  # in one message
 
 
 @dataclass(frozen=True)
 class Late:
-    """Looks for studies whose last image came `goal_minutes` ago. `node` and `address` name us in messages."""
+    """Looks for studies whose last image came, or that were asked for again, `goal_minutes` ago.
+
+    `node` and `address` name us in messages.
+    """
 
     database: Database
     settings: AlertSettings

@@ -20,17 +20,17 @@ class Alerts(Store):
     """Alerts of one transaction; a study has one open alert at most."""
 
     def late(self, before: float, since: float) -> list[str]:
-        """Studies without an open alert that are late: their last image came before `before`, and after `since`."""
+        """Studies without an open alert that are late: what they wait for began before `before`, and after `since`."""
         known = exists(select(1).where(alerts.c.study_uid == studies.c.study_uid, alerts.c.resolved_at.is_(None)))
-        quiet = (studies.c.changed_at > since, studies.c.changed_at <= before, ~known.correlate(studies))
+        news = ~known.correlate(studies)
         # Asked apart, each can begin at the few that are not done; with OR all studies of that time are gone through.
-        each = [select(studies.c.study_uid).where(reason, *quiet) for reason in _reasons(before)]
+        each = [select(studies.c.study_uid).where(reason, news) for reason in _reasons(before, since)]
         found = self._connection.execute(union_all(*each).limit(at_most(MOST_AT_ONCE))).scalars()
         return list(dict.fromkeys(found))  # two things may keep a study
 
     def over(self, before: float) -> list[str]:
         """Studies with an open alert that are late no more."""
-        late = and_(studies.c.changed_at <= before, or_(*_reasons(before)))
+        late = or_(*_reasons(before))
         query = select(alerts.c.study_uid).join(studies, studies.c.study_uid == alerts.c.study_uid)
         return list(self._connection.execute(query.where(alerts.c.resolved_at.is_(None), ~late)).scalars())
 
@@ -67,14 +67,17 @@ _UNDONE = and_(among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.
 _UNSENT = among(deliveries.c.state, (DeliveryState.PENDING, DeliveryState.DEAD))
 
 
-def _reasons(before: float) -> Sequence[ColumnElement[bool]]:
+def _reasons(before: float, since: float = -1.0) -> Sequence[ColumnElement[bool]]:
     """Why a study has no result, each of which does: it has not settled, or what it waits for was queued so long ago.
 
+    Its last image came before `before` too. `since` is asked of what was queued: somebody may ask for an old study.
     Refused input, held results and studies that no route wanted have none by a rule: they are not late. Nor is what
     somebody has just asked for again.
     """
-    undone = select(jobs.c.study_uid).where(_UNDONE, jobs.c.queued_at <= before)
-    unsent = select(deliveries.c.study_uid).where(_UNSENT, deliveries.c.queued_at <= before)
-    dispatched = studies.c.state == StudyState.DISPATCHED.value
+    undone = select(jobs.c.study_uid).where(_UNDONE, jobs.c.queued_at > since, jobs.c.queued_at <= before)
+    queued = (deliveries.c.queued_at > since, deliveries.c.queued_at <= before)
+    unsent = select(deliveries.c.study_uid).where(_UNSENT, *queued)
+    quiet = studies.c.changed_at <= before
+    dispatched = and_(studies.c.state == StudyState.DISPATCHED.value, quiet)
     waits = [and_(dispatched, studies.c.study_uid.in_(work)) for work in (undone, unsent)]
-    return [among(studies.c.state, UNSETTLED), *waits]
+    return [and_(among(studies.c.state, UNSETTLED), quiet, studies.c.changed_at > since), *waits]

@@ -60,6 +60,18 @@ def test_what_is_old_when_it_is_first_looked_at_is_no_news(late: Late) -> None:
     assert not late.step(9 * 86400.0)
 
 
+def test_what_somebody_asks_for_again_is_news_however_old_its_study_is(late: Late, story: Parts) -> None:
+    """A study of last month that is run again, and whose job waits for a GPU that is not there."""
+    asked_at = 30 * 86400.0
+    with story.database.transaction() as tx:
+        (failed,) = [job for job in tx.jobs.of_study("1.2.3") if job.state is JobState.FAILED]
+        tx.jobs.retry(failed.job_id, asked_at)
+    assert not late.step(asked_at + 3500)
+    assert [late.step(asked_at + 3601), late.step(asked_at + 3700)] == [True, False]
+    (_, payload), _ = told(story)
+    assert [one["study"] for one in payload["studies"]] == ["1.2.3"]
+
+
 def test_the_longest_goal_that_may_be_set_is_told_too(story: Parts) -> None:
     settings = AlertSettings.model_validate({"goal_minutes": 7 * 24 * 60, "mail": MAIL})
     assert Late(story.database, settings, "SEGNODE", "https://node").step(8 * 86400.0)
