@@ -147,7 +147,7 @@ def calling(
     with contextlib.closing(connection):
         try:
             # Who says no may hang up before he has heard it all: then his answer is there to be read.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 connection.request(method, target or "/", body=body, headers={**headers, "Connection": "close"})
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:

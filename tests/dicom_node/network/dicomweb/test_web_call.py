@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -234,6 +235,27 @@ class TestTls:
         tls = ClientTls(authorities=hospital.certificate, certificate=scanner.certificate, key=scanner.key)
         with server(behave) as at:
             assert get(at.replace("http:", "https:"), Line(tls)).status == 204
+
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    def test_who_says_no_before_he_has_heard_it_all_is_heard_by_tls_too(
+        self, ours: Identity, hospital: Authority, version: ssl.TLSVersion
+    ) -> None:
+        """To the one who writes, OpenSSL calls that an end against the protocol, and no broken pipe."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(ours.certificate, ours.key)
+        context.maximum_version = version
+
+        def refuse(connection: socket.socket) -> None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the answer may wait, and be lost
+            with context.wrap_socket(connection, server_side=True) as secured:
+                secured.recv(100)
+                secured.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+        line = Line(ClientTls(authorities=hospital.certificate), answer_s=5.0)
+        with server(refuse) as at:
+            body = (b"x" * 100_000 for _ in range(500))
+            answer = call(line, "POST", at.replace("http:", "https:"), {"Content-Length": "50000000"}, body)
+        assert answer.status == 413
 
     def test_files_that_make_no_tls_are_told(self, secure: WebArchive, tmp_path: Path) -> None:
         found = trouble(secure.url, Line(ClientTls(authorities=tmp_path / "gone.pem")))
