@@ -28,7 +28,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Gap:
-    """Images of one series that are not here: their number, and each with its SOP class where the peer lists them."""
+    """Images of one series that are not here: their number, each with its SOP class where all are listed."""
 
     series_instance_uid: str
     number: int
@@ -88,11 +88,16 @@ def _compared(ask: Lists, study_uid: str, series: SeriesAnswer, held: Held) -> t
         return here, None
     listed = ask.instances(study_uid, uid)
     images = {one.sop_instance_uid: one.sop_class_uid for one in listed if _is_image(one.sop_class_uid)}
-    if not listed:  # it counts, but does not list
-        number = max(0, (series.instances or 0) - here)
-        return series.instances or 0, Gap(uid, number, here) if number else None
     lacking = {sop: images[sop] for sop in images if sop not in held.known}
-    return len(images), Gap(uid, len(lacking), here, lacking) if lacking else None
+    told = {one.sop_instance_uid for one in listed}
+    untold = max(0, (series.instances or 0) - len(told))
+    besides = len(set(held.images.get(uid, ())) - told)
+    # Many an archive ends a long list early and says that it is whole (or lists nothing). What lacks, or is here
+    # besides, shows that; else its count may be one of frames, and is not waited for.
+    unseen = max(0, untold - besides) if lacking or besides or not told else 0
+    number = len(lacking) + unseen
+    expected = len(images) + min(untold, besides) + unseen
+    return expected, Gap(uid, number, here, {} if unseen else lacking) if number else None
 
 
 def _is_image(sop_class_uid: str) -> bool:

@@ -79,6 +79,29 @@ def test_an_archive_that_counts_but_does_not_list_is_asked_for_the_series():
     assert found.after(held(*images(1, 5))) == Survey(5)
 
 
+def test_a_list_that_breaks_off_names_not_all_that_is_missing_so_the_series_is_asked_for():
+    """Some archives give no more than some hundred answers to a question, and say that these are all."""
+    found, _ = survey({CT: ("CT", 9, images(1, 4))}, held(*images(1, 3)))
+    assert found == Survey(9, (Gap(CT, 6, 3),))
+    assert found.after(held(*images(1, 9))).missing == 0
+
+
+def test_nor_is_all_here_that_it_counts_where_more_is_here_than_it_lists():
+    found, _ = survey({CT: ("CT", 9, images(1, 4))}, held(*images(1, 6)))
+    assert found == Survey(9, (Gap(CT, 3, 6),))
+
+
+def test_what_it_does_not_list_and_is_here_is_none_that_lacks():
+    found, _ = survey({CT: ("CT", 6, images(1, 5))}, held(*images(1, 4), *images(6, 9)))
+    assert found == Survey(6, (Gap(CT, 1, 8, images(5, 5)),))
+
+
+def test_a_count_of_something_else_than_instances_is_not_waited_for():
+    """Some archives count the frames; what they list is here then, and nothing besides."""
+    found, _ = survey({CT: ("CT", 300, images(1, 1))}, held(*images(1, 1)))
+    assert found == Survey(1)
+
+
 def test_what_has_come_is_a_gap_no_more():
     gap = Survey(5, (Gap(CT, 2, 3, images(4, 5)),))
     left = gap.after(held(*images(1, 4)))
