@@ -73,20 +73,21 @@ class Searching:
         """Each result once, with its UID.
 
         Pages follow until one brings nothing new: a short one is no sign of the end, since servers have limits of
-        their own (PS3.18 8.3.4.4), and some give the same page for ever.
+        their own (PS3.18 8.3.4.4), and some give the same page for ever. Is that as long as it may be, more may be
+        behind it, and all are asked for at once.
         """
         seen: set[str] = set()
-        offset = 0
+        limit, offset = PAGE, 0
         for _ in range(MOST_PAGES):
-            page = _page(self._peer, path, {**(keys or {}), "limit": str(PAGE), "offset": str(offset)})
+            page = _page(self._peer, path, {**(keys or {}), "limit": str(limit), "offset": str(offset)})
             fresh = {uid: data for data in page if (uid := _uid(data, unique)) and uid not in seen}
-            if not fresh:
-                return
             yield from fresh.items()
             seen |= fresh.keys()
-            offset += len(page)
             if len(seen) > MAX_ANSWERS:
                 break
+            if limit > PAGE or (not fresh and len(page) != PAGE):
+                return
+            limit, offset = (PAGE, offset + len(page)) if fresh else (MAX_ANSWERS, 0)
         raise Refused(f"{self._peer} gives more than {MAX_ANSWERS} answers, or {MOST_PAGES} pages, to one question")
 
 

@@ -19,7 +19,7 @@ from dicom_node.network.dicomweb import qido
 from dicom_node.network.dicomweb.qido import PAGE, Searching, ask
 from dicom_node.network.dicomweb.web_call import LARGEST_ANSWER, Line
 from dicom_node.network.dicomweb.web_peer import WebPeer
-from dicom_node.network.query import InstanceAnswer, SeriesAnswer, StudyAnswer
+from dicom_node.network.query import MAX_ANSWERS, InstanceAnswer, SeriesAnswer, StudyAnswer
 
 
 @pytest.fixture
@@ -116,6 +116,17 @@ class TestPages:
         shelf.pages = False
         assert len(there.instances(*uids)) == 3
         assert len(archive.asked) == 2
+
+    @pytest.mark.parametrize("number", [PAGE, PAGE + 1, 5 * PAGE])
+    def test_a_server_that_minds_the_limit_and_not_the_offset_is_asked_for_all_at_once(
+        self, there: Searching, archive: WebArchive, number: int
+    ) -> None:
+        page, all_of_them = [listing(*(item(f"1.2.{n}") for n in range(most))) for most in (PAGE, number)]
+        archive.next_answers += [page, page, all_of_them]
+        assert len(there.instances("1.2", "1.3")) == number
+        assert [asked.path.partition("?")[2] for asked in archive.asked] == [
+            f"limit={PAGE}&offset=0", f"limit={PAGE}&offset={PAGE}", f"limit={MAX_ANSWERS}&offset=0"
+        ]  # fmt: skip
 
     def test_pages_that_overlap_give_each_once(self, there: Searching, archive: WebArchive) -> None:
         first, second = [item(f"1.2.{n}") for n in range(PAGE)], [item(f"1.2.{n}") for n in range(90, 110)]
