@@ -41,8 +41,8 @@ def web_services(settings: Settings) -> Section:
                 (
                     f"POST /studies with {CONTENT_TYPE}, part 10 files as they lie on the disk, in their transfer "
                     f"syntax; Accept: {MEDIA_TYPE}. Answers with HTTP {', '.join(map(str, ANSWERED))} are read "
-                    "instance by instance; their failure reasons count as C-STORE statuses do. A request that is too "
-                    "large (413) is halved."
+                    "instance by instance, in XML too where a server gives nothing else; their failure reasons count "
+                    "as C-STORE statuses do. A request that is too large (413) is halved."
                 ),
             )),
             Section("QIDO-RS (Search, PS3.18 10.6)", (

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dicom_node.network.dicomweb.dicom_json import parsed, value, values
+from dicom_node.network.dicomweb.dicom_xml import as_json
 from dicom_node.network.dicomweb.web_call import Answer
 from dicom_node.network.statuses import SUCCESS, Outcome, Status, meaning_of
 
@@ -26,7 +27,7 @@ DUPLICATES = (0x0111, 0xB00E)
 
 def statuses_of(answer: Answer) -> dict[str, Status]:
     """The status of each instance that `answer` speaks of, by SOP instance UID."""
-    told = parsed(answer.body)
+    told = parsed(answer.body) or as_json(answer.body)
     statuses = {uid: _stored(code) for uid, code in _items(told, REFERENCED_SOP_SEQUENCE, WARNING_REASON)}
     return statuses | {uid: _failed(code) for uid, code in _items(told, FAILED_SOP_SEQUENCE, FAILURE_REASON)}
 
@@ -48,7 +49,7 @@ def _failed(code: int | None) -> Status:
 
 
 def _items(told: Any, sequence: str, reason: str) -> Iterator[tuple[str, int | None]]:
-    """UID and code of each item (DICOM JSON, PS3.18 F.2); items without a UID say nothing of any instance of ours."""
+    """UID and code of each item (PS3.18 F.2); items without a UID say nothing of any instance of ours."""
     for item in values(told, sequence):
         uid = value(item, REFERENCED_SOP_INSTANCE_UID)
         if isinstance(uid, str):

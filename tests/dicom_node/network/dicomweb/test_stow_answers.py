@@ -87,6 +87,34 @@ def test_what_says_nothing_says_nothing(body: bytes) -> None:
     assert statuses_of(Answer(200, {}, body)) == {}
 
 
+def test_a_server_may_answer_in_xml_whatever_it_is_asked_for() -> None:
+    """After the example of PS3.18 I.3."""
+    body = b"""<?xml version="1.0" encoding="UTF-8"?>
+    <NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve">
+      <DicomAttribute tag="00081198" vr="SQ" keyword="FailedSOPSequence">
+        <Item number="1">
+          <DicomAttribute tag="00081155" vr="UI"><Value number="1">2.25.2</Value></DicomAttribute>
+          <DicomAttribute tag="00081197" vr="US"><Value number="1">43264</Value></DicomAttribute>
+        </Item>
+      </DicomAttribute>
+      <DicomAttribute tag="00081199" vr="SQ" keyword="ReferencedSOPSequence">
+        <Item number="1">
+          <DicomAttribute tag="00081155" vr="UI"><Value number="1">2.25.1</Value></DicomAttribute>
+        </Item>
+        <Item number="2">
+          <DicomAttribute tag="00081155" vr="UI"><Value number="1">2.25.3</Value></DicomAttribute>
+          <DicomAttribute tag="00081196" vr="US"><Value number="1">45056</Value></DicomAttribute>
+        </Item>
+      </DicomAttribute>
+    </NativeDicomModel>"""
+    statuses = statuses_of(Answer(202, {"content-type": "application/dicom+xml"}, body))
+    assert {uid: str(status) for uid, status in statuses.items()} == {
+        "2.25.1": "0x0000",
+        "2.25.2": "0xA900 data set does not match SOP class",
+        "2.25.3": "0xB000 data elements were coerced",
+    }
+
+
 def test_what_a_server_quotes_is_not_repeated() -> None:
     quoted = item("00081197", 0xC000) | {"00000902": {"vr": "LO", "Value": ["bad name Doe^Jane"]}}
     assert "Doe" not in str(told(failed=[quoted])[UID])
