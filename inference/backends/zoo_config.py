@@ -1,7 +1,8 @@
 """A bundle's configuration, fitted to this host: its own steps stay, what reads and writes files goes.
 
 The bundle itself is not touched: what is returned goes to MONAI as overrides of it. Beside files, that mends what
-breaks unmodified bundles on a host: arguments that newer networks lack, device names, a seed set for all that runs.
+breaks unmodified bundles on a host: arguments that newer networks lack, device names, a seed set for all that runs,
+data sets that keep images of studies.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, Literal
 from inference.errors import BundleBroken
 
 FILES = ("configs/inference.json", "configs/inference.yaml", "configs/inference.yml")
+# MONAI's datasets that keep what they have prepared, in memory or on the disk, for whoever asks for the same item again
+_CACHING = ("CacheDataset", "CacheNTransDataset", "GDSDataset", "LMDBDataset", "PersistentDataset", "SmartCacheDataset")
 _DEVICE = re.compile(r"\$\s*torch\.device\(.*\)\s*")
 
 
@@ -59,6 +62,7 @@ def fitted(config: dict[str, Any], root: Path, device: str, output: Path, *, in_
                 step["_disabled_"] = True
     if not isinstance(config.get("dataset"), dict) or not isinstance(config.get("evaluator"), dict):
         raise BundleBroken(f"Bundle {root.name} has no dataset and evaluator in its configuration.")
+    _keep_nothing(config["dataset"])
     config["dataset"]["data"] = [None]
     if isinstance(config.get("dataloader"), dict):
         config["dataloader"]["num_workers"] = 0  # a worker process may not have children
@@ -77,6 +81,14 @@ def _mend(part: dict[str, Any]) -> None:
     for key, value in list(part.items()):
         if isinstance(value, str) and _DEVICE.fullmatch(value) and "_target_" in part:
             part[key] = "@device"
+
+
+def _keep_nothing(dataset: dict[str, Any]) -> None:
+    """Make a plain dataset of one that caches: it would show the next study the images of the one before."""
+    if str(dataset.get("_target_")).rpartition(".")[2] in _CACHING:
+        kept = {key: dataset[key] for key in ("transform", "_requires_") if key in dataset}
+        dataset.clear()
+        dataset.update(_target_="monai.data.Dataset", **kept)
 
 
 def _only_known_arguments(config: dict[str, Any]) -> None:

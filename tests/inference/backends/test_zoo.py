@@ -97,6 +97,20 @@ def test_it_stays_ready_for_the_next_study(tmp_path, grid, name):
     assert answers[1].shape == (10, 16, 16)
 
 
+@pytest.mark.parametrize(("kind", "mode"), [("CacheDataset", "memory"), ("monai.data.PersistentDataset", "file")])
+def test_a_data_set_that_caches_shows_each_study_its_own_images_and_keeps_none(tmp_path, grid, kind, mode):
+    root, kept = zoo_bundle(tmp_path, "spleen"), tmp_path / "kept"
+    studies = [noise("spleen", grid), {"CT": Volume(-noise("spleen", grid)["CT"].array, grid, "HU")}]
+    plain = [run(loaded, "spleen", study).labels for loaded in [model(root, "spleen")] for study in studies]
+    caching = {"_target_": kind, **({"cache_rate": 1.0} if mode == "memory" else {"cache_dir": str(kept)})}
+    edit(root / "configs/inference.json", lambda config: config["dataset"].update(caching))
+    loaded = model(root, "spleen", mode=mode)
+    for study, answer in zip(studies, plain, strict=True):
+        assert np.mean(run(loaded, "spleen", study).labels == answer) > 0.999
+    assert np.mean(plain[0] == plain[1]) < 0.999, "two studies, two answers"
+    assert not kept.exists()
+
+
 def test_a_workflow_has_one_job_at_a_time(tmp_path, grid):
     """It remembers what it last saw, until that is back on the source grid."""
     told = Told()
