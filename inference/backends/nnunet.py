@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from itertools import combinations
 from math import prod
 from pathlib import Path
@@ -279,18 +280,20 @@ class LoadedNnUNet:
 
         return whole(answer.labels), whole(answer.probability), whole(unsure)
 
-
     def _apart(self, spacing: Sequence[float]) -> int | None:
         """The axis of (z, y, x) along which nnU-Net takes the nearest slice of logits: that of far thicker slices."""
-        configuration, plans = self.predictor.configuration_manager, self.predictor.plans_manager
-        settings = configuration.configuration["resampling_fn_probabilities_kwargs"]
-        working, forward = list(configuration.spacing), plans.transpose_forward
-        if settings.get("order_z", 1) != 0 or len(working) < len(forward):
-            return None
         from nnunetv2.preprocessing.resampling.default_resampling import determine_do_sep_z_and_axis
 
-        wanted = [spacing[axis] for axis in forward]
-        apart, axis = determine_do_sep_z_and_axis(settings.get("force_separate_z"), working, wanted)
+        configuration, plans = self.predictor.configuration_manager, self.predictor.plans_manager
+        by = configuration.resampling_fn_probabilities  # with what the plans say bound to it
+        settings = {name: one.default for name, one in signature(by).parameters.items()}
+        nearest = settings.get("order_z") == 0 or str(settings.get("aniso_axis_mode")).startswith("nearest")
+        working, forward = list(configuration.spacing), plans.transpose_forward
+        if not nearest or len(working) < len(forward):
+            return None
+        apart, axis = determine_do_sep_z_and_axis(
+            settings["force_separate_z"], working, [spacing[axis] for axis in forward],
+            settings["separate_z_anisotropy_threshold"])
         return int(forward[axis]) if apart else None
 
 

@@ -38,6 +38,11 @@ OLD_ARCHITECTURE = {  # the same networks in the words of plans of 2023, but for
 }
 LIVER = {"background": 0, "liver": 1, "tumor": 2}
 OUTPUTS = {"liver": "Liver", "tumor": "Liver tumour"}
+BY_TORCH = {  # how nnU-Net's planners whose names end in torchres_sepz have logits resampled
+    "resampling_fn_probabilities": "resample_torch_fornnunet",
+    "resampling_fn_probabilities_kwargs": {"is_seg": False, "force_separate_z": None,
+                                           "separate_z_anisotropy_threshold": 3, "memefficient_seg_resampling": False},
+}
 BRATS_REGIONS = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": [3]}
 
 
@@ -51,7 +56,8 @@ def nnunet_folder(parent: Path, *, channels: Sequence[str] = ("CT",), labels: di
                   spacing: Sequence[float] = (3.0, 2.0, 2.0), transpose: Sequence[int] = (0, 1, 2),
                   reader: str = "SimpleITKIO", folds: Sequence[int] = (0,), trainer: str = "nnUNetTrainer",
                   mirror_axes: Sequence[int] | None = (0, 1, 2), old_plans: bool = False,
-                  residual: bool = False, architecture: dict[str, Any] | None = None) -> Path:
+                  residual: bool = False, architecture: dict[str, Any] | None = None,
+                  of_logits: dict[str, Any] | None = None) -> Path:
     """A folder for patches of 16 voxels; each fold has weights of its own, the same ones every time."""
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
@@ -63,6 +69,7 @@ def nnunet_folder(parent: Path, *, channels: Sequence[str] = ("CT",), labels: di
     plans["configurations"]["3d_fullres"] |= (
         OLD_ARCHITECTURE | {"UNet_class_name": made["network_class_name"].rpartition(".")[2]} if old_plans
         else {"architecture": architecture or made})
+    plans["configurations"]["3d_fullres"] |= of_logits or {}
     (folder / "plans.json").write_text(json.dumps(plans))
     heads = len(labels) - 1 if any(isinstance(value, list) for value in labels.values()) else len(labels)
     for fold in folds:

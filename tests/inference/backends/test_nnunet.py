@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from nnunet_folders import BRATS_REGIONS, model, nnunet_folder
+from nnunet_folders import BRATS_REGIONS, BY_TORCH, model, nnunet_folder
 from nnunetv2.imageio.reader_writer_registry import recursive_find_reader_writer_by_name
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -63,7 +63,11 @@ def by_nnunet(folder: Path, array: np.ndarray, spacing: Spacing, folds: tuple[in
     ({"folds": (0, 1), "mirror_axes": (0,)}, {"mirror": True}, {"folds": (0, 1), "mirror_axes": (0,)}),
     ({"folds": (0, 1)}, {"folds": [1]}, {"folds": (1,)}),
     ({"transpose": (2, 0, 1), "spacing": (2.4, 2.5, 2.5)}, {}, {}),
-], ids=["as it is", "resampled", "folds and flips", "one fold", "axes in another order"])
+    ({"spacing": (8.0, 2.5, 2.4)}, {}, {}),
+    ({"spacing": (8.0, 2.5, 2.4), "of_logits": BY_TORCH}, {}, {}),
+    ({"transpose": (1, 2, 0), "spacing": (2.5, 2.4, 8.0), "of_logits": BY_TORCH}, {}, {}),
+], ids=["as it is", "resampled", "folds and flips", "one fold", "axes in another order", "thick slices",
+        "thick slices by torch", "and in another order"])
 def test_it_answers_as_nnunets_own_predictor(tmp_path, plain, made, keys, own):
     folder = nnunet_folder(tmp_path, **made)
     answer = segment(model(folder, **keys), {"CT": plain})
