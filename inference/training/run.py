@@ -42,8 +42,12 @@ def train(configuration: Path, bundle: Path | None = None, cache: Path = CACHE, 
 
 def trained(settings: TrainingSettings, material: Material, cache: Path, world: World | None = None,
             board: Board | None = None) -> Trainer:
-    """A run of so many steps at its end; it goes on from its checkpoint in `cache` where there is one."""
-    run = hashlib.sha256(f"{settings.model_dump_json()} {material.split}".encode()).hexdigest()[:12]
+    """A run of so many steps at its end; it goes on from its checkpoint in `cache` where there is one.
+
+    That is one of the same cases: what is left out of a split may be another case than before, or none any more.
+    """
+    left_out = "".join(f" {failure.case}" for failure in material.failures)
+    run = hashlib.sha256(f"{settings.model_dump_json()} {material.split}{left_out}".encode()).hexdigest()[:12]
     trainer = Trainer(settings, material.training, material.validation, cache / f"{settings.task}-{run}.pt", world)
     trainer.run(board)
     return trainer

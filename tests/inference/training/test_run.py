@@ -3,6 +3,7 @@
 import miniatures
 import numpy as np
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from inference.backends import build
@@ -10,6 +11,7 @@ from inference.errors import ModelError
 from inference.evaluation.metrics import dice
 from inference.tasks import TASKS
 from inference.training import cases
+from inference.training.material import grouped
 from inference.training.run import train
 
 
@@ -40,6 +42,26 @@ def test_scans_without_a_marked_lesion_become_a_bundle_that_predicts(settings, c
     drawn = miniatures.draw(TASKS["liver_tumour"], 9)
     found = model.load("cpu").segment(drawn.volumes, TASKS["liver_tumour"], lambda *_: None).labels
     assert dice(found > 0, drawn.truth > 0) > 0.6
+
+
+def test_a_case_that_can_be_read_again_is_learnt_from(settings, cache, tmp_path):
+    """Its split is what it was, for the file is as large as it was; what was learnt without it is another run."""
+    miniatures.write_data_set("lits", tmp_path / "LiTS", 8)
+    run = settings(
+        task="liver_tumour", cases=None, data={"kind": "lits", "folder": "LiTS"}, split={"file": "split.json"},
+        steps=4, validate_every=4,
+        output={"activation": "sigmoid", "regions": [{"name": "liver", "label": 1, "members": [1, 2]}]},
+    )  # fmt: skip
+    YAML(typ="safe").dump(run.model_dump(mode="json"), tmp_path / "run.yaml")
+    damaged = grouped(run, tmp_path).training[0].images["CT"]
+    whole = damaged.read_bytes()
+    weights = []
+    for content, counted in ((bytes(len(whole)), "5 cases to learn from"), (whole, "6 cases to learn from")):
+        damaged.write_bytes(content)
+        folder = train(tmp_path / "run.yaml", tmp_path / f"bundle {counted[0]}", cache, workers=1)
+        assert counted in (folder / "docs" / "README.md").read_text()
+        weights.append(torch.load(folder / "models" / "model.pt", weights_only=True))
+    assert any(not torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
 def test_a_folder_that_the_bundle_cannot_go_to_is_said_before_the_training(balls, settings, cache, tmp_path):
