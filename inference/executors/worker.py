@@ -66,10 +66,11 @@ def outcome(work: Callable[[], Any]) -> tuple[Any, ...]:
     """The last message on a piece of work: its result, or what it raised.
 
     A device that failed fails this process for ever after: it ends, and the job is tried again by one that begins anew.
+    Code of a bundle that calls `sys.exit` ends its job; it would end the thread without a word, and the job would wait.
     """
     try:
         return "result", work()
-    except Exception as error:  # noqa: BLE001 (foreign code: whatever it raises ends the job, not the worker)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (foreign code: what it raises ends the job, not the worker)
         if _device_failed(error):
             log.critical("the device has failed: %s", str(error).partition("\n")[0])
             os._exit(DEVICE_FAILED)  # no clean end: what is left to be tidied up may wait for the device
@@ -86,7 +87,7 @@ def answer(
     return predict(request, backend, report, material, turn.do)
 
 
-def _told(error: Exception) -> tuple[str, str]:
+def _told(error: BaseException) -> tuple[str, str]:
     """An error as its type among ours and a sentence; foreign ones are the model's."""
     if isinstance(error, errors.InferenceError):
         return type(error).__name__, str(error)
@@ -98,13 +99,13 @@ def _told(error: Exception) -> tuple[str, str]:
     return kind.__name__, f"{type(error).__name__}{where}: {error}"
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: BaseException) -> bool:
     """Whether a device's memory did not suffice; who has not loaded torch has run on none."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
-def _device_failed(error: Exception) -> bool:
+def _device_failed(error: BaseException) -> bool:
     """Whether a device reports an error that stays, as of a kernel that reached beyond its memory or a lost GPU."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(error, torch.AcceleratorError) and not _out_of_memory(error)

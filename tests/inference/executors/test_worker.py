@@ -131,6 +131,18 @@ def test_a_foreign_error_is_the_models_and_says_where(monkeypatch: pytest.Monkey
     assert sentence.endswith(": by zero")
 
 
+def test_foreign_code_that_wants_to_end_the_program_ends_its_job_alone() -> None:
+    """As scripts of a bundle may: a thread would end by it without a word, and the job wait for its time limit."""
+
+    def leave() -> None:
+        raise SystemExit("no GPU here")
+
+    kind, name, sentence = worker.outcome(leave)
+    assert (kind, name) == ("error", "ModelError")
+    assert sentence.startswith("SystemExit at test_worker.py:")
+    assert sentence.endswith(": no GPU here")
+
+
 def test_memory_that_does_not_suffice_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
