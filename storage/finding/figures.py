@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, case, func, select
 
 from storage import leases
 from storage.lifecycle import LEFT, JobState
@@ -41,6 +41,15 @@ class OfModel:
     studies: int = 0
     mean_s: float | None = None
     waiting: int = 0
+
+
+# Seconds from a study's last image to its delivery; NULL where it left before that, went again or was released late.
+_TOOK = case(
+    (
+        and_(deliveries.c.queued_at == deliveries.c.created_at, deliveries.c.sent_at >= studies.c.changed_at),
+        deliveries.c.sent_at - studies.c.changed_at,
+    )
+)
 
 
 class FiguresStore(Store):
@@ -87,12 +96,11 @@ class FiguresStore(Store):
     def sent_between(self, after: float, until: float) -> list[tuple[str, float]]:
         """Destination of each delivery that was sent in that time, with the seconds since its study's last image.
 
-        One that was sent before a late image is left out: it has no such time.
+        One that was sent before a late image, again, or on a person's word is left out: it has no such time.
         """
-        took = deliveries.c.sent_at - studies.c.changed_at
-        query = select(deliveries.c.destination, took).join(studies, studies.c.study_uid == deliveries.c.study_uid)
+        query = select(deliveries.c.destination, _TOOK).join(studies, studies.c.study_uid == deliveries.c.study_uid)
         sent = query.where(deliveries.c.sent_at > after, deliveries.c.sent_at <= until).limit(at_most(MOST_TIMES))
-        return [(where, float(seconds)) for where, seconds in self._connection.execute(sent) if seconds >= 0]
+        return [(where, float(s)) for where, s in self._connection.execute(sent) if s is not None]
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""
@@ -121,12 +129,11 @@ class FiguresStore(Store):
         return int(self._connection.execute(query).scalar_one())
 
     def _times(self, at: float) -> list[float]:
-        took = deliveries.c.sent_at - studies.c.changed_at
-        query = select(took, deliveries.c.state).join(studies, studies.c.study_uid == deliveries.c.study_uid)
+        query = select(_TOOK, deliveries.c.state).join(studies, studies.c.study_uid == deliveries.c.study_uid)
         # By time: of an index on the state nearly every row is one that left.
         newest = query.where(deliveries.c.sent_at >= moment(at)).order_by(deliveries.c.sent_at.desc())
         sent = self._connection.execute(newest.limit(at_most(MOST_TIMES)))
-        return [float(seconds) for seconds, state in sent if state in LEFT and seconds >= 0]
+        return [float(seconds) for seconds, state in sent if state in LEFT and seconds is not None]
 
 
 def _ended(state: JobState, at: float) -> Select[Any]:

@@ -31,6 +31,25 @@ def test_a_result_that_was_sent_before_a_late_image_has_no_time(db, job):
         assert tx.figures.sent_between(239.0, 240.0) == []
 
 
+def test_a_result_that_somebody_had_sent_again_or_let_go_later_has_no_time(db, job):
+    with db.transaction() as tx:
+        tx.jobs.claim("me", 200.0, 60.0)
+        tx.jobs.finish(job.job_id, "me", JobState.DONE, 230.0)
+        sent, held = (
+            tx.deliveries.add(job.job_id, job.study_instance_uid, where, state, 230.0)
+            for where, state in (("pacs", DeliveryState.PENDING), ("ward", DeliveryState.HELD))
+        )
+        tx.outbox.claim(Sender("pacs"), "me", 231.0, 60.0)
+        tx.deliveries.sent(sent, "me", 240.0, {})
+        tx.deliveries.retry(sent, 432_000.0)
+        tx.deliveries.release_held(held, 432_000.0)
+        for number, where in ((sent, "pacs"), (held, "ward")):
+            tx.outbox.claim(Sender(where), "me", 432_001.0, 60.0)
+            tx.deliveries.sent(number, "me", 432_002.0, {})
+        assert tx.figures.since(432_000.0).result_s == []
+        assert tx.figures.sent_between(432_000.0, 432_010.0) == []
+
+
 def test_jobs_and_deliveries_by_what_they_are(db, job):
     with db.transaction() as tx:
         tx.deliveries.add(job.job_id, job.study_instance_uid, "pacs", DeliveryState.HELD, 230.0)
