@@ -12,18 +12,20 @@ from highdicom import ko
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dictionary
-from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
+from pydicom.uid import ExplicitVRLittleEndian, ParametricMapStorage, SecondaryCaptureImageStorage
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects import wording
 from dicom_node.objects.checker import dciodvfy
 from dicom_node.objects.context import EncodeContext, Replaced
+from dicom_node.objects.decode import SEGMENTATIONS
 from dicom_node.objects.encode import Encoded, where
 from dicom_node.objects.finish import finish, part10
 from dicom_node.objects.source import TYPE_2, offset_of, patched
 
 KIND = "rejection"
 TITLE = dictionary.DCM.RejectedForQualityReasons
+IMAGES = SEGMENTATIONS | {ParametricMapStorage, SecondaryCaptureImageStorage}  # of what we make; the rest has no pixels
 
 
 def encode_rejection(
@@ -96,6 +98,6 @@ def _reference(old: Replaced, header: Dataset) -> Dataset:
         item[keyword] = header[keyword]
     item.StudyInstanceUID, item.SeriesInstanceUID = header.StudyInstanceUID, old.series_instance_uid
     item.SOPClassUID, item.SOPInstanceUID = old.sop_class_uid, old.sop_instance_uid
-    if old.sop_class_uid == SegmentationStorage:
+    if old.sop_class_uid in IMAGES:
         item.Rows = item.Columns = 1  # an image is told by these; their values go nowhere
     return item

@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage, SegmentationStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
+    KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
+    RTStructureSetStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
 
 from dicom_node.errors import ResultInvalid
 from dicom_node.objects import rejection
 from dicom_node.objects.context import Replaced
+from dicom_node.objects.decode import LABELMAP_SEGMENTATION
 from dicom_node.objects.encode import encode
 from dicom_node.objects.identity import Moment
 from dicom_node.objects.key_objects import Title, read_rejection
@@ -65,10 +74,24 @@ def test_it_rejects_for_quality_what_it_is_told(make_note: Callable[..., Any], t
     assert named == {"2.25.11", "2.25.13"}
 
 
-def test_segmentations_are_images_and_reports_are_composites(make_note: Callable[..., Any]) -> None:
-    note = dcmread(BytesIO(make_note().part10))
+@pytest.mark.parametrize(
+    ("sop_class", "named"),
+    [
+        (SegmentationStorage, "IMAGE"),
+        (LABELMAP_SEGMENTATION, "IMAGE"),
+        (ParametricMapStorage, "IMAGE"),
+        (SecondaryCaptureImageStorage, "IMAGE"),
+        (Comprehensive3DSRStorage, "COMPOSITE"),
+        (EncapsulatedPDFStorage, "COMPOSITE"),
+        (RTStructureSetStorage, "COMPOSITE"),
+    ],
+)
+def test_what_has_pixels_is_an_image_and_all_else_a_composite(
+    make_note: Callable[..., Any], sop_class: str, named: str
+) -> None:
+    note = dcmread(BytesIO(make_note((Replaced("any", sop_class, "2.25.11", "2.25.12"),)).part10))
     types = {i.ReferencedSOPSequence[0].ReferencedSOPInstanceUID: i.ValueType for i in note.ContentSequence[1:]}
-    assert types == {"2.25.11": "IMAGE", "2.25.13": "COMPOSITE"}
+    assert types == {"2.25.11": named}
     assert note.ContentSequence[0].TextValue == "No longer valid: late images"
 
 
