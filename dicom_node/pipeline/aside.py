@@ -38,10 +38,13 @@ class Aside:
     ) -> None:
         """Step over an instance whose file cannot be read now, for a minute; its study's journal is told once."""
         uid, study = instance.sop_instance_uid, instance.study_instance_uid
-        text = f"{instance.kind} {uid} is read later: {trouble}"
+        self.waits(database, uid, f"{instance.kind} {uid} is read later: {trouble}", study, now, revision)
+
+    def waits(self, database: Database, uid: str, text: str, study: str, now: float, revision: int) -> None:
+        """Step over `uid`, the study's or of something in it, for a minute; the study's journal is told once."""
         if uid not in self._unread:
             with database.transaction() as tx:
-                tx.journal.add(now, "waits", text, study=study, series=instance.series_instance_uid, revision=revision)
+                tx.journal.add(now, "waits", text, study=study, revision=revision)
         self._unread.add(uid)
         self._until[uid] = now + UNREAD_S
         log.warning("%s", text, extra={"study": study})

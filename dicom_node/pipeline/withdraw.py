@@ -22,7 +22,7 @@ from dicom_node.objects.encode import Encoded
 from dicom_node.pipeline.aside import Aside
 from storage.archive import Archive
 from storage.database import Database, Transaction
-from storage.errors import Damaged, NotFound
+from storage.errors import Damaged, NotFound, Unavailable
 from storage.files.disk import disk_faults
 from storage.lifecycle import LEFT, DeliveryState, JobState
 from storage.records import Job, ResultObject, StoredFile
@@ -61,9 +61,13 @@ class Withdraw:
             superseded = [(tx.jobs.get(job_id), _by_objects(tx, job_id, owed[job_id])) for job_id in owed]
         with self.aside.watching(self.database, self.name, now, self.revision) as tell:
             for job, told in superseded:
-                tell(job.study_instance_uid)
-                for uids, destinations in told.items():
-                    self._tell(job, uids, destinations, now)
+                tell(study := job.study_instance_uid)
+                try:
+                    for uids, destinations in told.items():
+                        self._tell(job, uids, destinations, now)
+                except Unavailable as trouble:
+                    text = f"a rejection note is made later: {trouble}"
+                    self.aside.waits(self.database, study, text, study, now, self.revision)
         if not owed:
             self._next_look = now + EVERY_S  # the look is no light one where many jobs were superseded
         return bool(owed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from storage.errors import Unavailable
 from storage.files.folder_archive import FolderArchive
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobState
-from storage.records import Instance, InstanceKind, Job, ResultObject
+from storage.records import Instance, InstanceKind, Job, ResultObject, StoredFile
 
 STUDY, JOB = "1.2.3", "a" * 64
+FAILED = "the archive's disk failed: Input/output error"
 NOTE = note_job_id(JOB, ["2.25.5"])
 
 
@@ -189,24 +191,49 @@ def test_a_damaged_image_is_no_subject(stage: Withdraw, database: Database, arch
 @pytest.mark.usefixtures("superseded")
 def test_a_disk_that_fails_is_asked_again(stage: Withdraw, database: Database, encoder: Encoder) -> None:
     encoder.fault = OSError(5, "Input/output error")
-    with pytest.raises(Unavailable, match="Input/output error"):
-        stage.step(50.0)
+    assert [stage.step(50.0), stage.step(60.0)] == [True, False]
     encoder.fault = None
-    assert stage.step(60.0)
+    assert stage.step(110.0)
     assert told(database) == [("pacs", DeliveryState.PENDING)]
+    with database.reading() as tx:
+        first, _ = tx.journal.of_study(STUDY)
+    assert (first.event, first.text) == ("waits", f"a rejection note is made later: {FAILED}")
 
 
-@pytest.mark.usefixtures("superseded")
-def test_an_unforeseen_fault_at_one_note_keeps_no_other_waiting(
-    stage: Withdraw, database: Database, archive: Archive, arrive: Callable[..., None], encoder: Encoder
-) -> None:
-    other = "0" * 64  # its turn is first
+@pytest.fixture
+def one_before(superseded: None, database: Database, archive: Archive, arrive: Callable[..., None]) -> None:
+    """Another superseded job of another study, 1.2.9, whose turn is first."""
+    other = "0" * 64
     arrive(1, 10.0, study="1.2.9", series="1.2.9.1")
     with database.transaction() as tx:
         tx.jobs.add(replace(tx.jobs.get(JOB), job_id=other, study_instance_uid="1.2.9"))
         file = archive.write("1.2.9", "2.25.15", [b"a segmentation"])
         tx.results.add(ResultObject("2.25.15", "1.2", "2.25.16", other, "seg", file))
     send(database, "pacs", other, "1.2.9")
+
+
+@pytest.mark.usefixtures("one_before")
+def test_a_file_that_cannot_be_read_now_keeps_no_other_note_waiting(
+    stage: Withdraw, database: Database, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = archive.local
+
+    def fails(files: Sequence[StoredFile], **said: bool) -> AbstractContextManager[list[Path]]:
+        if files[0] == bad:
+            raise Unavailable(FAILED)
+        return local(files, **said)
+
+    with database.reading() as tx:
+        bad = tx.versions.current("1.2.9.1.1").file
+    monkeypatch.setattr(archive, "local", fails)
+    assert stage.step(50.0)
+    assert told(database) == [("pacs", DeliveryState.PENDING)]
+
+
+@pytest.mark.usefixtures("one_before")
+def test_an_unforeseen_fault_at_one_note_keeps_no_other_waiting(
+    stage: Withdraw, database: Database, encoder: Encoder
+) -> None:
     encoder.fault = NotImplementedError("unforeseen")
     with pytest.raises(NotImplementedError):
         stage.step(50.0)
