@@ -219,15 +219,14 @@ def test_a_file_that_cannot_be_read_now_keeps_no_other_note_waiting(
     local = archive.local
 
     def fails(files: Sequence[StoredFile], **said: bool) -> AbstractContextManager[list[Path]]:
-        if files[0] == bad:
-            raise Unavailable(FAILED)
-        return local(files, **said)
+        monkeypatch.setattr(archive, "local", local)
+        raise Unavailable(FAILED)
 
-    with database.reading() as tx:
-        bad = tx.versions.current("1.2.9.1.1").file
     monkeypatch.setattr(archive, "local", fails)
     assert stage.step(50.0)
     assert told(database) == [("pacs", DeliveryState.PENDING)]
+    with database.reading() as tx:
+        assert [entry.event for entry in tx.journal.of_study("1.2.9")] == ["waits"]
 
 
 @pytest.mark.usefixtures("one_before")
