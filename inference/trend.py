@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     MATCHED = "matched"
     NEW = "new"
     VANISHED = "vanished"
+    RETURNED = "found again"  # an earlier study shows it, the prior does not
     SPLIT = "split"  # one lesion lies where several are now
     MERGED = "merged"  # several lesions lay where one is now
     AMBIGUOUS = "ambiguous"  # more than one way to pair them is nearly as good
@@ -58,13 +59,15 @@ class Seen:
 class TimePoint:
     """One date: the lesions seen, by tracking UID; which of them are `new`; which earlier ones have `vanished`.
 
-    A lesion that is neither seen nor vanished is not known at this date (outside the images, ambiguous…).
+    A lesion that is neither seen nor vanished is not known at this date (outside the images, ambiguous…). `lost` says
+    of those that vanished at this date or before where they would lie: centre (x, y, z) in LPS mm of its images.
     """
 
     taken: date
     seen: Mapping[str, Seen] = field(default_factory=dict)
     new: frozenset[str] = frozenset()
     vanished: frozenset[str] = frozenset()
+    lost: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from inference.trend import Outcome, Since, Size, TargetSum, TimePoint, Trend
 
 MAX_DATES = 4
 MAX_LESIONS = 8
+_COME = {Outcome.NEW: "new", Outcome.RETURNED: "found again"}
 _GONE = (150, 150, 150)  # a lesion that no segment shows
 _WIDTH, _DATE, _CHANGE, _DOUBLING = 182.0, 25.0, 30.0, 20.0  # mm
 _SUMS = (("Sum of targets", 52.0), ("Baseline", 22.0), ("Nadir", 22.0), ("This study", 22.0),
@@ -57,7 +58,7 @@ def _cells(since: Since, points: Sequence[TimePoint], trend: Trend) -> Iterator[
             yield _size(seen.size)
     change = change_of(since, trend)
     if change is None:
-        yield "new" if since.outcome is Outcome.NEW else "-"
+        yield _COME.get(since.outcome, "-")
         yield "-"
         return
     yield f"{_percent(change.volume)}; {_percent(change.long)}"

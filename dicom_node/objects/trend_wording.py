@@ -12,7 +12,9 @@ from inference.trend import Outcome, Since, TargetSum, Trend
 
 _SUMMED = {"mm": "long axes", "mm2": "products of the axes"}
 # What is said of these together, or by the refusal; of all others each has a sentence of its own.
-_TOGETHER = (Outcome.MATCHED, Outcome.NEW, Outcome.VANISHED, Outcome.NOT_COMPARED)
+_COME_AND_GONE = ((Outcome.NEW, "New since"), (Outcome.RETURNED, "Found again, and not found on"),
+                  (Outcome.VANISHED, "No longer found since"))
+_TOGETHER = (Outcome.MATCHED, *(outcome for outcome, _ in _COME_AND_GONE), Outcome.NOT_COMPARED)
 
 
 def trend_sentences(trend: Trend | None) -> list[str]:
@@ -71,7 +73,7 @@ def _figure(name: str, value: float) -> str:
 
 
 def _come_and_gone(trend: Trend) -> Iterator[str]:
-    for outcome, words in ((Outcome.NEW, "New since"), (Outcome.VANISHED, "No longer found since")):
+    for outcome, words in _COME_AND_GONE:
         labels = [since.label for since in trend.lesions if since.outcome is outcome]
         if labels:
             yield f"{words} {trend.prior_taken.isoformat()}: {', '.join(labels)}."

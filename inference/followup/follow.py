@@ -19,6 +19,7 @@ from inference.followup.criteria import RANO, RECIST, Sums, sums_of
 from inference.followup.growth import doubling_days
 from inference.followup.history import from_plain
 from inference.followup.lesion import Identity, Lesion, lesions_of
+from inference.followup.lost import carried, found_again, lost_before, not_gone
 from inference.followup.match import Link, Matching, Side, match
 from inference.followup.register import NotRegistered, Registration, register_prior
 from inference.followup.renumber import renumbered
@@ -55,10 +56,16 @@ def follow(measured: Measured, current: Volume, card: TaskCard, prior: Prior, jo
     now = lesions_of(measured.labelmap, current.grid, own)
     shared = [f.number for f in measured.findings if f.count > 1]
     matching = match(before, Side(now, current.grid, _crowd(measured.labelmap, shared)), registration)
+    history = _history(prior, before.lesions)
+    lost = {}
+    if isinstance(registration, Registration):
+        earlier = lost_before(history)
+        matching = found_again(matching, now, earlier, registration)
+        lost = carried(earlier, before.lesions, matching, registration)
     findings = _handed_on(measured.findings, own, matching, prior)
     labels = {tracking_uid(job_id, str(f.number)): f.label for f in findings}
     now = tuple(replace(lesion, identity=lesion.identity._replace(label=labels[lesion.uid])) for lesion in now)
-    points = (*_history(prior, before.lesions), following(prior.current_taken, now, matching))
+    points = (*not_gone(history, matching), replace(following(prior.current_taken, now, matching), lost=lost))
     trend = Trend(
         prior_study_uid=prior.study_instance_uid,
         prior_taken=prior.taken,
@@ -109,11 +116,12 @@ def _known(lesion: KnownLesion, card: TaskCard) -> Identity:
 
 def _handed_on(findings: Sequence[Finding], own: dict[int, Identity], matching: Matching,
                prior: Prior) -> tuple[Finding, ...]:
-    old_label = {one.tracking_uid: one.label for one in prior.lesions.values()}
+    ever = [(uid, seen.label) for point in from_plain(prior.history) for uid, seen in point.seen.items()]
+    ever += [(one.tracking_uid, one.label) for one in prior.lesions.values()]
+    last_label = dict(ever)
     handed = {number: matching.handed_on[who.uid] for number, who in own.items() if who.uid in matching.handed_on}
-    ever = (seen.label for point in from_plain(prior.history) for seen in point.seen.values())
-    named = renumbered(findings, {number: old_label[uid] for number, uid in handed.items()},
-                       [*old_label.values(), *ever])
+    named = renumbered(findings, {number: last_label[uid] for number, uid in handed.items()},
+                       [label for _, label in ever])
     return tuple(replace(f, tracking_uid=handed[f.number]) if f.number in handed else f for f in named)
 
 
@@ -132,10 +140,11 @@ def _since(matching: Matching, before: Sequence[Lesion], now: Sequence[Lesion], 
     days = (prior.current_taken - prior.taken).days
     for lesion in now:
         link = links[lesion.uid]
-        was = old[link.prior[0]] if link.outcome is Outcome.MATCHED else None
+        uid = matching.handed_on.get(lesion.uid, lesion.uid)
+        was = old.get(uid)
         yield Since(
             outcome=link.outcome,
-            tracking_uid=was.uid if was else lesion.uid,
+            tracking_uid=uid,
             label=lesion.identity.label,
             type=lesion.identity.type,
             organ=lesion.identity.organ,

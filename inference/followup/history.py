@@ -11,26 +11,28 @@ from inference.trend import Seen, Size, TimePoint
 
 
 def to_plain(points: Iterable[TimePoint]) -> list[dict[str, Any]]:
-    """Time points as JSON has them; sizes to a thousandth."""
+    """Time points as JSON has them; sizes to a thousandth, places to a tenth of a mm."""
     return [
         {
             "taken": point.taken.isoformat(),
             "seen": {uid: _seen_to_plain(seen) for uid, seen in point.seen.items()},
             "new": sorted(point.new),
             "vanished": sorted(point.vanished),
+            "lost": {uid: [round(axis, 1) for axis in centre] for uid, centre in point.lost.items()},
         }
         for point in points
     ]
 
 
 def from_plain(plain: Sequence[Mapping[str, Any]]) -> tuple[TimePoint, ...]:
-    """Time points that `to_plain` wrote."""
+    """Time points that `to_plain` wrote, also that of an earlier release, which knew no `lost`."""
     return tuple(
         TimePoint(
             date.fromisoformat(one["taken"]),
             {uid: _seen(seen) for uid, seen in one["seen"].items()},
             frozenset(one["new"]),
             frozenset(one["vanished"]),
+            {uid: (x, y, z) for uid, (x, y, z) in one.get("lost", {}).items()},
         )
         for one in plain
     )

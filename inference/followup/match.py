@@ -37,14 +37,15 @@ class Link:
 
 @dataclass(frozen=True)
 class Matching:
-    """Every lesion of both studies in exactly one link."""
+    """Every lesion of both studies in exactly one link; one found again in a link with the name that it had."""
 
     links: tuple[Link, ...]
 
     @property
     def handed_on(self) -> dict[str, str]:
-        """By current lesion, the prior one whose tracking UID it keeps; all others are known by one of their own."""
-        return {link.current[0]: link.prior[0] for link in self.links if link.outcome is Outcome.MATCHED}
+        """By current lesion, the earlier one whose tracking UID it keeps; all others are known by one of their own."""
+        kept = (Outcome.MATCHED, Outcome.RETURNED)
+        return {link.current[0]: link.prior[0] for link in self.links if link.outcome in kept}
 
     def current(self, outcome: Outcome) -> tuple[str, ...]:
         """The current lesions with this outcome."""

@@ -39,6 +39,11 @@ def test_lesions_stand_by_date_with_their_change(tables) -> None:
         ("RECIST 1.1, long axes, mm", "35.0", "28.0", "30.5", "-12.9 %", "+8.9 %", "0")]
 
 
+def test_a_lesion_that_the_prior_missed_is_told_apart_from_a_new_one(tables) -> None:
+    again = replace(TREND.lesions[1], outcome=Outcome.RETURNED)
+    assert tables(replace(TREND, lesions=(again,)))[0].rows[0].cells[-2:] == ("found again", "-")
+
+
 def test_every_table_is_as_wide_as_the_page(tables) -> None:
     many = replace(TREND, points=(*TREND.points, *TREND.points))
     for table in (*tables(), *tables(many)):

@@ -25,6 +25,12 @@ def test_a_trend_in_sentences_the_weightiest_first() -> None:
     ]
 
 
+def test_what_the_prior_did_not_show_and_an_earlier_study_did_is_told_apart_from_what_is_new() -> None:
+    again = replace(TREND.lesions[1], outcome=Outcome.RETURNED, reason="an earlier study shows it, the prior does not")
+    said = trend_sentences(replace(TREND, lesions=(again,), sums=()))
+    assert said[2:] == ["Found again, and not found on 2025-07-07: Liver tumour 2."]
+
+
 def test_a_prior_that_another_model_measured_is_told() -> None:
     said = trend_sentences(replace(TREND, other_model="liver-net 2.0"))
     assert said[1] == ("Another model measured the prior, liver-net 2.0: "

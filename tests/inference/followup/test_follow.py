@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -127,6 +128,43 @@ def test_the_dates_go_on_where_the_prior_kept_them(followed: Any, drawn: Any) ->
     assert sorted(f.label for f in measured.findings) == ["Liver tumour 10", "Liver tumour 3"], "9 was somebody"
     assert trend.points[-1].seen["2.25.3"].label == "Liver tumour 3"
     assert trend.sums[0].baseline == pytest.approx(28.0), "of the first date: those of 10 mm and more"
+
+
+def test_a_lesion_that_the_prior_missed_is_no_new_one(followed: Any, drawn: Any) -> None:
+    """Seen, missed, seen again: by the criteria nothing has changed, and it is known by its old name."""
+    _, missed = followed(drawn(STAYS), numbered(drawn, STAYS, GOES), KNOWN)
+    assert missed.sums[0].category == "partial response"
+    measured, trend = followed(
+        drawn(STAYS, GOES, COMES), numbered(drawn, STAYS), {1: KNOWN[1]}, history=to_plain(_earlier(missed.points))
+    )
+    again = measured.findings[2]
+    assert (again.label, again.tracking_uid) == ("Liver tumour 5", "2.25.5")
+    assert [(one.outcome, one.label, one.before) for one in trend.lesions if one.outcome is not Outcome.MATCHED] == [
+        (Outcome.NEW, "Liver tumour 6", None), (Outcome.RETURNED, "Liver tumour 5", None)]
+    assert sorted(trend.points[-1].seen) == sorted(["2.25.3", "2.25.5", tracking_uid(JOB, "1")])
+    assert not any(point.vanished for point in trend.points)
+
+    _, trend = followed(
+        drawn(STAYS, GOES), numbered(drawn, STAYS), {1: KNOWN[1]}, history=to_plain(_earlier(missed.points))
+    )
+    (total,) = trend.sums
+    assert (total.category, total.new, total.from_nadir) == ("stable disease", 0, pytest.approx(0.0, abs=0.01))
+
+
+def test_it_is_known_also_two_dates_later(followed: Any, drawn: Any) -> None:
+    points = followed(drawn(STAYS), numbered(drawn, STAYS, GOES), KNOWN)[1].points
+    for now in ((STAYS,), (STAYS, GOES)):
+        _, trend = followed(
+            drawn(*now), numbered(drawn, STAYS), {1: KNOWN[1]}, history=to_plain(_earlier(points))
+        )
+        points = trend.points
+    assert [sorted(point.seen) for point in points] == [["2.25.3", "2.25.5"], *[["2.25.3"]] * 2, ["2.25.3", "2.25.5"]]
+    assert [dict(point.lost) for point in points[-1:]] == [{}]
+
+
+def _earlier(points: Sequence[TimePoint]) -> list[TimePoint]:
+    """The same dates, moved back so that the last is the prior's."""
+    return [replace(point, taken=point.taken + (BEFORE - NOW)) for point in points]
 
 
 def test_dates_that_do_not_end_with_the_prior_are_left_out(followed: Any, drawn: Any) -> None:

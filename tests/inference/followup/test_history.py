@@ -1,6 +1,7 @@
 """What a job keeps of its patient's dates for the next one."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 from inference import codes
@@ -15,12 +16,18 @@ POINTS = (
         {"2.25.2": Seen(Size(0.25, 8.0, 6.125, whole=False), None, "Liver tumour 2")},
         frozenset({"2.25.2"}),
         frozenset({"2.25.1"}),
+        {"2.25.1": (-12.5, 30.0, 101.3)},
     ),
 )
 
 
 def test_dates_come_back_from_json_as_they_were():
     assert from_plain(json.loads(json.dumps(to_plain(POINTS)))) == POINTS
+
+
+def test_dates_of_an_earlier_release_know_no_places():
+    plain = [{name: value for name, value in one.items() if name != "lost"} for one in to_plain(POINTS)]
+    assert from_plain(plain) == tuple(replace(point, lost={}) for point in POINTS)
 
 
 def test_without_dates_there_are_none():
