@@ -81,7 +81,7 @@ def _implementation_model(settings: Settings) -> Section:
     )
     entities = (
         ("Acceptor", node.ae_title, "takes images (C-STORE), answers C-ECHO, storage commitment in both roles"),
-        ("Requestor", ", ".join(_our_titles(settings)), "sends results, asks for commitment, queries and retrieves"),
+        ("Requestor", ", ".join(node.called_titles), "sends results, asks for commitment, queries and retrieves"),
         ("DICOMweb user agent", "–", "sends results by STOW-RS, queries by QIDO-RS, retrieves by WADO-RS"),
     )
     return Section(
@@ -192,7 +192,7 @@ def _policy_table(*rows: tuple[str, str]) -> Table:
 
 
 def _admission(node: NodeSettings) -> Iterator[Block]:
-    yield (f"The called AE title must be {node.ae_title}." if node.require_called_aet
+    yield (f"The called AE title must be {' or '.join(node.called_titles)}." if node.require_called_aet
            else "Any called AE title is accepted.")
     titles = ", ".join(node.accept_calling_aets)
     yield f"Calling AE titles accepted: {titles or 'any'}."
@@ -203,11 +203,6 @@ def _admission(node: NodeSettings) -> Iterator[Block]:
 
 def _row(row: Admittance) -> tuple[str, str, str]:
     return ", ".join(row.ae_titles) or "any", ", ".join(row.addresses) or "any", ", ".join(row.may) or "none"
-
-
-def _our_titles(settings: Settings) -> list[str]:
-    called = [getattr(one, "calling_ae_title", "") for one in settings.destinations().values()]
-    return list(dict.fromkeys([settings.node.ae_title, *filter(None, called)]))
 
 
 def _interfaces(node: NodeSettings) -> Section:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
@@ -62,6 +62,11 @@ class HouseRules(Protocol):
     @property
     def ae_title(self) -> str: ...
     @property
+    def called_titles(self) -> Collection[str]:
+        """Every AE title of ours: `ae_title`, and those by which we call others, who may answer on a call of theirs."""
+        ...
+
+    @property
     def require_called_aet(self) -> bool: ...
     @property
     def accept_calling_aets(self) -> Sequence[str]: ...
@@ -101,8 +106,8 @@ def decide(caller: Caller, rules: HouseRules) -> Rejection | frozenset[Role]:
     near = [row for row in rules.admission if covers(row.addresses, caller.address)]
     if rules.admission and not near:
         return Rejection(1, 1, 1, "its address is in no row of admission")
-    if rules.require_called_aet and caller.called_aet.strip() != rules.ae_title.strip():
-        return Rejection(1, 1, 7, f"it calls {caller.called_aet.strip()!r}, we are {rules.ae_title}")
+    if rules.require_called_aet and caller.called_aet.strip() not in rules.called_titles:
+        return Rejection(1, 1, 7, f"it calls {caller.called_aet.strip()!r}, we are {' or '.join(rules.called_titles)}")
     calling = caller.calling_aet.strip()
     if rules.accept_calling_aets and calling not in rules.accept_calling_aets:
         return Rejection(1, 1, 3, "its AE title is not in accept_calling_aets")

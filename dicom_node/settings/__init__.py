@@ -165,6 +165,12 @@ class NodeSettings(Frozen):
         return self
 
     @property
+    def called_titles(self) -> tuple[str, ...]:
+        """Our AE titles: the node's own, then those under which destinations know us and call us (PS3.4 J)."""
+        there = [one.calling_ae_title for one in self.destinations.values() if isinstance(one, DimseDestination)]
+        return tuple(dict.fromkeys([self.ae_title, *there]))
+
+    @property
     def known_peers(self) -> Mapping[str, Peer]:
         """Whom we can call back, by AE title: peers, and destinations that are some."""
         called = [one.peer for one in self.destinations.values() if isinstance(one, DimseDestination)]

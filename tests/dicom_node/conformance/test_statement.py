@@ -25,7 +25,7 @@ from dicom_node.conformance.contexts import Call, Context, accepted, fetched_cla
 from dicom_node.conformance.document import Table, numbered
 from dicom_node.conformance.statement import conformance_statement
 from dicom_node.errors import PeerError
-from dicom_node.network import commitment, query, retrieve
+from dicom_node.network import commitment, proposals, query, retrieve
 from dicom_node.network.client import echo
 from dicom_node.network.contexts import MAX_CONTEXTS
 from dicom_node.network.peer import Peer
@@ -164,6 +164,33 @@ def test_the_node_proposes_what_its_statement_says_and_nothing_else(
     assert asked == [as_recorded(call) for call in stated]
 
 
+def test_a_destination_reports_to_the_title_that_asked_it(
+    configured: Callable[..., Settings], empty_sqlite: Callable[[Path], str]
+) -> None:
+    settings = configured(104, f"port: {(port := free_port())}\n")
+    empty_sqlite(settings.node.data_folder / "segnode.sqlite")
+    parts = assemble(settings)
+    try:
+        with server(parts):
+            assert called_by(port, "SENDER") == called_by(port, "SEGNODE") == ""
+            assert called_by(port, "OTHER") == "Called AE title not recognised"
+    finally:
+        parts.close()
+    assert "The called AE title must be SEGNODE or SENDER." in words_of(settings)
+
+
+def called_by(port: int, title: str) -> str:
+    """Why the node refuses an association under this title, for a report; "" where it lets it in."""
+    said: list[str] = []
+    association = AE(ae_title="PACS").associate(
+        "127.0.0.1", port, proposals.commitment_report().contexts, ae_title=title,
+        evt_handlers=[(evt.EVT_REJECTED, lambda event: said.append(event.assoc.acceptor.primitive.reason_str))],
+    )  # fmt: skip
+    if association.is_established:
+        association.release()
+    return "".join(said)
+
+
 def test_no_context_is_made_where_the_statement_does_not_look() -> None:
     root = Path(dicom_node.__file__).parent
     found = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if "build_context(" in path.read_text()}
@@ -183,13 +210,17 @@ def test_the_tables_of_the_document_are_these_contexts(configured: Callable[...,
     assert shown == [pairs_of(statement.accepted), *(pairs_of(call.contexts) for call in statement.proposed)]
 
 
+def words_of(settings: Settings) -> set[str]:
+    return {cell for part in numbered(conformance_statement(settings, 0).document.sections)
+            for block in part.blocks for row in (block.rows if isinstance(block, Table) else [[block]])
+            for cell in row}  # fmt: skip
+
+
 def test_it_follows_the_configuration(configured: Callable[..., Settings], conf: Path) -> None:
     alone = load(conf)
     assert proposed(alone) == ()
     settings = configured(104, "admission:\n  - {ae_titles: [CT1], addresses: [10.0.0.0/8], may: [store]}\n")
-    words = {cell for part in numbered(conformance_statement(settings, 0).document.sections)
-             for block in part.blocks for row in (block.rows if isinstance(block, Table) else [[block]])
-             for cell in row}  # fmt: skip
+    words = words_of(settings)
     assert {"10.0.0.0/8", "SENDER calls PACS (pacs)."} <= words
     assert any(re.match("Requests of known peers are taken", cell) for cell in words)
     roles = {one.uid: one.role for one in accepted(settings.node)}

@@ -36,6 +36,10 @@ class Listen:
     drain_s: float = 10.0
     lease_term_s: float = 30.0
 
+    @property
+    def called_titles(self) -> tuple[str, ...]:
+        return (self.ae_title,)
+
 
 @dataclass
 class Ear:

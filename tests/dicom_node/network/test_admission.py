@@ -11,6 +11,7 @@ from dicom_node.network.admission import Admittance, Caller, Rejection, Role, de
 @dataclass(frozen=True)
 class Rules:
     ae_title: str = "SEGNODE"
+    called_titles: tuple[str, ...] = ("SEGNODE",)
     require_called_aet: bool = True
     accept_calling_aets: tuple[str, ...] = ()
     admission: tuple[Admittance, ...] = ()
@@ -74,6 +75,12 @@ def test_a_stranger_from_nowhere_learns_nothing_of_titles():
 def test_the_called_title_comes_before_the_calling_one():
     assert verdict(TABLE, "STRANGER", called="OTHER") == (1, 1, 7)
     assert verdict(Rules(require_called_aet=False), called="OTHER") == EVERYTHING
+
+
+def test_who_was_called_by_another_title_of_ours_may_call_that():
+    rules = Rules(called_titles=("SEGNODE", "SENDER"))
+    assert verdict(rules, "PACS", called="SENDER ") == EVERYTHING
+    assert verdict(rules, "PACS", called="OTHER") == (1, 1, 7)
 
 
 def test_the_short_list_of_titles_still_works_and_both_must_hold():

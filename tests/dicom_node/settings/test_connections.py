@@ -180,6 +180,13 @@ def test_whom_we_can_call_back_is_known_by_ae_title(conf):
     assert {aet: peer.host for aet, peer in known.items()} == {"PACS": "pacs", "CT1": "ct"}
 
 
+def test_we_are_called_by_every_title_by_which_we_call(conf):
+    there = "destinations:\n  {}: {{kind: dimse, ae_title: PACS, host: pacs, port: 104{}}}\n"
+    for more, titles in (("", ("NODE",)), (", calling_ae_title: SENDER", ("NODE", "SENDER"))):
+        (conf / "node.yaml").write_text("ae_title: NODE\n" + there.format("pacs", more))
+        assert load(conf).node.called_titles == titles
+
+
 SOURCES = """peers:
   ct1: {ae_title: CT_ONE, host: h, port: 104}
 destinations:
