@@ -55,6 +55,9 @@ def propose(wanted: Profile, peer: Capabilities) -> Proposal:
         fields["captures"] = "all"  # a result that nobody could see otherwise
     if fields["sr"] == "none" and wanted.reports and "document" in usable:
         fields["document"] = True
+    if any(name in usable and not peer.takes(name, ["rle"]) for name in _compressed_of(wanted)):
+        lacking.append("segmentations in RLE Lossless")  # which are not decompressed on their way
+        fields["transfer_syntax"] = "explicit"
     if usable and not any(peer.takes(name, [plain]) for name in usable):
         lacking.append(f"{plain} little endian")
         fields["transfer_syntax"] = "implicit" if plain == "explicit" else "explicit"
@@ -81,6 +84,14 @@ def asked_of(profile: Profile) -> Iterator[str]:
     if profile.captures != "none":
         yield "capture"
     yield from (name for name in _SWITCHES if getattr(profile, name))
+
+
+def _compressed_of(profile: Profile) -> Iterator[str]:
+    """Those of them that it sends in RLE Lossless alone."""
+    if profile.compressed and profile.seg != "none":
+        yield "labelmap" if profile.seg == "labelmap" else "seg"
+    if profile.fractional and profile.transfer_syntax == "rle":
+        yield "seg"
 
 
 def _first(candidates: list[str], usable: set[str], **names: str) -> str:

@@ -46,6 +46,21 @@ def test_the_nearest_is_proposed(wanted: dict, takes: list[str], fields: dict[st
     assert sorted(told) == sorted(lacking)
 
 
+@pytest.mark.parametrize("wanted", [
+    {"seg": "labelmap"}, {"seg": "occupancy"}, {"fractional": True}, {"seg": "labelmap", "fractional": True},
+])  # fmt: skip
+def test_what_is_sent_compressed_must_be_taken_compressed(wanted: dict[str, Any]) -> None:
+    profile = Profile.model_validate(wanted | {"transfer_syntax": "rle"})
+    assert propose(profile, peer(*STORED)) == (Profile.model_validate(wanted), ("segmentations in RLE Lossless",))
+    assert propose(profile, peer(*STORED, syntaxes=(*PLAIN, "rle"))) == (profile, ())
+
+
+@pytest.mark.parametrize("seg", ["binary", "none"])
+def test_a_binary_segmentation_is_not_compressed(seg: str) -> None:
+    profile = Profile.model_validate({"seg": seg, "transfer_syntax": "rle"})
+    assert propose(profile, peer(*STORED)) == (profile, ())
+
+
 def test_a_peer_of_one_syntax_gets_that() -> None:
     profile, told = propose(Profile(), peer(*STORED, syntaxes=("implicit",)))
     assert profile is not None
