@@ -20,7 +20,7 @@ NodeError
 │  ├─ Unreachable      try again later
 │  │  └─ Unfinished    the peer was there and did not take everything; it may be the objects
 │  └─ Refused          do not: the peer has said no
-│     ├─ Rejected      …to us, whatever we bring: it will not have the association
+│     ├─ Rejected      …to us, whatever we bring: it will not have the association, or our TLS
 │     └─ NotOffered    the peer has no such service
 ├─ NotVouched         nobody whom we believe says who somebody is that wants to come in
 ├─ NotTried            a model was to be tried and gave no answer; says why
@@ -163,7 +163,7 @@ class Refused(PeerError):
 
 
 class Rejected(Refused):
-    """The peer will not have the association, until somebody changes its configuration or ours."""
+    """The peer will not have the association, or our TLS, until somebody changes its configuration or ours."""
 
 
 class NotOffered(Refused):

@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any
 
-from dicom_node.errors import BadTlsFiles, Refused, Unreachable
+from dicom_node.errors import BadTlsFiles, Rejected, Unreachable
 from dicom_node.network.peer import Peer
 from dicom_node.network.tls.tls_keeper import keeper_of
 from dicom_node.network.tls.tls_words import Reason, explain
@@ -64,7 +64,7 @@ class Dial:
     def explain(self) -> None:
         """Raise why no association came about, where TLS is the reason and the peer has answered nothing.
 
-        `Refused` where it said no in an alert, `Unreachable` for all else. An alert is lost where the peer resets
+        `Rejected` where it said no in an alert, `Unreachable` for all else. An alert is lost where the peer resets
         the connection right behind it; what is left then is a connection that ended after its handshake.
         """
         if self._socket is None:
@@ -74,4 +74,4 @@ class Dial:
         if self._socket.shaken and (reason is None or not reason.refused):
             reason = Reason("it ended the connection after the TLS handshake; does it accept our certificate?")
         if reason is not None:
-            raise (Refused if reason.refused else Unreachable)(f"{self._peer}: {reason.sentence}")
+            raise (Rejected if reason.refused else Unreachable)(f"{self._peer}: {reason.sentence}")

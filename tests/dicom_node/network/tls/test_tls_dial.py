@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from pydicom import dcmread
 
-from dicom_node.errors import Refused, Unreachable
+from dicom_node.errors import Rejected, Unreachable
 from dicom_node.network import client
 from dicom_node.network.client import echo, send
 from dicom_node.network.peer import Peer
@@ -109,7 +109,8 @@ def test_an_archives_own_certificate_may_stand_in_the_place_of_its_authority(arc
     assert scp.echoes() == 1
 
 
-# With TLS 1.3 (+py) the no comes after the handshake, and is lost where a reset follows it at once.
+# A no in the handshake is one to all that we bring, as that to an association is: what is to be sent waits.
+# With TLS 1.3 (+py) it comes after the handshake, and is lost where a reset follows it at once.
 LOST = r"|ended the connection after the TLS handshake; does it accept our certificate"
 
 
@@ -118,7 +119,7 @@ LOST = r"|ended the connection after the TLS handshake; does it accept our certi
     ("profile", "words"), [("+py", "we have shown none" + LOST), ("+pz", "or wants a certificate of us")]
 )
 def test_an_archive_that_wants_our_certificate_says_so(archive, tls, ours, profile, words):
-    with pytest.raises((Refused, Unreachable), match=words):
+    with pytest.raises((Rejected, Unreachable), match=words):
         echo(peer(archive(ours, profile), tls(certificate=None, key=None)))
 
 
@@ -126,13 +127,13 @@ def test_an_archive_that_wants_our_certificate_says_so(archive, tls, ours, profi
 @pytest.mark.parametrize(("profile", "lost"), [("+py", LOST), ("+pz", "")])
 def test_an_archive_that_does_not_trust_our_certificate_says_so(archive, tls, strangers, ours, profile, lost):
     caller = strangers.issue("segnode")
-    with pytest.raises((Refused, Unreachable), match="does not trust the authority of our certificate" + lost):
+    with pytest.raises((Rejected, Unreachable), match="does not trust the authority of our certificate" + lost):
         echo(peer(archive(ours, profile), tls(certificate=caller.certificate, key=caller.key)))
 
 
 @pytest.mark.peer
 def test_an_archive_with_only_retired_suites_shares_none_with_us(archive, tls, ours):
-    with pytest.raises(Refused, match="it shares no cipher suite with our profile"):
+    with pytest.raises(Rejected, match="it shares no cipher suite with our profile"):
         echo(peer(archive(ours, "+pa"), tls()))
 
 
@@ -177,7 +178,7 @@ def test_an_archive_with_old_protocols_is_not_called_down_to_them(tls, ours, ver
         with pytest.raises(ssl.SSLError):
             context.wrap_socket(connection, server_side=True)
 
-    with answering(shake) as port, pytest.raises(Refused, match="it refuses our versions of TLS"):
+    with answering(shake) as port, pytest.raises(Rejected, match="it refuses our versions of TLS"):
         echo(Peer(ae_title="OLD", host="localhost", port=port, tls=tls()))
 
 
