@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,9 +29,11 @@ from dicom_node.terminal.present import console
 from inference.phantom import MAKERS, make_case
 from storage.errors import StorageError
 from storage.lifecycle import LEFT, DeliveryState
+from storage.records import ResultObject
 
 BACK = "comes back"
-PATIENCE_S = 60.0  # until a PACS has said whether it keeps what it was given
+PATIENCE_S = 60.0  # until a PACS has said whether it keeps what it was given, and lists it
+EVERY_S = 2.0  # it is asked again
 PICTURES = 4  # of a study
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (what a node listens on, which nobody can call)
 
@@ -68,7 +70,11 @@ def commission(parts: Parts, wish: Wish) -> SignOff:
             except PeerError as trouble:
                 checks = [Check("received", passed=False, words=str(trouble))]
                 sign_off.studies.append(Study(task, wish.seed, "", "", checks=checks))
-        watch(parts.database, played, wish.console, wish.limit_s, lambda study: _ended(study, wish.pacs))
+        must_commit = parts.settings.destinations()[wish.pacs].requires_commitment
+        watch(
+            parts.database, played, wish.console, wish.limit_s,
+            lambda study: is_over(study, wish.pacs, must_commit=must_commit),
+        )  # fmt: skip
         for study in played:
             sign_off.studies.append(_examined(parts, wish, study, asked_back, folder))
     sign_off.ended_at = time.time()
@@ -124,11 +130,16 @@ def _play(wish: Wish, task: str, folder: Path) -> Played:
     return play(case, folder / task, wish.node, wish.calling_aet, wish.console)
 
 
-def _ended(study: Played, pacs: str) -> bool:
-    """What the PACS was to get has gone there, or never will; other destinations may take their time."""
+def is_over(study: Played, pacs: str, *, must_commit: bool) -> bool:
+    """What the PACS was to get has gone there, or never will; other destinations may take their time.
+
+    Where it `must_commit` it has also said whether it keeps that: else the delivery may yet be dead.
+    """
+    to_pacs = [one for one in study.deliveries if one["destination"] == pacs]
+    if must_commit and any(one["state"] == DeliveryState.SENT for one in to_pacs):
+        return False
     if study.ended or not study.job:
         return study.ended
-    to_pacs = [one for one in study.deliveries if one["destination"] == pacs]
     return bool(to_pacs) and all(one["state"] in GONE for one in to_pacs)
 
 
@@ -145,14 +156,15 @@ def _examined(parts: Parts, wish: Wish, played: Played, asked_back: AskedBack, f
         timeline=played.view.get("timeline", ()),
         seconds=played.job.get("seconds", {}),
     )
-    study.checks += on_its_way(played, wish.pacs)
+    must_commit = parts.settings.destinations()[wish.pacs].requires_commitment
+    study.checks += on_its_way(played, wish.pacs, must_commit=must_commit)
     if all(check.passed for check in study.checks):
         _ask_back(parts, wish, played, study, asked_back, folder)
     return study
 
 
-def on_its_way(played: Played, pacs: str) -> list[Check]:
-    """Received, routed, inferred, delivered: as far as it came."""
+def on_its_way(played: Played, pacs: str, *, must_commit: bool = False) -> list[Check]:
+    """Received, routed, inferred, delivered (and committed, where the PACS `must_commit`): as far as it came."""
     arrived = int(played.view.get("images", 0))
     checks = [Check("received", arrived == len(played.paths), f"{arrived} of {len(played.paths)} images")]
     if not checks[-1].passed:
@@ -167,11 +179,23 @@ def on_its_way(played: Played, pacs: str) -> list[Check]:
     words = f"{len(job['findings'])} findings in {took:.1f} s on {job['device'] or 'cpu'}"
     checks.append(Check("inferred", done, words if done else _where(job)))
     if done:
-        checks.append(_delivered(played, pacs))
+        checks.append(_delivered(played, pacs, must_commit=must_commit))
     return checks
 
 
-def _delivered(played: Played, pacs: str) -> Check:
+def listed(asked_back: AskedBack, results: Sequence[ResultObject], patience_s: float = PATIENCE_S) -> Check:
+    """What the PACS lists of its results: many a one puts into its index only later what it has taken. PeerError."""
+    begun, waited = time.monotonic(), 0.0
+    while True:
+        check = asked_back.listed(results)
+        if check.passed or waited >= patience_s:
+            break
+        time.sleep(EVERY_S)
+        waited = time.monotonic() - begun
+    return replace(check, words=f"{check.words}, when it was asked for {waited:.0f} s") if waited else check
+
+
+def _delivered(played: Played, pacs: str, *, must_commit: bool) -> Check:
     to_pacs = [one for one in played.deliveries if one["destination"] == pacs]
     if not to_pacs:
         words = f"route {played.job['route']} does not send to {pacs}"
@@ -183,6 +207,9 @@ def _delivered(played: Played, pacs: str) -> Check:
     if elsewhere:
         return Check("delivered", passed=False, words=f"{', '.join(elsewhere)} got it instead of {pacs}")
     states = "; ".join(one["state"].lower() + _promised(one) for one in to_pacs)
+    if must_commit and any(one["state"] != DeliveryState.COMMITTED for one in to_pacs):
+        words = f"{pacs} took it, but has not committed it, which it must ({states})"
+        return Check("delivered", passed=False, words=words)
     return Check("delivered", passed=True, words=f"{pacs} took it ({states})")
 
 
@@ -209,7 +236,7 @@ def _ask_back(parts: Parts, wish: Wish, played: Played, study: Study, asked_back
         if played.job["findings"] and not segs:
             trouble = f"the profile of {wish.pacs} sends no SEG, so there is nothing to compare"
         try:
-            study.checks.append(asked_back.listed(results))
+            study.checks.append(listed(asked_back, results))
             back, study.how = asked_back.bring(segs, folder / f"{played.task}-back")
             if segs:
                 words = f"{len(back)} SEG by {study.how}"

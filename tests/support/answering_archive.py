@@ -31,7 +31,8 @@ class AnsweringArchive(EmbeddedArchive):
     """Offers the services that are named; `movers` are the addresses of those that it sends to, by AE title.
 
     Without `roles` it selects none, so that nothing can come over the association of a C-GET (PS3.7 D.3.3.4).
-    `mangle` is done to whatever it gives back; `tells` are the attributes that it knows of what it lists.
+    `mangle` is done to whatever it gives back; `tells` are the attributes that it knows of what it lists, which is
+    nothing for so many questions as are `unheard`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class AnsweringArchive(EmbeddedArchive):
                 self._ae.add_requested_context(sop_class)
         self._movers = movers or {}
         self.mangle: Any = lambda ds: ds
+        self.unheard = 0
         self.tells: tuple[str, ...] = (*KEYS, "SOPClassUID", "Modality")
 
     def __enter__(self) -> AnsweringArchive:
@@ -63,6 +65,9 @@ class AnsweringArchive(EmbeddedArchive):
                 yield ds
 
     def _find(self, event: Event) -> Iterator[tuple[int, Dataset]]:
+        if self.unheard:
+            self.unheard -= 1
+            return
         for ds in self._matching(event.identifier):
             answer = Dataset()
             answer.QueryRetrieveLevel = event.identifier.QueryRetrieveLevel

@@ -83,6 +83,22 @@ def test_what_the_archive_changes_is_found(site: Site) -> None:
     assert "stay on this node" in done.output
 
 
+def test_an_archive_may_list_later_what_it_took(site: Site) -> None:
+    site.archive.unheard = 4  # questions: one for each series, each time
+    done = site.commission("--keep")
+    assert done.exit_code == 0, done.output
+    assert " objects, when it was asked for " in words(site.out.read_bytes())
+
+
+def test_an_archive_that_must_commit_and_does_not_is_not_signed_off(make_node: MakeNode, tmp_path: Path) -> None:
+    with AnsweringArchive(tmp_path / "archive", "find", "get") as archive:
+        pacs = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=archive.port)
+        node = make_node(routes=routes("seg", "sr"), models=MODELS, pacs=pacs, beside="    commitment: required\n")
+        done = Site(node, archive, tmp_path / "out.pdf").commission("--keep")
+    assert done.exit_code == 1
+    assert "offers no storage commitment" in words((tmp_path / "out.pdf").read_bytes())
+
+
 def test_a_person_says_no(site: Site) -> None:
     done = site.commission("--confirm", "--keep", typed="n\n")
     assert done.exit_code == 1

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commissioned import small_case
 
-from dicom_node.commissioning.conduct import node_of, on_its_way, tasks_for, the_pacs
+from dicom_node.commissioning.conduct import is_over, listed, node_of, on_its_way, tasks_for, the_pacs
+from dicom_node.commissioning.record import Check
 from dicom_node.errors import ConfigurationError
 from dicom_node.phantoms.playing import Played
 from dicom_node.settings import Settings, load
+from storage.records import ResultObject
 
 JOB = {"job": "j", "task": "liver_tumour", "route": "r", "model": "m", "state": "DONE", "reason": "",
        "device": "cuda:0", "seconds": {"read": 1.0, "network": 2.5}, "findings": [{}, {}]}  # fmt: skip
@@ -56,6 +60,40 @@ def test_a_promise_that_is_awaited_is_told() -> None:
     assert on_its_way(played(3, JOB, asked), "pacs")[-1].words == (
         "pacs took it (sent, storage commitment asked: no report yet)"
     )
+
+
+@pytest.mark.parametrize(("state", "ended", "passed"), [
+    ("SENT", False, False), ("COMMITTED", True, True), ("DEAD", True, False), ("PENDING", False, False),
+])  # fmt: skip
+def test_where_its_commitment_is_required_that_is_awaited_and_judged(state: str, ended: bool, passed: bool) -> None:
+    study = played(3, JOB, delivery(state) | {"commitment": {"state": "PENDING", "reason": ""}})
+    assert is_over(study, "pacs", must_commit=True) is ended
+    last = on_its_way(study, "pacs", must_commit=True)[-1]
+    assert (last.name, last.passed) == ("delivered", passed)
+    if state == "SENT":
+        assert is_over(study, "pacs", must_commit=False)
+        assert last.words == "pacs took it, but has not committed it, which it must (sent, storage commitment pending)"
+
+
+class LateIndex:
+    """A PACS that lists what it took only when it has been asked so often."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def listed(self, results: Sequence[ResultObject]) -> Check:
+        self.left -= 1
+        return Check("listed by the PACS", self.left <= 0, f"{0 if self.left > 0 else 2} of 2 objects")
+
+
+def test_a_pacs_may_take_its_time_to_list_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(0, 1000, 2))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(moments)))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert listed(LateIndex(1), []) == Check("listed by the PACS", passed=True, words="2 of 2 objects")
+    assert listed(LateIndex(4), []).words == "2 of 2 objects, when it was asked for 6 s"
+    never = listed(LateIndex(1000), [])
+    assert (never.passed, never.words) == (False, "0 of 2 objects, when it was asked for 60 s")
 
 
 @pytest.fixture
