@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from inference.backends.base import BackendSettings, Flips, Report, Segmented, Target, Turn, at_once
-from inference.backends.bundle_files import WEIGHTS, BundleCard, BundleFiles, read_bundle
+from inference.backends.bundle_files import SHIPPED, WEIGHTS, BundleCard, BundleFiles, read_bundle
 from inference.backends.by_recipe import Plan, segment_by_recipe
 from inference.engine import Engine, engaged, of_torch
 from inference.errors import BundleBroken, ModelError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+IN_A_PROGRAM = ("site-packages", "inference", "bundles")  # a program's folder of bundles, as pip installs it
 NETWORKS = "inference.networks."  # the only code that a bundle may name
 
 
@@ -43,6 +45,16 @@ class Bundle(BackendSettings):
     flips: Flips = frozenset()
     precision: Precision = "auto"
     engine: Engine = "torch"
+
+    @field_validator("path")
+    @classmethod
+    def _shipped_with_this_program(cls, path: Path) -> Path:
+        """A job names a shipped bundle by the folder of the program that queued it.
+
+        That may be of another release, gone since, or on another machine: this program's bundle of that name runs it.
+        """
+        elsewhere = path.parts[-4:-1] == IN_A_PROGRAM and not path.exists()
+        return SHIPPED / path.name if elsewhere else path
 
     def identity(self) -> ModelIdentity:
         return self._identity(read_bundle(self.path))

@@ -24,6 +24,7 @@ METADATA = "configs/metadata.json"
 INFERENCE = "configs/inference.json"
 WEIGHTS = "models/model.pt"
 HASHES = "configs/sha256.json"
+SHIPPED = Path(__file__).resolve().parent.parent / "bundles"  # with this program
 NO_PART = ("eval", "images")  # where MONAI's engine writes and reads unless told otherwise; no part of the model
 
 

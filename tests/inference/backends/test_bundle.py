@@ -1,5 +1,7 @@
 """A bundle's network is built from its configuration, with its weights, and answers on the source grid."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from monai.bundle import ConfigParser
 from inference.backends import build
 from inference.backends.base import Explainable, Target
 from inference.backends.bundle import Bundle, build_network
-from inference.backends.bundle_files import INFERENCE, METADATA, WEIGHTS, read_bundle, write_hashes
+from inference.backends.bundle_files import INFERENCE, METADATA, SHIPPED, WEIGHTS, read_bundle, write_hashes
 from inference.errors import BundleBroken, ModelError
 from inference.tasks import TASKS
 
@@ -17,6 +19,27 @@ def test_settings_name_a_folder(bundle):
     settings = build({"kind": "bundle", "path": str(bundle)})
     assert isinstance(settings, Bundle)
     assert settings.identity() == read_bundle(bundle).identity
+
+
+OLD = "opt/segnode/0.0.9/lib/python3.11/site-packages/inference/bundles"
+
+
+def test_a_job_of_another_release_or_machine_runs_by_the_shipped_bundle_of_this_one(tmp_path):
+    """It names that by the folder of the program that queued it."""
+    ours = build({"kind": "bundle", "path": str(SHIPPED / "liver_tumour")})
+    theirs = build({"kind": "bundle", "path": str(tmp_path / OLD / "liver_tumour")})
+    assert theirs.identity() == ours.identity()
+
+
+def test_while_the_program_that_queued_it_is_there_a_job_keeps_its_bundle(bundle, tmp_path):
+    there = tmp_path / OLD / "liver_tumour"
+    shutil.copytree(bundle, there)
+    assert build({"kind": "bundle", "path": str(there)}).identity() == read_bundle(bundle).identity
+
+
+def test_a_folder_of_a_site_is_never_taken_for_a_shipped_one(tmp_path):
+    with pytest.raises(BundleBroken):
+        build({"kind": "bundle", "path": str(tmp_path / "inference" / "bundles" / "liver_tumour")}).identity()
 
 
 def test_the_network_has_the_weights_of_the_file(bundle, network):
