@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 from dicom_node.audit.facts import Code, PersonAction
 from dicom_node.outgoing import let_go
+from dicom_node.pipeline.installed import made_by_another
 from dicom_node.pipeline.priors import held_prior
+from inference.backends import build
+from inference.errors import ModelError
 from storage.database import Transaction
 from storage.errors import IllegalStep
 from storage.lifecycle import DeliveryState, JobState
@@ -71,7 +74,7 @@ def retry(
     A refused job goes again only when its study is named: its input would be refused again otherwise.
     `resend` sends what was sent once more: the same instances, so the archive gets no duplicate. Objects that
     retention has removed are made again for that, under their UIDs and dates; IllegalStep where the images are gone, or
-    what they were compared with.
+    what they were compared with, or the model that made them.
     What has been overtaken since, by a correction or a rejection, stays where it is.
     """
     jobs_again = sent = 0
@@ -133,6 +136,8 @@ def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
                 f"study {study_uid} was removed by retention: {missing} of {len(wanted)} images that its result was "
                 "made of are not here; send it to the node again, then retry"
             )
+        if another := _made_by_another(job):
+            raise IllegalStep(another)
         prior = job.parameters.get("prior") if job.summary.get("trend") else None
         # Without it other names of lesions would stand under the same UIDs.
         if prior and (lacks := held_prior(tx, study_uid, prior).lacks):
@@ -145,3 +150,11 @@ def _make_again(tx: Transaction, study_uid: str, now: float) -> list[str]:
         tx.journal.add(now, "made again", "a person asked for it", study=study_uid, job=job.job_id)
         again.append(job.job_id)
     return again
+
+
+def _made_by_another(job: Job) -> str:
+    """Why the job's model as it is here may not make its result again; "" where it may, or its files lie elsewhere."""
+    try:
+        return made_by_another(job, build(job.parameters.get("model", {})).identity())
+    except ModelError:  # who runs it has the last word
+        return ""

@@ -24,7 +24,7 @@ from dicom_node.errors import ResultInvalid
 from dicom_node.objects.encode import Encoded
 from dicom_node.outgoing import Outgoing, kept_back, send_or_keep
 from dicom_node.pipeline.inputs import inputs_of
-from dicom_node.pipeline.installed import InstalledModel, closed
+from dicom_node.pipeline.installed import InstalledModel, closed, made_by_another
 from dicom_node.pipeline.keeper import LeaseKeeper
 from dicom_node.pipeline.prior_files import NoPrior, load_prior
 from dicom_node.pipeline.reasons import reason_of
@@ -151,6 +151,7 @@ class Infer:
                     request, remarks = _patiently(lambda: files.enter_context(self._request(job, scratch)))
                     self.audit.inputs_read(job)
                     result = _with_notes(job, self.executor.run(request, keeper.report), remarks)
+                    _check_maker(job, result)
                     keeper.report(0.95, "encode")
                     paths = {role: series.paths for role, series in request.inputs.items()}
                     with watch.time("encode"):
@@ -287,8 +288,9 @@ class Infer:
 
     def _end(self, job: Job, state: JobState, reason: str) -> None:
         now = self.clock()
+        made = {"maker": maker} if (maker := job.summary.get("maker")) else {}  # earlier, and a peer may hold it
         with self.database.transaction() as tx:
-            tx.jobs.finish(job.job_id, self.owner, state, now, reason=reason)
+            tx.jobs.finish(job.job_id, self.owner, state, now, reason=reason, summary=made)
             self._journal(tx, job, now, state.lower(), reason)
         log.info("job %s", state.lower(), extra={"study": job.study_instance_uid, "job": job.job_id})
 
@@ -314,6 +316,12 @@ class Infer:
 def _with_notes(job: Job, result: Result, remarks: Sequence[str]) -> Result:
     """The result with what was left out before its reader saw the images, who may say some of it again."""
     return replace(result, notes=tuple(dict.fromkeys((*remarks, *job.parameters.get("notes", ()), *result.notes))))
+
+
+def _check_maker(job: Job, result: Result) -> None:
+    """ModelError where the job is to be made again, and another model than before has answered."""
+    if reason := made_by_another(job, result.model):
+        raise ModelError(reason)
 
 
 def _patiently(ask: Callable[[], T]) -> T:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.findings import ModelIdentity
+from inference.request import Maker
+from storage.records import Job
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,19 @@ class InstalledModel:
 def closed(models: Iterable[InstalledModel]) -> dict[str, str]:
     """Those that take no work, by name, with the reason."""
     return {model.name: model.closed for model in models if model.closed}
+
+
+def made_by_another(job: Job, here: ModelIdentity) -> str:
+    """Why the model that is `here` may not make the job's result again; "" where it may.
+
+    The UIDs of a result are the job's: a peer holds what another model has answered under them. Results that were made
+    before jobs kept their maker tell none.
+    """
+    kept = job.summary.get("maker")
+    if not kept or Maker(**kept) == Maker.of(here):
+        return ""
+    return (
+        f"the result of study {job.study_instance_uid} was made by {kept['name']} {kept['version']}, and {here.name} "
+        f"{here.version} is here now: another answer may not bear its UIDs; "
+        f"`segnode run {job.study_instance_uid} --model {job.model}` makes a new one"
+    )

@@ -11,6 +11,8 @@ from dicom_node.acts.retry import Retried, retry
 from dicom_node.assembly import Parts
 from dicom_node.audit.facts import PersonAction
 from dicom_node.outgoing import KEPT_BACK
+from inference.backends import build
+from inference.request import Maker
 from storage.errors import IllegalStep, NotFound
 from storage.leaving.outbox import Sender
 from storage.lifecycle import DeliveryState, JobMark, JobState
@@ -156,6 +158,30 @@ def test_what_was_compared_is_not_made_again_without_its_prior(parts: Parts, com
         with parts.database.transaction() as tx:
             tx.studies.add_instance(replace(older, sop_instance_uid="2.25.66", kind=InstanceKind.RESULT))
     assert again(parts, "1.2.7", resend=True).jobs == 1
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_what_another_model_made_is_not_made_again(parts: Parts, other: bool) -> None:
+    """As after an upgrade, which brings other shipped models: its UIDs are those of what the PACS holds."""
+    settings = {"kind": "threshold", "lower": 0, "upper": 9, "label": 1}
+    maker = Maker.of(build(settings).identity())._asdict() | ({"version": "0", "sha256": "ab"} if other else {})
+    image = Instance("1.2.7.1.1", CTImageStorage, "1.2.7.1", "1.2.7", ExplicitVRLittleEndian, InstanceKind.IMAGE,
+                     StoredFile("x", 1, "y"), 9.0, "", {})  # fmt: skip
+    inputs = {"CT": {"series": "1.2.7.1", "instances": ["1.2.7.1.1"]}}
+    with parts.database.transaction() as tx:
+        tx.studies.add_instance(image)
+        tx.jobs.add(Job("job", "1.2.7", 1, "r", "t", "m", JobState.PENDING, 9, inputs, {"model": settings}, 200.0))
+        tx.jobs.claim("infer", 201.0, 5.0)
+        tx.jobs.finish("job", "infer", JobState.DONE, 202.0, "", {"maker": maker})
+        tx.results.add(ResultObject("2.25.77", "1.2", "2.25.78", "job", "seg", StoredFile("a", 1, "b")))
+        tx.removals.remove("1.2.7", 300.0)
+        tx.studies.add_instance(replace(image, received_at=400.0))
+    if other:
+        told = "was made by threshold 0, and threshold 1 is here now: .*`segnode run 1.2.7 --model m` makes a new one"
+        with pytest.raises(IllegalStep, match=told):
+            again(parts, "1.2.7", resend=True)
+    else:
+        assert again(parts, "1.2.7", resend=True).jobs == 1
 
 
 def test_a_rejection_note_goes_once_more_until_retention_has_removed_it(story: Parts) -> None:

@@ -228,6 +228,26 @@ def test_which_model_measured_is_kept_for_who_compares_with_it_later(
     assert job(database).summary["maker"] == {"name": "liver", "version": "1", "sha256": "ab"}
 
 
+def test_what_a_peer_may_hold_is_not_made_again_by_another_model(
+    infer: Infer, database: Database, queue: Callable[..., Job]
+) -> None:
+    """The names of its objects are the job's: another answer would stand under UIDs that a PACS has already."""
+    queue(summary={"maker": {"name": "liver", "version": "0", "sha256": "cd"}})
+    for _ in range(2):
+        infer.step(50.0)
+        assert job(database).state is JobState.FAILED
+        assert "was made by liver 0, and liver 1 is here now" in job(database).reason
+        with database.transaction() as tx:
+            assert tx.results.of_job(job(database).job_id) == []
+            tx.jobs.retry(job(database).job_id, 60.0)
+
+
+def test_the_model_that_made_it_makes_it_again(infer: Infer, database: Database, queue: Callable[..., Job]) -> None:
+    queue(summary={"maker": {"name": "liver", "version": "1", "sha256": "ab"}})
+    infer.step(50.0)
+    assert job(database).state is JobState.DONE
+
+
 def test_the_journal_says_that_another_model_measured_the_prior() -> None:
     trend = Trend("1.2.9", date(2026, 1, 10), date(2026, 4, 10), registration="rigid")
     told = module.in_words(replace(trend, other_model="liver 0.9"))
