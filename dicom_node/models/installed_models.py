@@ -27,7 +27,8 @@ def installed_models(settings: Settings) -> Mapping[str, InstalledModel]:
         name: InstalledModel(
             name=name,
             task=model.task,
-            settings=model.backend.model_dump(mode="json"),
+            # what the file says and no more: the job may be run by a program that lacks a later key
+            settings=model.backend.model_dump(mode="json", exclude_unset=True),
             identity=_identity(name, model.backend),
             closed=model.closed,
             shadow=model.shadow or "",

@@ -149,7 +149,13 @@ class TestModels:
     def test_have_the_identity_of_their_files(self, conf: Path) -> None:
         model = installed_models(load(conf))["bright"]
         assert (model.name, model.task, model.identity.name) == ("bright", "liver_tumour", "threshold")
-        assert model.settings == {"kind": "threshold", "lower": 150, "upper": 3000, "label": 1}
+        assert model.settings == {"kind": "threshold", "lower": 150, "upper": 3000}
+
+    def test_jobs_are_told_no_key_that_the_file_does_not_say(self, conf: Path) -> None:
+        """While machines are upgraded one by one, a program that has never heard of a key would refuse the job."""
+        with (conf / "models.yaml").open("a") as file:
+            file.write('  liver: {task: liver_tumour, kind: bundle, path: "shipped:liver_tumour", flips: [x]}\n')
+        assert installed_models(load(conf))["liver"].settings.keys() == {"kind", "path", "flips"}
 
     def test_one_that_cannot_be_read_keeps_nothing_from_working(
         self, conf: Path, caplog: pytest.LogCaptureFixture
