@@ -1,6 +1,6 @@
 # Segnode. `make demo` shows the whole job; `make test` proves it; `make run` serves with conf/.
 # Choose torch:   make demo TORCH='torch==2.9.1'            another version
-#                 make demo PIP_ARGS='--index-url URL'       another index (a CUDA or CPU build)
+#                 make demo PIP_ARGS='--extra-index-url URL' one index more (a CUDA or CPU build)
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -63,5 +63,5 @@ cat <<NEXT
 Segnode $version is installed. Now:
   edit /etc/segnode/node.yaml        AE title, port, the PACS
   segnode check                      is all of it well, and does the PACS answer?
-  systemctl enable --now segnode     after an upgrade: systemctl restart segnode
+  systemctl enable --now segnode     after an upgrade: systemctl try-restart 'segnode*'
 NEXT

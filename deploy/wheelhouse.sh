@@ -4,7 +4,7 @@
 #   deploy/wheelhouse.sh worker FOLDER    everything
 # PYTHON   the version that the other side has, on the same kind of machine: python3 by default
 # TORCH    torch==2.9.1: another version than the tested one
-# PIP_ARGS --index-url URL: where pip looks, for a CUDA or CPU build of torch
+# PIP_ARGS --extra-index-url URL: where pip looks as well, for a CUDA or CPU build of torch
 set -eu
 kind="${1:-}" folder="${2:-}"
 case "$kind" in node | worker) ;; *) kind="" ;; esac

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 SCRIPTS = [*sorted(DEPLOY.glob("*.sh")), DEPLOY / "systemd" / "segnode"]
 BESIDE_PYTHON = Path(sys.executable).parent
+TELLING = [*SCRIPTS, *sorted(DEPLOY.glob("*.md")), ROOT / "README.md", ROOT / "Makefile"]
 UNITS = ("segnode.service", "segnode@receive.service", "segnode-raylet.service")
 
 
@@ -136,6 +137,20 @@ class TestWhatIsInstalled:
         program = tmp_path / "machine/opt/segnode/0.1.0"
         shut = [path for path in (program.parent, program, *program.rglob("*")) if path.stat().st_mode & 0o005 == 0]
         assert shut == []
+
+
+class TestCommandsThatAreTold:
+    """By the installer, the handbooks and the Makefile."""
+
+    @pytest.mark.parametrize("place", TELLING, ids=lambda path: path.name)
+    def test_an_upgrade_restarts_what_runs_and_starts_nothing_else(self, place: Path) -> None:
+        """Where roles run apart, `systemctl restart segnode` leaves them as they are and starts a whole node beside."""
+        assert not re.search(r"systemctl restart segnode\b(?!@)", place.read_text())
+
+    @pytest.mark.parametrize("place", TELLING, ids=lambda path: path.name)
+    def test_an_index_of_torch_comes_beside_that_of_all_other_packages(self, place: Path) -> None:
+        """It has no pydicom: asked alone, it makes no wheelhouse."""
+        assert "--index-url" not in place.read_text()
 
 
 class TestFolders:
