@@ -1,7 +1,7 @@
 """Whether two files under one SOP Instance UID hold the same picture, and in what their headers differ.
 
-Pixels are compared as bytes, never decoded. Both files came from strangers: reading is bounded, and raises
-nothing but `Incomparable`, whose text holds no value, and `Unavailable` where the disk fails.
+Pixels are compared as bytes, never decoded. Both files came from strangers: reading is bounded, in bytes and in steps
+of parsing, and raises nothing but `Incomparable`, whose text holds no value, and `Unavailable` where the disk fails.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
@@ -22,7 +21,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from dicom_node.errors import NodeError
-from dicom_node.network.headers.elements import PARSE_FAULTS
+from dicom_node.network.headers.elements import PARSE_FAULTS, CountedBytes, counted, items_at
 from dicom_node.network.headers.header import MAX_HEADER_BYTES
 from dicom_node.objects.copied import is_copied
 from dicom_node.objects.stored import data_set_in
@@ -75,14 +74,15 @@ class _Content:
 
 def compare(first: Path, first_syntax: str, second: Path, second_syntax: str) -> Likeness:
     """Compare two Part 10 files whose transfer syntaxes are known; Incomparable, Unavailable."""
-    with warnings.catch_warnings():
+    with counted(headers=2), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom quotes the values that it complains about
         one, other = _content(first, UID(first_syntax)), _content(second, UID(second_syntax))
         if one.form != other.form:
             return Likeness("the pixels' transfer syntax")
         if one.pixels != other.pixels:
             return Likeness("the pixels")
-        differ = [tag for tag in sorted({*one.header.keys(), *other.header.keys()}) if _differs(one, other, tag)]
+        tags = sorted({*one.header.keys(), *other.header.keys()})
+        differ = [tag for tag in tags if _differs(one.header, other.header, tag)]
     picture = [tag for tag in differ if tag in _PICTURE]
     if picture:
         return Likeness(", ".join(_name(tag) for tag in picture))
@@ -106,7 +106,7 @@ def _content(path: Path, syntax: UID) -> _Content:
 
 def _read(stream: BinaryIO, start: int, syntax: UID) -> _Content:
     stream.seek(start)
-    head = BytesIO(stream.read(MAX_HEADER_BYTES))
+    head = CountedBytes(stream.read(MAX_HEADER_BYTES))
     found: list[tuple[int, str | None, int]] = []
 
     def at_the_pixels(tag: BaseTag, representation: str | None, length: int) -> bool:
@@ -136,20 +136,42 @@ def _digest(stream: BinaryIO, digest: Any, length: int | None) -> None:
         rest = None if rest is None else rest - len(chunk)
 
 
-def _differs(one: _Content, other: _Content, tag: BaseTag) -> bool:
+def _differs(one: Dataset, other: Dataset, tag: BaseTag) -> bool:
     if tag.element == 0:
         return False  # group lengths are retired, and say nothing
     # As they are: pydicom would convert what is empty, and raise where nobody knows its representation.
-    first, second = (content.header.get_item(tag, keep_deferred=True) for content in (one, other))
+    first, second = (data.get_item(tag, keep_deferred=True) for data in (one, other))
     if first is None or second is None:
         return True
     raw = isinstance(first, RawDataElement) and isinstance(second, RawDataElement)
     if raw and _bare(first.value) == _bare(second.value):
         return False
     try:
-        return bool(one.header[tag].value != other.header[tag].value)
+        if _holds_items(first) and _holds_items(second):
+            return _items_differ(one, other, tag)
+        if _may_hold_items(first) or _may_hold_items(second):
+            return True
+        return bool(one[tag].value != other[tag].value)
     except PARSE_FAULTS:
         return True
+
+
+def _items_differ(one: Dataset, other: Dataset, tag: BaseTag) -> bool:
+    """Item by item and not by pydicom's own comparison, which counts no steps."""
+    first, second = items_at(one, tag), items_at(other, tag)
+    pairs = zip(first, second, strict=False)
+    return len(first) != len(second) or any(_differs(a, b, tag) for a, b in pairs for tag in {*a.keys(), *b.keys()})
+
+
+def _holds_items(element: DataElement | RawDataElement) -> bool:
+    if element.VR in (None, "UN") and dictionary_has_tag(element.tag):
+        return dictionary_VR(element.tag) == "SQ"
+    return element.VR == "SQ"
+
+
+def _may_hold_items(element: DataElement | RawDataElement) -> bool:
+    """Of a private element whose representation is not said pydicom may know that it is a sequence."""
+    return _holds_items(element) or (element.VR in (None, "UN") and element.tag.is_private)
 
 
 def _bare(value: Any) -> Any:

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any
 
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, default_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -69,9 +69,9 @@ class CountedBytes(BytesIO):
 
 
 @contextmanager
-def counted() -> Iterator[None]:
-    """Within, all parsing belongs to one header."""
-    token = _steps_left.set(MAX_STEPS)
+def counted(headers: int = 1) -> Iterator[None]:
+    """Within, all parsing belongs to one header, or to so many that are compared."""
+    token = _steps_left.set(headers * MAX_STEPS)
     try:
         yield
     finally:
@@ -116,9 +116,11 @@ def value_of(data: Dataset | Scanned, keyword: str) -> Any:
 
 def items_of(data: Dataset | Scanned, keyword: str) -> Sequence[Dataset]:
     """The items of a sequence; empty where it is absent."""
-    if isinstance(data, Scanned):
-        return []
-    tag = tag_of(keyword)
+    return [] if isinstance(data, Scanned) else items_at(data, tag_of(keyword))
+
+
+def items_at(data: Dataset, tag: BaseTag) -> Sequence[Dataset]:
+    """The items of the sequence `tag`; empty where it is absent."""
     element = data.get_item(tag)
     if isinstance(element, RawDataElement) and element.VR in (None, "SQ", "UN") and isinstance(element.value, bytes):
         items = read_sequence(
@@ -175,9 +177,11 @@ def _text(raw: bytes, representation: str, encodings: tuple[str, ...]) -> tuple[
 def _encodings(data: Dataset | Scanned) -> tuple[str, ...]:
     element = data.get_item(tag_of("SpecificCharacterSet"))
     raw = element.value if element is not None else None
-    if not isinstance(raw, bytes) or len(raw) > MAX_TEXT:
-        return ("iso8859",)
-    return _encodings_of(raw)
+    if isinstance(raw, bytes):
+        return _encodings_of(raw) if len(raw) <= MAX_TEXT else (default_encoding,)
+    # Converted before, or an item's, which has that of what it lies in (PS3.3 C.12.1.1.2).
+    known = getattr(data, "_character_set", default_encoding)
+    return (known,) if isinstance(known, str) else tuple(known)
 
 
 @lru_cache(KNOWN_VALUES)

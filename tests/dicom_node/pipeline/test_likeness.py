@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmread, dcmwrite, filereader
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -18,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from dicom_node.network.headers import elements
 from dicom_node.pipeline import likeness
 from dicom_node.pipeline.likeness import Incomparable, Likeness, compare
 from storage.errors import Unavailable
@@ -161,6 +162,74 @@ def test_a_bomb_is_incomparable(image: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(likeness, "MAX_INFLATED_BYTES", 500)
     with pytest.raises(Incomparable, match="parsed"):
         compare(deflated, DeflatedExplicitVRLittleEndian, deflated, DeflatedExplicitVRLittleEndian)
+
+
+ITEMS = 3000
+NO_ITEM = struct.pack("<HHI", 0xFFFE, 0xE000, 0)  # 8 bytes to its sender, and hundreds to who makes a data set of it
+
+
+def with_items(path: Path, undefined: bool, inner: int = 0) -> Path:
+    """Put a Waveform Sequence of very many items before the pixels, where no header is looked at."""
+    items = (NO_ITEM * ITEMS)[: -8 * inner or None]
+    if not undefined:  # one item, within which they lie
+        items = struct.pack("<HH2sxxI", 0x5400, 0x0100, b"SQ", len(items)) + items
+        items = struct.pack("<HHI", 0xFFFE, 0xE000, len(items)) + items
+    ends = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0) if undefined else b""
+    length = 0xFFFFFFFF if undefined else len(items)
+    content = path.read_bytes()
+    pixels = content.index(b"\xe0\x7f\x10\x00OW")
+    head = struct.pack("<HH2sxxI", 0x5400, 0x0100, b"SQ", length)
+    path.write_bytes(content[:pixels] + head + items + ends + content[pixels:])
+    return path
+
+
+def test_a_header_of_too_many_items_is_incomparable(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = with_items(edited(image, PatientName="Right^Person"), undefined=True)
+    assert like(image, other).changed == ("PatientName", "WaveformSequence")
+    monkeypatch.setattr(elements, "MAX_STEPS", 1000)
+    with pytest.raises(Incomparable, match="parsed"):
+        like(image, other)
+
+
+def test_items_within_items_are_compared_as_far_as_their_number_allows(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elements, "MAX_STEPS", 1000)
+    made: list[int] = []
+    monkeypatch.setattr("pydicom.filereader.read_sequence_item", counting(made))
+    one, other = (with_items(edited(image, f"{inner}.dcm"), undefined=False, inner=inner) for inner in (0, 1))
+    assert like(one, other).changed == ("WaveformSequence",)
+    assert len(made) <= 2 * elements.MAX_STEPS
+
+
+def counting(made: list[int]) -> Callable[..., Any]:
+    """pydicom's own reading of an item, which tells `made` of each."""
+    read = filereader.read_sequence_item
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        made.append(1)
+        return read(*arguments, **options)
+
+    return counted
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_items_within_items_are_the_same_in_another_encoding(image: Path, syntax: str) -> None:
+    one = edited(image, "one.dcm", SpecificCharacterSet="ISO_IR 100", ProcedureCodeSequence=[nested("Übersicht")])
+    other = edited(image, "two.dcm", syntax, SpecificCharacterSet="ISO_IR 192",
+                   ProcedureCodeSequence=[nested("Übersicht")])  # fmt: skip
+    assert set(like(one, other).changed) == {"SpecificCharacterSet"}
+    third = edited(one, "three.dcm", syntax, ProcedureCodeSequence=[nested("Uebersicht")])
+    assert set(like(one, third).changed) == {"ProcedureCodeSequence"}
+
+
+def nested(meaning: str) -> Dataset:
+    """A code for the purpose of which another one of this meaning stands."""
+    purpose, code = Dataset(), Dataset()
+    for item, words in ((purpose, meaning), (code, "Schädel")):
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "1", "99X", words
+    code.PurposeOfReferenceCodeSequence = [purpose]
+    return code
 
 
 def test_a_missing_file_is_incomparable(image: Path) -> None:
