@@ -5,7 +5,6 @@ BINARY segmentations whose frames lie on the series' slices (PS3.3 C.8.20); whoe
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +22,7 @@ from inference.volume import Grid, Volume, unit_axes
 
 TOLERANCE = 0.1  # voxels that a frame may lie off its slice
 
-_FAULTS = (*DICOM_FAULTS, OSError, OverflowError, zlib.error)
+_FAULTS = (*DICOM_FAULTS, OSError, OverflowError)
 
 
 class _Frame(NamedTuple):

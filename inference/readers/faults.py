@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 DICOM_FAULTS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError,
-                ValueError, BytesLengthException, InvalidDicomError, struct.error)
+                ValueError, BytesLengthException, InvalidDicomError, struct.error, zlib.error)

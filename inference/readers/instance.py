@@ -21,6 +21,7 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from inference.errors import Unfit
 from inference.readers.codecs import claimed_size, plugin_for
+from inference.readers.deflated import check_inflated
 from inference.readers.faults import DICOM_FAULTS
 from inference.readers.headers import KEYWORDS, SliceHeader, header_of, slice_headers
 from inference.readers.scan import COMPRESSED, IMAGE_PIXEL, SYNTAXES, Scan
@@ -73,6 +74,7 @@ class Instance:
             if values is not None:
                 return cls._of(path, _header(values), values, file)
             file.seek(0)
+            check_inflated(file)
             ds = dcmread(file, stop_before_pixels=True, force=True)
             return cls._of(path, header_of(ds), ds, file)
 
