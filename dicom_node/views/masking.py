@@ -54,12 +54,17 @@ def readable(name: str) -> str:
 
 def masked(view: Any, header: Mapping[str, Any]) -> Any:
     """`view` without a word of it that `header` says of its patient."""
+    pattern = said_of(header)
+    return view if pattern is None else _masked(view, pattern)
+
+
+def said_of(header: Mapping[str, Any]) -> re.Pattern[str] | None:
+    """What finds the words that `header` says of its patient in a text; None where it says none."""
     words = sorted(set(identifying(header)), key=len, reverse=True)
     if not words:
-        return view
+        return None
     found = "|".join(map(re.escape, words))
-    pattern = re.compile(rf"(?<!{GOES_ON})(?<!\d\.)(?:{found})(?!{GOES_ON}|(?<=\d)\.\d)", re.IGNORECASE)
-    return _masked(view, pattern)
+    return re.compile(rf"(?<!{GOES_ON})(?<!\d\.)(?:{found})(?!{GOES_ON}|(?<=\d)\.\d)", re.IGNORECASE)
 
 
 def _masked(view: Any, pattern: re.Pattern[str]) -> Any:

@@ -32,6 +32,34 @@ def test_a_piece_of_what_names_the_patient_is_hidden_too(make_slices):
     assert discreet("XZ-77-Q is unknown", path) == "… is unknown"
 
 
+@pytest.mark.parametrize(
+    ("name", "comment", "kept"),
+    [
+        ("Wu^Li", "Li Wu is not in the worklist", "… … is not in the worklist"),
+        ("Wu^Li", "the Wuhan line is busy", "the Wuhan line is busy"),
+        ("Yamada^Tarou=山田^太郎", "山田 太郎 is unknown", "… … is unknown"),
+        ("Yamada^Tarou=山田^太郎", "山田太郎は不明", "…は不明"),
+        ("Kim^Chulsoo=金^喆洙=김^철수", "김철수 is unknown", "… is unknown"),
+    ],
+)
+def test_a_name_may_have_two_letters(make_slices, name, comment, kept):
+    (path,) = make_slices(1, SpecificCharacterSet="ISO_IR 192", PatientName=name)
+    assert discreet(comment, path) == kept
+    assert in_words(Refused(comment), {"PatientName": name}) == kept
+
+
+def test_a_number_a_date_and_a_doctor_lead_to_the_patient_too(make_slices):
+    who = {"AccessionNumber": "A-4711", "PatientBirthDate": "19500102", "ReferringPhysicianName": "House^G"}
+    (path,) = make_slices(1, **who)
+    comment = "A-4711 of Dr House, born 2.1.1950, is closed"
+    assert discreet(comment, path) == in_words(Refused(comment), who) == "… of Dr …, born …, is closed"
+
+
+def test_other_names_of_the_patient_are_hidden(make_slices):
+    (path,) = make_slices(1, OtherPatientNames=["Smith^Ann", "Ng^A"], PatientBirthName="Brown")
+    assert discreet("Ann Smith, Ng or Brown?", path) == "… …, … or …?"
+
+
 def test_what_a_peer_says_of_a_study_is_told_without_the_patient_or_not_at_all():
     error = Refused("pacs answers 0xA900", quote="DOE^JANE, P-17, is locked" + " " * 64 + "and more")
     header = {"PatientName": "Doe^Jane", "PatientID": "P-17", "PatientBirthDate": None}
