@@ -19,7 +19,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from dicom_node.errors import BadDataset
 from dicom_node.network.headers.elements import PARSE_FAULTS, CountedBytes, Scanned, counted, items_of, tag_of, value_of
 from dicom_node.network.headers.multiframe import multiframe_facts
-from dicom_node.network.headers.scan import scan
+from dicom_node.network.headers.scan import PIXELS, scan
 from storage.errors import BadIdentifier
 from storage.identifiers import check_uid
 
@@ -52,7 +52,6 @@ MULTIFRAME = (
 EQUIPMENT = "ContributingEquipmentSequence"
 
 _WANTED = sorted({tag_of(keyword) for keyword in (*FACTS, *STUDY_FACTS, *MULTIFRAME, EQUIPMENT)})
-_LAST = _WANTED[-1]
 _SCANNED = {int(tag): tag for tag in (*_WANTED, tag_of("SpecificCharacterSet"))}
 _WITH_ITEMS = frozenset(tag_of(keyword) for keyword in (*MULTIFRAME, EQUIPMENT))
 
@@ -127,13 +126,14 @@ def _parse(data: bytes | memoryview, syntax: UID) -> Dataset | Scanned:
         CountedBytes(head),
         is_implicit_VR=syntax.is_implicit_VR,
         is_little_endian=syntax.is_little_endian,
-        stop_when=_is_past_what_is_wanted,
+        stop_when=_is_past_the_header,
         specific_tags=[BaseTag(tag) for tag in _WANTED],
     )
 
 
-def _is_past_what_is_wanted(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag > _LAST
+def _is_past_the_header(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    """Not only past what is wanted: others parse all of it, and are spared what takes too many steps here."""
+    return tag >= PIXELS
 
 
 def _identifier(dataset: Dataset | Scanned, keyword: str) -> str:

@@ -22,6 +22,7 @@ EXPLICIT = struct.Struct("<HH2sH")
 IMPLICIT = struct.Struct("<HHI")
 LENGTH = struct.Struct("<I")
 UNDEFINED = 0xFFFFFFFF
+PIXELS = 0x7FE00000  # where a header ends; what reads an image later parses all that stands before
 ITEM, ITEM_ENDS, SEQUENCE_ENDS = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 MOST_ELEMENTS = 20_000  # that are stepped over in one header
 DEEPEST = 8  # sequences in sequences
@@ -30,7 +31,7 @@ Head = tuple[int, bytes, int, int]  # tag, representation (b"" where it is impli
 
 
 def scan(data: memoryview, wanted: Mapping[int, BaseTag], *, implicit: bool) -> dict[BaseTag, RawDataElement] | None:
-    """The elements of `data` whose tags are `wanted`, as pydicom would read them; it is not read beyond the last.
+    """The elements of `data` whose tags are `wanted`, as pydicom would read them; it is not read beyond `PIXELS`.
 
     Tags are found under the very objects that `wanted` has for them, so that a look-up need not compare them.
     """
@@ -51,12 +52,12 @@ class _Header:
         self._data, self._implicit, self._left = data, implicit, MOST_ELEMENTS
 
     def find(self, wanted: Mapping[int, BaseTag]) -> dict[BaseTag, RawDataElement]:
-        data, implicit, end, last = self._data, self._implicit, len(self._data), max(wanted)
+        data, implicit, end = self._data, self._implicit, len(self._data)
         found: dict[BaseTag, RawDataElement] = {}
         at, before = 0, -1
         while at < end:
             tag, representation, length, start = self._head(at)
-            if tag > last:
+            if tag >= PIXELS:
                 break
             if tag <= before:
                 raise _NotPlainError

@@ -191,6 +191,28 @@ def test_a_header_of_millions_of_parts_is_given_up(name, monkeypatch):
     assert peak < 3 * len(BOMBS[name]) + 20_000_000
 
 
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_parts_behind_all_that_is_wanted_count_as_well(syntax, monkeypatch):
+    """Whoever reads the image has to parse them to come to its pixels."""
+    monkeypatch.setattr(elements, "MAX_STEPS", 5_000)
+    waveforms = struct.pack("<HHI", 0x5400, 0x0100, UNDEFINED)
+    if syntax != ImplicitVRLittleEndian:
+        waveforms = struct.pack("<HH2sHI", 0x5400, 0x0100, b"SQ", 0, UNDEFINED)
+    plain = ImplicitVRLittleEndian if syntax == ImplicitVRLittleEndian else ExplicitVRLittleEndian
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+    def made(items):
+        raw = encode(slice_of(Rows=4), plain) + waveforms + EMPTY_ITEM * items + end
+        if syntax != DeflatedExplicitVRLittleEndian:
+            return raw
+        deflate = zlib.compressobj(wbits=-15)
+        return deflate.compress(raw) + deflate.flush()
+
+    assert read_header(made(10), syntax).facts["Rows"] == 4
+    with pytest.raises(BadDataset, match="parsed"):
+        read_header(made(MANY), syntax)
+
+
 def test_a_number_of_millions_of_values_is_unreadable():
     raw = encode(slice_of(), ImplicitVRLittleEndian) + struct.pack("<HHI", 0x0028, 0x0010, MANY) + bytes(MANY)
     assert read_header(raw, ImplicitVRLittleEndian).facts["Unreadable"] == ["Rows"]
