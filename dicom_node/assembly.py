@@ -16,11 +16,11 @@ from dicom_node.audit.spool import Spool
 from dicom_node.audit.writer import Writer
 from dicom_node.counting import Counts
 from dicom_node.errors import NodeError
+from dicom_node.masking import masked
 from dicom_node.models.installed_models import installed_models
 from dicom_node.settings import Settings
 from dicom_node.storing import archive_of, require_archive
 from dicom_node.this_process import this_process
-from dicom_node.views.masking import masked
 from dicom_node.witness import participants, witness
 from storage.archive import Archive
 from storage.database import Database

@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.multival import MultiValue
 
 from dicom_node.errors import PeerError
-from dicom_node.views.masking import said_of
+from dicom_node.masking import said_of
 
 LONGEST_COMMENT = 64  # Error Comment (0000,0902) is LO (PS3.7 E.2)
 SHORTEST_WORD = 3

@@ -15,7 +15,7 @@ from functools import cached_property
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
-from dicom_node.views.masking import GOES_ON, HIDDEN, OURS, SHORTEST_NAME, SPACELESS, identifying
+from dicom_node.masking import GOES_ON, HIDDEN, OURS, SHORTEST_NAME, SPACELESS, identifying
 from storage.database import Database, Transaction
 from storage.finding.search import Sought
 

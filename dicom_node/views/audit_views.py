@@ -9,7 +9,7 @@ from typing import Any
 
 from dicom_node.audit.reading import Party, read_message
 from dicom_node.audit.words import OUTCOMES, sentence_of
-from dicom_node.views.masking import HIDDEN, masked, readable
+from dicom_node.masking import HIDDEN, masked, readable
 from dicom_node.views.study_views import BadCursor, Looking
 from storage.database import Database, Transaction
 from storage.people.audit_records import AuditEntry, AuditSought

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dicom_node.errors import NodeError
+from dicom_node.masking import masked, patient_view
 from dicom_node.views.delivery_views import deliveries_view
-from dicom_node.views.masking import masked, patient_view
 from dicom_node.views.node import explain_view, study_line
 from dicom_node.views.timeline import time_to_result, timeline_view
 from dicom_node.views.trend_views import measurements_view

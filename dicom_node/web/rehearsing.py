@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from dicom_node.acts.bringing import headers_only
 from dicom_node.acts.rehearsal import DAY_S, Rehearsal, rehearse
 from dicom_node.configuring.route_changes import drafted, judged
+from dicom_node.masking import masked
 from dicom_node.settings.models import closed_models
-from dicom_node.views.masking import masked
 from dicom_node.web import uploading
 from dicom_node.web.access import Visit
 from dicom_node.web.console import Console

@@ -10,9 +10,9 @@ from dicom_node.assembly import Parts
 from dicom_node.audit import messages
 from dicom_node.audit.facts import Happened, Images, Participant, PersonAction, Reporter
 from dicom_node.audit.ledger import entry_of
+from dicom_node.masking import HIDDEN
 from dicom_node.views import audit_views
 from dicom_node.views.audit_views import audit_page, exported, read_audit_cursor
-from dicom_node.views.masking import HIDDEN
 from dicom_node.views.study_views import BadCursor, Looking
 from storage.people.audit_records import AuditSought
 

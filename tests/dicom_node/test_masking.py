@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dicom_node.views.masking import HIDDEN, masked, patient_view, readable
+from dicom_node.masking import HIDDEN, masked, patient_view, readable
 
 HEADER = {
     "PatientName": "Müller-Roe^Jane Ann", "PatientID": "P-17", "PatientBirthDate": "19700102", "PatientSex": "F",
