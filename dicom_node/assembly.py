@@ -307,7 +307,7 @@ def stages(parts: Parts, run: Executor) -> Sequence[Stage]:
         missing,
         alone(backfill),
         ask,
-        Dispatch(parts.database, settings.routing, models, parts.revision),
+        Dispatch(parts.database, settings.routing, models, parts.revision, wait_s=node.priors.wait_s),
         *infers,
         *_senders(parts),
         alone(GiveUp(parts.database, set(destinations), give_up_s, parts.revision, ages=parts.ages)),

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, text
 from storage.arriving.associations import Associations
 from storage.arriving.by_hand import ByHand
 from storage.arriving.fetches import Fetches
+from storage.arriving.prior_waits import PriorWaits
 from storage.arriving.recalls import Recalls
 from storage.arriving.rejections import Rejections
 from storage.arriving.versions import Versions
@@ -130,6 +131,10 @@ class Transaction:
     @cached_property
     def recalls(self) -> Recalls:
         return Recalls(self._connection)
+
+    @cached_property
+    def prior_waits(self) -> PriorWaits:
+        return PriorWaits(self._connection)
 
     @cached_property
     def handover(self) -> Handover:

@@ -23,6 +23,9 @@ class StudyState(StrEnum):
     REMOVED = "REMOVED"  # its files are gone by a rule of retention; what was made of it is still known
 
 
+UNSETTLED = (StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE)  # no route has judged it as it is now
+
+
 class JobState(StrEnum):
     PENDING = "PENDING"  # waits for a device, or runs under a lease
     DONE = "DONE"  # its objects are stored and its deliveries made

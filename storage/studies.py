@@ -11,18 +11,18 @@ from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, case, e
 
 from storage import tables
 from storage.archive import folder_name
-from storage.arriving import arrivals
+from storage.arriving import arrivals, prior_waits, recalls
 from storage.arriving.headers import header_columns
 from storage.errors import NotFound
 from storage.identifiers import check_uid
-from storage.lifecycle import STUDY_STEPS, FetchState, RecallState, StudyState, check_step
+from storage.lifecycle import STUDY_STEPS, FetchState, StudyState, check_step
 from storage.records import REVIEWS, Arrival, FetchPurpose, Instance, InstanceKind, Series, StoredFile, Study
 from storage.sql.store import Store, among
 from storage.sql.words import at_most
 from storage.texts import plain
 
 studies, instances, senders = tables.studies, tables.instances, tables.senders
-associations, fetches, recalls = tables.associations, tables.fetches, tables.recalls
+associations, fetches = tables.associations, tables.fetches
 
 READ_ONCE = (InstanceKind.NOTE, *REVIEWS)  # what is looked into when it arrives…
 READ_AGAIN = (InstanceKind.IMAGE,)  # …and when it comes with another content
@@ -180,20 +180,18 @@ class Studies(Store):
         )
         return self.selected(query.with_for_update(key_share=True, skip_locked=True) if self._writing else query)
 
-    def ready(self, now: float, limit: int = 1, *, but: Collection[str] = ()) -> Studies_:
-        """COMPLETE studies that can be dispatched, the newest first: no recall of theirs is waited for any more.
+    def ready(
+        self, now: float, limit: int = 1, *, but: Collection[str] = (), closed: Collection[str] = ()
+    ) -> Studies_:
+        """COMPLETE studies that can be dispatched, the newest first: they wait for no recall and no earlier study more.
 
-        None of those in `but`. A deadline is compared here, so that it holds even where whoever asks the archive
-        hangs. In a writing transaction the rows are held, as by `settled`.
+        None of those in `but`; a job of a model in `closed` is not waited for. A deadline is compared here, so that it
+        holds even where whoever asks the archive hangs. In a writing transaction the rows are held, as by `settled`.
         """
-        waits = and_(
-            recalls.c.study_uid == studies.c.study_uid,
-            recalls.c.state == RecallState.PENDING.value,
-            recalls.c.deadline > now,
-        )
         query = (
             select(studies)
-            .where(studies.c.state == StudyState.COMPLETE.value, ~exists(select(1).where(waits)))
+            .where(studies.c.state == StudyState.COMPLETE.value)
+            .where(~recalls.waits(now), prior_waits.waits_no_more(now, closed))
             .order_by(studies.c.received_at.desc())
             .limit(at_most(limit))
         )

@@ -1,5 +1,7 @@
 """COMPLETE → DISPATCHED or NOT_ROUTED: routes become jobs, and every verdict is journalled.
 
+A study stays COMPLETE while an earlier one that it is to be compared with is on its way here (`prior_wait`).
+
 Late images, corrected headers and rejection notes change a study's jobs only where they change a job's identity.
 Then a new generation opens: the new jobs take the old ones' place, and what the old ones had not sent yet never
 leaves. Results that had been delivered before their header was corrected wait for a person's word.
@@ -20,7 +22,8 @@ from dicom_node.outgoing import send_kept
 from dicom_node.pipeline.aside import Aside
 from dicom_node.pipeline.identity import fresh_identity
 from dicom_node.pipeline.installed import InstalledModel, closed
-from dicom_node.pipeline.priors import priors_of
+from dicom_node.pipeline.prior_wait import Compared, compare, keeps_waiting, tell_missed
+from dicom_node.pipeline.priors import Priors, priors_of
 from dicom_node.pipeline.succession import add_jobs, same_inputs, supersede
 from dicom_node.routing.asked import decide_for
 from dicom_node.routing.facts import StudyFacts
@@ -42,17 +45,18 @@ class Dispatch:
     models: Mapping[str, InstalledModel]
     revision: int = 0
     compare_priors: bool = True
+    wait_s: float = 0.0  # for an earlier study that is on its way, at most
     name: str = field(default="dispatch")
     aside: Aside = field(default_factory=Aside)
 
     def step(self, now: float) -> bool:
         aside = self.aside.at(now)
         with self.database.reading() as tx:
-            if not tx.studies.ready(now, but=aside):
+            if not tx.studies.ready(now, but=aside, closed=self._closed):
                 return False
         watching = self.aside.watching(self.database, self.name, now, self.revision)
         with watching as tell, self.database.transaction() as tx:
-            ready = tx.studies.ready(now, but=aside)
+            ready = tx.studies.ready(now, but=aside, closed=self._closed)
             for study in ready:
                 tell(study.study_instance_uid)
                 self._dispatch(tx, study, now)
@@ -62,15 +66,25 @@ class Dispatch:
         uid = study.study_instance_uid
         found = indexed(tx, study)
         decision = self._decide(study, found.facts(self.routing.vocabulary))
-        self._record_verdicts(tx, uid, decision, now)
         earlier = [job for job in tx.jobs.of_study(uid) if not job.rejects]
         current = [job for job in earlier if job.state is not JobState.SUPERSEDED]
         corrections = {i.sop_instance_uid: i.correction for i in found.instances if i.correction}
         planned = [self._job(study, plan, earlier, corrections, now) for plan in decision.plans]
         planned = [_of_backfill(job, found.fetch) for job in planned]
-        planned = self._with_priors(tx, study, planned, now)
+        compared, refused = self._compared(tx, study, planned)
+        patience_s = 0.0 if earlier or study.by_hand else self.wait_s  # what takes a result's place comes at once
+        if keeps_waiting(tx, uid, compared, patience_s, now, self.revision):
+            return
+        self._record_verdicts(tx, uid, decision, now)
+        for remark in refused:
+            tx.journal.add(now, "prior refused", remark, study=uid, revision=self.revision)
+        planned = [one.made() for one in compared]
         fresh = [job for job in planned if not self._is_known(tx, job, current, corrections, now)]
         self._send_kept(tx, study, current, planned, now)
+        since, new = tx.prior_waits.end(uid), {job.job_id for job in fresh}
+        for one in compared:
+            if one.job.job_id in new:
+                tell_missed(tx, one, since, now, self.revision)
         generation = tx.studies.open_generation(uid) if fresh and earlier else study.generation
         wanted = {job.job_id for job in planned}  # also by a second route, where the job bears the first one's name
         outlived = [old for old in current if old.job_id not in wanted]
@@ -86,6 +100,11 @@ class Dispatch:
                 text = f"it is kept; once model {names} is enabled again, `segnode route {uid}` has routes look anew"
             tx.journal.add(now, "not routed", text, study=uid, revision=self.revision)
         log.info("study dispatched", extra={"study": uid, "jobs": len(fresh), "routed": routed})
+
+    @property
+    def _closed(self) -> list[str]:
+        """Models whose jobs wait until somebody enables them: nothing waits for those."""
+        return list(closed(self.models.values()))
 
     def _decide(self, study: Study, facts: StudyFacts) -> Decision:
         """By the routes, or for the only task that a person wants."""
@@ -160,15 +179,12 @@ class Dispatch:
         gone = all(route.name != old.route for route in self.routing.routes)
         return gone and old.task == job.task and bool(_series(old) & _series(job))
 
-    def _with_priors(self, tx: Transaction, study: Study, planned: Sequence[Job], now: float) -> list[Job]:
-        """The jobs, each with the earlier result that its own is compared with; it is no part of what the job is."""
-        if not (planned and self.compare_priors):
-            return list(planned)
-        priors = priors_of(tx, study)
-        for remark in priors.remarks:
-            tx.journal.add(now, "prior refused", remark, study=study.study_instance_uid, revision=self.revision)
-        found = ((job, priors.of_task(tx, job.task)) for job in planned)
-        return [replace(job, parameters=job.parameters | {"prior": prior}) if prior else job for job, prior in found]
+    def _compared(
+        self, tx: Transaction, study: Study, planned: Sequence[Job]
+    ) -> tuple[list[Compared], tuple[str, ...]]:
+        """What each job's result is compared with, which is no part of what the job is; and which studies never are."""
+        priors = priors_of(tx, study) if planned and self.compare_priors else Priors()
+        return [compare(tx, priors, job, self._closed) for job in planned], priors.remarks
 
     def _is_known(
         self, tx: Transaction, job: Job, current: Sequence[Job], corrections: Mapping[str, str], now: float

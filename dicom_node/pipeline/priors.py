@@ -9,7 +9,7 @@ not contradict. A study of another patient under this ID is never used, and that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -59,6 +59,13 @@ class Priors:
         """
         own, brought = self._own(tx, task), self._brought(tx, task)
         return max((one for one in (own, brought) if one), key=lambda one: str(one["taken"]), default=None)
+
+    def unsettled(self, tx: Transaction, task: str, closed: Collection[str] = ()) -> list[Earlier]:
+        """Those that may yet get a result of this task, the newest first; none by a job of a model in `closed`."""
+        if not self.earlier:
+            return []
+        found = tx.prior_waits.unsettled([one.study.study_instance_uid for one in self.earlier], task, closed)
+        return [one for one in self.earlier if one.study.study_instance_uid in found]
 
     def _own(self, tx: Transaction, task: str) -> dict[str, Any] | None:
         for taken, study in self.earlier:

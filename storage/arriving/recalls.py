@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, select, update
 
 from storage import leases
 from storage.identifiers import check_uid
 from storage.lifecycle import RECALL_STEPS, RecallState, check_step
 from storage.sql.store import Store
-from storage.tables import recalls
+from storage.tables import recalls, studies
 from storage.texts import plain
 
 
@@ -122,6 +122,12 @@ class Recalls(Store):
 
     def _change(self, study_uid: str, owner: str, **values: Any) -> None:
         leases.change(self._connection, recalls.c.study_uid, study_uid, owner, **values)
+
+
+def waits(now: float) -> ColumnElement[bool]:
+    """Whether a row of `studies` waits for its recall, and the deadline is not over."""
+    pending = and_(recalls.c.state == RecallState.PENDING.value, recalls.c.deadline > now)
+    return exists(select(1).where(recalls.c.study_uid == studies.c.study_uid, pending).correlate(studies))
 
 
 def _due(now: float) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from storage.arriving.headers import corrected, header_columns
 from storage.errors import NotFound
 from storage.records import Instance, InstanceKind
 from storage.sql.store import Store
+from storage.sql.tables_arriving import prior_waits
 from storage.sql.words import at_most
 from storage.studies import instance_of
 from storage.texts import plain
@@ -79,8 +80,8 @@ class Versions(Store):
         header = corrected(self._locked(tables.studies.c.header, this), study_header)
         self._connection.execute(update(tables.studies).where(this).values(**header_columns(header)))
         if copied:  # who the patient is may have changed: an archive is asked anew for earlier results
-            stale = tables.recalls.c.study_uid == new.study_instance_uid
-            self._connection.execute(delete(tables.recalls).where(stale))
+            for asked in (tables.recalls, prior_waits):
+                self._connection.execute(delete(asked).where(asked.c.study_uid == new.study_instance_uid))
 
     def counts(self, study_uid: str) -> tuple[int, int]:
         """How many contents of a study were replaced by a correction, and how many conflict."""

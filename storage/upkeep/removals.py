@@ -18,6 +18,7 @@ from storage.lifecycle import DeliveryState, JobMark, JobState, StudyState
 from storage.records import StoredFile
 from storage.retention import JobFacts, StudyFacts
 from storage.sql.store import Store, among
+from storage.sql.tables_arriving import prior_waits
 from storage.sql.words import EMPTY, at_most
 from storage.studies import Studies
 
@@ -84,7 +85,7 @@ class Removals(Store):
         """
         files = [StoredFile(row.path, row.size, row.sha256) for row in self._connection.execute(_files([uid]))]
         execute = self._connection.execute
-        for table in (instances, senders, series, tables.recalls):
+        for table in (instances, senders, series, tables.recalls, prior_waits):
             execute(delete(table).where(table.c.study_uid == uid))
         made = select(jobs.c.job_id).where(jobs.c.study_uid == uid)
         gone = results.c.job_id.in_(made) & results.c.removed_at.is_(None)

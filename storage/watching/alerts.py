@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, union_all, update
 
-from storage.lifecycle import DeliveryState, JobState, StudyState
+from storage.lifecycle import UNSETTLED, DeliveryState, JobState, StudyState
 from storage.sql.store import Store, among
 from storage.sql.tables_alerts import alerts
 from storage.sql.words import EMPTY, at_most
 from storage.tables import deliveries, jobs, studies
 
-UNSETTLED = (StudyState.RECEIVING, StudyState.FETCHING, StudyState.COMPLETE)
 MOST_AT_ONCE = 1000  # the others are found at the next look
 
 

@@ -10,6 +10,7 @@ from storage import leases
 from storage.lifecycle import StudyState
 from storage.sql.store import Store
 from storage.sql.tables_alerts import notices
+from storage.sql.tables_arriving import prior_waits
 from storage.sql.tables_people import failed_sign_ins
 from storage.tables import associations, circuits, commitments, deliveries, fetches, jobs, promises, recalls, studies
 from storage.working.handover import LEASED
@@ -41,6 +42,7 @@ class Due(Store):
         moved += self._earlier(studies, ("changed_at",), by_s, now, studies.c.state == StudyState.RECEIVING.value)
         for table, columns in QUEUES.items():
             moved += self._earlier(table, columns, by_s, now, table.c.state == leases.PENDING)
+        moved += self._earlier(prior_waits, ("deadline", "created_at"), by_s, now, true())
         moved += self._earlier(failed_sign_ins, ("last_at",), by_s, now, true())
         for table in LEASED:
             moved += self._lapses_earlier(table, by_s, now, leases.held(table))

@@ -1,6 +1,6 @@
 """However many jobs wait, a claim is the first entry of an index, and leases are found beside the queue.
 
-Nor does a look for what is late go through what is done.
+Nor does a look for what is late, or for what may be dispatched, go through what is done.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
+from storage.arriving.prior_waits import PriorWait
 from storage.database import Database, Transaction
 from storage.errors import StorageError
 from storage.lifecycle import JobState, StudyState
@@ -119,3 +120,37 @@ def test_late_studies_are_found_by_what_is_not_done(url, make_instance, make_job
     else:  # of each study no more is read than an index has
         assert "SEARCH jobs USING INDEX ix_jobs_study" not in steps, steps
         assert steps.count("SEARCH studies USING COVERING INDEX ix_studies_settled") == 3, steps
+
+
+def test_what_waits_for_an_earlier_study_is_looked_up_by_that_one(url, make_instance, make_job):
+    database = Database.open(url)
+    with database.transaction() as tx:
+        for number in range(DONE):
+            uid = f"1.2.{number}"
+            tx.studies.add_instance(make_instance(study_instance_uid=uid, received_at=1000.0 + number))
+            tx.studies.move(uid, StudyState.COMPLETE, 3000.0)
+            if number < 10:  # half of these wait for one that has a job, half for one that is through
+                tx.prior_waits.keep(PriorWait(uid, f"1.2.{10 + number}", "brain_tumour", 3000.0, 3600.0))
+                continue
+            tx.studies.move(uid, StudyState.DISPATCHED, 3000.0)
+            state = JobState.PENDING if number < 15 else JobState.DONE
+            tx.jobs.add(make_job(f"job-{number}", study_instance_uid=uid, state=state, created_at=3000.0))
+    analyze(url)
+
+    def ready(tx: Transaction) -> list[str]:
+        return [one.study_instance_uid for one in tx.studies.ready(3100.0, 20, closed=["resting"])]
+
+    def unsettled(tx: Transaction) -> set[str]:
+        return tx.prior_waits.unsettled(["1.2.14", "1.2.15"], "brain_tumour", ["resting"])
+
+    with database.reading() as tx:
+        assert ready(tx) == [f"1.2.{number}" for number in (9, 8, 7, 6, 5)]
+        assert unsettled(tx) == {"1.2.14"}
+    for look in (ready, unsettled):
+        steps = plan(database, look)
+        assert "Seq Scan on jobs" not in steps, steps
+        assert "Seq Scan on studies" not in steps, steps
+        if "sqlite" in url:  # it has not looked at its tables
+            assert "SEARCH jobs USING INDEX ix_jobs_study" in steps, steps
+            assert "SCAN" not in steps, steps
+    database.close()

@@ -1,5 +1,7 @@
 """One patient at three dates: the node compares each study with the one before, and says what became of every lesion.
 
+So it does where two of them are sent together: the later one waits for the earlier.
+
 The drawn patient is moved, turned and scanned otherwise between the dates; one lesion grows, one shrinks, one comes,
 one goes, and two neighbours lie where a nearest-place match would swap them.
 """
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
 MODELS = f"models:\n  bright: {{task: liver_tumour, kind: threshold, lower: {THRESHOLD_HU}, upper: 3000, label: 2}}\n"
 QUIET_HU = 4.0  # noise so low that no bone passes the threshold
 ADA = Patient("A-1", "Lovelace^Ada", "18151210", "F")
+ADAS_SON = Patient("A-3", "Noel^Byron", "18360512", "M")
 ADAS_DAUGHTER = Patient("A-2", "Noel^Anne", "18370922", "F")
 
 
@@ -118,6 +121,19 @@ def test_lesions_are_followed_over_three_dates(node: RunningNode, visits: list[V
         "6 matched, 1 new",
         "6 matched, 1 vanished",
     ]
+
+
+def test_two_dates_that_are_sent_together_are_compared_all_the_same(
+    node: RunningNode, visits: list[Visit], tmp_path: Path
+) -> None:
+    few = [one._replace(volume=crop(one.volume, np.s_[100:130, :, :])) for one in visits[:2]]
+    before, now = (send(node, one, number, tmp_path / str(number), ADAS_SON) for number, one in enumerate(few))
+    node.until_delivered(now)
+    assert len(node.journal(now, "compared")) == 1
+    assert node.journal(now, "prior not used") == []
+    with node.database.reading() as tx:
+        (job,) = tx.jobs.of_study(now)
+    assert job.parameters["prior"]["study"] == before
 
 
 def test_a_patient_of_the_same_id_and_another_birth_date_is_nobodys_prior(

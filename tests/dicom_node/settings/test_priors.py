@@ -18,7 +18,9 @@ def test_a_recall_remembers_how_it_was_wanted():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"retrieve": "none"}, {"deadline_s": 0}, {"studies": 0}, {"years": 0}, {"archive": ""}, {"colour": 1}]
+    "wrong",
+    [{"retrieve": "none"}, {"deadline_s": 0}, {"studies": 0}, {"years": 0}, {"archive": ""}, {"colour": 1},
+     {"wait_s": -1}, {"wait_s": 86401}],
 )
 def test_what_is_not_allowed_is_refused(wrong):
     with pytest.raises(ValidationError):
