@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all, update
 
 from storage.lifecycle import UNSETTLED, DeliveryState, JobState, StudyState
 from storage.sql.store import Store, among
@@ -12,6 +12,7 @@ from storage.sql.tables_alerts import alerts
 from storage.sql.words import EMPTY, at_most
 from storage.tables import deliveries, jobs, studies
 
+DISPATCHED = StudyState.DISPATCHED.value
 MOST_AT_ONCE = 1000  # the others are found at the next look
 
 
@@ -20,16 +21,18 @@ class Alerts(Store):
 
     def late(self, before: float, since: float) -> list[str]:
         """Studies without an open alert that are late: what they wait for began before `before`, and after `since`."""
-        known = exists(select(1).where(alerts.c.study_uid == studies.c.study_uid, alerts.c.resolved_at.is_(None)))
-        news = ~known.correlate(studies)
-        # Asked apart, each can begin at the few that are not done; with OR all studies of that time are gone through.
-        each = [select(studies.c.study_uid).where(reason, news) for reason in _reasons(before, since)]
-        found = self._connection.execute(union_all(*each).limit(at_most(MOST_AT_ONCE))).scalars()
-        return list(dict.fromkeys(found))  # two things may keep a study
+        # Asked apart, each begins at the few that are not done: what was dispatched is most of what there is.
+        settled = [work.where(_dispatched(of, before)) for of, work in _work(before, since)]
+        arriving = select(studies.c.study_uid).where(_unsettled(before), studies.c.changed_at > since)
+        found = union_all(arriving, *settled).subquery()
+        known = exists(select(1).where(alerts.c.study_uid == found.c.study_uid, alerts.c.resolved_at.is_(None)))
+        late = select(found.c.study_uid).where(~known).limit(at_most(MOST_AT_ONCE))
+        return list(dict.fromkeys(self._connection.execute(late).scalars()))  # two things may keep a study
 
     def over(self, before: float) -> list[str]:
         """Studies with an open alert that are late no more."""
-        late = or_(*_reasons(before))
+        waits = or_(*(studies.c.study_uid.in_(work) for _, work in _work(before)))
+        late = or_(_unsettled(before), and_(studies.c.state == DISPATCHED, studies.c.changed_at <= before, waits))
         query = select(alerts.c.study_uid).join(studies, studies.c.study_uid == alerts.c.study_uid)
         return list(self._connection.execute(query.where(alerts.c.resolved_at.is_(None), ~late)).scalars())
 
@@ -66,17 +69,22 @@ _UNDONE = and_(among(jobs.c.state, (JobState.PENDING, JobState.FAILED)), jobs.c.
 _UNSENT = among(deliveries.c.state, (DeliveryState.PENDING, DeliveryState.DEAD))
 
 
-def _reasons(before: float, since: float = -1.0) -> Sequence[ColumnElement[bool]]:
-    """Why a study has no result, each of which does: it has not settled, or what it waits for was queued so long ago.
+def _work(before: float, since: float = -1.0) -> Sequence[tuple[ColumnElement[str], Select[tuple[str]]]]:
+    """The studies that wait for a result, with the column that tells them: for a job or a delivery queued in that time.
 
-    Its last image came before `before` too. `since` is asked of what was queued: somebody may ask for an old study.
     Refused input, held results and studies that no route wanted have none by a rule: they are not late. Nor is what
-    somebody has just asked for again.
+    somebody has just asked for again; of an old study it is when he asked that counts.
     """
     undone = select(jobs.c.study_uid).where(_UNDONE, jobs.c.queued_at > since, jobs.c.queued_at <= before)
     queued = (deliveries.c.queued_at > since, deliveries.c.queued_at <= before)
-    unsent = select(deliveries.c.study_uid).where(_UNSENT, *queued)
-    quiet = studies.c.changed_at <= before
-    dispatched = and_(studies.c.state == StudyState.DISPATCHED.value, quiet)
-    waits = [and_(dispatched, studies.c.study_uid.in_(work)) for work in (undone, unsent)]
-    return [and_(among(studies.c.state, UNSETTLED), quiet, studies.c.changed_at > since), *waits]
+    return (jobs.c.study_uid, undone), (deliveries.c.study_uid, select(deliveries.c.study_uid).where(_UNSENT, *queued))
+
+
+def _dispatched(study_uid: ColumnElement[str], before: float) -> ColumnElement[bool]:
+    """Whether the study was dispatched, and no image has come since `before`."""
+    this = (studies.c.study_uid == study_uid, studies.c.state == DISPATCHED, studies.c.changed_at <= before)
+    return exists(select(1).where(*this))
+
+
+def _unsettled(before: float) -> ColumnElement[bool]:
+    return and_(among(studies.c.state, UNSETTLED), studies.c.changed_at <= before)

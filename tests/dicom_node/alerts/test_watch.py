@@ -21,6 +21,8 @@ def test_each_chore_does_its_part(story: Parts, conf: Path) -> None:
     with parts.database.transaction() as tx:
         tx.studies.reopen("1.2.4", 1e9)
         moved = tx._connection.exec_driver_sql("UPDATE studies SET changed_at = unixepoch() - 60").rowcount
+        for work in ("jobs", "deliveries"):
+            tx._connection.exec_driver_sql(f"UPDATE {work} SET queued_at = unixepoch() - 60")
         assert (moved, tx.studies.get("1.2.4").state) == (2, StudyState.RECEIVING)
     using = [parts]
     todo = chores(lambda: using[0], "clock")
