@@ -17,7 +17,7 @@ class PriorSettings(BaseModel):
     retrieve: Literal["move", "get"] = "move"
     studies: Annotated[int, Field(ge=1, le=20)] = 3
     years: Annotated[int, Field(ge=1, le=100)] = 5
-    wait_s: Annotated[float, Field(ge=0, le=86400)] = 600.0
+    wait_s: Annotated[float, Field(ge=0, le=86400)] = 300.0
 
     def policy(self) -> dict[str, Any]:
         """What a recall remembers of this, so that a change of configuration does not reach into one that runs."""
