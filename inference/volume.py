@@ -64,6 +64,11 @@ class Grid:
         """Volume of one voxel in millilitres."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
 
+    @property
+    def slice_distance(self) -> float:
+        """From a slice to the next in mm, along their normal; less than from centre to centre where slices lean."""
+        return 1000.0 * self.voxel_ml / (self.spacing.y * self.spacing.x)
+
     def to_lps(self, indices: ArrayLike) -> NDArray[np.float64]:
         """Centres in LPS mm of voxel indices, shape (..., 3) in (z, y, x) order."""
         return np.asarray(indices, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]

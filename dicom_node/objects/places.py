@@ -37,9 +37,7 @@ def thick_slices_sentence(result: Result, planes: Sequence[Dataset]) -> str:
     Eisenhauer, Eur J Cancer 45:228 (2009), 3.1.1; Wen, J Clin Oncol 28:1963 (2010). Empty where they are thinner, and
     where no lesion is.
     """
-    spacing = result.grid.spacing
-    apart = 1000 * result.grid.voxel_ml / (spacing.y * spacing.x)  # along the normal, also where slices lean
-    thickness = max(apart, *(float(plane.SliceThickness) for plane in planes))
+    thickness = max(result.grid.slice_distance, *(float(plane.SliceThickness) for plane in planes))
     if thickness < THICK_MM + 0.01 or not any(map(is_lesion, result.findings)):
         return ""
     summed = result.trend is not None and bool(result.trend.sums)

@@ -134,8 +134,7 @@ def load_sources(result: Result, files: Mapping[str, Sequence[Path]]) -> Sources
         notes.append("The source images name no frame of reference; one was made up from their series.")
     planes = [plane_of(images[s.sop_instance_uid], s, result.grid.spacing.z) for s in wanted]
     planes[0] = _first_plane(header, planes[0])
-    if len(planes) == 1:
-        planes[0].SpacingBetweenSlices = DSfloat(result.grid.spacing.z, auto_format=True)  # no second place tells
+    planes[0].SpacingBetweenSlices = DSfloat(round(result.grid.slice_distance, 6), auto_format=True)
     share_geometry(planes, header.FrameOfReferenceUID)
     evidence = list(images.values())
     for role, slices in result.sources.items():
@@ -160,15 +159,11 @@ def _headers(paths: Iterable[Path], keywords: Sequence[str], wanted: Sequence[Sl
 
 
 def _first_plane(header: Dataset, plane: Dataset) -> Dataset:
-    """The first plane carries what encoders copy of patient, study and equipment.
-
-    How far the slices lie apart, encoders take from their places: some headers name the gap, 0 or a negative number.
-    """
+    """The first plane carries what encoders copy of patient, study and equipment."""
     full = Dataset()
     full.update(header)
     full.update(plane)
-    for keyword in ("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-                    "SpacingBetweenSlices"):
+    for keyword in ("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         if keyword in full:
             del full[keyword]
     return full

@@ -17,6 +17,7 @@ from dicom_node.objects.encode import encode
 from dicom_node.objects.identity import Moment, frame_of_reference_for
 from dicom_node.objects.profile import Profile
 from dicom_node.objects.source import TYPE_2, load_sources
+from inference.volume import Grid, Spacing, regular_affine
 from inference.writers.dicom_series import Encoding
 
 
@@ -150,7 +151,32 @@ def test_an_only_slice_is_as_far_from_the_next_as_it_is_thick(make_case) -> None
     grid = replace(case.result.grid, shape=(1, *case.result.grid.shape[1:]))
     alone = replace(case.result, grid=grid, sources={"CT": case.result.sources["CT"][:1]})
     assert load_sources(alone, case.files).planes[0].SpacingBetweenSlices == 3
-    assert "SpacingBetweenSlices" not in load_sources(case.result, case.files).planes[0]
+
+
+def rounded(ds, n: int) -> None:
+    ds.ImagePositionPatient = [*ds.ImagePositionPatient[:2], round(float(ds.ImagePositionPatient[2]), 1)]
+
+
+def leaning(ds, n: int) -> None:
+    ds.ImagePositionPatient[1] += 0.4 * n
+
+
+@pytest.mark.parametrize("places", [rounded, leaning])
+def test_overlapping_slices_are_told_by_their_distance_where_places_are_rounded_or_lean(places, make_case) -> None:
+    """3D Slicer takes the thickness where nobody tells the distance, and draws the overlay twice as long."""
+    def change(ds, n: int) -> None:
+        ds.SliceThickness = 2.5
+        places(ds, n)
+
+    thin = Grid((9, 20, 26), regular_affine((0.0, 0.0, -140.0), np.eye(3)[:, ::-1], Spacing(1.25, 0.9, 0.7)))
+    case = make_case(thin, edit=lambda files: rewrite(files, change))
+    profile = Profile(fractional=True, probability_map=True)
+    np.save(case.result.labelmap.with_name("chances.npy"), np.full(case.labels.shape, 0.5, np.float16))
+    result = replace(case.result, probability=case.result.labelmap.with_name("chances.npy"))
+    made = encode(result, "job", case.files, replace(case.context, profile=profile))
+    frames = [dcmread(BytesIO(one.part10)) for one in made if one.kind in ("seg", "fractional", "map")]
+    told = [ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0] for ds in frames]
+    assert [float(one.get("SpacingBetweenSlices", 0)) for one in told] == pytest.approx([1.25] * 3, abs=1e-6)
 
 
 def test_missing_images_are_an_error(make_case) -> None:
