@@ -1,6 +1,7 @@
 """From a label map to findings: lesions split and numbered, volumes, diameters, voxel statistics, places.
 
-Every finding of a result gets the same quantities in the same order, so that tables made of them line up.
+Every finding of a result gets the same quantities in the same order, so that tables made of them line up; but what
+several lesions share has no length and no side.
 """
 
 from __future__ import annotations
@@ -157,19 +158,19 @@ def _finding(number: int, part: _Part, mask: NDArray[np.bool_], box: Box, volume
     corner = tuple(int(side.start) for side in box)
     voxels = int(np.count_nonzero(mask))
     volume_ml = voxels * volume.grid.voxel_ml
-    diameters = in_plane_axes(mask, volume.grid.spacing)
-    measurements = (_volume(volume_ml), *_lengths(diameters, largest_diameter(mask, volume.grid)),
-                    *_statistics(volume.array[box][mask], volume.units))
+    diameters = None if part.several else in_plane_axes(mask, volume.grid.spacing)  # from lesion to lesion is no length
+    lengths = _lengths(diameters, largest_diameter(mask, volume.grid)) if diameters else ()
+    measurements = (_volume(volume_ml), *lengths, *_statistics(volume.array[box][mask], volume.units))
     place = place_of(mask, corner, volume.grid)
-    in_lung = part.structure.region == codes.LUNG
+    on_a_side = part.structure.region == codes.LUNG and not part.several
     flags = flags_of(mask, corner, volume.grid.shape, several=part.several)
-    is_one = part.structure.category == codes.ABNORMAL_STRUCTURE and not part.several
-    if is_one and leads_across_a_gap(mask[diameters.axes.slice], diameters.axes.long):
+    if (diameters and part.structure.category == codes.ABNORMAL_STRUCTURE
+            and leads_across_a_gap(mask[diameters.axes.slice], diameters.axes.long)):
         flags += (GAP,)
     return Finding(
         number, part.name[:64], part.structure, measurements, voxels, volume_ml,
-        laterality=_laterality(place, midline) if in_lung else None,
-        axes=None if part.several else diameters.axes.moved(*corner),
+        laterality=_laterality(place, midline) if on_a_side else None,
+        axes=diameters.axes.moved(*corner) if diameters else None,
         place=place,
         flags=flags,
         lesion=part.lesion,

@@ -19,14 +19,16 @@ _ENDS = {"R": "right", "L": "left", "A": "front", "P": "back", "F": "feet", "H":
 def place_sentence(finding: Finding, grid: Grid) -> str:
     """Such as "Nodule 1: centre at R 42.0, P 13.5, F 120.0 mm; slices 3 to 5 of 40 from the feet; is smaller than …"
 
-    The centre is in patient coordinates (LPS), slices are counted from 1. Empty where nothing is known.
+    The centre is in patient coordinates (LPS), slices are counted from 1. Several lesions have no centre together.
+    Empty where nothing is known.
     """
     parts = []
     if finding.place is not None:
         first, last = finding.place.first_slice + 1, finding.place.last_slice + 1
         span = f"slices {first} to {last}" if first < last else f"slice {first}"
-        parts = [f"centre at {_coordinates(finding.place.centre)} mm",
-                 f"{span} of {grid.shape[0]} from the {_first_end(grid)}"]
+        parts = [f"{span} of {grid.shape[0]} from the {_first_end(grid)}"]
+        if finding.count == 1:  # the middle between several lesions is in none of them
+            parts.insert(0, f"centre at {_coordinates(finding.place.centre)} mm")
     parts += finding.flags
     return f"{finding.label}: {'; '.join(parts)}." if parts else ""
 

@@ -1,7 +1,8 @@
 """The measurement report: one TID 1411 group a segment, in segment order, and nothing else beside them.
 
 Readers fill a table's columns from the first group and its rows by position, so every group holds the
-same measurements in the same order; what concerns several segments stands in the summary.
+same measurements in the same order, and what a group of several lesions lacks stands last in the others; what concerns
+several segments stands in the summary.
 """
 
 from __future__ import annotations
@@ -52,11 +53,17 @@ def encode_measurements(result: Result, segs: Sequence[Segmented], sources: Sour
 
 
 def columns(findings: Sequence[Finding]) -> tuple[Column, ...]:
-    """The measurements that every finding has with a finite value, in the first finding's order."""
+    """The measurements that every finding has with a finite value, in the first finding's order.
+
+    Then those that all have but such as several lesions share.
+    """
     if not findings:
         return ()
     tables = [table(finding) for finding in findings]
-    return tuple(column for column in tables[0] if all(column in other for other in tables))
+    of_one = [held for held, finding in zip(tables, findings, strict=True) if finding.count == 1]
+    by_all, by_one = ([column for column in tables[0] if all(column in held for held in some)]
+                      for some in (tables, of_one or tables))
+    return *by_all, *(column for column in by_one if column not in by_all)
 
 
 def table(finding: Finding) -> dict[Column, Measurement]:
@@ -113,5 +120,5 @@ def _group(finding: Finding, shared: Sequence[Column], result: Result, segs: Seq
         finding_type=concept(finding.structure.type),
         finding_sites=[site_of(finding)],
         algorithm_id=algorithm(result.model),
-        measurements=[number(values[column]) for column in shared],
+        measurements=[number(values[column]) for column in shared if column in values],
     )

@@ -162,7 +162,8 @@ def test_beyond_the_limit_the_smallest_lesions_share_a_finding():
     assert [f.count for f in measured.findings] == [1] * (MAX_LESIONS - 1) + [181]
 
 
-def test_nodules_know_their_side():
+def lungs() -> tuple[np.ndarray, Grid]:
+    """HU of a chest with both lungs."""
     shape = (60, 60, 80)
     grid = Grid(shape, np.array([[0, 0, 4, -158], [0, 4, 0, -118], [4, 0, 0, 0], [0, 0, 0, 1.0]]))
     z, y, x = np.indices(shape)
@@ -170,11 +171,26 @@ def test_nodules_know_their_side():
     hu[((x - 40) / 38) ** 2 + ((y - 30) / 28) ** 2 < 1] = 40
     for middle in (24, 56):
         hu[((x - middle) / 12) ** 2 + ((y - 30) / 20) ** 2 + ((z - 30) / 28) ** 2 < 1] = -850
-    labels = np.zeros(shape, dtype=np.uint8)
+    return hu, grid
+
+
+def test_nodules_know_their_side():
+    hu, grid = lungs()
+    labels = np.zeros(grid.shape, dtype=np.uint8)
     labels[29:31, 29:31, 20:22] = labels[29:32, 29:32, 55:58] = 1
     hu[labels > 0] = 30
     findings = measure_findings(labels, LUNG_NODULE.structures, Volume(hu, grid, "HU")).findings
     assert [f.laterality for f in findings] == [codes.LEFT, codes.RIGHT]
+
+
+def test_nodules_that_share_a_finding_are_on_no_side_together():
+    hu, grid = lungs()
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    labels[24:36:2, 24:36:2, 20:28:2] = labels[24:36:2, 24:36:2, 52:60:2] = 1
+    *alone, shared = measure_findings(labels, LUNG_NODULE.structures, Volume(hu, grid, "HU")).findings
+    assert {f.laterality for f in alone} == {codes.LEFT, codes.RIGHT}
+    assert shared.count > 1
+    assert shared.laterality is None
 
 
 def test_without_lungs_in_the_picture_there_is_no_side():
@@ -214,13 +230,15 @@ def test_each_lesion_knows_where_its_axes_and_its_centre_lie(liver):
     assert small.flags == ("is smaller than 27 voxels", "is seen on one slice only")
 
 
-def test_lesions_that_share_a_finding_have_no_axes_of_their_own():
+def test_lesions_that_share_a_finding_have_no_length_and_no_axes():
     labels = np.zeros((3, 60, 60), dtype=np.uint8)
     labels[1, ::3, ::5] = 2
     volume = Volume(np.zeros(labels.shape, np.float32), Grid(labels.shape, np.eye(4)), "HU")
     *alone, shared = measure_findings(labels, LIVER_TUMOUR.structures, volume).findings
     assert all(f.axes is not None for f in alone)
     assert shared.axes is None
+    assert {codes.LONG_AXIS, codes.SHORT_AXIS, codes.DIAMETER} <= {m.quantity for m in alone[0].measurements}
+    assert {m.quantity for m in shared.measurements} == {codes.VOLUME, codes.ATTENUATION}, "from one to another is none"
     assert "is several small lesions together" in shared.flags
 
 

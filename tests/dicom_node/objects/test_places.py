@@ -107,3 +107,9 @@ def test_the_summary_tells_of_every_finding(measured_case) -> None:
     first = groups(dcmread(BytesIO(made.part10)))[0]
     told = [c.TextValue for c in first.ContentSequence if c.ConceptNameCodeSequence[0].CodeValue == "121106"]
     assert told[-3:] == [place_sentence(f, case.result.grid) for f in case.result.findings]
+
+
+def test_several_lesions_have_no_centre_together(make_case) -> None:
+    shared = replace(make_case().result.findings[1], label="Liver tumour, 5 small ones", count=5,
+                     place=Place((1.0, -2.0, 3.0), 0, 4))
+    assert place_sentence(shared, FEET_FIRST) == "Liver tumour, 5 small ones: slices 1 to 5 of 9 from the feet."

@@ -15,11 +15,12 @@ from pydicom.uid import Comprehensive3DSRStorage
 
 from dicom_node.objects.codes import OWN_SCHEME
 from dicom_node.objects.encode import encode
+from dicom_node.objects.examine import examine
 from dicom_node.objects.identity import JobNames, device_uid
 from dicom_node.objects.report import number
 from dicom_node.objects.sr import columns, omitted
 from dicom_node.objects.validate import groups
-from inference.codes import MEAN, MILLIMETRE, SHORT_AXIS
+from inference.codes import LONG_AXIS, MEAN, MILLIMETRE, SHORT_AXIS
 from inference.findings import Entropy, Measurement
 from inference.writers.dicom_series import Encoding
 
@@ -107,6 +108,23 @@ def test_what_one_finding_lacks_no_group_has_and_a_sentence_says_so(make_case) -
     more = replace(first, measurements=(*first.measurements, Measurement(SHORT_AXIS, 4.0, MILLIMETRE),))
     assert columns([more, *others]) == columns([first, *others])
     assert omitted([more, *others]) == ["Short Axis of Liver is not in the report: other findings have none"]
+
+
+def test_lengths_stand_last_where_lesions_share_a_finding_that_has_none(make_case, tool, tmp_path: Path) -> None:
+    """Readers fill a table's columns from the first group and its rows by position."""
+    case = make_case()
+    liver, alone, shared = case.result.findings
+    without = tuple(m for m in shared.measurements if m.quantity != LONG_AXIS)
+    shared = replace(shared, label="Liver tumour, 5 small ones", count=5, measurements=without)
+    case = replace(case, result=replace(case.result, findings=(liver, alone, shared)))
+    assert omitted(case.result.findings) == []
+    report(case).save_as(tmp_path / "sr.dcm")
+    assert examine(tmp_path / "sr.dcm") == []
+    tool("tid1500reader", "--inputDICOM", tmp_path / "sr.dcm", "--outputMetadata", tmp_path / "sr.json")
+    said = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
+    names = [[item["quantity"]["CodeMeaning"] for item in group["measurementItems"]] for group in said]
+    assert names[0] == names[1] == ["Volume", "Attenuation Coefficient", "Attenuation Coefficient", "Long Axis"]
+    assert names[2] == names[0][:3]
 
 
 def test_a_value_that_is_no_number_is_not_written(make_case) -> None:
