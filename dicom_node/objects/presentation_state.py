@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from highdicom import pr
+from highdicom import PresentationLUTTransformation, pr
 from highdicom.color import CIELabColor
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
@@ -68,6 +68,7 @@ def encode_contours(result: Result, sources: Sources, context: EncodeContext) ->
         content_description=wording.content_description(result.model),
         graphic_annotations=annotations,
         graphic_layers=[*layers.values(), mark],
+        presentation_lut_transformation=_polarity(sources.image(min(shown))),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         contributing_equipment=[processing_equipment(result.model, context)],
         series_description=wording.series_description(result, "contours", context.incomplete),
@@ -102,6 +103,12 @@ def _images(labels: Labels, sources: Sources) -> Iterator[tuple[int, Dataset]]:
         for keyword, value in stated.items():
             setattr(image, keyword, value)
         yield z, image
+
+
+def _polarity(image: Dataset) -> PresentationLUTTransformation:
+    """Black and white as the image has them: a state says so in the place of its interpretation (PS3.3 C.11.6)."""
+    inverse = image.get("PhotometricInterpretation") == "MONOCHROME1"
+    return PresentationLUTTransformation("INVERSE" if inverse else "IDENTITY")
 
 
 def _values(sources: Sources, z: int, sequence: str, keywords: Sequence[str]) -> dict[str, object]:

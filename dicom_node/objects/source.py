@@ -34,7 +34,8 @@ _KINDS = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Modality")
 _GEOMETRY = ("Rows", "Columns", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient",
              "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
-_DISPLAY = ("WindowCenter", "WindowWidth", "VOILUTFunction", "RescaleSlope", "RescaleIntercept", "RescaleType")
+_DISPLAY = ("PhotometricInterpretation", "WindowCenter", "WindowWidth", "VOILUTFunction", "RescaleSlope",
+            "RescaleIntercept", "RescaleType")
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,19 @@ def test_the_images_keep_their_own_window_and_units(make_case: Callable[..., Any
     assert ds.RescaleType == "HU"
 
 
+@pytest.mark.parametrize(("interpretation", "shape"), [("MONOCHROME2", "IDENTITY"), ("MONOCHROME1", "INVERSE")])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_an_image_shows_white_stays_white(layout: str, interpretation: str, shape: str,
+                                               make_case: Callable[..., Any]) -> None:
+    def change(files: list[Path]) -> None:
+        for path in files:
+            image = dcmread(path)
+            image.PhotometricInterpretation = interpretation
+            image.save_as(path)
+
+    assert state(make_case(encoding=LAYOUTS[layout], edit=change)).PresentationLUTShape == shape
+
+
 def test_images_of_several_windows_keep_each_its_own(make_case: Callable[..., Any]) -> None:
     case = make_case(edit=windows([40 if n < 4 else 50 for n in range(9)], 350))
     by_centre = {float(voi.WindowCenter): slices(case, voi) for voi in state(case).SoftcopyVOILUTSequence}
