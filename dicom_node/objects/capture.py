@@ -17,7 +17,7 @@ from dicom_node.objects.context import EncodeContext
 from dicom_node.objects.grey import Images, Window, values_of, window_for
 from dicom_node.objects.key_slices import key_slices
 from dicom_node.objects.labelmap import is_lesion, load_labels
-from dicom_node.objects.painting import Segment, paint_segments, write_words
+from dicom_node.objects.painting import Segment, paint_segments, write_numbers, write_words
 from dicom_node.objects.secondary_capture import Picture, secondary_capture
 from dicom_node.objects.source import Sources
 from inference.codes import LUNG
@@ -114,7 +114,10 @@ class _Painter:
         masks = {number: labels == number for number in self.areas.get(z, ())}
         rim = max(1, round(min(labels.shape) / _SIDE_OF_RIM))
         picture = Image.fromarray(paint_segments(self.window.grey(self._values(z)), masks, self.segments, rim))
-        write_words(picture, self.sources.planes[z], words.beside([self.segments[n] for n in masks]), words.lettering)
+        said = words.beside([self.segments[n] for n in masks])
+        if said.legend:
+            write_numbers(picture, masks, self.segments, words.lettering)
+        write_words(picture, self.sources.planes[z], said, words.lettering)
         return np.asarray(picture)
 
     def _values(self, z: int) -> NDArray[np.float32]:

@@ -15,7 +15,16 @@ from pydicom.dataset import Dataset
 from dicom_node.objects.decode import masks
 from dicom_node.objects.grey import Images, values_of, window_for
 from dicom_node.objects.key_slices import key_slices
-from dicom_node.objects.painting import AMBER, WHITE, Lettering, Segment, Words, paint_segments, write_words
+from dicom_node.objects.painting import (
+    AMBER,
+    WHITE,
+    Lettering,
+    Segment,
+    Words,
+    paint_segments,
+    write_numbers,
+    write_words,
+)
 from dicom_node.objects.planes import plane_of
 from dicom_node.objects.source import Reference
 from dicom_node.objects.wording import content_label
@@ -95,6 +104,7 @@ def _paint(image: Dataset, reference: Reference, found: Mapping[int, NDArray[np.
     grey = np.asarray(Image.fromarray(window.grey(values)).resize(size, Image.Resampling.BICUBIC))
     enlarged = {number: enlarged_mask(mask, size) for number, mask in found.items()}
     picture = Image.fromarray(paint_segments(grey, enlarged, segments, RIM))
+    write_numbers(picture, enlarged, segments, LETTERING)
     write_words(picture, plane, Words(
         lines=[(str(seg.SeriesDescription), WHITE), (str(seg.get("ContentDescription", "")), AMBER)],
         legend=[(segments[n].label, segments[n].rgb) for n in sorted(found)],

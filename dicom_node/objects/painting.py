@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 
 from dicom_node.objects.places import DIRECTIONS
+from inference.measure import shared_by_several
 
 RGB: TypeAlias = tuple[int, int, int]
 
@@ -119,6 +121,31 @@ def write_words(picture: Image.Image, plane: Dataset, words: Words, lettering: L
             half = lettering.half_patch
             draw.rectangle((margin, y - half, margin + 2 * half, y + half), fill=rgb, outline=_BLACK)
         write((lettering.indent, y), label, WHITE, text, "lm")
+
+
+def write_numbers(picture: Image.Image, found: Mapping[int, NDArray[np.bool_]], segments: Mapping[int, Segment],
+                  lettering: Lettering) -> None:
+    """Beside each lesion its number, where several have one colour and the legend tells nobody which is which.
+
+    `found`: masks (rows, columns) of the picture's size. Regions of a lesion have its number once.
+    """
+    shown = [segments[number].rgb for number in found]
+    if len(set(shown)) == len(shown):
+        return
+    lesions: dict[str, NDArray[np.bool_]] = {}
+    for number, mask in found.items():
+        segment = segments[number]
+        named = re.search(r"\d+", segment.label) if not shared_by_several(segment.label) else None
+        if named and segment.lesion and mask.any():
+            lesions[named[0]] = lesions.get(named[0], False) | mask
+    draw, font, gap = ImageDraw.Draw(picture), ImageFont.load_default(lettering.text), lettering.stroke + 2
+    for name, mask in lesions.items():
+        rows, columns = np.nonzero(mask)
+        on_right = columns.max() + gap + font.getlength(name) < picture.width
+        x, anchor = (columns.max() + gap, "lm") if on_right else (columns.min() - gap, "rm")
+        y = min(max(rows.mean(), lettering.text), picture.height - lettering.text)
+        draw.text((float(x), float(y)), name, fill=WHITE, font=font, anchor=anchor, stroke_width=lettering.stroke,
+                  stroke_fill=_BLACK)
 
 
 def sides(plane: Dataset) -> tuple[str, str, str, str]:

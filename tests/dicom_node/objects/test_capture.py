@@ -86,6 +86,18 @@ def test_each_finding_has_the_colour_of_its_segment(make_case) -> None:
             assert rim.any() == mask.any()
 
 
+def test_lesions_of_one_colour_on_a_slice_are_numbered(make_case) -> None:
+    case = make_case(grid())
+    labels = np.where(case.labels == 3, 1, case.labels)
+    labels[2, 120:140, 160:190] = 3
+    np.save(case.result.labelmap, labels)
+    pictures = overlay(case)
+    beside = np.s_[120:140, 191:210]
+    white = {z: (picture.pixel_array[beside].min(axis=2) > 180).any()  # brighter than any tissue of it
+             for z, picture in zip(slices(case, pictures), pictures, strict=True)}
+    assert [z for z in white if white[z]] == [2]
+
+
 def test_anatomy_shows_as_the_window_says(make_case) -> None:
     case = make_case(grid())
     picture = overlay(case)[0]  # -200 HU where nothing is: below the soft-tissue window

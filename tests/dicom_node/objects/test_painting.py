@@ -7,7 +7,16 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from dicom_node.objects.painting import AMBER, Lettering, Segment, Words, paint_segments, sides, write_words
+from dicom_node.objects.painting import (
+    AMBER,
+    Lettering,
+    Segment,
+    Words,
+    paint_segments,
+    sides,
+    write_numbers,
+    write_words,
+)
 
 LESION = Segment(2, "Tumour", (255, 0, 200), lesion=True, in_lung=False)
 
@@ -67,3 +76,50 @@ def test_lines_stand_above_the_legend_below_and_letters_at_the_edges() -> None:
     patches = np.argwhere((pixels == LESION.rgb).all(axis=2))
     assert len(patches)
     assert patches[:, 1].max() < 20
+
+
+LETTERING = Lettering(text=10, letters=12, margin=6, stroke=1)
+SQUARES = {"left": np.s_[40:60, 30:50], "right": np.s_[40:60, 120:140], "corner": np.s_[0:12, 188:200]}
+
+
+def numbered(*named: tuple[str, str, tuple[int, int, int]]) -> np.ndarray:
+    """Where something is written of lesions at a square, by label, in a colour; nothing else is on the picture."""
+    picture, found, segments = Image.new("RGB", (200, 160)), {}, {}
+    for number, (square, label, rgb) in enumerate(named, start=1):
+        found[number] = np.zeros((160, 200), bool)
+        found[number][SQUARES[square]] = True
+        segments[number] = Segment(number, label, rgb, lesion=True, in_lung=True)
+    write_numbers(picture, found, segments, LETTERING)
+    return np.asarray(picture).max(axis=2) > 100
+
+
+YELLOW, RED, BLUE = (255, 255, 0), (255, 0, 0), (0, 0, 255)
+
+
+def test_lesions_of_one_colour_are_told_apart_by_their_numbers_beside_them() -> None:
+    lit = numbered(("left", "Nodule 1", YELLOW), ("right", "Nodule 12", YELLOW))
+    one, twelve = lit[:, :90], lit[:, 110:]
+    assert one.any()
+    assert twelve.sum() > one.sum()
+    assert not lit[SQUARES["left"]].any(), "what is found stays free"
+    assert not lit[SQUARES["right"]].any()
+
+
+def test_a_number_stays_on_the_picture() -> None:
+    lit = numbered(("left", "Nodule 1", YELLOW), ("corner", "Nodule 2", YELLOW))
+    assert lit[:40, 160:].any()
+    assert not lit[SQUARES["corner"]].any()
+
+
+@pytest.mark.parametrize("named", [
+    [("left", "Nodule 1", YELLOW)],
+    [("left", "Lesion 1 oedema", BLUE), ("right", "Lesion 1 enhancing tumour", RED)],
+    [("left", "Nodule", YELLOW), ("right", "Nodule, 11 small ones", YELLOW)],
+])
+def test_what_its_colour_tells_or_has_no_number_gets_none(named: list) -> None:
+    assert not numbered(*named).any()
+
+
+def test_regions_of_a_lesion_have_its_number_once() -> None:
+    oedemas = [("left", "Lesion 1 oedema", BLUE), ("right", "Lesion 2 oedema", BLUE)]
+    assert np.array_equal(numbered(*oedemas, ("right", "Lesion 2 core", RED)), numbered(*oedemas))
