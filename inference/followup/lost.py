@@ -61,9 +61,12 @@ def carried(lost: Sequence[Lost], before: Sequence[Lesion], matching: Matching,
 
 
 def not_gone(points: Sequence[TimePoint], matching: Matching) -> tuple[TimePoint, ...]:
-    """The dates, where what is found again had not vanished: missed or away for a while, nobody knows."""
-    again = frozenset(matching.prior(Outcome.RETURNED))
-    return tuple(replace(point, vanished=point.vanished - again) for point in points)
+    """The dates, where what the last of them alone did not show had not vanished: missed or away, nobody knows.
+
+    What two in a row did not show was gone, and has come back.
+    """
+    *earlier, last = points
+    return *earlier, replace(last, vanished=last.vanished - {*matching.prior(Outcome.RETURNED)})
 
 
 def _lies_there(one: Lost, lesion: Lesion, registration: Registration) -> bool:

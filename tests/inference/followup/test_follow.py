@@ -151,7 +151,7 @@ def test_a_lesion_that_the_prior_missed_is_no_new_one(followed: Any, drawn: Any)
     assert (total.category, total.new, total.from_nadir) == ("stable disease", 0, pytest.approx(0.0, abs=0.01))
 
 
-def test_it_is_known_also_two_dates_later(followed: Any, drawn: Any) -> None:
+def test_what_two_dates_did_not_show_was_gone_and_has_come_back_under_its_name(followed: Any, drawn: Any) -> None:
     points = followed(drawn(STAYS), numbered(drawn, STAYS, GOES), KNOWN)[1].points
     for now in ((STAYS,), (STAYS, GOES)):
         _, trend = followed(
@@ -159,7 +159,10 @@ def test_it_is_known_also_two_dates_later(followed: Any, drawn: Any) -> None:
         )
         points = trend.points
     assert [sorted(point.seen) for point in points] == [["2.25.3", "2.25.5"], *[["2.25.3"]] * 2, ["2.25.3", "2.25.5"]]
-    assert [dict(point.lost) for point in points[-1:]] == [{}]
+    assert [sorted(point.vanished) for point in points] == [[], ["2.25.5"], [], []]
+    assert not points[-1].lost
+    (total,) = trend.sums
+    assert (total.category, total.new) == ("progressive disease", 0), "beside the smallest sum, that without it"
 
 
 def _earlier(points: Sequence[TimePoint]) -> list[TimePoint]:

@@ -100,8 +100,10 @@ def test_the_last_date_tells_which_are_lost_and_how_they_were_seen_last() -> Non
     assert lost_before(points[:2]) == ()
 
 
-def test_what_is_found_again_had_not_vanished() -> None:
+def test_what_the_prior_alone_did_not_show_had_not_vanished() -> None:
     """Else the sum of that date is the smallest there was, and coming back is progression."""
     points = (TimePoint(JANUARY, {"old": SEEN}), TimePoint(APRIL, vanished=frozenset({"old", "gone"})))
     again = Matching((Link(Outcome.RETURNED, ("old",), ("1",)),))
     assert [point.vanished for point in not_gone(points, again)] == [frozenset(), {"gone"}]
+    longer = (*points, TimePoint(APRIL))
+    assert not_gone(longer, again) == longer, "two dates tell that it was gone"
