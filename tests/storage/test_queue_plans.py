@@ -99,16 +99,27 @@ def test_what_they_find_is_what_there_is(queue):
         assert tx.jobs.counts() == {JobState.PENDING: QUEUED - 2, JobState.FAILED: 2}
 
 
-def test_late_studies_are_found_by_what_is_not_done(url, make_instance, make_job):
+@pytest.fixture
+def settle(make_instance, make_job):
+    """`settle(tx, number, state)`: a study that has settled, dispatched where its job has a state."""
+
+    def settled(tx: Transaction, number: int, state: JobState | None = None) -> str:
+        uid = f"1.2.{number}"
+        tx.studies.add_instance(make_instance(study_instance_uid=uid, received_at=1000.0 + number))
+        tx.studies.move(uid, StudyState.COMPLETE, 3000.0)
+        if state:
+            tx.studies.move(uid, StudyState.DISPATCHED, 3000.0)
+            tx.jobs.add(make_job(f"job-{number}", study_instance_uid=uid, state=state, created_at=3000.0))
+        return uid
+
+    return settled
+
+
+def test_late_studies_are_found_by_what_is_not_done(url, settle):
     database = Database.open(url)
     with database.transaction() as tx:
         for number in range(DONE):
-            uid = f"1.2.{number}"
-            tx.studies.add_instance(make_instance(study_instance_uid=uid, received_at=1000.0 + number))
-            tx.studies.move(uid, StudyState.COMPLETE, 3000.0)
-            tx.studies.move(uid, StudyState.DISPATCHED, 3000.0)
-            state = JobState.FAILED if number == 7 else JobState.DONE
-            tx.jobs.add(make_job(f"job-{number}", study_instance_uid=uid, state=state, created_at=3000.0))
+            settle(tx, number, JobState.FAILED if number == 7 else JobState.DONE)
     analyze(url)
     with database.reading() as tx:
         assert tx.alerts.late(4000.0, 500.0) == ["1.2.7"]
@@ -123,19 +134,14 @@ def test_late_studies_are_found_by_what_is_not_done(url, make_instance, make_job
         assert "SEARCH jobs USING INDEX ix_jobs_study" not in steps, steps
 
 
-def test_what_waits_for_an_earlier_study_is_looked_up_by_that_one(url, make_instance, make_job):
+def test_what_waits_for_an_earlier_study_is_looked_up_by_that_one(url, settle):
     database = Database.open(url)
     with database.transaction() as tx:
-        for number in range(DONE):
-            uid = f"1.2.{number}"
-            tx.studies.add_instance(make_instance(study_instance_uid=uid, received_at=1000.0 + number))
-            tx.studies.move(uid, StudyState.COMPLETE, 3000.0)
-            if number < 10:  # half of these wait for one that has a job, half for one that is through
-                tx.prior_waits.keep(PriorWait(uid, f"1.2.{10 + number}", "brain_tumour", 3000.0, 3600.0))
-                continue
-            tx.studies.move(uid, StudyState.DISPATCHED, 3000.0)
-            state = JobState.PENDING if number < 15 else JobState.DONE
-            tx.jobs.add(make_job(f"job-{number}", study_instance_uid=uid, state=state, created_at=3000.0))
+        for number in range(10):  # half of these wait for one that has a job, half for one that is through
+            wait = PriorWait(settle(tx, number), f"1.2.{10 + number}", "brain_tumour", 3000.0, 3600.0)
+            tx.prior_waits.keep(wait)
+        for number in range(10, DONE):
+            settle(tx, number, JobState.PENDING if number < 15 else JobState.DONE)
     analyze(url)
 
     def ready(tx: Transaction) -> list[str]:
