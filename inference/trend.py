@@ -5,6 +5,7 @@ Geometry only: whether a change means anything is for a physician to say.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,11 @@ class Size:
     long_mm: float
     short_mm: float
     whole: bool = True
+
+    @property
+    def radius_mm(self) -> float:
+        """Of the sphere of the same volume."""
+        return float((self.volume_ml * 1000 * 3 / (4 * math.pi)) ** (1 / 3))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Lesion:
     @property
     def radius_mm(self) -> float:
         """Of the sphere of the same volume."""
-        return float((self.size.volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3))
+        return self.size.radius_mm
 
     @property
     def points(self) -> NDArray[np.float64]:

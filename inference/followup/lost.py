@@ -73,9 +73,8 @@ def _lies_there(one: Lost, lesion: Lesion, registration: Registration) -> bool:
     """Whether they are of one type, and the centre of one lies within the other or as good as that."""
     if one.last.type != lesion.identity.type:
         return False
-    radius_mm = (one.last.size.volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
     distance = np.linalg.norm(np.subtract(_there(one.centre, registration), lesion.centre))
-    return bool(distance <= max(CLOSE_MM, radius_mm, lesion.radius_mm))
+    return bool(distance <= max(CLOSE_MM, one.last.size.radius_mm, lesion.radius_mm))
 
 
 def _link(one: Lost, lesion: Lesion, only: bool) -> Link:
