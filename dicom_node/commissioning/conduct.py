@@ -76,7 +76,8 @@ def commission(parts: Parts, wish: Wish) -> SignOff:
             lambda study: is_over(study, wish.pacs, must_commit=must_commit),
         )  # fmt: skip
         for study in played:
-            sign_off.studies.append(_examined(parts, wish, study, asked_back, folder))
+            on_way = on_its_way(study, wish.pacs, must_commit=must_commit)
+            sign_off.studies.append(_examined(parts, wish, study, on_way, asked_back, folder))
     sign_off.ended_at = time.time()
     return sign_off
 
@@ -143,7 +144,9 @@ def is_over(study: Played, pacs: str, *, must_commit: bool) -> bool:
     return bool(to_pacs) and all(one["state"] in GONE for one in to_pacs)
 
 
-def _examined(parts: Parts, wish: Wish, played: Played, asked_back: AskedBack, folder: Path) -> Study:
+def _examined(
+    parts: Parts, wish: Wish, played: Played, on_way: Sequence[Check], asked_back: AskedBack, folder: Path
+) -> Study:
     patient = played.case.acquisitions[played.case.primary].study.patient
     study = Study(
         task=played.task,
@@ -156,8 +159,7 @@ def _examined(parts: Parts, wish: Wish, played: Played, asked_back: AskedBack, f
         timeline=played.view.get("timeline", ()),
         seconds=played.job.get("seconds", {}),
     )
-    must_commit = parts.settings.destinations()[wish.pacs].requires_commitment
-    study.checks += on_its_way(played, wish.pacs, must_commit=must_commit)
+    study.checks += on_way
     if all(check.passed for check in study.checks):
         _ask_back(parts, wish, played, study, asked_back, folder)
     return study
