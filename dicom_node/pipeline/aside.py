@@ -27,7 +27,7 @@ class Aside:
     def __init__(self) -> None:
         self._faults: Counter[str] = Counter()
         self._until: dict[str, float] = {}
-        self._unread: set[str] = set()
+        self._told: set[str] = set()
 
     def at(self, now: float) -> list[str]:
         """The studies and instances that are stepped over."""
@@ -42,10 +42,10 @@ class Aside:
 
     def waits(self, database: Database, uid: str, text: str, study: str, now: float, revision: int) -> None:
         """Step over `uid`, the study's or of something in it, for a minute; the study's journal is told once."""
-        if uid not in self._unread:
+        if uid not in self._told:
             with database.transaction() as tx:
                 tx.journal.add(now, "waits", text, study=study, revision=revision)
-        self._unread.add(uid)
+        self._told.add(uid)
         self._until[uid] = now + UNREAD_S
         log.warning("%s", text, extra={"study": study})
 
