@@ -12,7 +12,6 @@ from storage.sql.tables_alerts import alerts
 from storage.sql.words import EMPTY, at_most
 from storage.tables import deliveries, jobs, studies
 
-DISPATCHED = StudyState.DISPATCHED.value
 MOST_AT_ONCE = 1000  # the others are found at the next look
 
 
@@ -32,7 +31,7 @@ class Alerts(Store):
     def over(self, before: float) -> list[str]:
         """Studies with an open alert that are late no more."""
         waits = or_(*(studies.c.study_uid.in_(work) for _, work in _work(before)))
-        late = or_(_unsettled(before), and_(studies.c.state == DISPATCHED, studies.c.changed_at <= before, waits))
+        late = or_(_unsettled(before), and_(*_resting(before), waits))
         query = select(alerts.c.study_uid).join(studies, studies.c.study_uid == alerts.c.study_uid)
         return list(self._connection.execute(query.where(alerts.c.resolved_at.is_(None), ~late)).scalars())
 
@@ -82,8 +81,11 @@ def _work(before: float, since: float = -1.0) -> Sequence[tuple[ColumnElement[st
 
 def _dispatched(study_uid: ColumnElement[str], before: float) -> ColumnElement[bool]:
     """Whether the study was dispatched, and no image has come since `before`."""
-    this = (studies.c.study_uid == study_uid, studies.c.state == DISPATCHED, studies.c.changed_at <= before)
-    return exists(select(1).where(*this))
+    return exists(select(1).where(studies.c.study_uid == study_uid, *_resting(before)))
+
+
+def _resting(before: float) -> Sequence[ColumnElement[bool]]:
+    return studies.c.state == StudyState.DISPATCHED.value, studies.c.changed_at <= before
 
 
 def _unsettled(before: float) -> ColumnElement[bool]:
